@@ -1,0 +1,50 @@
+"""Every error this package raises on purpose.
+
+A message names the value, what is allowed and the next step, in one sentence.
+"""
+
+from __future__ import annotations
+
+
+class GpnetError(Exception):
+    """Base of all errors of the package; commands print it as one sentence."""
+
+
+class BadInput(GpnetError):
+    """The user handed in something that cannot be used (exit status 2)."""
+
+
+class FrameRefused(BadInput):
+    """The frame cannot be trusted: wrong unit, wrong camera, too many holes, wrong size."""
+
+
+class SettingsError(BadInput):
+    """A configuration file holds an unknown key or a value outside its bounds."""
+
+
+class ModelRefused(BadInput):
+    """The weights, their card, or this machine's torch cannot be trusted."""
+
+
+class NoDepth(GpnetError):
+    """There is no usable depth at the place that was asked for."""
+
+
+class Unreachable(GpnetError):
+    """The arm cannot reach the pose."""
+
+
+class UnsafePlan(GpnetError):
+    """The safety check refused a motion plan; the message names the move and the limit."""
+
+
+class DeviceError(GpnetError):
+    """A camera, arm or gripper failed, stalled or was unplugged."""
+
+
+class LinkLost(DeviceError):
+    """The connection to a device is gone; nothing further was sent."""
+
+
+class RobotStopped(DeviceError):
+    """The robot is in a protective, emergency or safeguard stop, or waits for `resume`."""

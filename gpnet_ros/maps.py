@@ -1,0 +1,214 @@
+"""Maps: what a network says per pixel, on the network's grid; encoding in, decoding out.
+
+The only place that knows the doubled angle, the width scale and the product of quality and
+priority (GP-Net, Yang et al. 2023, section 3: Q* = Q·P, the argmax of Q* is the grasp).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gpnet_ros.errors import BadInput
+from gpnet_ros.frame import Frame, Intrinsics
+from gpnet_ros.pose import Transform, invert
+
+#: Side of the network's input [px] (GP-Net, section 4).
+NETWORK_SIDE = 224
+#: Opening [network px] that the width map calls 1.0; label and decoder share this one constant.
+WIDTH_SCALE = 112.0
+#: Standard deviation [px] of the one blur, applied to the product Q·P.
+BLUR_SIGMA = 2.0
+#: Half side [px] of the window over which cos 2θ, sin 2θ and width are averaged.
+WINDOW = 6
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The network's pixel grid on the camera image: one exact isotropic affine map.
+
+    `grid_pixel = scale * (image_pixel - origin)`; integer pixels are pixel centres on both sides.
+
+    Attributes:
+        width, height: size of the grid [px].
+        scale: grid pixels per image pixel.
+        origin: image pixel (u, v) of grid pixel (0, 0).
+    """
+
+    width: int
+    height: int
+    scale: float
+    origin: tuple[float, float]
+
+    @staticmethod
+    def whole_frame(width: int, height: int) -> Grid:
+        """The whole frame, isotropic: short side 224, the long side padded to a multiple of 4."""
+        scale = NETWORK_SIDE / min(width, height)
+        size = [NETWORK_SIDE if n == min(width, height) else int(np.ceil(n * scale / 4) * 4) for n in (width, height)]
+        half = 0.5 / scale - 0.5  # outer edges coincide: image edge -0.5 is grid edge -0.5
+        return Grid(size[0], size[1], scale, (half, half))
+
+    @staticmethod
+    def workspace(
+        intrinsics: Intrinsics, T_base_camera: Transform, centre: tuple[float, float], side: float, table_z: float = 0.0
+    ) -> Grid:
+        """The square of the workspace (centre, side [m] on the table plane of base) on 224x224.
+
+        Raises:
+            BadInput: the camera does not look at the workspace.
+        """
+        T_camera_base = invert(T_base_camera)
+        point = T_camera_base @ np.array([*centre, table_z, 1.0])
+        if point[2] <= 0.05:
+            raise BadInput(
+                f"The workspace centre {centre} lies {point[2]:.2f} m before the camera: it must lie in front of it; "
+                "check hand_eye.yaml and cell.yaml."
+            )
+        u, v = intrinsics.project(point[:3])
+        if not (-0.5 <= u <= intrinsics.width - 0.5 and -0.5 <= v <= intrinsics.height - 0.5):
+            raise BadInput(
+                f"The workspace centre {centre} projects to pixel ({u:.0f}, {v:.0f}), outside the image "
+                f"{intrinsics.width}x{intrinsics.height}; check hand_eye.yaml and cell.yaml."
+            )
+        scale = NETWORK_SIDE / (side * intrinsics.fx / point[2])
+        middle = (NETWORK_SIDE - 1) / 2
+        return Grid(NETWORK_SIDE, NETWORK_SIDE, float(scale), (float(u - middle / scale), float(v - middle / scale)))
+
+    def to_grid(self, pixels: ArrayLike) -> NDArray[np.float64]:
+        """Grid pixels (..., 2) of image pixels (..., 2)."""
+        return self.scale * (np.asarray(pixels, dtype=np.float64) - np.array(self.origin))
+
+    def to_image(self, pixels: ArrayLike) -> NDArray[np.float64]:
+        """Image pixels (..., 2) of grid pixels (..., 2)."""
+        return np.asarray(pixels, dtype=np.float64) / self.scale + np.array(self.origin)
+
+    def intrinsics(self, camera: Intrinsics) -> Intrinsics:
+        """The camera model of the grid."""
+        cx, cy = self.to_grid((camera.cx, camera.cy))
+        return Intrinsics(
+            self.width, self.height, camera.fx * self.scale, camera.fy * self.scale, float(cx), float(cy)
+        )
+
+    def warp_color(self, color: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """(H, W, 3) camera image on the grid, area-filtered when it shrinks; black outside."""
+        sigma = 0.4 * max(0.0, 1.0 / self.scale - 1.0)
+        source = cv2.GaussianBlur(color, (0, 0), sigma) if sigma > 0.05 else color
+        return cv2.warpAffine(source, self._matrix, (self.width, self.height), flags=cv2.INTER_LINEAR)
+
+    def warp_depth(self, depth: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(H, W) camera depth on the grid by nearest neighbour: never mixes depths; NaN outside."""
+        return cv2.warpAffine(
+            depth, self._matrix, (self.width, self.height), flags=cv2.INTER_NEAREST, borderValue=float("nan")
+        )
+
+    @property
+    def _matrix(self) -> NDArray[np.float64]:
+        s, (u, v) = self.scale, self.origin
+        return np.array([[s, 0.0, -s * u], [0.0, s, -s * v]])
+
+
+@dataclass(frozen=True, eq=False)
+class Maps:
+    """The five maps of one frame on the network's grid.
+
+    Attributes:
+        quality: Q (h, w) float32 as the network gave it.
+        cos2, sin2: cos 2θ and sin 2θ (h, w); θ of the opening axis from +u towards +v.
+        width: opening in units of `WIDTH_SCALE` grid pixels (h, w).
+        priority: P (h, w); ones where no priority is used.
+        grid: the affine map between this grid and the camera image.
+        stamp, frame_id: of the frame.
+    """
+
+    quality: NDArray[np.float32]
+    cos2: NDArray[np.float32]
+    sin2: NDArray[np.float32]
+    width: NDArray[np.float32]
+    priority: NDArray[np.float32]
+    grid: Grid
+    stamp: float = 0.0
+    frame_id: str = ""
+
+    def __post_init__(self) -> None:
+        shape = (self.grid.height, self.grid.width)
+        for name in ("quality", "cos2", "sin2", "width", "priority"):
+            array = getattr(self, name)
+            if array.shape != shape:
+                raise BadInput(f"Map {name} has shape {array.shape}; the grid is {shape}.")
+            if not np.isfinite(array).all():
+                raise BadInput(f"Map {name} holds NaN or infinity: the network's output cannot be used.")
+
+    @property
+    def q_star(self) -> NDArray[np.float32]:
+        """Q* = blur(clamp(Q)·clamp(P)), in [0, 1]: clamped first, since two negatives make a positive."""
+        product = np.clip(self.quality, 0, 1) * np.clip(self.priority, 0, 1)
+        return cv2.GaussianBlur(product.astype(np.float32), (0, 0), BLUR_SIGMA)
+
+    @property
+    def angle(self) -> NDArray[np.float32]:
+        """θ per pixel [rad], (-pi/2, pi/2]; for display only, decode with `angle_at`."""
+        return (0.5 * np.arctan2(self.sin2, self.cos2)).astype(np.float32)
+
+    def angle_at(self, row: int, column: int, weights: NDArray[np.float32]) -> float:
+        """θ [rad] from cos 2θ, sin 2θ averaged in the window around a cell; never from a blurred θ."""
+        area = _window(row, column, self.quality.shape)
+        w = weights[area] + 1e-9
+        theta = 0.5 * np.arctan2((w * self.sin2[area]).sum(), (w * self.cos2[area]).sum())
+        return float((theta + np.pi / 2) % np.pi - np.pi / 2)
+
+    def width_px_at(self, row: int, column: int, weights: NDArray[np.float32]) -> float:
+        """Opening [grid px] averaged in the window around a cell."""
+        area = _window(row, column, self.quality.shape)
+        w = weights[area] + 1e-9
+        return float(WIDTH_SCALE * np.clip((w * self.width[area]).sum() / w.sum(), 0, 1))
+
+    def width_metres(self, depth_on_grid: NDArray[np.float32], camera: Intrinsics) -> NDArray[np.float32]:
+        """Opening map [m], (h, w), NaN where depth is unknown."""
+        fx = camera.fx * self.grid.scale
+        return (np.clip(self.width, 0, 1) * WIDTH_SCALE * depth_on_grid / fx).astype(np.float32)
+
+    def with_priority(self, priority: NDArray[np.float32]) -> Maps:
+        """The same maps with another priority."""
+        return replace(self, priority=priority.astype(np.float32))
+
+
+def encode_angle(angle: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(cos 2θ, sin 2θ) of an opening angle θ [rad]."""
+    a = 2.0 * np.asarray(angle, dtype=np.float64)
+    return np.cos(a).astype(np.float32), np.sin(a).astype(np.float32)
+
+
+def encode_width(width_m: ArrayLike, z: ArrayLike, grid_fx: float) -> NDArray[np.float32]:
+    """Width label in [0, 1] of an opening [m] at depth z [m], for a grid of focal length grid_fx [px]."""
+    pixels = np.asarray(width_m, dtype=np.float64) * grid_fx / np.asarray(z, dtype=np.float64)
+    return np.clip(pixels / WIDTH_SCALE, 0, 1).astype(np.float32)
+
+
+def height_priority(frame: Frame, grid: Grid, T_base_camera: Transform | None) -> NDArray[np.float32]:
+    """The height prior in place of a learned priority: 0 at the lowest, 1 at the highest surface.
+
+    Raises:
+        BadInput: the frame has no depth or no camera model.
+    """
+    if frame.depth is None or frame.intrinsics is None:
+        raise BadInput("priority 'height' needs depth and a camera model; give both, or use 'learned'.")
+    depth = grid.warp_depth(frame.depth)
+    v, u = np.mgrid[0 : grid.height, 0 : grid.width]
+    points = grid.intrinsics(frame.intrinsics).deproject(np.stack([u, v], axis=-1), depth)
+    if T_base_camera is None:
+        height = -points[..., 2]
+    else:
+        height = points @ T_base_camera[2, :3] + T_base_camera[2, 3]
+    low, high = np.nanpercentile(height, [5, 99.5]) if np.isfinite(height).any() else (0.0, 1.0)
+    scaled = (height - low) / max(float(high - low), 1e-3)
+    return np.clip(np.nan_to_num(scaled, nan=0.0), 0, 1).astype(np.float32)
+
+
+def _window(row: int, column: int, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    return (
+        slice(max(row - WINDOW, 0), min(row + WINDOW + 1, shape[0])),
+        slice(max(column - WINDOW, 0), min(column + WINDOW + 1, shape[1])),
+    )
