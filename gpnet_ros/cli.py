@@ -1,0 +1,80 @@
+"""The one front door: `gpnet COMMAND`, each command one module in `gpnet_ros/commands/`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+
+from gpnet_ros.errors import BadInput, GpnetError
+
+#: What the user types -> the module that does it. Imported only when it is asked for.
+COMMANDS: dict[str, str] = {
+    "demo": "demo",
+    "detect": "detect",
+    "generate": "generate",
+    "train": "train",
+    "sim": "simulate",
+    "bench clearing": "bench_clearing",
+    "bench latency": "bench_latency",
+    "compare-noise": "compare_noise",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        0 done, 1 it ran and the answer is no, 2 bad input.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    name = next((c for c in COMMANDS if words[: len(c.split())] == c.split()), None)
+    if name is None:
+        return _overview(words)
+    module = importlib.import_module(f"gpnet_ros.commands.{COMMANDS[name]}")
+    parser = argparse.ArgumentParser(
+        prog=f"gpnet {name}", description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    module.add_arguments(parser)
+    try:
+        return int(module.run(parser.parse_args(words[len(name.split()) :])))
+    except BadInput as error:
+        print(f"gpnet {name}: {error}", file=sys.stderr)
+        return 2
+    except GpnetError as error:
+        print(f"gpnet {name}: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # `gpnet ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _overview(words: list[str]) -> int:
+    asked = not words or words[0] in ("-h", "--help", "help")
+    out = sys.stdout if asked else sys.stderr
+    if not asked:
+        known = ", ".join(COMMANDS)
+        print(f"gpnet: unknown command {' '.join(words[:2])!r}; known are: {known}; see gpnet --help.", file=out)
+        return 2
+    print("usage: gpnet COMMAND [OPTIONS]     (gpnet COMMAND --help explains each)\n", file=out)
+    for name, module in COMMANDS.items():
+        print(f"  {name:16}{_summary(module)}", file=out)
+    return 0
+
+
+def _summary(module: str) -> str:
+    """First line of a command's docstring, read without importing what it needs."""
+    import ast
+    from pathlib import Path
+
+    source = Path(__file__).parent / "commands" / f"{module}.py"
+    if not source.is_file():
+        return ""
+    return (ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or "").split("\n")[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
