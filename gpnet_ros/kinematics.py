@@ -29,6 +29,8 @@ _WRIST_SINGULAR = 1e-9
 #: Numeric inverse: converged below this [m] and [rad]; far under the repeatability of any UR (0.05 mm).
 _REFINE_TOLERANCE = 1e-10
 _REFINE_ITERATIONS = 25
+#: A refined solution this near [rad] to where it started is on the same branch: no other is looked for.
+_TRACKED = 0.2
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,7 @@ class UrKinematics:
 
     def jacobian(self, q: ArrayLike) -> NDArray[np.float64]:
         """Geometric Jacobian at the flange in base axes (..., 6, 6): linear rows, then angular rows."""
-        frames = self.link_frames(q)
-        axes = frames[..., :6, :3, 2]
-        arms = frames[..., 6:, :3, 3] - frames[..., :6, :3, 3]
-        return np.concatenate([np.cross(axes, arms), axes], axis=-1).swapaxes(-1, -2)
+        return _geometric_jacobian(self.link_frames(q))
 
     def manipulability(self, q: ArrayLike) -> NDArray[np.float64]:
         """Yoshikawa's |det J| (...) [m^3]; 0 at a singularity."""
@@ -157,7 +156,9 @@ class UrKinematics:
         if self._nominal is None:
             candidates = self.branches(T, near[5])
         else:
-            candidates = np.array(self.inverse(T)).reshape(-1, 6)
+            tracked = self.refine(T, near)  # finds its way where the nominal table has just no solution
+            found = self.inverse(T) if tracked is None or np.abs(tracked - near).max() > _TRACKED else []
+            candidates = np.array(found if tracked is None else [tracked, *found]).reshape(-1, 6)
         turned = near + _wrap(candidates - near)
         turned -= 2 * np.pi * (turned > limit)
         turned += 2 * np.pi * (turned < -limit)
@@ -178,10 +179,10 @@ class UrKinematics:
                 return q
             if not np.isfinite(size):
                 return None
-            arms = frames[6, :3, 3] - frames[:6, :3, 3]
-            J = np.concatenate([np.cross(frames[:6, :3, 2], arms), frames[:6, :3, 2]], axis=1).T
+            J = _geometric_jacobian(frames)
             # Damping that vanishes with the error keeps quadratic convergence and survives singularities.
-            step = np.linalg.solve(J.T @ J + 1e-3 * min(size, 1.0) ** 2 * np.eye(6) + 1e-15 * np.eye(6), J.T @ error)
+            damping = (1e-3 * min(size, 1.0) ** 2 + 1e-15) * np.eye(6)
+            step = np.linalg.solve(J.T @ J + damping, J.T @ error)
             q += step * min(1.0, 0.5 / max(float(np.abs(step).max()), 1e-12))
         return None
 
@@ -237,7 +238,17 @@ def _acos(value: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.arccos(np.clip(inside, -1.0, 1.0))
 
 
+def _geometric_jacobian(frames: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Jacobian (..., 6, 6) of the last of seven link frames (..., 7, 4, 4), in base axes."""
+    axes = frames[..., :6, :3, 2]
+    arms = frames[..., 6:, :3, 3] - frames[..., :6, :3, 3]
+    return np.concatenate([np.cross(axes, arms), axes], axis=-1).swapaxes(-1, -2)
+
+
 def _twist(T_from: Transform, T_to: Transform) -> NDArray[np.float64]:
     """Translation [m] and rotation vector [rad], in base axes, that take T_from to T_to, (6,)."""
-    turn = Rotation.from_matrix(T_to[:3, :3] @ T_from[:3, :3].T).as_rotvec()
-    return np.concatenate([T_to[:3, 3] - T_from[:3, 3], turn])
+    turn = T_to[:3, :3] @ T_from[:3, :3].T
+    vector = 0.5 * np.array([turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1]])
+    if np.trace(turn) < 2.9:  # beyond some 18 degrees the sine is no longer a good measure of the angle
+        vector = Rotation.from_matrix(turn).as_rotvec()
+    return np.concatenate([T_to[:3, 3] - T_from[:3, 3], vector])
