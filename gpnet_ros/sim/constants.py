@@ -82,6 +82,6 @@ PAD_SOLIMP = (0.95, 0.99, 0.001, 0.5, 2.0)
 HEAP_CENTRE = (0.65, 0.0)  # on the table, world = base [m]
 WORKSPACE_RADIUS = 0.20  # an object whose origin is farther from the heap's centre fell out [m]
 TABLE_SIZE = (1.2, 1.2)  # top, centred on the heap [m]
-#: A UR stops on unexpected force; the smallest stop limit of the CB3's safety presets is of this size [N].
-#: Universal Robots, "UR10/CB3 User Manual", safety configuration, limits on force.
+#: Contact force at which a guarded descent stops [N]. Own choice: well above the noise of the force
+#: estimate of a UR, well below the force at which its safety system would stop the arm by itself.
 DESCENT_FORCE_MAX = 50.0

@@ -1,0 +1,144 @@
+"""Convex parts, the bodies made of them, and what they weigh.
+
+An object is a list of exact convex parts. Physics collides with the parts, the eye and the labels
+see their union, so the two agree exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import manifold3d
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import ConvexHull
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A convex polyhedron.
+
+    Attributes:
+        vertices: (n, 3) [m].
+        faces: (m, 3) int32, counter-clockwise seen from outside.
+    """
+
+    vertices: Floats
+    faces: NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        self.vertices.setflags(write=False)
+        self.faces.setflags(write=False)
+
+    def placed(self, rotation: ArrayLike | None = None, offset: ArrayLike = (0.0, 0.0, 0.0)) -> Part:
+        """The same part rotated by a 3x3 matrix, then moved by `offset` [m]."""
+        turned = self.vertices if rotation is None else self.vertices @ np.asarray(rotation).T
+        return Part(turned + np.asarray(offset, dtype=np.float64), self.faces)
+
+
+def hull(points: ArrayLike) -> Part:
+    """Convex hull of points (n, 3) [m]."""
+    p = np.asarray(points, dtype=np.float64)
+    found = ConvexHull(p)
+    # qhull gives each facet's outward normal but not the order of its corners.
+    a, b, c = (p[found.simplices[:, k]] for k in range(3))
+    inward = np.einsum("ij,ij->i", np.cross(b - a, c - a), found.equations[:, :3]) < 0
+    faces = found.simplices.copy()
+    faces[inward] = faces[inward][:, ::-1]
+    index = np.full(len(p), -1)
+    index[found.vertices] = np.arange(len(found.vertices))
+    return Part(p[found.vertices], index[faces].astype(np.int32))
+
+
+def box(size: ArrayLike, offset: ArrayLike = (0.0, 0.0, 0.0)) -> Part:
+    """Box of full edge lengths `size` [m], centred at `offset`."""
+    corners = np.stack(np.meshgrid([-0.5, 0.5], [-0.5, 0.5], [-0.5, 0.5]), axis=-1).reshape(-1, 3)
+    return hull(corners * np.asarray(size) + np.asarray(offset))
+
+
+def polygon(corners: int, radius: float, phase: float = 0.0) -> Floats:
+    """Corners (n, 2) of a regular polygon with circumradius `radius` [m]."""
+    t = phase + 2 * np.pi * np.arange(corners) / corners
+    return radius * np.column_stack([np.cos(t), np.sin(t)])
+
+
+def prism(outline: ArrayLike, z_low: float, z_high: float) -> Part:
+    """Convex outline (n, 2) [m] extruded along z."""
+    xy = np.asarray(outline, dtype=np.float64)
+    layers = [np.column_stack([xy, np.full(len(xy), z)]) for z in (z_low, z_high)]
+    return hull(np.vstack(layers))
+
+
+def frustum(r_low: float, r_high: float, z_low: float, z_high: float, corners: int = 24) -> Part:
+    """Cylinder or cone stump along z [m]."""
+    low = np.column_stack([polygon(corners, r_low), np.full(corners, z_low)])
+    high = np.column_stack([polygon(corners, r_high), np.full(corners, z_high)])
+    return hull(np.vstack([low, high]))
+
+
+def ring_sector(
+    inner: Sequence[float], outer: Sequence[float], z: Sequence[float], start: float, stop: float
+) -> Part:
+    """One convex piece of a hollow wall between two angles.
+
+    Args:
+        inner, outer: radius of the two wall faces at each height [m].
+        z: heights [m], as many as radii.
+        start, stop: angles about z [rad], less than pi apart.
+    """
+    points = [
+        (r * np.cos(t), r * np.sin(t), height)
+        for t in (start, stop)
+        for wall in (inner, outer)
+        for r, height in zip(wall, z, strict=True)
+    ]
+    return hull(points)
+
+
+def sweep(rings: Sequence[Floats]) -> list[Part]:
+    """Parts between neighbouring rings (n, 3) of a bent or tapered rod."""
+    return [hull(np.vstack([a, b])) for a, b in zip(rings[:-1], rings[1:], strict=True)]
+
+
+def arc_rings(
+    bend: float, start: float, stop: float, radii: Sequence[float], corners: int = 10
+) -> list[Floats]:
+    """Rings (n, 3) of a rod whose axis is a circle of radius `bend` [m] in the xy plane.
+
+    Args:
+        start, stop: angles of the first and last ring [rad].
+        radii: radius of the rod at each ring, evenly spaced in angle [m].
+    """
+    rings = []
+    for t, r in zip(np.linspace(start, stop, len(radii)), radii, strict=True):
+        section = polygon(corners, r, phase=np.pi / corners)
+        radial = bend + section[:, 0]
+        rings.append(np.column_stack([radial * np.cos(t), radial * np.sin(t), section[:, 1]]))
+    return rings
+
+
+def union(parts: Sequence[Part]) -> tuple[Floats, NDArray[np.int32]]:
+    """Vertices (n, 3) and faces (m, 3) of the closed outer surface of overlapping parts."""
+    solids = [manifold3d.Manifold.hull_points(np.ascontiguousarray(p.vertices)) for p in parts]
+    mesh = manifold3d.Manifold.batch_boolean(solids, manifold3d.OpType.Add).to_mesh64()
+    return np.array(mesh.vert_properties[:, :3]), np.array(mesh.tri_verts, dtype=np.int32)
+
+
+def volume_moments(vertices: Floats, faces: NDArray[np.int32]) -> tuple[float, Floats, Floats]:
+    """Volume [m^3], centroid (3,) [m] and second moments (3, 3) about it [m^5] of a closed mesh.
+
+    Sum over the signed tetrahedra between the origin and each face; see Mirtich, "Fast and accurate
+    computation of polyhedral mass properties", Journal of Graphics Tools 1(2), 1996.
+    """
+    corners = vertices[faces]
+    signed = np.linalg.det(corners) / 6.0
+    volume = float(signed.sum())
+    total = corners.sum(axis=1)
+    centroid = (signed[:, None] * total).sum(axis=0) / (4.0 * volume)
+    # Integral of x x^T over a tetrahedron (0, a, b, c): V/20 (aa^T + bb^T + cc^T + ss^T), s = a+b+c.
+    outer = np.einsum("f,fki,fkj->ij", signed, corners, corners)
+    outer += np.einsum("f,fi,fj->ij", signed, total, total)
+    return volume, centroid, outer / 20.0 - volume * np.outer(centroid, centroid)
