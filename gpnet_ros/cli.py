@@ -76,5 +76,12 @@ def _summary(module: str) -> str:
     return (ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or "").split("\n")[0]
 
 
-if __name__ == "__main__":
+
+
+def entry() -> None:
+    """The console script `gpnet`."""
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    entry()

@@ -1,0 +1,39 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both set everything up by themselves.
+SHELL := /bin/bash
+VENV ?= .venv
+BIN := $(VENV)/bin
+DISTRO := $(or $(ROS_DISTRO),jazzy)
+# One thread per process: the suite runs many small processes on few cores.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help demo test test-all lint types setup clean
+help:
+	@echo "make demo       a simulated UR10 clears a heap (ARGS='--objects 5 --seed 1')"
+	@echo "make test       lint, types and the tests of a few minutes"
+	@echo "make test-all   the long tests too"
+	@echo "make setup      only install what is needed into $(VENV)"
+
+demo: setup
+	@$(BIN)/gpnet demo $(ARGS)
+
+test: setup lint types
+	$(BIN)/python -m pytest -m "not slow and not hardware" $(ARGS)
+
+test-all: setup lint types
+	$(BIN)/python -m pytest -m "not hardware" $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check gpnet_ros test launch setup.py
+	$(BIN)/ruff format --check gpnet_ros test launch setup.py
+
+types: setup
+	$(BIN)/mypy
+
+setup: $(VENV)/ready
+
+$(VENV)/ready: $(wildcard requirements/*) setup.py
+	@bash requirements/install.sh $(VENV) $(DISTRO)
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build install log *.egg-info

@@ -1,0 +1,78 @@
+"""Builds gpnet_ros for pip and for colcon (ament_python)."""
+
+import sys
+from glob import glob
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = "gpnet_ros"
+NODES = ("camera_node", "inference_node", "planner_node", "clock_node")
+
+
+def node_shims():
+    """Starters in lib/gpnet_ros, where `ros2 run` and `ros2 launch` look.
+
+    colcon puts the console scripts there through setup.cfg; pip ignores that setting, so a wheel carries shims.
+    """
+    if "bdist_wheel" not in sys.argv:
+        return []
+    folder = Path("build") / "shims"
+    folder.mkdir(parents=True, exist_ok=True)
+    for node in NODES:
+        shim = folder / node
+        shim.write_text(f"#!/usr/bin/env python3\nfrom {NAME}.nodes.{node} import main\n\nmain()\n")
+        shim.chmod(0o755)
+    return [(f"lib/{NAME}", [str(folder / node) for node in NODES])]
+
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    description="Clears a heap of unknown objects with a UR10, a parallel gripper and a RealSense D435, topmost first.",
+    long_description=Path("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    author="The gpnet_ros authors",
+    author_email="maintainers@gpnet-ros.example.org",
+    maintainer="The gpnet_ros authors",
+    maintainer_email="maintainers@gpnet-ros.example.org",
+    packages=find_packages(include=[f"{NAME}*"]),
+    python_requires=">=3.11,<3.13",
+    install_requires=[
+        "setuptools",
+        "numpy>=1.26",
+        "scipy>=1.11",
+        "opencv-python>=4.8",
+        "PyYAML>=6",
+        "torch>=2.11",
+        "safetensors>=0.4",
+        "tqdm>=4.66",
+        "matplotlib>=3.8",
+        "av>=14",
+        "rosbags>=0.11",
+        "mujoco-core>=4.0.1",
+        "embreex>=4.4",
+        "manifold3d>=3.5",
+        "ur_rtde==1.6.5",
+        "pyrealsense2>=2.55",
+    ],
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+        (f"share/{NAME}/launch", glob("launch/*.launch.py")),
+        (f"share/{NAME}/config", [path for path in glob("config/*") if Path(path).is_file()]),
+        *[
+            (f"share/{NAME}/models/{Path(folder).name}", [f for f in glob(f"{folder}/*") if Path(f).is_file()])
+            for folder in glob("models/*/")
+        ],
+        *node_shims(),
+    ],
+    zip_safe=True,
+    entry_points={
+        "console_scripts": [
+            f"gpnet = {NAME}.cli:entry",
+            *[f"{node} = {NAME}.nodes.{node}:main" for node in NODES],
+        ]
+    },
+)
