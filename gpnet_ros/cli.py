@@ -76,8 +76,6 @@ def _summary(module: str) -> str:
     return (ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or "").split("\n")[0]
 
 
-
-
 def entry() -> None:
     """The console script `gpnet`."""
     sys.exit(main())

@@ -154,7 +154,7 @@ def depth_from_raw(raw: NDArray[np.generic], unit: float) -> NDArray[np.float32]
         raise FrameRefused(f"Depth of shape {raw.shape} is not a depth image: it must have two axes.")
     if not (np.isfinite(unit) and unit > 0):
         raise FrameRefused(f"Depth unit {unit} m is not usable: it must be positive, 0.001 for millimetres.")
-    metres = raw.astype(np.float32) * np.float32(unit)
+    metres = (raw.astype(np.float64) * unit).astype(np.float32)
     metres[~(np.isfinite(metres) & (metres > 0))] = np.nan
     return metres
 

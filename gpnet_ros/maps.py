@@ -88,9 +88,7 @@ class Grid:
     def intrinsics(self, camera: Intrinsics) -> Intrinsics:
         """The camera model of the grid."""
         cx, cy = self.to_grid((camera.cx, camera.cy))
-        return Intrinsics(
-            self.width, self.height, camera.fx * self.scale, camera.fy * self.scale, float(cx), float(cy)
-        )
+        return Intrinsics(self.width, self.height, camera.fx * self.scale, camera.fy * self.scale, float(cx), float(cy))
 
     def warp_color(self, color: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """(H, W, 3) camera image on the grid, area-filtered when it shrinks; black outside."""
