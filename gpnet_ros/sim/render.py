@@ -1,0 +1,190 @@
+"""Pictures of a scene as an aligned RGB-D camera would take them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpnet_ros.errors import BadInput
+from gpnet_ros.frame import Intrinsics
+from gpnet_ros.pose import Transform
+from gpnet_ros.sim.raycast import Hits, PlacedScene, RayScene, pixel_rays
+from gpnet_ros.sim.shading import Floats, expose, radiance, visibility
+from gpnet_ros.sim.style import Style
+
+Quality = Literal["fast", "high"]
+
+#: Shadow rays per light and pixel of the half-size grid, and extra rays per pixel on an edge.
+_RAYS: dict[str, tuple[int, int]] = {"fast": (1, 2), "high": (5, 3)}
+
+#: Where the extra rays of an edge pixel go [px].
+_OFFSETS = np.array([[-0.28, -0.18], [0.3, -0.22], [0.02, 0.33]])
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A rendered view. Depth and ids are the truth: they are for scoring and labels only.
+
+    Attributes:
+        color: (H, W, 3) uint8, RGB.
+        depth: (H, W) float32 exact depth [m], NaN where nothing was hit.
+        ids: (H, W) int32, 0 for table, robot and nothing, 1..n for objects.
+    """
+
+    color: NDArray[np.uint8]
+    depth: NDArray[np.float32]
+    ids: NDArray[np.int32]
+
+
+def render(
+    scene: RayScene,
+    T_base_mesh: Sequence[Transform],
+    intrinsics: Intrinsics,
+    T_base_camera: Transform,
+    style: Style,
+    quality: Quality = "fast",
+    rng: np.random.Generator | None = None,
+) -> View:
+    """Colour, exact depth and ids of a scene.
+
+    Args:
+        scene: what there is.
+        T_base_mesh: where it is, one pose per mesh.
+        intrinsics: camera model.
+        T_base_camera: pose of the camera's optical frame.
+        style: lights, table and camera look.
+        quality: "fast" for a live picture, "high" for data sets and demo pictures.
+        rng: of shadow jitter and sensor noise; None takes the style's seed, so that the same
+            call gives the same picture.
+
+    Raises:
+        BadInput: poses do not fit the scene, or an unknown quality.
+    """
+    if quality not in _RAYS:
+        raise BadInput(f"Quality '{quality}' is not known: use 'fast' or 'high'.")
+    rng = np.random.default_rng(style.seed) if rng is None else rng
+    rays, extra = _RAYS[quality]
+    placed = scene.place(T_base_mesh)
+    hits = placed.cast(intrinsics, T_base_camera)
+    flat = _flat(hits)
+    seen = _half_size_visibility(placed, hits, style, rays, rng)
+    eye = T_base_camera[:3, 3].astype(np.float32)
+    light = _light(placed, flat, seen.reshape(len(flat.mesh), -1), eye, style)
+    rows = np.flatnonzero(_edges(hits).ravel())
+    light[rows] = _smooth_edges(placed, light[rows], rows, intrinsics, T_base_camera, style, extra, rng)
+    color = expose(light.reshape(hits.normals.shape), style, rng)
+    return View(color, hits.z, hits.id)
+
+
+def _light(placed: PlacedScene, hits: Hits, seen: Floats, eye: Floats, style: Style) -> Floats:
+    """Linear light (n, 3) from flat hits; a dim room where nothing was hit."""
+    albedo = np.zeros((len(hits.mesh), 3), dtype=np.float32)
+    finish = np.zeros((len(hits.mesh), 2), dtype=np.float32)
+    for k, mesh in enumerate(placed.scene.meshes):
+        texture = mesh.texture or style.table
+        rows = np.flatnonzero(hits.mesh == k)
+        albedo[rows] = texture.albedo(hits.local[rows], hits.axis[rows])
+        finish[rows] = texture.gloss, texture.metallic
+    light = radiance(hits, albedo, finish, seen, eye, style)
+    light[hits.mesh < 0] = np.multiply(style.ground, 0.3 * style.ambient)
+    return light
+
+
+def _half_size_visibility(
+    placed: PlacedScene, hits: Hits, style: Style, rays: int, rng: np.random.Generator
+) -> Floats:
+    """`visibility` (H, W, lights + 1), traced on every second pixel and spread along surfaces."""
+    coarse = Hits(*(getattr(hits, f.name)[::2, ::2] for f in fields(Hits)))
+    small = visibility(placed, _flat(coarse), style, rays, rng).reshape(*coarse.mesh.shape, -1)
+    for axis in (0, 1):
+        small = _spread(small, coarse, axis)
+    return _enlarge(small, coarse, hits)
+
+
+def _likeness(normals: Floats, mesh: NDArray[np.int32], normals2: Floats, mesh2: NDArray[np.int32]) -> Floats:
+    """How far two pixels show the same surface: 0 for other meshes, falling with the turn of the normal."""
+    dot = np.einsum("...j,...j->...", normals, normals2)
+    like: Floats = (np.clip(dot, 0.0, 1.0) ** 16 * (mesh == mesh2)).astype(np.float32)
+    return like
+
+
+def _spread(small: Floats, coarse: Hits, axis: int, reach: int = 2) -> Floats:
+    """Mean along one axis over neighbours on the same surface; hides the grain of few rays."""
+    total, weight = small.copy(), np.ones((*small.shape[:2], 1), dtype=np.float32)
+    for step in range(1, reach + 1):
+        head, tail = _neighbours(axis, step)
+        like = _likeness(coarse.normals[head], coarse.mesh[head], coarse.normals[tail], coarse.mesh[tail])[..., None]
+        total[head] += like * small[tail]
+        total[tail] += like * small[head]
+        weight[head] += like
+        weight[tail] += like
+    return np.divide(total, weight, dtype=np.float32)
+
+
+def _neighbours(axis: int, step: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Indices of all pixels that have a neighbour `step` before them along the axis, and of those."""
+    whole = (slice(None),) * axis
+    return (*whole, slice(step, None)), (*whole, slice(None, -step))
+
+
+def _enlarge(small: Floats, coarse: Hits, hits: Hits) -> Floats:
+    """Joint bilateral upsampling (Kopf et al. 2007) from every second pixel to all."""
+    height, width = hits.mesh.shape
+    total = np.zeros((height, width, small.shape[2]), dtype=np.float32)
+    weight = np.full((height, width, 1), 1e-6, dtype=np.float32)
+    rows, cols = np.arange(height), np.arange(width)
+    for down in (0, 1):
+        for right in (0, 1):
+            r = np.minimum((rows + down) // 2, small.shape[0] - 1)
+            c = np.minimum((cols + right) // 2, small.shape[1] - 1)
+            pick = np.ix_(r, c)
+            like = _likeness(hits.normals, hits.mesh, coarse.normals[pick], coarse.mesh[pick])[..., None] + 1e-5
+            total += like * small[pick]
+            weight += like
+    return total / weight
+
+
+def _edges(hits: Hits) -> NDArray[np.bool_]:
+    """Pixels (H, W) beside which another surface begins."""
+    edge = np.zeros(hits.mesh.shape, dtype=bool)
+    z = np.nan_to_num(hits.z, nan=99.0)
+    for axis in (0, 1):
+        head, tail = _neighbours(axis, 1)
+        turned = np.einsum("...j,...j->...", hits.normals[head], hits.normals[tail]) < 0.8
+        step = np.abs(z[head] - z[tail]) > 0.02 * z[tail]
+        change = (hits.mesh[head] != hits.mesh[tail]) | turned | step
+        edge[head] |= change
+        edge[tail] |= change
+    return edge
+
+
+def _smooth_edges(
+    placed: PlacedScene,
+    centre: Floats,
+    rows: NDArray[np.int64],
+    intrinsics: Intrinsics,
+    T_base_camera: Transform,
+    style: Style,
+    extra: int,
+    rng: np.random.Generator,
+) -> Floats:
+    """Light (n, 3) of edge pixels: the mean over the centre and some rays beside it."""
+    offsets = np.tile(_OFFSETS[:extra] / [intrinsics.fx, intrinsics.fy], (len(rows), 1))
+    rays = np.repeat(pixel_rays(intrinsics)[rows], extra, axis=0)
+    rays[:, :2] += offsets.astype(np.float32)
+    hits = placed.trace(rays, T_base_camera)
+    seen = visibility(placed, hits, style, 1, rng)
+    light = _light(placed, hits, seen, T_base_camera[:3, 3].astype(np.float32), style)
+    # A glint in one of few rays would stand out as a white dot.
+    light = np.minimum(light, 4.0 * np.median(centre) + 1.0) if len(centre) else light
+    return (centre + light.reshape(-1, extra, 3).sum(axis=1)) / (extra + 1)
+
+
+def _flat(hits: Hits) -> Hits:
+    """The same hits as lists."""
+    arrays = [getattr(hits, f.name) for f in fields(Hits)]
+    return Hits(*(np.ascontiguousarray(a.reshape(-1, *a.shape[2:])) for a in arrays))
