@@ -1,0 +1,251 @@
+"""Models on disk: `models/<name>/weights.safetensors` and `card.json`; never a pickle.
+
+The card rebuilds the network, says what it was trained on, and holds golden outputs: samples of every map
+for one fixed input. They are computed again at each load, so a torch or an accelerator that computes
+something else is found before a robot moves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from gpnet_ros import normalise
+from gpnet_ros.errors import ModelRefused
+from gpnet_ros.network.ggcnn import GgCnn, GgCnn2
+from gpnet_ros.network.gpnet import GPNet
+from gpnet_ros.network.grconvnet import GrConvNet
+from gpnet_ros.settings import resource_dir
+
+WEIGHTS = "weights.safetensors"
+CARD = "card.json"
+#: The networks a card may name.
+ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
+    "gpnet": GPNet,
+    "ggcnn": GgCnn,
+    "ggcnn2": GgCnn2,
+    "grconvnet": GrConvNet,
+}
+#: Side [px] of the golden input, samples per map, and accepted deviation relative to a map's spread.
+GOLDEN_SIDE = 64
+GOLDEN_SAMPLES = 16
+GOLDEN_TOLERANCE = 0.02
+#: Endings of files that can run code when they are opened.
+PICKLE_SUFFIXES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".tar")
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a model.
+
+    Attributes:
+        architecture: key of `ARCHITECTURES`; kwargs: arguments of its constructor.
+        channels: "rgb", "depth" or "rgbd"; normalisation: `normalise.VERSION` it was trained with.
+        data: what it was trained on; recipe: how; metric: how well it did there.
+        commit: of the code that trained it; licence; notes: what it is not good for.
+        parameters: number of weights; sha256: of the weights file.
+        golden: GOLDEN_SAMPLES values of each map for the golden input.
+    """
+
+    architecture: str
+    kwargs: dict[str, Any]
+    channels: str
+    normalisation: str = normalise.VERSION
+    data: dict[str, Any] = field(default_factory=dict)
+    recipe: dict[str, Any] = field(default_factory=dict)
+    metric: dict[str, Any] = field(default_factory=dict)
+    commit: str = ""
+    licence: str = "Apache-2.0"
+    notes: str = ""
+    parameters: int = 0
+    sha256: str = ""
+    golden: list[list[float]] = field(default_factory=list)
+
+
+def build(card: Card) -> nn.Module:
+    """The network of a card, with fresh weights.
+
+    Raises:
+        ModelRefused: unknown architecture or arguments.
+    """
+    if card.architecture not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise ModelRefused(f"Architecture {card.architecture!r} is unknown; known are {known}: update the package.")
+    if card.channels not in normalise.CHANNEL_COUNT:
+        raise ModelRefused(f"Input {card.channels!r} is unknown; allowed: {', '.join(normalise.CHANNEL_COUNT)}.")
+    try:
+        return ARCHITECTURES[card.architecture](channels=normalise.CHANNEL_COUNT[card.channels], **card.kwargs)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ModelRefused(
+            f"Architecture {card.architecture!r} cannot be built with {card.kwargs} ({error}); restore the card."
+        ) from error
+
+
+def save(net: nn.Module, card: Card, folder: Path | str) -> Card:
+    """Write weights, then the card that vouches for them; each replaces the old file in one step.
+
+    Args:
+        net: the network; its weights are written as float32.
+        card: without `sha256`, `golden` and `parameters`, which are filled in.
+        folder: `models/<name>`, made if missing.
+
+    Returns:
+        The card as written.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {k: v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
+    draft = folder / (WEIGHTS + ".new")
+    save_file(state, draft)
+    written = Card(
+        **{
+            **asdict(card),
+            "sha256": hashlib.sha256(draft.read_bytes()).hexdigest(),
+            "golden": golden_outputs(net, card).tolist(),
+            "parameters": sum(p.numel() for p in net.parameters()),
+        }
+    )
+    card_draft = folder / (CARD + ".new")
+    card_draft.write_text(json.dumps(asdict(written), indent=1) + "\n", encoding="utf-8")
+    os.replace(draft, folder / WEIGHTS)
+    os.replace(card_draft, folder / CARD)
+    return written
+
+
+def load(model: str | Path, device: str | torch.device = "cpu") -> tuple[nn.Module, Card]:
+    """The network of a model, in evaluation mode and tested on this machine, and its card.
+
+    Args:
+        model: a name under `models/`, or the path of a folder that holds weights and card.
+        device: where the network shall live.
+
+    Raises:
+        ModelRefused: no such model, a pickle, an edited file, an unknown architecture, missing weights,
+            or outputs that differ from the golden ones.
+    """
+    folder = find(model)
+    card = read_card(folder)
+    data = _read_weights(folder)
+    if hashlib.sha256(data).hexdigest() != card.sha256:
+        raise ModelRefused(
+            f"{folder / WEIGHTS} is not the file its card vouches for (sha256 differs): restore both from the release."
+        )
+    net = build(card)
+    try:
+        net.load_state_dict(load_tensors(data), strict=True)
+    except (RuntimeError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelRefused(f"{folder / WEIGHTS} does not fit its card ({reason}): restore both.") from error
+    net = net.eval().requires_grad_(False).to(device)
+    self_test(net, card)
+    return net, card
+
+
+def find(model: str | Path) -> Path:
+    """Folder of a model given by name or path.
+
+    Raises:
+        ModelRefused: there is none; the message lists those there are.
+    """
+    path = Path(model)
+    if path.suffix.lower() in PICKLE_SUFFIXES:
+        raise ModelRefused(f"{path} is a pickle, which can run code: give a folder with {WEIGHTS} and {CARD}.")
+    if path.is_dir():
+        return path
+    if path.is_file():
+        return path.parent
+    models = resource_dir("models")
+    if path.name == str(model) and (models / path.name).is_dir():
+        return models / path.name
+    known = ", ".join(sorted(p.parent.name for p in models.glob(f"*/{CARD}"))) or "none"
+    raise ModelRefused(f"There is no model {str(model)!r}; known are: {known}; or give the path of a folder.")
+
+
+def read_card(folder: Path) -> Card:
+    """The card in a model's folder.
+
+    Raises:
+        ModelRefused: missing, not JSON, unknown or missing fields, or another normalisation.
+    """
+    path = folder / CARD
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelRefused(f"{path} cannot be read ({error}): restore it beside the weights.") from error
+    known = {f.name for f in fields(Card)}
+    if not isinstance(values, dict) or not {"architecture", "kwargs", "channels", "sha256", "golden"} <= set(values):
+        raise ModelRefused(f"{path} is not a model card: architecture, kwargs, channels, sha256, golden are needed.")
+    if set(values) - known or not isinstance(values["kwargs"], dict):
+        raise ModelRefused(f"{path} holds unknown fields {sorted(set(values) - known)}: update the package.")
+    card = Card(**values)
+    if card.normalisation != normalise.VERSION:
+        raise ModelRefused(
+            f"{path} is for input normalisation {card.normalisation!r}, this package has {normalise.VERSION!r}: "
+            "use the package version that the model came with, or train anew."
+        )
+    return card
+
+
+def golden_outputs(net: nn.Module, card: Card) -> np.ndarray:
+    """(maps, GOLDEN_SAMPLES) float32: the maps of the golden input at fixed places, as this machine computes them."""
+    parameter = next(net.parameters())
+    training = net.training
+    net.eval()
+    with torch.inference_mode():
+        x = _golden_input(normalise.CHANNEL_COUNT[card.channels]).to(parameter.device)
+        maps = net(x)[0].float().cpu().numpy()
+    net.train(training)
+    places = np.linspace(0, GOLDEN_SIDE - 1, int(math.isqrt(GOLDEN_SAMPLES))).astype(int)
+    return maps[:, places][:, :, places].reshape(len(maps), -1)
+
+
+def self_test(net: nn.Module, card: Card) -> None:
+    """Compare the network's golden outputs with those of its card.
+
+    Raises:
+        ModelRefused: they differ: the library, the accelerator or a transformation of the network is broken.
+    """
+    wanted = np.asarray(card.golden, dtype=np.float64)
+    got = golden_outputs(net, card)
+    place = next(net.parameters()).device
+    if wanted.shape != got.shape:
+        raise ModelRefused(f"The card's golden outputs have shape {wanted.shape}, not {got.shape}: restore the card.")
+    allowed = GOLDEN_TOLERANCE * (np.ptp(wanted, axis=1, keepdims=True) + 1e-3)
+    deviation = np.abs(got - wanted)
+    if not (deviation <= allowed).all():  # NaN fails too
+        raise ModelRefused(
+            f"The model does not compute its golden outputs on {place} with torch {torch.__version__} (deviation "
+            f"{np.nanmax(deviation, initial=0.0):.3g}): reinstall torch, or use device cpu."
+        )
+
+
+def _golden_input(channels: int) -> Tensor:
+    """(1, C, S, S) float32 of incommensurate waves: the same on every machine, without a random generator."""
+    v, u = np.mgrid[0:GOLDEN_SIDE, 0:GOLDEN_SIDE].astype(np.float64)
+    planes = [np.sin(0.31 * (c + 1) * u + 0.1 * c) * np.cos(0.17 * (c + 2) * v - 0.2) for c in range(channels)]
+    return torch.from_numpy(np.stack(planes)[None].astype(np.float32))
+
+
+def _read_weights(folder: Path) -> bytes:
+    path = folder / WEIGHTS
+    if not path.is_file():
+        pickles = [p.name for p in folder.iterdir() if p.suffix.lower() in PICKLE_SUFFIXES]
+        extra = f"; {pickles[0]} is a pickle, which can run code, and is not opened" if pickles else ""
+        raise ModelRefused(f"{path} is missing{extra}: restore the model's folder from the release.")
+    data = path.read_bytes()
+    if data[:2] == b"PK" or data[:1] == b"\x80":
+        raise ModelRefused(f"{path} is a pickle, which can run code, under a false name: restore it.")
+    return data

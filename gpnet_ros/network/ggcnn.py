@@ -1,0 +1,85 @@
+"""GG-CNN (Morrison et al., RSS 2018) and GG-CNN2 (Morrison et al., IJRR 2020): the small baselines.
+
+Layer for layer as published, written anew. Output order as in GP-Net without P: Q, cos 2θ, sin 2θ, W.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+#: GG-CNN has stride 3·2·2: only sides divisible by this come back at their own size.
+GGCNN_STRIDE = 12
+
+
+class GgCnn(nn.Module):
+    """(B, channels, H, W) to (B, 4, H, W), any H and W.
+
+    Its grid is aligned with the input at the top left, so the input is padded at the bottom and right to a
+    multiple of 12 and the maps are cropped there; a centre crop would shift them by 2 px.
+
+    Args:
+        channels: 4 for RGB-D, 3 for RGB, 1 for depth.
+        fused: the four heads as one convolution: the same function, faster.
+    """
+
+    def __init__(self, channels: int = 4, fused: bool = False) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, 32, 9, stride=3, padding=3),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(32, 16, 5, stride=2, padding=2),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(16, 8, 3, stride=2, padding=1),
+            nn.ReLU(inplace=True),
+            nn.ConvTranspose2d(8, 8, 3, stride=2, padding=1, output_padding=1),
+            nn.ReLU(inplace=True),
+            nn.ConvTranspose2d(8, 16, 5, stride=2, padding=2, output_padding=1),
+            nn.ReLU(inplace=True),
+            nn.ConvTranspose2d(16, 32, 9, stride=3, padding=3, output_padding=1),
+            nn.ReLU(inplace=True),
+        )
+        self.heads = Heads(32, kernel=2, fused=fused)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The four maps of a batch."""
+        height, width = x.shape[-2:]
+        padded = functional.pad(x, (0, -width % GGCNN_STRIDE, 0, -height % GGCNN_STRIDE))
+        return self.heads(self.body(padded))[..., :height, :width]
+
+
+class GgCnn2(nn.Module):
+    """(B, channels, H, W) to (B, 4, H, W), H and W divisible by 4: dilated convolutions, bilinear up-sampling."""
+
+    def __init__(self, channels: int = 4, fused: bool = False) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.Conv2d(channels, 16, 11, padding=5), nn.ReLU(inplace=True)]
+        layers += [nn.Conv2d(16, 16, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
+        layers += [nn.Conv2d(16, 16, 5, padding=2), nn.ReLU(inplace=True)]
+        layers += [nn.Conv2d(16, 16, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
+        layers += [nn.Conv2d(16, 32, 5, dilation=2, padding=4), nn.ReLU(inplace=True)]
+        layers += [nn.Conv2d(32, 32, 5, dilation=4, padding=8), nn.ReLU(inplace=True)]
+        layers += [nn.UpsamplingBilinear2d(scale_factor=2), nn.Conv2d(32, 16, 3, padding=1), nn.ReLU(inplace=True)]
+        layers += [nn.UpsamplingBilinear2d(scale_factor=2), nn.Conv2d(16, 16, 3, padding=1), nn.ReLU(inplace=True)]
+        self.body = nn.Sequential(*layers)
+        self.heads = Heads(16, kernel=1, fused=fused)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The four maps of a batch."""
+        return self.heads(self.body(x))
+
+
+class Heads(nn.Module):
+    """Q, cos 2θ, sin 2θ and W by four convolutions as published, or fused into one of four outputs."""
+
+    def __init__(self, channels: int, *, kernel: int, fused: bool) -> None:
+        super().__init__()
+        outputs = (4,) if fused else (1, 1, 1, 1)
+        self.layers = nn.ModuleList(nn.Conv2d(channels, n, kernel) for n in outputs)
+        for layer in self.layers:
+            nn.init.xavier_uniform_(layer.weight)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, h, w) to (B, 4, h', w')."""
+        return torch.cat([layer(x) for layer in self.layers], dim=1)
