@@ -167,6 +167,29 @@ class UrKinematics:
             return None
         return turned[np.argmin(((turned - near) ** 2).sum(axis=-1))]
 
+    def branch_of(self, q: ArrayLike) -> int:
+        """Which of the eight closed-form solutions (index into `branches`) the joints (6,) are on.
+
+        Raises:
+            BadInput: the joints are not six finite numbers.
+        """
+        joints = np.asarray(q, dtype=np.float64)
+        if joints.shape != (6,) or not np.isfinite(joints).all():
+            raise BadInput(f"Joint angles {joints} are not usable: six finite numbers in rad are needed.")
+        gaps = np.abs(_wrap(self.branches(self.forward(joints), joints[5]) - joints)).max(axis=-1)
+        return int(np.nanargmin(gaps))
+
+    def on_branch(self, T_base_flange: ArrayLike, branch: int, q_near: ArrayLike) -> NDArray[np.float64]:
+        """Joints (..., 6) of poses (..., 4, 4) on one branch, each within half a turn of q_near (6,); NaN: no solution."""
+        near = np.asarray(q_near, dtype=np.float64)
+        return near + _wrap(self.branches(T_base_flange, near[5])[..., branch, :] - near)
+
+    def follow(self, T_base_flange: ArrayLike, q_start: ArrayLike) -> NDArray[np.float64]:
+        """Joints (n, 6) along a path of poses (n, 4, 4), staying on the branch of q_start; NaN: no solution."""
+        start = np.asarray(q_start, dtype=np.float64)
+        path = self.on_branch(T_base_flange, self.branch_of(start), start)
+        return start + np.unwrap(np.concatenate([start[None], path]) - start, axis=0)[1:]
+
     def refine(self, T_base_flange: Transform, q_near: ArrayLike) -> Joints | None:
         """Newton's method with damping from q_near, for any table; None when it does not converge."""
         q = np.array(q_near, dtype=np.float64)
@@ -186,9 +209,7 @@ class UrKinematics:
             q += step * min(1.0, 0.5 / max(float(np.abs(step).max()), 1e-12))
         return None
 
-    def _solve(
-        self, T: NDArray[np.float64], signs: NDArray[np.int_], q6: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def _solve(self, T: NDArray[np.float64], signs: NDArray[np.int_], q6: NDArray[np.float64]) -> NDArray[np.float64]:
         """DH angles (..., 8, 6) for shoulder, wrist and elbow signs (3, 8); NaN out of reach."""
         d1, _, _, d4, d5, d6 = self.dh.d
         a2, a3 = self.dh.a[1], self.dh.a[2]
@@ -205,9 +226,7 @@ class UrKinematics:
         s5 = np.sin(t5)
         sign5 = np.where(s5 >= 0, 1.0, -1.0)
         free = np.broadcast_to(q6 + self._theta[5], s5.shape)
-        t6 = np.where(
-            np.abs(s5) > _WRIST_SINGULAR, np.arctan2(-seen[..., 1] * sign5, seen[..., 0] * sign5), free
-        )
+        t6 = np.where(np.abs(s5) > _WRIST_SINGULAR, np.arctan2(-seen[..., 1] * sign5, seen[..., 0] * sign5), free)
         # Turning the flange back by joint 6, then by joint 5, gives frame 4; z of frame 4 is -y of frame 5.
         c6, s6 = np.cos(t6)[..., None], np.sin(t6)[..., None]
         x5, y5 = c6 * R[..., :, 0] - s6 * R[..., :, 1], s6 * R[..., :, 0] + c6 * R[..., :, 1]

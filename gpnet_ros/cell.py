@@ -1,0 +1,183 @@
+"""The cell: where table, heap, tote, mast and camera are, how the arm may move, and the hand-eye.
+
+One frozen dataclass for `config/cell.yaml` and one for `config/hand_eye.yaml`. Everything is in the
+controller's `base` frame, whose z = 0 is the table top.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from gpnet_ros.errors import SettingsError
+from gpnet_ros.kinematics import ARMS, UrKinematics
+from gpnet_ros.pose import Transform, from_xyz_quat, transform
+from gpnet_ros.settings import Box, GripperGeometry, Workspace, config_dir, load, setting, validate
+
+
+@dataclass(frozen=True)
+class Tote:
+    """The open box into which the objects go, standing on the table."""
+
+    centre: tuple[float, float] = setting((0.0, -0.65), "Centre in base.", unit="m", low=-2.0, high=2.0)
+    inner: tuple[float, float] = setting((0.36, 0.28), "Inner size along x and y.", unit="m", low=0.05, high=1.0)
+    height: float = setting(0.12, "Height of the walls.", unit="m", low=0.0, high=0.5)
+    wall: float = setting(0.01, "Thickness of the walls.", unit="m", low=0.001, high=0.1)
+    floor_z: float = setting(0.0, "Height of the floor in base.", unit="m", low=-1.0, high=1.0)
+    spots: tuple[tuple[float, float], ...] = ((-0.08, 0.0), (0.08, 0.0), (0.0, 0.0))
+    """Where objects are let go, from the centre [m]; used in turn so that they do not pile up."""
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+    @property
+    def walls(self) -> tuple[Box, ...]:
+        """The four walls as boxes in base."""
+        (cx, cy), (ix, iy), t = self.centre, self.inner, self.wall
+        x, y, low, top = ix / 2, iy / 2, self.floor_z, self.floor_z + self.height
+        return (
+            Box("tote wall -x", (cx - x - t, cy - y - t, low), (cx - x, cy + y + t, top)),
+            Box("tote wall +x", (cx + x, cy - y - t, low), (cx + x + t, cy + y + t, top)),
+            Box("tote wall -y", (cx - x, cy - y - t, low), (cx + x, cy - y, top)),
+            Box("tote wall +y", (cx - x, cy + y, low), (cx + x, cy + y + t, top)),
+        )
+
+
+@dataclass(frozen=True)
+class MotionSettings:
+    """How the planner moves; `Limits` says how anything may move."""
+
+    joint_speed: float = setting(1.4, "Leading axis of a joint move.", unit="rad/s", low=0.05, high=3.0)
+    joint_acceleration: float = setting(2.0, "Leading axis of a joint move.", unit="rad/s^2", low=0.05, high=10.0)
+    linear_speed: float = setting(0.3, "TCP on a straight line.", unit="m/s", low=0.01, high=1.0)
+    linear_acceleration: float = setting(0.8, "TCP on a straight line.", unit="m/s^2", low=0.01, high=3.0)
+    descent_speed: float = setting(0.05, "TCP on the guarded last part.", unit="m/s", low=0.005, high=0.05)
+    descent_acceleration: float = setting(0.3, "TCP on the guarded last part.", unit="m/s^2", low=0.01, high=3.0)
+    descent_force: float = setting(30.0, "Stop above the mean force before it.", unit="N", low=2.0, high=60.0)
+    above: float = setting(0.12, "Least height of the approach above the grasp.", unit="m", low=0.02, high=0.4)
+    pregrasp: float = setting(0.05, "Where the guarded descent begins above the grasp.", unit="m", low=0.01, high=0.3)
+    clearance: float = setting(0.03, "Tool or held object above the heap's top.", unit="m", low=0.005, high=0.2)
+    hover: float = setting(0.15, "How far a hover stays above the grasp.", unit="m", low=0.15, high=0.4)
+    place_drop: float = setting(0.06, "Held object above the tote's floor when let go.", unit="m", low=0.0, high=0.3)
+    place_low: float = setting(0.10, "Lowest fingertip above the tote's floor.", unit="m", low=0.02, high=0.4)
+    grip_force: float = setting(40.0, "Grip force.", unit="N", low=5.0, high=235.0)
+    grip_speed: float = setting(0.10, "Speed of the jaws.", unit="m/s", low=0.01, high=0.2)
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What `safety.check` enforces; frozen, so nobody loosens it while the arm is armed."""
+
+    tcp_low: tuple[float, float, float] = setting((-0.35, -0.9, 0.0), "TCP box.", unit="m", low=-2.0, high=2.0)
+    tcp_high: tuple[float, float, float] = setting((0.9, 0.35, 0.62), "TCP box.", unit="m", low=-2.0, high=2.0)
+    reach_min: float = setting(0.35, "Least distance of the TCP from the axis of joint 1.", unit="m", low=0.0, high=1.0)
+    tip_above_table: float = setting(0.003, "Least height of a fingertip.", unit="m", low=0.0, high=0.1)
+    arm_above_table: float = setting(0.02, "Least gap between links and table.", unit="m", low=0.0, high=0.2)
+    box_gap: float = setting(0.03, "Least gap to mast, camera and other boxes.", unit="m", low=0.0, high=0.2)
+    tote_gap: float = setting(0.01, "Least gap to the tote's walls.", unit="m", low=0.0, high=0.2)
+    heap_gap: float = setting(0.005, "Least gap to the height map while travelling.", unit="m", low=0.0, high=0.2)
+    heap_touch: float = setting(0.004, "Height map above the tips at the grasp, noise.", unit="m", low=0.0, high=0.02)
+    tilt_max: float = setting(0.09, "Tool axis from the vertical (5 degrees).", unit="rad", low=0.0, high=1.6)
+    joint_margin: float = setting(0.1, "Kept from the joint range of +-360 degrees.", unit="rad", low=0.0, high=3.0)
+    joint_speed: float = setting(1.8, "Every joint, on every move.", unit="rad/s", low=0.05, high=3.15)
+    joint_acceleration: float = setting(4.0, "Leading axis of a joint move.", unit="rad/s^2", low=0.1, high=20.0)
+    linear_speed: float = setting(0.5, "TCP on a straight line.", unit="m/s", low=0.01, high=1.0)
+    linear_acceleration: float = setting(1.5, "TCP on a straight line.", unit="m/s^2", low=0.1, high=5.0)
+    descent_speed: float = setting(0.05, "TCP on a guarded descent.", unit="m/s", low=0.005, high=0.05)
+    descent_length: float = setting(0.12, "Longest guarded descent.", unit="m", low=0.01, high=0.5)
+    descent_force: float = setting(50.0, "Greatest force threshold of a descent.", unit="N", low=1.0, high=100.0)
+    grip_force: float = setting(100.0, "Greatest grip force.", unit="N", low=5.0, high=235.0)
+    wrist_sine: float = setting(0.1, "Least |sin q5| on a straight line.", low=0.0, high=1.0)
+    elbow_sine: float = setting(0.1, "Least |sin q3| on a straight line.", low=0.0, high=1.0)
+    shoulder_radius: float = setting(
+        0.22, "Least distance of joint 5 from the axis of joint 1 on a straight line.", unit="m", low=0.0, high=1.0
+    )
+    start_tolerance: float = setting(0.02, "Joints of the plan's start from the arm's.", unit="rad", low=0.0, high=0.2)
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Everything that planning and safety know of the cell."""
+
+    arm: str = setting("ur10", "Model of the arm.", choices=tuple(ARMS))
+    workspace: Workspace = setting(Workspace(), "Where the heap lies.")
+    gripper: GripperGeometry = setting(GripperGeometry(), "The parallel gripper.")
+    tote: Tote = setting(Tote(), "Where the objects go.")
+    keep_out: tuple[Box, ...] = ()
+    """Boxes that neither arm nor tool may touch: mast, camera, and whatever else stands there."""
+    home: tuple[float, ...] = setting(
+        (1.3158, -1.6376, 1.8901, -1.8232, -1.5708, -0.255),
+        "Looking pose over the tote.",
+        unit="rad",
+        low=-7.0,
+        high=7.0,
+    )
+    motion: MotionSettings = setting(MotionSettings(), "How the planner moves.")
+    limits: Limits = setting(Limits(), "What the safety check enforces.")
+
+    def __post_init__(self) -> None:
+        validate(self)
+        if len(self.home) != 6:
+            raise SettingsError(f"Cell.home is {self.home}; it must hold six joint angles [rad].")
+        for box in self.keep_out:
+            if not np.isfinite([*box.low, *box.high]).all() or not (np.array(box.low) < box.high).all():
+                raise SettingsError(f"Keep-out box {box.name!r}: low {box.low} must be below high {box.high}.")
+
+    @property
+    def kinematics(self) -> UrKinematics:
+        """The arm's nominal kinematics, that of its data sheet."""
+        return UrKinematics(ARMS[self.arm])
+
+    @property
+    def T_flange_tcp(self) -> Transform:
+        """From the flange to the point between the closed fingertips."""
+        return transform(np.eye(3), (0.0, 0.0, self.gripper.tcp_offset))
+
+
+@dataclass(frozen=True)
+class HandEye:
+    """Where the camera is: T_parent_camera of its colour optical frame."""
+
+    mount: str = setting("fixed", "fixed: parent is base; flange: parent is the flange.", choices=("fixed", "flange"))
+    position: tuple[float, float, float] = setting((0.85, 0.0, 0.85), "Of the camera.", unit="m", low=-5.0, high=5.0)
+    quaternion: tuple[float, float, float, float] = setting(
+        (-0.70239184, -0.70239184, 0.08152121, 0.08152121), "Of the camera, xyzw.", low=-1.0, high=1.0
+    )
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+    @property
+    def T_parent_camera(self) -> Transform:
+        """Camera in base (fixed) or in the flange (flange)."""
+        return from_xyz_quat(self.position, self.quaternion)
+
+    def T_base_camera(self, T_base_flange: Transform | None = None) -> Transform:
+        """Camera in base; the flange's pose at the exposure is needed when the camera rides on it.
+
+        Raises:
+            SettingsError: the camera is on the flange and its pose is missing.
+        """
+        if self.mount == "fixed":
+            return self.T_parent_camera
+        if T_base_flange is None:
+            raise SettingsError("The camera is on the flange: give the flange's pose at the frame's exposure.")
+        return T_base_flange @ self.T_parent_camera
+
+
+def load_cell(path: str | os.PathLike[str] | None = None) -> Cell:
+    """The cell of a file, by default of `config/cell.yaml`."""
+    return load(Cell, path or config_dir() / "cell.yaml")
+
+
+def load_hand_eye(path: str | os.PathLike[str] | None = None) -> HandEye:
+    """The hand-eye calibration of a file, by default of `config/hand_eye.yaml`."""
+    return load(HandEye, path or config_dir() / "hand_eye.yaml")

@@ -1,0 +1,270 @@
+"""Motion plans: what the arm and the jaws will do, as a list of steps that nobody can change any more.
+
+The planner's own (nominal) kinematics decides only feasibility, branch and the targets of joint
+moves; every pose that must be exact is a Cartesian target which the robot's controller solves with
+its own calibration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gpnet_ros.cell import Cell
+from gpnet_ros.errors import BadInput, Unreachable
+from gpnet_ros.kinematics import Joints, UrKinematics
+from gpnet_ros.pose import Transform, invert, transform
+
+#: Height of a heap that nobody has measured [m]; higher than any object of the cell stands.
+HEAP_TOP_UNKNOWN = 0.20
+#: Half a turn about the approach: the same grasp, for the jaw is symmetric.
+HALF_TURN = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+@dataclass(frozen=True, eq=False)
+class Move:
+    """One motion of the arm.
+
+    Attributes:
+        name: what the move is for; messages of the safety check begin with it.
+        kind: `joint`: straight in joint space to q; `linear`: the TCP straight to T_base_tcp;
+            `descend`: linear, and stopped by contact.
+        speed, acceleration: of the leading axis [rad/s, rad/s^2] for joint, of the TCP [m/s, m/s^2] else.
+        q: target joints, (6,) [rad]; joint moves only.
+        T_base_tcp: target of the TCP; linear and descend only.
+        force_limit: contact force above the mean before the move that ends a descent [N].
+    """
+
+    name: str
+    kind: Literal["joint", "linear", "descend"]
+    speed: float
+    acceleration: float
+    q: Joints | None = None
+    T_base_tcp: Transform | None = None
+    force_limit: float | None = None
+
+    def __post_init__(self) -> None:
+        for field, shape in (("q", (6,)), ("T_base_tcp", (4, 4))):
+            value = getattr(self, field)
+            if value is not None:
+                object.__setattr__(self, field, _frozen(value, shape, f"Move {self.name!r}: {field}"))
+
+
+@dataclass(frozen=True)
+class Grip:
+    """One motion of the jaws.
+
+    Attributes:
+        name: what it is for.
+        width: opening that is commanded [m].
+        force: grip force [N]; speed: of the jaws [m/s].
+        takes: whether an object is expected between the jaws afterwards.
+    """
+
+    name: str
+    width: float
+    force: float
+    speed: float
+    takes: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A whole task of the arm.
+
+    Attributes:
+        task: `pick`, `hover` or `home`.
+        steps: in order.
+        q_start: joints from which the plan was made, (6,) [rad].
+        hang: how far an object that is held may reach below the fingertips [m].
+        holding: whether an object is held at the start.
+    """
+
+    task: Literal["pick", "hover", "home"]
+    steps: tuple[Move | Grip, ...]
+    q_start: Joints
+    hang: float = 0.0
+    holding: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "q_start", _frozen(self.q_start, (6,), "Plan: q_start"))
+
+
+def plan_pick(
+    T_base_tcp_grasp: Transform,
+    width: float,
+    q_start: ArrayLike,
+    cell: Cell,
+    heap_top: float | None = None,
+    spot: int = 0,
+) -> Plan:
+    """From q_start: take the object at the grasp, put it into the tote, go home.
+
+    Args:
+        T_base_tcp_grasp: the TCP when the jaws close; approach (z) vertical.
+        width: opening on the way down [m].
+        q_start: joints now, (6,) [rad].
+        cell: the cell.
+        heap_top: highest point of the heap in base [m]; None when unknown.
+        spot: which of the tote's spots, taken modulo their number.
+
+    Raises:
+        BadInput: the grasp or the width is not finite.
+        Unreachable: no inverse kinematics on the branch of the home pose.
+    """
+    grasp, motion = _finite_pose(T_base_tcp_grasp), cell.motion
+    if not np.isfinite(width):
+        raise BadInput(f"Width {width} m of a grasp is not usable: it must be finite; drop the candidate.")
+    hang = max(float(grasp[2, 3]) - cell.workspace.table_z, 0.0)
+    top = HEAP_TOP_UNKNOWN if heap_top is None else heap_top
+    above_z = max(float(grasp[2, 3]) + motion.above, top + motion.clearance)
+    lift_z = max(above_z, top + hang + motion.clearance)
+    grasp, q_above = _best_yaw(grasp, above_z, q_start, cell)
+    q_lift = _joints(_at_height(grasp, lift_z), q_above, cell, "lift")
+    place, q_place = _place(cell, spot, hang, q_lift)
+    fine = {"speed": motion.descent_speed, "acceleration": motion.descent_acceleration}
+    steps = (
+        Grip("open", width, motion.grip_force, motion.grip_speed),
+        _joint("approach", q_above, cell),
+        _linear("pregrasp", _at_height(grasp, float(grasp[2, 3]) + motion.pregrasp), cell),
+        Move("descend", "descend", **fine, T_base_tcp=grasp, force_limit=motion.descent_force),
+        Grip("close", 0.0, motion.grip_force, motion.grip_speed, takes=True),
+        _linear("lift", _at_height(grasp, lift_z), cell),
+        _joint("carry", q_place, cell),
+        _linear("place", place, cell),
+        Grip("release", width, motion.grip_force, motion.grip_speed),
+        _linear("retreat", _at_height(place, _home_height(cell)), cell),
+        _joint("home", cell.home, cell),
+    )
+    return Plan("pick", steps, np.asarray(q_start, dtype=np.float64), hang)
+
+
+def plan_hover(T_base_tcp_grasp: Transform, q_start: ArrayLike, cell: Cell, heap_top: float | None = None) -> Plan:
+    """From q_start: show where the grasp would be, from well above it, without the jaws, and go home.
+
+    Raises:
+        BadInput: the grasp is not finite.
+        Unreachable: no inverse kinematics on the branch of the home pose.
+    """
+    grasp, motion = _finite_pose(T_base_tcp_grasp), cell.motion
+    top = HEAP_TOP_UNKNOWN if heap_top is None else heap_top
+    hover_z = max(float(grasp[2, 3]) + motion.hover, top + motion.clearance)
+    grasp, q_above = _best_yaw(grasp, hover_z + motion.clearance, q_start, cell)
+    steps = (
+        _joint("approach", q_above, cell),
+        _linear("hover", _at_height(grasp, hover_z), cell),
+        _linear("retreat", _at_height(grasp, hover_z + motion.clearance), cell),
+        _joint("home", cell.home, cell),
+    )
+    return Plan("hover", steps, np.asarray(q_start, dtype=np.float64))
+
+
+def plan_home(q_start: ArrayLike, cell: Cell, holding: bool = False, hang: float = 0.0) -> Plan:
+    """Straight up to the height of the home pose where the arm is lower, then home; a held object stays held.
+
+    Raises:
+        BadInput: q_start is not six finite numbers.
+        Unreachable: the arm cannot rise straight up from where it is.
+    """
+    start = np.array(q_start, dtype=np.float64)
+    kinematics = cell.kinematics
+    kinematics.branch_of(start)  # refuses what is not six finite numbers
+    T_base_tcp = kinematics.forward(start) @ cell.T_flange_tcp
+    steps: list[Move] = []
+    if T_base_tcp[2, 3] < _home_height(cell) - 0.01:
+        risen = _at_height(T_base_tcp, _home_height(cell))
+        if not np.isfinite(kinematics.follow((risen @ invert(cell.T_flange_tcp))[None], start)).all():
+            raise Unreachable(f"The arm cannot rise straight up from joints {start.round(3)}; move it by hand.")
+        steps.append(_linear("rise", risen, cell))
+    return Plan("home", (*steps, _joint("home", cell.home, cell)), start, hang, holding)
+
+
+def _joint(name: str, q: ArrayLike, cell: Cell) -> Move:
+    motion = cell.motion
+    return Move(name, "joint", motion.joint_speed, motion.joint_acceleration, q=np.asarray(q, dtype=np.float64))
+
+
+def _linear(name: str, T_base_tcp: Transform, cell: Cell) -> Move:
+    motion = cell.motion
+    return Move(name, "linear", motion.linear_speed, motion.linear_acceleration, T_base_tcp=T_base_tcp)
+
+
+def _best_yaw(grasp: Transform, z: float, q_start: ArrayLike, cell: Cell) -> tuple[Transform, Joints]:
+    """Of the two yaws of a symmetric jaw the one with less joint travel to the point above the grasp."""
+    start = np.asarray(q_start, dtype=np.float64)
+    options = []
+    for turned in (grasp, grasp @ HALF_TURN):
+        q = _near_home(_at_height(turned, z), start, cell)
+        if q is not None:
+            # The last joint turns alone and fast; the way home counts too, or the wrist winds up.
+            travel = np.abs(q - start).max() + 0.5 * float(np.abs(q - np.array(cell.home)).max())
+            options.append((float(travel), q, turned))
+    if not options:
+        raise Unreachable(
+            f"The arm cannot reach ({grasp[0, 3]:.3f}, {grasp[1, 3]:.3f}, {z:.3f}) m above the grasp on the branch "
+            "of its home pose; take another candidate."
+        )
+    _, q, turned = min(options, key=lambda option: option[0])
+    return turned, q
+
+
+def _joints(T_base_tcp: Transform, q_near: ArrayLike, cell: Cell, name: str) -> Joints:
+    q = _near_home(T_base_tcp, np.asarray(q_near), cell)
+    if q is None:
+        x, y, z = T_base_tcp[:3, 3]
+        raise Unreachable(f"The arm cannot reach ({x:.3f}, {y:.3f}, {z:.3f}) m ({name}); take another candidate.")
+    return q
+
+
+def _near_home(T_base_tcp: Transform, q_near: NDArray[np.float64], cell: Cell) -> Joints | None:
+    """Joints near q_near, on the branch of the home pose and within the joint range; None when there are none."""
+    kinematics: UrKinematics = cell.kinematics
+    limit = 2 * np.pi - cell.limits.joint_margin
+    q = kinematics.on_branch(T_base_tcp @ invert(cell.T_flange_tcp), kinematics.branch_of(cell.home), q_near)
+    q = q - 2 * np.pi * (q > limit) + 2 * np.pi * (q < -limit)
+    return q if (np.abs(q) <= limit).all() else None
+
+
+def _place(cell: Cell, spot: int, hang: float, q_lift: Joints) -> tuple[Transform, Joints]:
+    """T_base_tcp where the object is let go, and the joints above it, with the yaw of less travel."""
+    tote, motion = cell.tote, cell.motion
+    dx, dy = tote.spots[spot % len(tote.spots)]
+    z = tote.floor_z + max(motion.place_low, hang + motion.place_drop)
+    down = transform(np.diag([1.0, -1.0, -1.0]), (tote.centre[0] + dx, tote.centre[1] + dy, z))
+    options = []
+    for turned in (down, down @ HALF_TURN):
+        q = _joints(_at_height(turned, _home_height(cell)), q_lift, cell, "carry")
+        options.append((float(np.abs(q - q_lift).max() + 0.5 * np.abs(q - np.array(cell.home)).max()), q, turned))
+    _, q, place = min(options, key=lambda option: option[0])
+    return place, q
+
+
+def _home_height(cell: Cell) -> float:
+    """Height of the TCP at the home pose [m]."""
+    return float((cell.kinematics.forward(cell.home) @ cell.T_flange_tcp)[2, 3])
+
+
+def _at_height(T_base_tcp: Transform, z: float) -> Transform:
+    """The same pose at height z [m] of base."""
+    raised = T_base_tcp.copy()
+    raised[2, 3] = z
+    return raised
+
+
+def _finite_pose(T: Transform) -> Transform:
+    pose = np.array(T, dtype=np.float64)
+    if pose.shape != (4, 4) or not np.isfinite(pose).all():
+        raise BadInput("The grasp pose is not a finite 4x4 transform; drop the candidate.")
+    return pose
+
+
+def _frozen(value: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:
+    """A read-only copy; NaN passes, for the safety check is who refuses it."""
+    array = np.array(value, dtype=np.float64)
+    if array.shape != shape:
+        raise BadInput(f"{name} has shape {array.shape}; it must be {shape}.")
+    array.setflags(write=False)
+    return array
