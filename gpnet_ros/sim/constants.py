@@ -81,6 +81,9 @@ PAD_SOLIMP = (0.95, 0.99, 0.001, 0.5, 2.0)
 # --- cell -----------------------------------------------------------------------------------------
 HEAP_CENTRE = (0.65, 0.0)  # on the table, world = base [m]
 WORKSPACE_RADIUS = 0.20  # an object whose origin is farther from the heap's centre fell out [m]
+TOTE_CENTRE = (0.0, -0.65)  # on the table [m]
+TOTE_INNER = (0.36, 0.28)  # inside, along x and y [m]
+TOTE_WALL_HEIGHT = 0.12  # [m]
 TABLE_SIZE = (1.2, 1.2)  # top, centred on the heap [m]
 #: Contact force at which a guarded descent stops [N]. Own choice: well above the noise of the force
 #: estimate of a UR, well below the force at which its safety system would stop the arm by itself.

@@ -1,124 +1,127 @@
-"""The parallel gripper as bodies, joints and drives, for whoever carries it (an arm or a free hand)."""
+"""The parallel gripper as bodies and drives, on whatever carries it, and what its pads feel."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import mujoco
+import numpy as np
+from numpy.typing import NDArray
 
+from gpnet_ros.pose import Transform
 from gpnet_ros.sim import constants as c
+from gpnet_ros.sim.contacts import quaternion_wxyz
 
-#: Names in every model that has the gripper.
-PALM, FINGERS = "gripper", ("finger_right", "finger_left")
-#: Drives of the two fingers; each takes the distance of its pad from the middle [m].
-FINGER_DRIVES = tuple(f"{name}_drive" for name in FINGERS)
-#: Travel of each finger [m].
-FINGER_TRAVEL = c.GRIPPER_STROKE / 2
-#: Geoms of arm and gripper collide with objects, table and tote (bit 1), not with each other.
-TOOL_CONTYPE, TOOL_CONAFFINITY = 2, 1
-#: Diameter of coupling and upper housing; Robotiq 2F manual, drawing of the coupling [m].
-HOUSING_RADIUS = 0.0375
+FINGERS = ("finger_left", "finger_right")  # at -x and +x of the grasp frame
+PALM = "palm"  # name of the palm's geom
+#: Drive target far inside the object, so that the force limit and not the spring sets the grip [m].
+_SQUEEZE = -0.04
 
 
-@dataclass(frozen=True)
-class Block:
-    """A box of the gripper, in the frame of its body: `tcp` for the palm, the closed pad for a finger.
+def add_gripper(spec: mujoco.MjSpec, carrier: mujoco.MjsBody, T_carrier_tcp: Transform) -> None:
+    """Add palm, two coupled fingers and their drives to a body.
 
-    Attributes:
-        centre: [m].
-        size: full edge lengths [m].
-        is_pad: rubber that grips, else hard.
+    Joint and actuator of a finger have the finger's name; the joint's value is the distance of the
+    pad from the middle, half the opening.
+
+    Args:
+        spec: what is being built.
+        carrier: flange of an arm, or a free body.
+        T_carrier_tcp: where the closed fingertips are in the carrier.
     """
-
-    centre: tuple[float, float, float]
-    size: tuple[float, float, float]
-    is_pad: bool = False
-
-
-def palm_blocks() -> tuple[Block, ...]:
-    """Palm with the linkages, in the frame of the TCP (z along the approach)."""
-    return (Block((0.0, 0.0, -c.FINGER_LENGTH - c.PALM_SIZE[2] / 2), c.PALM_SIZE),)
-
-
-def finger_blocks(side: int) -> tuple[Block, ...]:
-    """Finger with its pad, in the frame of the TCP when closed; side +1 is the finger at positive x.
-
-    The pad is cut in two along z: two boxes carry up to eight contact points on a flat face.
-    """
-    half, bone = c.PAD_HEIGHT / 2, c.FINGER_THICKNESS - c.PAD_THICKNESS
-    pads = [
-        Block((side * c.PAD_THICKNESS / 2, 0.0, z), (c.PAD_THICKNESS, c.PAD_WIDTH, half), is_pad=True)
-        for z in (-half / 2, -1.5 * half)
-    ]
-    x = side * (c.PAD_THICKNESS + bone / 2)
-    return (*pads, Block((x, 0.0, -c.FINGER_LENGTH / 2), (bone, c.PAD_WIDTH, c.FINGER_LENGTH)))
+    px, py, pz = c.PALM_SIZE
+    palm = carrier.add_geom(name=PALM, type=mujoco.mjtGeom.mjGEOM_BOX, size=[px / 2, py / 2, pz / 2])
+    palm.pos = T_carrier_tcp[:3, :3] @ [0, 0, -c.FINGER_LENGTH - pz / 2] + T_carrier_tcp[:3, 3]
+    palm.quat = quaternion_wxyz(T_carrier_tcp)
+    palm.mass = c.GRIPPER_MASS - 2 * c.FINGER_MASS
+    for name, side in zip(FINGERS, (-1, 1), strict=True):
+        _add_finger(spec, carrier, T_carrier_tcp, name, side)
+    # The 2F-85 has one motor: both fingers move alike.
+    coupling = spec.add_equality(type=mujoco.mjtEq.mjEQ_JOINT, name1=FINGERS[0], name2=FINGERS[1])
+    coupling.data[:5] = [0, 1, 0, 0, 0]
+    coupling.objtype = mujoco.mjtObj.mjOBJ_JOINT
+    coupling.solref = list(c.PAD_SOLREF)
+    spec.add_exclude(bodyname1=FINGERS[0], bodyname2=FINGERS[1])
 
 
-def add_gripper(spec: mujoco.MjSpec, carrier: mujoco.MjsBody, tcp_z: float = c.GRIPPER_TCP_Z) -> mujoco.MjsBody:
-    """Mount the gripper on a body; its TCP lies `tcp_z` along the carrier's z [m].
-
-    Returns:
-        The palm's body, whose frame is the TCP.
-    """
-    palm = carrier.add_body(name=PALM, pos=[0.0, 0.0, tcp_z], gravcomp=1.0)
-    mass = c.GRIPPER_MASS - 2 * c.FINGER_MASS
-    _inertia(palm, mass, (0.0, 0.0, -0.6 * tcp_z), 0.05)
-    for block in palm_blocks():
-        _add_geom(palm, block)
-    housing = palm.add_geom(type=mujoco.mjtGeom.mjGEOM_CYLINDER, mass=0.0)
-    top, low = -tcp_z, -c.FINGER_LENGTH - c.PALM_SIZE[2]
-    if low > top:
-        housing.size = [HOUSING_RADIUS, (low - top) / 2, 0.0]
-        housing.pos = [0.0, 0.0, (low + top) / 2]
-        _as_tool(housing)
-    for name, side in zip(FINGERS, (1, -1), strict=True):
-        _add_finger(spec, palm, name, side)
-    together = spec.add_equality(type=mujoco.mjtEq.mjEQ_JOINT, name1=FINGERS[0], name2=FINGERS[1])
-    data = [0.0] * len(together.data)
-    data[1] = 1.0  # both fingers always stand equally far from the middle, as the linkage makes them
-    together.data = data
-    together.objtype = mujoco.mjtObj.mjOBJ_JOINT
-    return palm
-
-
-def _add_finger(spec: mujoco.MjSpec, palm: mujoco.MjsBody, name: str, side: int) -> None:
-    finger = palm.add_body(name=name, gravcomp=1.0)
-    _inertia(finger, c.FINGER_MASS, (side * c.FINGER_THICKNESS / 2, 0.0, -c.FINGER_LENGTH / 2), 0.02)
-    joint = finger.add_joint(name=name, type=mujoco.mjtJoint.mjJNT_SLIDE, axis=[side, 0.0, 0.0])
-    joint.limited = True
-    joint.range = [0.0, FINGER_TRAVEL]
-    joint.armature = c.FINGER_ARMATURE
-    joint.damping = [c.FINGER_DAMPING, 0.0, 0.0]  # linear in speed; MuJoCo 4 also knows higher orders
-    for block in finger_blocks(side):
-        _add_geom(finger, block)
-    drive = spec.add_actuator(name=f"{name}_drive", target=name)
-    drive.trntype = mujoco.mjtTrn.mjTRN_JOINT
+def _add_finger(
+    spec: mujoco.MjSpec, carrier: mujoco.MjsBody, T_carrier_tcp: Transform, name: str, side: int
+) -> None:
+    body = carrier.add_body(name=name, pos=T_carrier_tcp[:3, 3], quat=quaternion_wxyz(T_carrier_tcp))
+    body.gravcomp = 1.0
+    joint = body.add_joint(name=name, type=mujoco.mjtJoint.mjJNT_SLIDE, axis=[side, 0, 0])
+    joint.limited = mujoco.mjtLimited.mjLIMITED_TRUE
+    joint.range = [0.0, c.GRIPPER_STROKE / 2]
+    joint.armature, joint.damping = c.FINGER_ARMATURE, [c.FINGER_DAMPING, 0.0, 0.0]
+    back = c.FINGER_THICKNESS - c.PAD_THICKNESS
+    for thick, tall, x in ((c.PAD_THICKNESS, c.PAD_HEIGHT, 0.0), (back, c.FINGER_LENGTH, c.PAD_THICKNESS)):
+        geom = body.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, size=[thick / 2, c.PAD_WIDTH / 2, tall / 2])
+        geom.pos = [side * (x + thick / 2), 0, -tall / 2]
+        geom.mass = c.FINGER_MASS / 2
+        geom.condim, geom.priority = c.CONDIM, c.PAD_PRIORITY
+        geom.friction, geom.solref, geom.solimp = list(c.PAD_FRICTION), list(c.PAD_SOLREF), list(c.PAD_SOLIMP)
+    drive = spec.add_actuator(name=name, target=name, trntype=mujoco.mjtTrn.mjTRN_JOINT)
     drive.set_to_position(kp=c.FINGER_KP, kv=c.FINGER_KV)
-    drive.forcelimited = True
+    drive.forcelimited = mujoco.mjtLimited.mjLIMITED_TRUE
     drive.forcerange = [-c.GRIPPER_FORCE, c.GRIPPER_FORCE]
 
 
-def _add_geom(body: mujoco.MjsBody, block: Block) -> None:
-    geom = body.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, mass=0.0)
-    geom.pos = list(block.centre)
-    geom.size = [edge / 2 for edge in block.size]
-    _as_tool(geom)
-    if block.is_pad:
-        geom.friction = list(c.PAD_FRICTION)
-        geom.priority = c.PAD_PRIORITY
-        geom.solref, geom.solimp = list(c.PAD_SOLREF), list(c.PAD_SOLIMP)
+class GripperState:
+    """Reads and drives the gripper of a compiled model."""
 
+    def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, objects: Sequence[int]) -> None:
+        """`objects` are the ids of the bodies that can be gripped."""
+        self._model, self._data = model, data
+        self._joints = [model.joint(name) for name in FINGERS]
+        self._drives = [model.actuator(name).id for name in FINGERS]
+        self._fingers = [model.body(name).id for name in FINGERS]
+        self._objects = np.full(model.nbody, -1)
+        self._objects[list(objects)] = np.arange(len(objects))
+        self._hand = np.isin(np.arange(model.nbody), [*self._fingers, model.geom_bodyid[model.geom(PALM).id]])
 
-def _as_tool(geom: mujoco.MjsGeom) -> None:
-    geom.contype, geom.conaffinity = TOOL_CONTYPE, TOOL_CONAFFINITY
-    geom.condim = c.CONDIM
-    geom.friction = [c.TABLE_FRICTION, c.OBJECT_TORSION, c.OBJECT_ROLLING]
-    geom.solref, geom.solimp = list(c.OBJECT_SOLREF), list(c.OBJECT_SOLIMP)
+    @property
+    def opening(self) -> float:
+        """Distance between the pads [m]."""
+        return float(sum(self._data.qpos[j.qposadr[0]] for j in self._joints))
 
+    @property
+    def speed(self) -> float:
+        """Rate of change of the opening [m/s]."""
+        return float(sum(self._data.qvel[j.dofadr[0]] for j in self._joints))
 
-def _inertia(body: mujoco.MjsBody, mass: float, centre: tuple[float, float, float], gyration: float) -> None:
-    """Mass [kg], centre of mass [m] and radius of gyration [m]: the inertia of a compact housing."""
-    body.explicitinertial = True
-    body.mass = mass
-    body.ipos = list(centre)
-    body.inertia = [mass * gyration**2] * 3
+    def jump_to(self, opening: float) -> None:
+        """Put the fingers at an opening [m] at once, at rest, and hold them there."""
+        for joint in self._joints:
+            self._data.qpos[joint.qposadr[0]] = opening / 2
+            self._data.qvel[joint.dofadr[0]] = 0.0
+        self.drive_to(opening)
+
+    def drive_to(self, opening: float) -> None:
+        """Drive the fingers towards an opening [m]."""
+        self._data.ctrl[self._drives] = opening / 2
+
+    def close(self) -> None:
+        """Drive the fingers together with the full grip force."""
+        self._data.ctrl[self._drives] = _SQUEEZE
+
+    def contact_force(self) -> NDArray[np.float64]:
+        """Net force (3,) of all contacts on the gripper in base axes [N], of the last step."""
+        total, wrench = np.zeros(3), np.zeros(6)
+        for k in range(self._data.ncon):
+            contact = self._data.contact[k]
+            first, second = self._hand[self._model.geom_bodyid[contact.geom]]
+            if first == second:
+                continue
+            mujoco.mj_contactForce(self._model, self._data, k, wrench)
+            force = contact.frame.reshape(3, 3).T @ wrench[:3]  # on the second geom
+            total += force if second else -force
+        return total
+
+    def pinched(self) -> list[int]:
+        """Indices of the objects that touch both fingers in the last step."""
+        touched: list[set[int]] = [set(), set()]
+        for first, second in self._model.geom_bodyid[self._data.contact.geom]:
+            for finger, other in ((first, second), (second, first)):
+                if finger in self._fingers and self._objects[other] >= 0:
+                    touched[self._fingers.index(finger)].add(int(self._objects[other]))
+        return sorted(touched[0] & touched[1])
