@@ -1,0 +1,61 @@
+"""Values of URScript and the functions on them that need no robot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from gpnet_ros.pose import from_rotvec, invert, to_rotvec
+
+
+class Pose(tuple[float, ...]):
+    """p[x, y, z, rx, ry, rz]: position [m] and rotation vector [rad]; a tuple, to differ from joint lists."""
+
+    def __new__(cls, values: Iterable[float]) -> Pose:
+        """Six numbers."""
+        return super().__new__(cls, (float(v) for v in values))
+
+
+class Values:
+    """Arithmetic on lists and poses; every method is a URScript function of that name."""
+
+    def set_item(self, values: Any, index: float, value: Any) -> Any:
+        changed = list(values)
+        changed[int(index)] = value
+        return Pose(changed) if isinstance(values, Pose) else changed
+
+    def pose_trans(self, a: Pose, b: Pose) -> Pose:
+        return Pose(to_rotvec(from_rotvec(a) @ from_rotvec(b)))
+
+    def pose_inv(self, a: Pose) -> Pose:
+        return Pose(to_rotvec(invert(from_rotvec(a))))
+
+    def pose_add(self, a: Pose, b: Pose) -> Pose:
+        T, U = from_rotvec(a), from_rotvec(b)
+        T[:3, :3], T[:3, 3] = T[:3, :3] @ U[:3, :3], T[:3, 3] + U[:3, 3]
+        return Pose(to_rotvec(T))
+
+    def pose_sub(self, a: Pose, b: Pose) -> Pose:
+        T, U = from_rotvec(a), from_rotvec(b)
+        T[:3, :3], T[:3, 3] = U[:3, :3].T @ T[:3, :3], T[:3, 3] - U[:3, 3]
+        return Pose(to_rotvec(T))
+
+    def norm(self, a: Any) -> float:
+        return float(np.linalg.norm(a))
+
+    def sqrt(self, a: float) -> float:
+        return float(np.sqrt(a))
+
+    def floor(self, a: float) -> int:
+        return int(np.floor(a))
+
+    def ceil(self, a: float) -> int:
+        return int(np.ceil(a))
+
+    def to_str(self, a: Any) -> str:
+        return str(a)
+
+    def length(self, a: Any) -> int:
+        return len(a)

@@ -1,0 +1,168 @@
+"""Non-blocking TCP links and listeners that the controller's one loop serves."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import struct
+import time
+from collections.abc import Iterable
+from typing import Protocol
+
+_CHUNK = 65536
+# A client that does not read loses packages once this much waits for it [bytes].
+_BACKLOG = 65536
+
+
+class Service(Protocol):
+    """What a port does with its links."""
+
+    def opened(self, link: Link) -> None:
+        """A client connected."""
+
+    def received(self, link: Link, data: bytes) -> None:
+        """Bytes arrived."""
+
+    def closed(self, link: Link) -> None:
+        """The link is gone."""
+
+
+class Link:
+    """One client. `arriving` is the service's own buffer for incomplete packages."""
+
+    def __init__(self, sock: socket.socket, service: Service) -> None:
+        """Take over an accepted socket."""
+        self.sock, self.service = sock, service
+        self.arriving = b""
+        self.open = True
+        self._waiting = b""
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def send(self, data: bytes, droppable: bool = False) -> None:
+        """Queue bytes; a droppable package is left out while older bytes wait."""
+        if self._waiting and (droppable or len(self._waiting) > _BACKLOG):
+            return
+        self._waiting += data
+        self.flush()
+
+    def flush(self) -> None:
+        """Hand the socket what it takes."""
+        try:
+            while self.open and self._waiting:
+                self._waiting = self._waiting[self.sock.send(self._waiting) :]
+        except BlockingIOError:
+            return
+        except OSError:
+            self.close()
+
+    def close(self, reset: bool = False) -> None:
+        """End the link, with RST instead of FIN when asked for."""
+        if not self.open:
+            return
+        self.open = False
+        with contextlib.suppress(OSError):
+            if reset:
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.sock.close()
+        self.service.closed(self)
+
+    def read(self) -> None:
+        """Hand everything that has arrived to the service."""
+        try:
+            data = self.sock.recv(_CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data:
+            self.service.received(self, data)
+        else:
+            self.close()
+
+
+class Ports:
+    """Listeners and their links, served together; they can be closed, reopened and frozen as one."""
+
+    def __init__(self, ip: str, services: dict[int, Service]) -> None:
+        """Open a listener per port on ip.
+
+        Raises:
+            OSError: a port is taken.
+        """
+        self.ip, self.services = ip, services
+        self.links: list[Link] = []
+        self._listeners: dict[socket.socket, Service] = {}
+        self._refuse_until = 0.0
+        self.frozen_until = 0.0
+        try:
+            self._listen()
+        except OSError:
+            self.close()
+            raise
+
+    def _listen(self) -> None:
+        for port, service in self.services.items():
+            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            self._listeners[listener] = service
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((self.ip, port))
+            listener.listen(16)
+            listener.setblocking(False)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether nothing goes in or out at the moment."""
+        return time.monotonic() < self.frozen_until
+
+    def readable(self) -> list[socket.socket]:
+        """The sockets to wait for."""
+        if self.frozen:
+            return []
+        return [*self._listeners, *(link.sock for link in self.links)]
+
+    def serve(self, ready: Iterable[socket.socket]) -> None:
+        """Accept, read and write without waiting; `ready` is what select returned."""
+        if not self._listeners and time.monotonic() >= self._refuse_until:
+            self._listen()
+        if self.frozen:
+            return
+        chosen = set(ready)
+        for listener in [s for s in self._listeners if s in chosen]:
+            with contextlib.suppress(OSError):
+                sock, _ = listener.accept()
+                link = Link(sock, self._listeners[listener])
+                self.links.append(link)
+                link.service.opened(link)
+        for link in list(self.links):
+            if link.open and link.sock in chosen:
+                link.read()
+            link.flush()
+        self.links = [link for link in self.links if link.open]
+
+    def drop(self, reset: bool = False, refuse: float = 0.0) -> None:
+        """Close every link; with refuse [s] the ports refuse connections for that long."""
+        for link in self.links:
+            link.close(reset)
+        self.links = []
+        if refuse > 0:
+            self._refuse_until = time.monotonic() + refuse
+            self._close_listeners()
+
+    def close(self) -> None:
+        """Close links and listeners."""
+        self.drop()
+        self._close_listeners()
+
+    def _close_listeners(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        self._listeners = {}
+
+
+def wait(ports: Iterable[Ports], timeout: float) -> list[socket.socket]:
+    """The sockets of all ports that can be read, at once or within the timeout [s]."""
+    sockets = [sock for group in ports for sock in group.readable()]
+    ready, _, _ = select.select(sockets, [], [], max(0.0, timeout))
+    return ready
