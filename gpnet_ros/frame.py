@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -157,6 +158,22 @@ def depth_from_raw(raw: NDArray[np.generic], unit: float) -> NDArray[np.float32]
     metres = (raw.astype(np.float64) * unit).astype(np.float32)
     metres[~(np.isfinite(metres) & (metres > 0))] = np.nan
     return metres
+
+
+def fill_nearest(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(H, W) with each NaN replaced by the nearest known value.
+
+    Raises:
+        FrameRefused: nothing is known.
+    """
+    known = np.isfinite(values)
+    if known.all():
+        return values
+    if not known.any():
+        raise FrameRefused("The view holds no depth at all: check the camera and the hand-eye file.")
+    holes = np.where(known, 0, 255).astype(np.uint8)
+    _, labels = cv2.distanceTransformWithLabels(holes, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    return values[known][labels - 1]
 
 
 def _frozen(array: NDArray) -> NDArray:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gpnet_ros.errors import BadInput
-from gpnet_ros.frame import Frame, Intrinsics
+from gpnet_ros.frame import Frame, Intrinsics, fill_nearest
 from gpnet_ros.pose import Transform, invert
 
 #: Side of the network's input [px] (GP-Net, section 4).
@@ -42,6 +42,13 @@ class Grid:
     height: int
     scale: float
     origin: tuple[float, float]
+
+    @staticmethod
+    def of_camera(grid_camera: Intrinsics, camera: Intrinsics) -> Grid:
+        """The grid whose camera model is grid_camera, on images of camera: the inverse of `intrinsics`."""
+        scale = grid_camera.fx / camera.fx
+        origin = (camera.cx - grid_camera.cx / scale, camera.cy - grid_camera.cy / scale)
+        return Grid(grid_camera.width, grid_camera.height, scale, origin)
 
     @staticmethod
     def whole_frame(width: int, height: int) -> Grid:
@@ -163,10 +170,39 @@ class Maps:
         w = weights[area] + 1e-9
         return float(WIDTH_SCALE * np.clip((w * self.width[area]).sum() / w.sum(), 0, 1))
 
-    def width_metres(self, depth_on_grid: NDArray[np.float32], camera: Intrinsics) -> NDArray[np.float32]:
-        """Opening map [m], (h, w), NaN where depth is unknown."""
-        fx = camera.fx * self.grid.scale
-        return (np.clip(self.width, 0, 1) * WIDTH_SCALE * depth_on_grid / fx).astype(np.float32)
+    def published_width(self, frame: Frame) -> NDArray[np.float32]:
+        """Opening map in metres (h, w): through camera model and local depth, over holes the nearest depth.
+
+        Raises:
+            BadInput: the frame has no depth or no camera model.
+        """
+        return (np.clip(self.width, 0, 1) / self._per_metre(frame, self.grid)).astype(np.float32)
+
+    @staticmethod
+    def from_published(
+        frame: Frame,
+        grid: Grid,
+        quality: NDArray[np.float32],
+        priority: NDArray[np.float32],
+        angle: NDArray[np.float32],
+        width_m: NDArray[np.float32],
+    ) -> Maps:
+        """The maps again from what was published of them: angle [rad] and width [m] per pixel.
+
+        Raises:
+            BadInput: shapes do not fit the grid, or the frame has no depth or camera model.
+        """
+        cos2, sin2 = encode_angle(angle)
+        width = (width_m * Maps._per_metre(frame, grid)).astype(np.float32)
+        return Maps(quality, cos2, sin2, width, priority, grid, frame.stamp, frame.frame_id)
+
+    @staticmethod
+    def _per_metre(frame: Frame, grid: Grid) -> NDArray[np.float32]:
+        """Units of the width map per metre of opening, (h, w)."""
+        if frame.depth is None or frame.intrinsics is None:
+            raise BadInput("A width in metres needs depth and a camera model; the frame lacks one.")
+        depth = fill_nearest(grid.warp_depth(frame.depth))
+        return (frame.intrinsics.fx * grid.scale / (WIDTH_SCALE * depth)).astype(np.float32)
 
     def with_priority(self, priority: NDArray[np.float32]) -> Maps:
         """The same maps with another priority."""

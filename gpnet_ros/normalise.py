@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.errors import BadInput
+from gpnet_ros.frame import fill_nearest
 
 Channels = Literal["rgb", "depth", "rgbd"]
 
@@ -91,7 +91,8 @@ def relief(depth: NDArray[np.float32]) -> NDArray[np.float32]:
     if not known.any():
         return np.zeros(depth.shape, dtype=np.float32)
     heights = (_support_depth(depth, known) - np.where(known, depth, 1.0)) / np.float32(RELIEF_SCALE)
-    return _fill_nearest(np.clip(heights, -RELIEF_LIMIT, RELIEF_LIMIT).astype(np.float32), known)
+    clipped = np.clip(heights, -RELIEF_LIMIT, RELIEF_LIMIT).astype(np.float32)
+    return fill_nearest(np.where(known, clipped, np.float32(np.nan)))
 
 
 def _support_depth(depth: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -131,12 +132,3 @@ def _fit_plane(points: NDArray[np.float64], z: NDArray[np.float64]) -> NDArray[n
         limit = np.where(residual < 0, 0.5 * scale, scale)
         weights = 1.0 / (1.0 + (residual / limit) ** 2) ** 2
     return plane
-
-
-def _fill_nearest(values: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """(H, W) with each unknown pixel replaced by the nearest known one."""
-    if known.all():
-        return values
-    holes = np.where(known, 0, 255).astype(np.uint8)
-    _, labels = cv2.distanceTransformWithLabels(holes, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    return values[known][labels - 1]

@@ -1,0 +1,189 @@
+"""The edge between ROS messages and the package's own values; every conversion once, both ways.
+
+ROS speaks `base_link`, the controller `base`: the same origin turned by 180° about z (ur_description).
+cv_bridge and tf_transformations are used where they are installed for what only they can do (exotic
+encodings); everything else is numpy and scipy, and a test holds both equal where both exist.
+"""
+
+from __future__ import annotations
+
+import array
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Pose, PoseStamped
+from numpy.typing import NDArray
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+
+from gpnet_ros.errors import FrameRefused
+from gpnet_ros.frame import Frame, Intrinsics, depth_from_raw
+from gpnet_ros.pose import Transform, from_xyz_quat, to_xyz_quat, transform
+
+#: T_base_link_base: 180° about z, its own inverse.
+T_BASE_LINK_BASE: Transform = transform(np.diag([-1.0, -1.0, 1.0]), np.zeros(3))
+#: Encoding of a depth image -> metres per unit (REP 118).
+DEPTH_UNITS = {"32FC1": 1.0, "16UC1": 0.001, "mono16": 0.001}
+_COLOR_CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
+_DTYPES: dict[str, Any] = {"32FC1": np.float32, "16UC1": np.uint16, "mono16": np.uint16}
+
+
+def to_time(seconds: float) -> Time:
+    """ROS time of seconds, rounded to nanoseconds."""
+    nanoseconds = round(seconds * 1e9)
+    return Time(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
+
+
+def from_time(stamp: Time) -> float:
+    """Seconds of a ROS time."""
+    return float(stamp.sec + stamp.nanosec * 1e-9)
+
+
+def header(stamp: float, frame_id: str) -> Header:
+    """Header with stamp [s] and frame."""
+    return Header(stamp=to_time(stamp), frame_id=frame_id)
+
+
+def to_image(values: NDArray, encoding: str, stamp: float, frame_id: str) -> Image:
+    """Image message of (H, W) or (H, W, 3) values that already are what the encoding says."""
+    message = Image(header=header(stamp, frame_id), encoding=encoding, is_bigendian=0)
+    message.height, message.width = int(values.shape[0]), int(values.shape[1])
+    message.step = int(values.strides[0]) if values.flags.c_contiguous else int(values[0].nbytes)
+    data = array.array("B")
+    flat: Any = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
+    data.frombytes(flat)  # one copy; assigning a list or the array itself takes 200 ms
+    message.data = data
+    return message
+
+
+def color_from_image(message: Image) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB of a colour image message.
+
+    Raises:
+        FrameRefused: an encoding that neither this package nor an installed cv_bridge reads.
+    """
+    channels = _COLOR_CHANNELS.get(message.encoding)
+    if channels is None:
+        return _with_cv_bridge(message, "rgb8")
+    values = _rows(message, np.dtype(np.uint8), channels)
+    if channels == 1:
+        return np.repeat(values, 3, axis=2)
+    return np.ascontiguousarray(values[..., 2::-1] if message.encoding.startswith("bgr") else values[..., :3])
+
+
+def depth_from_image(message: Image) -> NDArray[np.float32]:
+    """(H, W) float32 [m], NaN where unknown, of a depth image message.
+
+    Raises:
+        FrameRefused: an encoding that neither this package nor an installed cv_bridge reads.
+    """
+    dtype = _DTYPES.get(message.encoding)
+    if dtype is None:
+        return depth_from_raw(_with_cv_bridge(message, "32FC1"), 1.0)
+    order = np.dtype(dtype).newbyteorder(">" if message.is_bigendian else "<")
+    return depth_from_raw(_rows(message, order, 1)[..., 0], DEPTH_UNITS[message.encoding])
+
+
+def map_from_image(message: Image) -> NDArray[np.float32]:
+    """(h, w) float32 of a 32FC1 map, values untouched."""
+    if message.encoding != "32FC1":
+        raise FrameRefused(f"Map encoding {message.encoding!r} is not 32FC1; use the maps of inference_node.")
+    return _rows(message, np.dtype("<f4"), 1)[..., 0].astype(np.float32)
+
+
+def to_camera_info(camera: Intrinsics, stamp: float, frame_id: str) -> CameraInfo:
+    """CameraInfo of an undistorted pinhole camera (REP 104)."""
+    message = CameraInfo(header=header(stamp, frame_id), width=camera.width, height=camera.height)
+    message.distortion_model = "plumb_bob"
+    message.d = [0.0] * 5
+    message.k = camera.matrix.reshape(-1).tolist()
+    message.r = np.eye(3).reshape(-1).tolist()
+    message.p = np.column_stack([camera.matrix, np.zeros(3)]).reshape(-1).tolist()
+    return message
+
+
+def from_camera_info(message: CameraInfo) -> Intrinsics:
+    """Camera model of a CameraInfo.
+
+    Raises:
+        FrameRefused: an empty model, or a lens distortion that a pinhole model would ignore.
+    """
+    if any(abs(d) > 0.02 for d in message.d):
+        raise FrameRefused(
+            f"camera_info carries a lens distortion {list(message.d)}; rectify the images first (image_proc)."
+        )
+    k = message.k
+    return Intrinsics(message.width, message.height, float(k[0]), float(k[4]), float(k[2]), float(k[5]))
+
+
+def to_frame(color: Image | None, depth: Image | None, camera: CameraInfo | None) -> Frame:
+    """Frame of messages of one exposure; stamp and frame_id are those of the first image.
+
+    Raises:
+        FrameRefused: stamps differ, sizes differ, or an encoding cannot be read.
+    """
+    images = [m for m in (color, depth) if m is not None]
+    if not images:
+        raise FrameRefused("A frame needs a colour or a depth image; neither arrived.")
+    if any(m.header.stamp != images[0].header.stamp for m in images):
+        raise FrameRefused("Colour and depth carry different stamps; they are not one exposure.")
+    return Frame(
+        color=None if color is None else color_from_image(color),
+        depth=None if depth is None else depth_from_image(depth),
+        intrinsics=None if camera is None else from_camera_info(camera),
+        stamp=from_time(images[0].header.stamp),
+        frame_id=images[0].header.frame_id,
+    )
+
+
+def to_pose(T: Transform) -> Pose:
+    """Pose message of a transform."""
+    position, quaternion = to_xyz_quat(T)
+    message = Pose()
+    message.position.x, message.position.y, message.position.z = (float(v) for v in position)
+    o = message.orientation
+    o.x, o.y, o.z, o.w = (float(v) for v in quaternion)
+    return message
+
+
+def from_pose(message: Pose) -> Transform:
+    """Transform of a pose message."""
+    p, o = message.position, message.orientation
+    return from_xyz_quat((p.x, p.y, p.z), (o.x, o.y, o.z, o.w))
+
+
+def to_pose_in_base_link(T_base_x: Transform, stamp: float, frame_id: str = "base_link") -> PoseStamped:
+    """A pose known in the controller's `base` as ROS wants it, in `base_link`."""
+    return PoseStamped(header=header(stamp, frame_id), pose=to_pose(T_BASE_LINK_BASE @ T_base_x))
+
+
+def from_pose_in_base_link(message: PoseStamped) -> Transform:
+    """T_base_x of a pose given in `base_link`."""
+    return T_BASE_LINK_BASE @ from_pose(message.pose)
+
+
+def _rows(message: Image, dtype: np.dtype, channels: int) -> NDArray:
+    """(H, W, channels) view of the data, whatever the row padding."""
+    width = message.width * channels * dtype.itemsize
+    data = np.frombuffer(message.data, np.uint8)
+    if message.step < width or data.size < message.step * message.height or message.height == 0:
+        raise FrameRefused(
+            f"Image of {message.width}x{message.height} {message.encoding} has {data.size} bytes in rows of "
+            f"{message.step}, {width} bytes a row are needed: the message is truncated."
+        )
+    rows = data[: message.step * message.height].reshape(message.height, message.step)[:, :width]
+    return np.ascontiguousarray(rows).view(dtype).reshape(message.height, message.width, channels)
+
+
+def _with_cv_bridge(message: Image, wanted: str) -> NDArray:
+    """Let cv_bridge read an encoding that is not among the common ones."""
+    try:
+        from cv_bridge import CvBridge
+    except ImportError as error:
+        known = ", ".join([*_COLOR_CHANNELS, *_DTYPES])
+        raise FrameRefused(
+            f"Encoding {message.encoding!r} is not read without cv_bridge; known are {known}: "
+            "install ros-<distro>-cv-bridge or change the camera's format."
+        ) from error
+    return np.asarray(CvBridge().imgmsg_to_cv2(message, wanted))

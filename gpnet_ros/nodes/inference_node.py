@@ -1,0 +1,144 @@
+"""inference_node: colour, aligned depth and camera_info in; the maps of the network and an overlay out."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from sensor_msgs.msg import CameraInfo, Image
+
+from gpnet_ros.cell import load_cell, load_hand_eye
+from gpnet_ros.errors import GpnetError
+from gpnet_ros.frame import Frame
+from gpnet_ros.maps import Grid, Maps, height_priority
+from gpnet_ros.network.detector import Detector
+from gpnet_ros.nodes import convert, params, start
+from gpnet_ros.nodes.exposures import Exposures
+from gpnet_ros.overlay import draw_best
+from gpnet_ros.settings import setting, validate
+
+
+@dataclass(frozen=True)
+class InferenceSettings:
+    """Parameters of inference_node."""
+
+    autostart: bool = setting(True, "Configure and activate at once.")
+    model: str = setting("gpnet", "Name of a model in models/, or the path of a model folder.")
+    device: str = setting("auto", "Where the network runs.", choices=("auto", "cpu", "cuda"))
+    priority: str = setting("learned", "Where P comes from.", choices=("learned", "height", "none"))
+    view: str = setting("workspace", "What the network sees.", choices=("workspace", "whole"))
+    cell_file: str = setting("", "Cell file; empty for config/cell.yaml.")
+    hand_eye_file: str = setting("", "Hand-eye file; empty for config/hand_eye.yaml.")
+    valid_share_min: float = setting(0.3, "Frames with fewer valid depth pixels are refused.", low=0.0, high=1.0)
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+#: Topic -> what of the maps it carries, all 32FC1 on the network's grid.
+MAP_TOPICS = ("quality", "priority", "q_star", "angle", "width")
+
+
+class InferenceNode(LifecycleNode):
+    """Runs the network on the newest frame in a thread of its own, so that the executor never waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__("inference_node")
+        self.settings = params.declare(self, InferenceSettings)
+        self.detector: Detector | None = None
+        self.worker: threading.Thread | None = None
+        self.running = threading.Event()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Create topics; loading the weights waits for `activate`."""
+        names = [f"maps/{name}" for name in MAP_TOPICS]
+        self.outputs: dict[str, Any] = {n: self.create_publisher(Image, n, start.PUBLISH_QOS) for n in names}
+        self.outputs["maps/camera_info"] = self.create_publisher(CameraInfo, "maps/camera_info", start.PUBLISH_QOS)
+        self.outputs["overlay"] = self.create_publisher(Image, "overlay", start.PUBLISH_QOS)
+        self.exposures = Exposures(self)
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the weights and their self test, then answer every frame."""
+        try:
+            self.detector = Detector(self.settings.model, device=self.settings.device, grid=self.make_grid())
+        except GpnetError as error:
+            self.get_logger().error(str(error))
+            return TransitionCallbackReturn.FAILURE
+        self.running.set()
+        self.worker = threading.Thread(target=self.work, daemon=True)
+        self.worker.start()
+        self.get_logger().info(f"model {self.settings.model} runs on {self.detector.device}")
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop answering and free the network."""
+        self.running.clear()
+        if self.worker is not None:
+            self.worker.join(timeout=5.0)
+        self.detector = None
+        return super().on_deactivate(state)
+
+    def make_grid(self) -> Any:
+        """How a frame is seen: through the workspace square of the cell, or as a whole."""
+        if self.settings.view == "whole":
+            return None
+        workspace = load_cell(self.settings.cell_file or None).workspace
+        hand_eye = load_hand_eye(self.settings.hand_eye_file or None)
+        self.T_base_camera = hand_eye.T_base_camera()
+
+        def grid(frame: Frame) -> Grid:
+            assert frame.intrinsics is not None
+            return Grid.workspace(
+                frame.intrinsics, self.T_base_camera, workspace.centre, workspace.side, workspace.table_z
+            )
+
+        return grid
+
+    def work(self) -> None:
+        """Answer the newest frame, again and again; a bad frame is a warning with its reason."""
+        while self.running.is_set():
+            exposure = self.exposures.newest(timeout=0.2)
+            if exposure is None or self.detector is None:
+                continue
+            try:
+                frame = exposure.frame(need_camera=True)
+                frame.check(self.settings.valid_share_min)
+                self.publish_maps(frame, self.prioritise(self.detector(frame), frame))
+            except GpnetError as error:
+                self.get_logger().warning(str(error), throttle_duration_sec=2.0)
+
+    def prioritise(self, maps: Maps, frame: Frame) -> Maps:
+        """Maps with the priority that the parameter asks for."""
+        if self.settings.priority == "none":
+            return maps.with_priority(np.ones_like(maps.priority))
+        if self.settings.priority == "height":
+            T = self.T_base_camera if self.settings.view == "workspace" else None
+            return maps.with_priority(height_priority(frame, maps.grid, T))
+        return maps
+
+    def publish_maps(self, frame: Frame, maps: Maps) -> None:
+        """All maps with the frame's own stamp and frame_id; the overlay at the camera's size."""
+        values = {"quality": maps.quality, "priority": maps.priority, "q_star": maps.q_star, "angle": maps.angle}
+        values["width"] = maps.published_width(frame)
+        for name, value in values.items():
+            message = convert.to_image(value.astype(np.float32), "32FC1", frame.stamp, frame.frame_id)
+            self.outputs[f"maps/{name}"].publish(message)
+        assert frame.intrinsics is not None
+        info = convert.to_camera_info(maps.grid.intrinsics(frame.intrinsics), frame.stamp, frame.frame_id)
+        self.outputs["maps/camera_info"].publish(info)
+        if self.outputs["overlay"].get_subscription_count():
+            image = draw_best(frame, maps)
+            self.outputs["overlay"].publish(convert.to_image(image, "rgb8", frame.stamp, frame.frame_id))
+
+
+def main() -> None:
+    """Run the node."""
+    start.run(InferenceNode)
+
+
+if __name__ == "__main__":
+    main()

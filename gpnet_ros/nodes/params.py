@@ -1,0 +1,55 @@
+"""Settings as ROS parameters: one dataclass per node declares default, unit, bounds and description."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, TypeVar
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+
+from gpnet_ros.errors import SettingsError
+
+S = TypeVar("S")
+#: What rclpy itself declares; not ours to refuse.
+_BUILT_IN = ("use_sim_time", "start_type_description_service", "qos_overrides")
+
+
+def declare(node: Any, cls: type[S]) -> S:
+    """Declare every field of a settings dataclass as a parameter and return the filled settings.
+
+    Args:
+        node: an rclpy node.
+        cls: dataclass whose fields were made by `settings.setting`.
+
+    Raises:
+        SettingsError: a parameter file names a parameter that the node does not have.
+    """
+    values: dict[str, Any] = {}
+    fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+    for f in fields:
+        default = f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
+        default = list(default) if isinstance(default, tuple) else default
+        value = node.declare_parameter(f.name, default, _descriptor(f, default)).value
+        values[f.name] = tuple(value) if isinstance(f.default, tuple) else value
+    known = {f.name for f in fields}
+    # rclpy drops overrides of undeclared parameters without a word; a typo would run with the default.
+    unknown = [n for n in node._parameter_overrides if n not in known and not n.startswith(_BUILT_IN)]
+    if unknown:
+        raise SettingsError(
+            f"{node.get_name()}: unknown parameter {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}."
+        )
+    return cls(**values)
+
+
+def _descriptor(f: dataclasses.Field, default: Any) -> ParameterDescriptor:
+    m = f.metadata
+    unit = f" [{m['unit']}]" if m.get("unit") else ""
+    choices = f" One of: {', '.join(m['choices'])}." if m.get("choices") else ""
+    descriptor = ParameterDescriptor(description=f"{m.get('doc', '')}{unit}{choices}", read_only=True)
+    low, high = m.get("low"), m.get("high")
+    if low is not None and high is not None and isinstance(default, (int, float)) and not isinstance(default, bool):
+        if isinstance(default, int):
+            descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=0)]
+        else:
+            descriptor.floating_point_range = [FloatingPointRange(from_value=float(low), to_value=float(high))]
+    return descriptor
