@@ -7,7 +7,7 @@ controller's `base` frame, whose z = 0 is the table top.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -108,9 +108,12 @@ class Cell:
     """Everything that planning and safety know of the cell."""
 
     arm: str = setting("ur10", "Model of the arm.", choices=tuple(ARMS))
-    workspace: Workspace = setting(Workspace(), "Where the heap lies.")
-    gripper: GripperGeometry = setting(GripperGeometry(), "The parallel gripper.")
-    tote: Tote = setting(Tote(), "Where the objects go.")
+    workspace: Workspace = field(default_factory=Workspace)
+    """Where the heap lies."""
+    gripper: GripperGeometry = field(default_factory=GripperGeometry)
+    """The parallel gripper."""
+    tote: Tote = field(default_factory=Tote)
+    """Where the objects go."""
     keep_out: tuple[Box, ...] = ()
     """Boxes that neither arm nor tool may touch: mast, camera, and whatever else stands there."""
     home: tuple[float, ...] = setting(
@@ -120,8 +123,10 @@ class Cell:
         low=-7.0,
         high=7.0,
     )
-    motion: MotionSettings = setting(MotionSettings(), "How the planner moves.")
-    limits: Limits = setting(Limits(), "What the safety check enforces.")
+    motion: MotionSettings = field(default_factory=MotionSettings)
+    """How the planner moves."""
+    limits: Limits = field(default_factory=Limits)
+    """What the safety check enforces."""
 
     def __post_init__(self) -> None:
         validate(self)

@@ -30,6 +30,10 @@ class NoDepth(GpnetError):
     """There is no usable depth at the place that was asked for."""
 
 
+class NoClearance(GpnetError):
+    """The open jaw does not fit around the object without touching its surroundings."""
+
+
 class Unreachable(GpnetError):
     """The arm cannot reach the pose."""
 

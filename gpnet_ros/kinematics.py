@@ -180,7 +180,7 @@ class UrKinematics:
         return int(np.nanargmin(gaps))
 
     def on_branch(self, T_base_flange: ArrayLike, branch: int, q_near: ArrayLike) -> NDArray[np.float64]:
-        """Joints (..., 6) of poses (..., 4, 4) on one branch, each within half a turn of q_near (6,); NaN: no solution."""
+        """Joints (..., 6) of poses (..., 4, 4) on one branch, within half a turn of q_near (6,); NaN: no solution."""
         near = np.asarray(q_near, dtype=np.float64)
         return near + _wrap(self.branches(T_base_flange, near[5])[..., branch, :] - near)
 

@@ -125,12 +125,19 @@ def plan_pick(
     grasp, q_above = _best_yaw(grasp, above_z, q_start, cell)
     q_lift = _joints(_at_height(grasp, lift_z), q_above, cell, "lift")
     place, q_place = _place(cell, spot, hang, q_lift)
-    fine = {"speed": motion.descent_speed, "acceleration": motion.descent_acceleration}
+    descend = Move(
+        "descend",
+        "descend",
+        motion.descent_speed,
+        motion.descent_acceleration,
+        T_base_tcp=grasp,
+        force_limit=motion.descent_force,
+    )
     steps = (
         Grip("open", width, motion.grip_force, motion.grip_speed),
         _joint("approach", q_above, cell),
         _linear("pregrasp", _at_height(grasp, float(grasp[2, 3]) + motion.pregrasp), cell),
-        Move("descend", "descend", **fine, T_base_tcp=grasp, force_limit=motion.descent_force),
+        descend,
         Grip("close", 0.0, motion.grip_force, motion.grip_speed, takes=True),
         _linear("lift", _at_height(grasp, lift_z), cell),
         _joint("carry", q_place, cell),
