@@ -1,0 +1,203 @@
+"""The five words put together: frame → maps → grasp → pose → motion, once, for every path that picks.
+
+`decide` looks at one frame and either returns a plan that the safety check has passed, or says why
+there is none; every candidate that lost keeps its reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gpnet_ros.cell import Cell
+from gpnet_ros.clearance import HeightMap, finger_clearance, height_map, tip_height
+from gpnet_ros.errors import NoClearance, Unreachable, UnsafePlan
+from gpnet_ros.frame import Frame
+from gpnet_ros.grasp import Grasp, Rejected, SelectSettings, candidates
+from gpnet_ros.maps import Maps
+from gpnet_ros.motion import Plan, plan_hover, plan_pick
+from gpnet_ros.pose import Transform, lift
+from gpnet_ros.safety import check
+
+#: Extra opening per side [m] that is tried around the width that the network asks for, best first.
+OPENING_MARGINS = (0.004, 0.0, -0.003)
+#: Something is left if this much area [m^2] of the workspace stands this high [m] over the table.
+LEFT_HEIGHT, LEFT_AREA = 0.007, 1.0e-4
+#: Status of a decision.
+Status = Literal["grasp", "nothing_left", "nothing_graspable"]
+
+
+@dataclass
+class Memory:
+    """Grasps that failed since the heap last changed; they are not tried again the same way.
+
+    Attributes:
+        radius: two grasps nearer than this are the same place [m].
+        turn: and nearer than this the same angle [rad].
+    """
+
+    radius: float = 0.010
+    turn: float = 0.35
+    failed: list[Transform] = field(default_factory=list)
+
+    def remember(self, T_base_tcp: Transform) -> None:
+        """A pick here has failed."""
+        self.failed.append(T_base_tcp.copy())
+
+    def forget(self) -> None:
+        """The heap has changed."""
+        self.failed.clear()
+
+    def knows(self, T_base_tcp: Transform) -> bool:
+        """Whether this very grasp has failed; yaw plus 180 degrees is the same grasp."""
+        for T in self.failed:
+            near = np.linalg.norm(T[:2, 3] - T_base_tcp[:2, 3]) < self.radius
+            if near and abs(T[:3, 0] @ T_base_tcp[:3, 0]) > np.cos(self.turn):
+                return True
+        return False
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """What to do about one frame.
+
+    Attributes:
+        status: `grasp` when there is a plan; `nothing_left`: the table is empty; `nothing_graspable`:
+            there is something, but no candidate passed.
+        rejected: every candidate that lost, with its reason, in the order in which they were tried.
+        grasp: the chosen grasp in the image.
+        T_base_grasp: its pose; the origin is the surface point under the pixel.
+        T_base_tcp: the TCP when the jaws close, `insertion` further along the approach.
+        opening: to which the jaws open before the descent [m].
+        plan: checked; None where no arm is planned for.
+    """
+
+    status: Status
+    rejected: tuple[Rejected, ...] = ()
+    grasp: Grasp | None = None
+    T_base_grasp: Transform | None = None
+    T_base_tcp: Transform | None = None
+    opening: float | None = None
+    plan: Plan | None = None
+
+    @property
+    def insertion(self) -> float:
+        """How far the fingertips go below the surface point [m]."""
+        assert self.T_base_grasp is not None and self.T_base_tcp is not None
+        return float(self.T_base_grasp[2, 3] - self.T_base_tcp[2, 3])
+
+
+def decide(
+    frame: Frame,
+    maps: Maps,
+    T_base_camera: Transform,
+    cell: Cell,
+    q_start: ArrayLike | None,
+    *,
+    memory: Memory | None = None,
+    select: SelectSettings | None = None,
+    hover: bool = False,
+    spot: int = 0,
+) -> Decision:
+    """The best grasp of a frame that fits, can be reached and is safe.
+
+    Args:
+        frame: colour, depth and camera model of one exposure.
+        maps: of this very frame.
+        T_base_camera: hand-eye at the exposure.
+        cell: the cell.
+        q_start: joints from which the arm starts, (6,) [rad]; None plans for the gripper alone.
+        memory: grasps that failed before.
+        select: how candidates are selected.
+        hover: plan to stay above the grasp and never grip.
+        spot: which of the tote's spots.
+
+    Raises:
+        FrameRefused: the frame has no depth or no camera model.
+    """
+    heights = height_map(frame, T_base_camera, cell)
+    if not something_left(heights, cell):
+        return Decision("nothing_left")
+    rejected: list[Rejected] = []
+    for candidate in candidates(maps, frame, select):
+        if isinstance(candidate, Rejected):
+            rejected.append(candidate)
+            continue
+        decision = _judge(candidate, frame, heights, T_base_camera, cell, q_start, memory, hover, spot)
+        if isinstance(decision, Decision):
+            return replace(decision, rejected=tuple(rejected))
+        rejected.append(decision)
+    return Decision("nothing_graspable", tuple(rejected))
+
+
+def something_left(heights: HeightMap, cell: Cell) -> bool:
+    """Whether anything stands on the table within the workspace."""
+    y, x = np.mgrid[0 : heights.z.shape[0], 0 : heights.z.shape[1]]
+    half = cell.workspace.side / 2
+    inside = (np.abs(heights.origin[0] + x * heights.side - cell.workspace.centre[0]) <= half) & (
+        np.abs(heights.origin[1] + y * heights.side - cell.workspace.centre[1]) <= half
+    )
+    high = np.nan_to_num(heights.z, nan=-1.0) > cell.workspace.table_z + LEFT_HEIGHT
+    # Depth noise is patchy: single cells and thin lines are not an object.
+    solid: NDArray[np.uint8] = cv2.morphologyEx((high & inside).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3)))
+    return float(solid.sum()) * heights.side**2 >= LEFT_AREA
+
+
+def _judge(
+    grasp: Grasp,
+    frame: Frame,
+    heights: HeightMap,
+    T_base_camera: Transform,
+    cell: Cell,
+    q_start: ArrayLike | None,
+    memory: Memory | None,
+    hover: bool,
+    spot: int,
+) -> Decision | Rejected:
+    """One candidate: its decision, or why not."""
+    assert frame.intrinsics is not None and grasp.depth is not None and grasp.width is not None
+    T_base_grasp = T_base_camera @ lift(grasp.pixel, grasp.angle, grasp.depth, frame.intrinsics, T_base_camera)
+    x, y, z = T_base_grasp[:3, 3]
+    half = cell.workspace.side / 2
+    if abs(x - cell.workspace.centre[0]) > half or abs(y - cell.workspace.centre[1]) > half:
+        return Rejected(grasp.pixel, "outside", f"({x:.3f}, {y:.3f}) m lies outside the workspace.")
+    if z < cell.workspace.table_z + 0.5 * LEFT_HEIGHT:
+        return Rejected(grasp.pixel, "outside", f"The surface is {z * 1e3:.1f} mm high: that is the table.")
+    T_base_tcp = T_base_grasp.copy()
+    T_base_tcp[2, 3] = tip_height(float(z), cell)
+    if memory is not None and memory.knows(T_base_tcp):
+        return Rejected(grasp.pixel, "failed_before", "This grasp failed since the heap last changed.")
+    stroke = cell.gripper.stroke
+    if grasp.width > stroke + 0.006:
+        return Rejected(grasp.pixel, "width", f"Opening {grasp.width * 1e3:.0f} mm, stroke {stroke * 1e3:.0f} mm.")
+    try:
+        clear = finger_clearance(heights, T_base_tcp, min(grasp.width, stroke), cell.gripper, OPENING_MARGINS)
+    except NoClearance as error:
+        return Rejected(grasp.pixel, "clearance", str(error))
+    plan = None
+    if q_start is not None:
+        try:
+            plan = _plan(clear.T_base_tcp, clear.opening, q_start, cell, heights, hover, spot)
+        except Unreachable as error:
+            return Rejected(grasp.pixel, "unreachable", str(error))
+        except UnsafePlan as error:
+            return Rejected(grasp.pixel, "unsafe", str(error))
+    return Decision("grasp", (), grasp, T_base_grasp, clear.T_base_tcp, clear.opening, plan)
+
+
+def _plan(
+    T_base_tcp: Transform,
+    opening: float,
+    q_start: ArrayLike,
+    cell: Cell,
+    heights: HeightMap,
+    hover: bool,
+    spot: int,
+) -> Plan:
+    if hover:
+        return check(plan_hover(T_base_tcp, q_start, cell, heights.top), cell, q_start, heights)
+    return check(plan_pick(T_base_tcp, opening, q_start, cell, heights.top, spot), cell, q_start, heights)
