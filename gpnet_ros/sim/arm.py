@@ -1,4 +1,4 @@
-"""The UR10 (CB3) as a MuJoCo model, made from a table of DH constants and capsules."""
+"""A UR10 as a MuJoCo model, made from a table of DH constants and capsules."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 import mujoco
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
 from gpnet_ros.errors import BadInput
 from gpnet_ros.kinematics import UR10, Dh, UrKinematics
 from gpnet_ros.pose import Transform, transform
 from gpnet_ros.sim import constants as c
-from gpnet_ros.sim.gripper import TOOL_CONAFFINITY, TOOL_CONTYPE
 
 LINKS = tuple(f"link_{i}" for i in range(1, 7))
 JOINTS = tuple(f"joint_{i}" for i in range(1, 7))
@@ -24,6 +23,9 @@ FLANGE = "flange"
 #: soft enough that the fingers meet a surface with a force that can be measured. Tuned.
 DRIVE_KP = (12000.0, 12000.0, 8000.0, 3200.0, 3200.0, 3200.0)
 DRIVE_KV = (900.0, 900.0, 400.0, 60.0, 60.0, 60.0)
+#: The links collide with the world and what lies in it (bit 1), not with each other: a UR's own safety
+#: system and the planner keep it from folding into itself.
+_CONTYPE, _CONAFFINITY = 2, 1
 #: Rotor inertia seen at the joint [kg m^2] and viscous friction [Nm s/rad]; tuned.
 ARMATURE = (0.1, 0.1, 0.1, 0.05, 0.05, 0.05)
 JOINT_DAMPING = 2.0
@@ -58,7 +60,7 @@ class Tube:
     dark: bool = False
 
 
-def tubes(dh: Dh = UR10) -> tuple[Tube, ...]:
+def tubes(dh: Dh) -> tuple[Tube, ...]:
     """The body of the arm; its base stands on the table."""
     a2, a3, (d1, _, _, d4, d5, d6) = dh.a[1], dh.a[2], dh.d
     return (
@@ -73,7 +75,7 @@ def tubes(dh: Dh = UR10) -> tuple[Tube, ...]:
     )
 
 
-def add_ur10(spec: mujoco.MjSpec, dh: Dh = UR10) -> mujoco.MjsBody:
+def add_ur10(spec: mujoco.MjSpec, dh: Dh) -> mujoco.MjsBody:
     """Add the arm; its base frame is the world, `base`.
 
     Body `link_i` has the frame of joint i (origin on its axis z), so that the true table of DH constants
@@ -82,6 +84,7 @@ def add_ur10(spec: mujoco.MjSpec, dh: Dh = UR10) -> mujoco.MjsBody:
     Returns:
         The body of the flange, which carries the tool.
     """
+    spec.compiler.degree = False
     parent, T_parent_link = spec.worldbody, np.eye(4)
     for i, name in enumerate(LINKS):
         body = parent.add_body(name=name, gravcomp=1.0)
@@ -89,46 +92,51 @@ def add_ur10(spec: mujoco.MjSpec, dh: Dh = UR10) -> mujoco.MjsBody:
         T_link_next = _constant(dh, i)
         _add_joint(spec, body, i)
         _add_inertia(body, dh, i, T_link_next)
-        for tube in (t for t in tubes() if t.link == i):
+        for tube in (t for t in tubes(dh) if t.link == i):
             _add_tube(body, tube)
         parent, T_parent_link = body, T_link_next
-    flange = parent.add_body(name=FLANGE)
+    flange = parent.add_body(name=FLANGE, gravcomp=1.0)
     _place(flange, T_parent_link)
     for name in LINKS[:2]:  # the base stands on the table; its two neighbours graze it by design
         spec.add_exclude(bodyname1="world", bodyname2=name)
     return flange
 
 
-def calibrated_dh(seed: int, workspace: NDArray[np.float64] | None = None) -> Dh:
+def calibrated_dh(seed: int, nominal: Dh = UR10) -> Dh:
     """The true DH table of one simulated arm: the nominal one with the differences of a real arm.
 
-    The differences are scaled so that, with the nominal joint angles, the flange misses by no more than a
-    seeded value of `CALIBRATION_RANGE` anywhere over the workspace, and by exactly that somewhere.
+    The differences are scaled so that, with the same joint angles, the TCP misses its nominal place by no
+    more than a seeded value of `CALIBRATION_RANGE` over the workspace, and by that value somewhere.
 
     Args:
         seed: the same seed gives the same arm; 0 gives the nominal table.
-        workspace: joint angles (n, 6) [rad] at which the miss is measured; None takes `workspace_joints`.
+        nominal: table of the data sheet.
+
+    Raises:
+        BadInput: a negative seed.
     """
     if seed < 0:
         raise BadInput(f"Calibration seed {seed} is negative: it must be 0 (nominal arm) or greater.")
     if seed == 0:
-        return UR10
+        return nominal
     rng = np.random.default_rng([7, seed])
     delta = np.concatenate([rng.normal(0.0, s, n) for s, n in zip(_SPREAD, (12, 6, 6), strict=True)])
     delta[7:9] = 0.0  # d2 and d3 act along parallel axes, like d4: one of the three is enough
-    wanted = rng.uniform(*CALIBRATION_RANGE)
-    q = workspace_joints() if workspace is None else workspace
-    nominal = UrKinematics(UR10).forward(q)[:, :3, 3]
-    scale = 1.0
+    wanted, scale, q = rng.uniform(*CALIBRATION_RANGE), 1.0, workspace_joints(nominal)
     for _ in range(6):  # the miss is almost linear in the scale
-        miss = np.linalg.norm(UrKinematics(_perturbed(delta * scale)).forward(q)[:, :3, 3] - nominal, axis=1)
-        scale *= wanted / float(miss.max())
-    return _perturbed(delta * scale)
+        scale *= wanted / float(tcp_miss(_perturbed(nominal, delta * scale), nominal, q).max())
+    return _perturbed(nominal, delta * scale)
 
 
-def workspace_joints() -> NDArray[np.float64]:
+def tcp_miss(dh: Dh, nominal: Dh, q: ArrayLike) -> NDArray[np.float64]:
+    """How far the TCP of an arm is from where the nominal arm has it, (n,) [m] at joint angles (n, 6) [rad]."""
+    tip = np.array([0.0, 0.0, c.GRIPPER_TCP_Z, 1.0])
+    return np.linalg.norm((UrKinematics(dh).forward(q) - UrKinematics(nominal).forward(q)) @ tip, axis=-1)
+
+
+def workspace_joints(nominal: Dh) -> NDArray[np.float64]:
     """Nominal joint angles (n, 6) [rad] with the tool down over heap and tote, at several heights and yaws."""
-    arm, found = UrKinematics(UR10), []
+    arm, found = UrKinematics(nominal), []
     down = Rotation.from_euler("x", np.pi)
     for x, y in [(0.5, -0.15), (0.5, 0.15), (0.65, 0.0), (0.8, -0.15), (0.8, 0.15), (0.0, -0.65)]:
         for z in (0.17, 0.45):
@@ -138,8 +146,8 @@ def workspace_joints() -> NDArray[np.float64]:
     return np.array(found)
 
 
-def _perturbed(delta: NDArray[np.float64]) -> Dh:
-    rows = (UR10.a, UR10.d, UR10.alpha, UR10.theta)
+def _perturbed(nominal: Dh, delta: NDArray[np.float64]) -> Dh:
+    rows = (nominal.a, nominal.d, nominal.alpha, nominal.theta)
     a, d, alpha, theta = (np.array(row) + part for row, part in zip(rows, delta.reshape(4, 6), strict=True))
     return Dh(tuple(a.tolist()), tuple(d.tolist()), tuple(alpha.tolist()), tuple(theta.tolist()))
 
@@ -186,6 +194,6 @@ def _add_tube(body: mujoco.MjsBody, tube: Tube) -> None:
     geom = body.add_geom(type=mujoco.mjtGeom.mjGEOM_CAPSULE, mass=0.0)
     geom.fromto = [*tube.start, *tube.end]
     geom.size = [tube.radius, 0.0, 0.0]
-    geom.contype, geom.conaffinity = TOOL_CONTYPE, TOOL_CONAFFINITY
+    geom.contype, geom.conaffinity = _CONTYPE, _CONAFFINITY
     geom.condim = c.CONDIM
     geom.solref, geom.solimp = list(c.OBJECT_SOLREF), list(c.OBJECT_SOLIMP)
