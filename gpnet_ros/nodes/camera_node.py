@@ -1,0 +1,122 @@
+"""camera_node: a D435, a recording, or the simulated camera; topics as realsense2_camera publishes them."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from sensor_msgs.msg import CameraInfo, Image
+
+from gpnet_ros.devices.camera import Camera
+from gpnet_ros.errors import DeviceError, GpnetError
+from gpnet_ros.frame import Frame
+from gpnet_ros.nodes import convert, params, start
+from gpnet_ros.nodes.exposures import CAMERA_INFO, COLOR, DEPTH
+from gpnet_ros.settings import setting, validate
+
+
+@dataclass(frozen=True)
+class CameraSettings:
+    """Parameters of camera_node."""
+
+    autostart: bool = setting(True, "Configure and activate at once.")
+    source: str = setting("realsense", "Where frames come from.", choices=("realsense", "bag", "sim"))
+    serial: str = setting("", "Serial number of the D435; empty for the only one that is plugged in.")
+    bag_file: str = setting("", "Recording of a RealSense (.bag), for source 'bag'.")
+    run_dir: str = setting("", "Run folder of the simulated cell, for source 'sim'.")
+    width: int = setting(640, "Width of colour and aligned depth.", unit="px", low=320, high=1920)
+    height: int = setting(480, "Height of colour and aligned depth.", unit="px", low=240, high=1080)
+    fps: int = setting(15, "Frames per second of the D435.", unit="1/s", low=1, high=90)
+    noise: bool = setting(True, "D435 noise on the simulated depth.")
+    frame_id: str = setting("camera_color_optical_frame", "Name of the colour optical frame.")
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+DEPTH_INFO = "aligned_depth_to_color/camera_info"
+
+
+class CameraNode(LifecycleNode):
+    """Publishes what the camera delivers; a camera that fails is reported and opened again."""
+
+    def __init__(self) -> None:
+        super().__init__("camera_node")
+        self.settings = params.declare(self, CameraSettings)
+        self.camera: Camera | None = None
+        self.worker: threading.Thread | None = None
+        self.running = threading.Event()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Create the topics and the camera; it starts streaming on `activate`."""
+        kinds: dict[str, type] = {COLOR: Image, DEPTH: Image, CAMERA_INFO: CameraInfo, DEPTH_INFO: CameraInfo}
+        self.outputs: dict[str, Any] = {t: self.create_publisher(k, t, start.PUBLISH_QOS) for t, k in kinds.items()}
+        try:
+            self.camera = make_camera(self.settings)
+        except GpnetError as error:
+            self.get_logger().error(str(error))
+            return TransitionCallbackReturn.FAILURE
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stream."""
+        self.running.set()
+        self.worker = threading.Thread(target=self.work, daemon=True)
+        self.worker.start()
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop streaming."""
+        self.running.clear()
+        if self.worker is not None:
+            self.worker.join(timeout=5.0)
+        return super().on_deactivate(state)
+
+    def work(self) -> None:
+        """Open, read and publish; after a failure say so, close, and try again."""
+        assert self.camera is not None
+        while self.running.is_set():
+            try:
+                self.camera.open()
+                while self.running.is_set():
+                    self.publish_frame(self.camera.read())
+            except DeviceError as error:
+                self.get_logger().error(str(error), throttle_duration_sec=5.0)
+                threading.Event().wait(1.0)
+            finally:
+                self.camera.close()
+
+    def publish_frame(self, frame: Frame) -> None:
+        """Colour, aligned depth in millimetres, and both camera_info with one stamp."""
+        assert frame.color is not None and frame.depth is not None and frame.intrinsics is not None
+        stamp, name = frame.stamp, self.settings.frame_id
+        millimetres = np.nan_to_num(np.round(frame.depth * 1000.0), nan=0.0).clip(0, 65535).astype(np.uint16)
+        info = convert.to_camera_info(frame.intrinsics, stamp, name)
+        self.outputs[CAMERA_INFO].publish(info)
+        self.outputs[DEPTH_INFO].publish(info)
+        self.outputs[COLOR].publish(convert.to_image(frame.color, "rgb8", stamp, name))
+        self.outputs[DEPTH].publish(convert.to_image(millimetres, "16UC1", stamp, name))
+
+
+def make_camera(s: CameraSettings) -> Camera:
+    """The camera that the parameters name."""
+    if s.source == "sim":
+        from gpnet_ros.sim.sim_camera import SimCamera
+
+        return SimCamera(Path(s.run_dir), noise=s.noise)
+    from gpnet_ros.devices.realsense import RealSense
+
+    return RealSense(serial=s.serial, bag=s.bag_file or None, width=s.width, height=s.height, fps=s.fps)
+
+
+def main() -> None:
+    """Run the node."""
+    start.run(CameraNode)
+
+
+if __name__ == "__main__":
+    main()
