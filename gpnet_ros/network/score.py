@@ -1,0 +1,86 @@
+"""How often the argmax of Q* is a true grasp: decoded by maps.py, exactly as on the robot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpnet_ros.maps import WIDTH_SCALE, Grid, Maps
+
+#: A decoded grasp is right if a true one lies within this distance [px] and this angle [rad]: 3 px are 4 mm,
+#: less than the margin of the open jaws; 30 degrees are the angle rule of the rectangle metric.
+DISTANCE_MAX = 3
+ANGLE_MAX = np.radians(30.0)
+#: True grasps are pixels whose target quality exceeds this.
+QUALITY_MIN = 0.1
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """About the argmax of one view.
+
+    Attributes:
+        top: it is a true grasp of a top-level object; any: of any object.
+        on_object: it lies on an object. score: Q* there.
+        width_error: |opening - true opening| [grid px] at the nearest true grasp; NaN if `any` is false.
+    """
+
+    top: bool
+    any: bool
+    on_object: bool
+    score: float
+    width_error: float
+
+
+def as_maps(output: NDArray[np.float32]) -> Maps:
+    """The maps of one output (5 or 4, h, w) on a grid of its own."""
+    planes = output if len(output) == 5 else np.concatenate([output, np.ones_like(output[:1])])
+    height, width = output.shape[1:]
+    return Maps(*planes, grid=Grid(width, height, 1.0, (0.0, 0.0)))
+
+
+def judge(maps: Maps, target: NDArray[np.float32]) -> Verdict:
+    """Compare the argmax of Q* with target maps.
+
+    Args:
+        maps: as predicted.
+        target: (5, h, w): Q, cos 2θ, sin 2θ, W, P as in `loss.Targets`.
+    """
+    q_star = maps.q_star
+    row, column = (int(i) for i in np.unravel_index(int(np.argmax(q_star)), q_star.shape))
+    angle, width = maps.angle_at(row, column, q_star), maps.width_px_at(row, column, q_star)
+    area = (
+        slice(max(row - DISTANCE_MAX, 0), row + DISTANCE_MAX + 1),
+        slice(max(column - DISTANCE_MAX, 0), column + DISTANCE_MAX + 1),
+    )
+    quality, cos2, sin2, wide, priority = (plane[area] for plane in target)
+    v, u = np.mgrid[area]
+    near = (v - row) ** 2 + (u - column) ** 2 <= DISTANCE_MAX**2
+    difference = 0.5 * np.arctan2(sin2, cos2) - angle
+    turned = np.abs((difference + np.pi / 2) % np.pi - np.pi / 2)
+    right = near & (quality > QUALITY_MIN) & (turned <= ANGLE_MAX)
+    error = np.abs(wide * WIDTH_SCALE - width)[right].min() if right.any() else float("nan")
+    return Verdict(
+        top=bool((right & (priority >= 1.0)).any()),
+        any=bool(right.any()),
+        on_object=bool(target[4, row, column] > 0),
+        score=float(q_star[row, column]),
+        width_error=float(error),
+    )
+
+
+def summary(verdicts: list[Verdict]) -> dict[str, float]:
+    """Shares and medians over views, ready for a card."""
+    if not verdicts:
+        return {"n": 0}
+    errors = [v.width_error for v in verdicts if v.any]
+    return {
+        "n": len(verdicts),
+        "top1_top_level": round(float(np.mean([v.top for v in verdicts])), 4),
+        "top1_any": round(float(np.mean([v.any for v in verdicts])), 4),
+        "on_object": round(float(np.mean([v.on_object for v in verdicts])), 4),
+        "score_median": round(float(np.median([v.score for v in verdicts])), 4),
+        "width_error_px": round(float(np.median(errors)), 2) if errors else float("nan"),
+    }

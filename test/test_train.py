@@ -1,0 +1,185 @@
+"""Training: it learns, it ends when told, it survives being killed, and what it writes can be used."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from gpnet_ros.commands import train as command
+from gpnet_ros.commands.train import TARGETS, Batches, Budget, TrainSettings, drop_modality, judge_all, train
+from gpnet_ros.errors import BadInput, GpnetError, SettingsError
+from gpnet_ros.maps import WIDTH_SCALE, encode_angle
+from gpnet_ros.network.checkpoint import load
+from gpnet_ros.network.loss import Targets
+from gpnet_ros.network.trainer import Trainer, one_cycle
+from gpnet_ros.normalise import normalise
+
+
+class Bars:
+    """One bar 3 cm high on a table 0.8 m away: graspable along its middle, across its length."""
+
+    def __init__(self, count: int, offset: int = 0) -> None:
+        self._count, self._offset = count, offset
+
+    def __len__(self) -> int:
+        return self._count
+
+    def sample(
+        self, index: int, rng: np.random.Generator, *, crop: int, augment: bool, channels: str
+    ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
+        own = rng if augment else np.random.default_rng([7, self._offset + index])
+        x, y = own.uniform(0.35, 0.65, 2) * crop
+        theta, length, breadth = own.uniform(-np.pi / 2, np.pi / 2), 40.0, 16.0
+        along = theta + np.pi / 2  # the opening axis lies across the bar
+        bar = _polygon(crop, (x, y), (length, breadth), along)
+        middle = _polygon(crop, (x, y), (length / 3, breadth / 2), along) & bar
+        color = np.where(bar[..., None], own.integers(0, 255, 3), 120).astype(np.uint8)
+        depth = (np.where(bar, 0.77, 0.8) + own.normal(0, 0.001, bar.shape)).astype(np.float32)
+        cos2, sin2 = encode_angle(theta)
+        grasp = middle.astype(np.float32)
+        target = dict(zip(TARGETS, (grasp, grasp * cos2, grasp * sin2, grasp * 28 / WIDTH_SCALE, bar), strict=True))
+        return normalise(color, depth, channels), {k: np.float32(v) for k, v in target.items()}
+
+
+def _polygon(side: int, centre: tuple[float, float], size: tuple[float, float], angle: float) -> NDArray[np.bool_]:
+    corners = cv2.boxPoints((centre, size, float(np.degrees(angle))))
+    return cv2.fillPoly(np.zeros((side, side), np.uint8), [corners.round().astype(np.int32)], 1).astype(bool)
+
+
+TINY = TrainSettings(size="s", batch=4, small_crop=64, small_share=0.5, threads=1, checkpoint_seconds=3600.0)
+
+
+def test_a_short_run_learns_and_writes_a_usable_model(tmp_path: Path) -> None:
+    recipe = TrainSettings(size="s", batch=8, small_crop=80, small_share=1.0, threads=2, modality_dropout=0.0)
+    untrained = judge_all(command.checkpoint.build(command.blank_card(recipe)).eval(), Bars(12), "rgbd")
+    card = train(Bars(50), Bars(12), recipe, Budget(1e9, 120), out=tmp_path / "m", folder=tmp_path / "run")
+    assert np.mean([v.top for v in untrained]) < 0.5 <= card.metric["top1_top_level"]
+    assert card.recipe["steps"] == 120 and card.metric["n"] == 12 and card.data["scenes"] == 50
+    net, again = load(tmp_path / "m")
+    assert again == card and not net.training
+
+
+def test_both_sizes_of_crops_are_used_and_logged(tmp_path: Path) -> None:
+    train(Bars(4), None, TINY, Budget(1e9, 4), out=tmp_path / "m", folder=tmp_path / "run")
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [line["crop"] for line in lines] == [64, 224]
+    assert [line["step"] for line in lines] == [2, 4] and lines[-1]["progress"] == 1.0
+
+
+def test_a_budget_of_time_ends_the_run_with_the_schedule_at_its_end(tmp_path: Path) -> None:
+    trainer = _trainer()
+    budget = Budget(10.0, float("inf"))
+    assert budget.progress(trainer) == 0.0
+    trainer.elapsed = 5.0
+    assert budget.progress(trainer) == 0.5
+    trainer.elapsed = 11.0
+    assert budget.progress(trainer) == 1.0
+    assert one_cycle(0.0, 0.1) < 0.1 and one_cycle(0.1, 0.1) == pytest.approx(1.0) and one_cycle(1.0, 0.1) < 0.01
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
+    batches = Batches(Bars(5), TINY, 64, 0)
+    straight = _steps(_trainer(), batches, 0, 4)
+    first = _steps(_trainer(), batches, 0, 2)
+    first.save(tmp_path)
+    resumed = _trainer()
+    resumed.restore(tmp_path)
+    assert resumed.step == 2
+    _steps(resumed, batches, 2, 4)
+    for a, b in ((straight.net, resumed.net), (straight.ema, resumed.ema)):
+        for name, value in a.state_dict().items():
+            torch.testing.assert_close(value, b.state_dict()[name], rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_resuming_nothing_or_another_network_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="without --resume"):
+        _trainer().restore(tmp_path)
+    _trainer().save(tmp_path)
+    with pytest.raises(BadInput, match="another network"):
+        Trainer(torch.nn.Conv2d(4, 5, 1), rate=0.1, weight_decay=0.0, ema_decay=0.9).restore(tmp_path)
+
+
+def test_a_killed_run_resumes_from_its_last_state(tmp_path: Path) -> None:
+    state = tmp_path / "run" / "state.safetensors"
+    script = (
+        "import sys; sys.path[:0] = [sys.argv[2], sys.argv[3]]\n"
+        "from pathlib import Path\nfrom dataclasses import replace\n"
+        "from test_train import Bars, TINY, train, Budget\n"
+        "folder = Path(sys.argv[1])\n"
+        "if __name__ == '__main__':\n"
+        "    train(Bars(4), None, replace(TINY, checkpoint_seconds=1.0), Budget(1e9, 1e6),"
+        " out=folder / 'm', folder=folder / 'run')\n"
+    )
+    here = Path(__file__).parent
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path), str(here), str(here.parent)],
+        env=environment,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not state.is_file() and time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.05)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=30)
+    assert state.is_file(), "no state was written before the deadline"
+    trainer = _trainer()
+    trainer.restore(tmp_path / "run")
+    done = trainer.step
+    assert done > 0
+    budget = Budget(1e9, done + 2)
+    card = train(Bars(4), None, TINY, budget, out=tmp_path / "m", folder=tmp_path / "run", resume=True)
+    assert card.recipe["steps"] == done + 2
+
+
+def test_a_loss_that_is_not_finite_stops_the_run() -> None:
+    planes = torch.zeros(5, 2, 64, 64)
+    with pytest.raises(GpnetError, match="learning rate"):
+        _trainer().update(
+            torch.full((2, 4, 64, 64), float("nan")), Targets(*planes), 0.5, mode="suppress", shrink_width=True, warmup=0.1
+        )
+
+
+def test_modalities_are_dropped_as_often_as_said() -> None:
+    x = np.ones((4, 2, 2), np.float32)
+    kinds = [drop_modality(x, chance, 0.2)[[0, 3], 0, 0].tolist() for chance in np.linspace(0.005, 0.995, 100)]
+    assert [kinds.count(k) for k in ([0.0, 1.0], [1.0, 1.0], [1.0, 0.0])] == [20, 60, 20]
+    assert x.all(), "the input itself is left alone"
+    assert drop_modality(np.ones((1, 2, 2), np.float32), 0.0, 0.2).all(), "a single modality is never dropped"
+
+
+def test_the_recipe_file_holds_the_recipe_and_bad_recipes_are_refused(tmp_path: Path) -> None:
+    recipe = command.setting_files.load(TrainSettings, Path(__file__).parents[1] / "config" / "train.yaml")
+    assert recipe.batch == 16
+    for values in ({"batch": 1}, {"rate": float("nan")}, {"loss": "best"}, {"epochs": 5}):
+        with pytest.raises(SettingsError):
+            command.setting_files.from_dict(TrainSettings, values)
+    with pytest.raises(BadInput, match="multiple of 4"):
+        TrainSettings(small_crop=130)
+
+
+def _trainer() -> Trainer:
+    torch.manual_seed(0)
+    return Trainer(
+        command.checkpoint.build(command.blank_card(TINY)), rate=0.001, weight_decay=0.0, ema_decay=0.9
+    )
+
+
+def _steps(trainer: Trainer, batches: Batches, first: int, last: int) -> Trainer:
+    for step in range(first, last):
+        x, planes = batches.batch(step)
+        trainer.update(x, Targets(*planes), step / 10, mode="suppress", shrink_width=False, warmup=0.1)
+    return trainer
