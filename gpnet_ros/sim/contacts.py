@@ -29,6 +29,8 @@ def add_objects(spec: mujoco.MjSpec, objects: Sequence[ObjectModel]) -> list[str
         body = spec.worldbody.add_body(name=name)
         body.explicitinertial = True
         body.mass = model.mass
+        # Without ipos, MuJoCo takes the inertia but drops the orientation of its axes.
+        body.ipos = [0.0, 0.0, 0.0]
         i = model.inertia
         body.fullinertia = [i[0, 0], i[1, 1], i[2, 2], i[0, 1], i[0, 2], i[1, 2]]
         body.add_freejoint(name=name)

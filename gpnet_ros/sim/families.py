@@ -107,7 +107,8 @@ def _hammer(rng: Rng) -> Parts:
 def _screwdriver(rng: Rng) -> Parts:
     grip, shaft = rng.uniform(0.06, 0.085), rng.uniform(0.04, 0.075)
     r, thin = rng.uniform(0.011, 0.016), rng.uniform(0.0035, 0.005)
-    handle = prism(polygon(6, r), 0, grip)
+    # Eight sides: lying on one, two others stand upright between the pads.
+    handle = prism(polygon(8, r), 0, grip)
     tip = hull(
         np.vstack(
             [
@@ -120,7 +121,8 @@ def _screwdriver(rng: Rng) -> Parts:
 
 
 def _prism(rng: Rng) -> Parts:
-    corners, h = int(rng.choice([3, 5, 6])), rng.uniform(0.035, 0.1)
+    # Short enough to be taken by its ends where the sides lean.
+    corners, h = int(rng.choice([3, 5, 6])), rng.uniform(0.035, 0.065)
     r = rng.uniform(0.018, 0.03)
     return [prism(polygon(corners, r), -h / 2, h / 2)]
 
@@ -147,16 +149,18 @@ def _spool(rng: Rng) -> Parts:
 def _stepped_shaft(rng: Rng) -> Parts:
     radii = rng.uniform(0.009, 0.024, 3)
     stops = np.cumsum([0.0, *rng.uniform(0.025, 0.05, 3)])
-    return [
-        frustum(r, r, a, b, 20) for r, a, b in zip(radii, stops[:-1], stops[1:], strict=True)
-    ] + [frustum(0.007, 0.007, 0, stops[-1], 12)]
+    return [frustum(r, r, a, b, 20) for r, a, b in zip(radii, stops[:-1], stops[1:], strict=True)] + [
+        frustum(0.007, 0.007, 0, stops[-1], 12)
+    ]
 
 
 def _hex_nut(rng: Rng) -> Parts:
     r, h = rng.uniform(0.024, 0.036), rng.uniform(0.018, 0.03)
     bore = 0.5 * r
     t = np.pi / 3 * np.arange(7)
-    return [ring_sector([bore] * 2, [r] * 2, [-h / 2, h / 2], a, b) for a, b in zip(t[:-1], t[1:], strict=True)]
+    return [
+        ring_sector([bore] * 2, [r] * 2, [-h / 2, h / 2], a, b) for a, b in zip(t[:-1], t[1:], strict=True)
+    ]
 
 
 def _cone(rng: Rng) -> Parts:

@@ -104,6 +104,11 @@ class GripperState:
         """Drive the fingers together with the full grip force."""
         self._data.ctrl[self._drives] = _SQUEEZE
 
+    def touches(self) -> bool:
+        """Whether the gripper touched anything in the last step."""
+        hand = self._hand[self._model.geom_bodyid[self._data.contact.geom]]
+        return bool((hand[:, 0] != hand[:, 1]).any())
+
     def contact_force(self) -> NDArray[np.float64]:
         """Net force (3,) of all contacts on the gripper in base axes [N], of the last step."""
         total, wrench = np.zeros(3), np.zeros(6)

@@ -138,7 +138,7 @@ class Hand:
         peak = self._descend(T_start, T_base_grasp)
         if peak > self._force_max:
             self._gripper.drive_to(width)
-            self._move(self._target(), T_start, _LIFT_TIME)
+            self._move(get_pose(self._model, self._data, "hand"), T_start, _LIFT_TIME)
             return "collision", None, peak
         self._gripper.close()
         self._wait(_CLOSE_TIME)
@@ -162,43 +162,35 @@ class Hand:
 
     def _descend(self, T_from: Transform, T_to: Transform) -> float:
         """Go down, fast and then slowly; stops at the force limit. Returns the force peak [N]."""
-        T_slow = T_to @ transform(np.eye(3), [0, 0, -_SLOW_BELOW])
+        start, stop = T_from[:3, 3], T_to[:3, 3]
+        slow = stop - _SLOW_BELOW / _ABOVE * (stop - start)
         peak = 0.0
-        for T_a, T_b, speed in ((T_from, T_slow, _FAST), (T_slow, T_to, _SLOW)):
-            steps = int(np.linalg.norm(T_b[:3, 3] - T_a[:3, 3]) / speed / c.TIMESTEP_GRASP)
-            for k in range(steps):
-                T = T_a.copy()
-                T[:3, 3] += (k + 1) / steps * (T_b[:3, 3] - T_a[:3, 3])
-                self._aim(T)
+        for a, b, speed in ((start, slow, _FAST), (slow, stop, _SLOW)):
+            steps = int(np.linalg.norm(b - a) / speed / c.TIMESTEP_GRASP)
+            for position in np.linspace(a, b, steps + 1)[1:]:
+                self._data.mocap_pos[0] = position
                 mujoco.mj_step(self._model, self._data)
-                peak = max(peak, float(np.linalg.norm(self._gripper.contact_force())))
+                if self._gripper.touches():
+                    peak = max(peak, float(np.linalg.norm(self._gripper.contact_force())))
                 if peak > self._force_max:
                     return peak
         return peak
 
     def _move(self, T_from: Transform, T_to: Transform, duration: float) -> None:
         """Straight and smooth from pose to pose of the same orientation, in `duration` [s]."""
-        steps = int(duration / c.TIMESTEP_GRASP)
-        for k in range(steps):
-            s = (k + 1) / steps
-            T = T_from.copy()
-            T[:3, 3] += s * s * (3 - 2 * s) * (T_to[:3, 3] - T_from[:3, 3])
-            self._aim(T)
+        s = np.linspace(0.0, 1.0, int(duration / c.TIMESTEP_GRASP) + 1)[1:, None]
+        path = T_from[:3, 3] + s * s * (3 - 2 * s) * (T_to[:3, 3] - T_from[:3, 3])
+        for position in path:
+            self._data.mocap_pos[0] = position
             mujoco.mj_step(self._model, self._data)
 
     def _wait(self, duration: float) -> None:
         mujoco.mj_step(self._model, self._data, int(duration / c.TIMESTEP_GRASP))
 
-    def _aim(self, T: Transform) -> None:
-        self._data.mocap_pos[0], self._data.mocap_quat[0] = T[:3, 3], quaternion_wxyz(T)
-
-    def _target(self) -> Transform:
-        return get_pose(self._model, self._data, "hand")
-
     def _appear(self, T: Transform, opening: float) -> None:
         """Put the hand at a pose at once, at rest."""
         set_pose(self._model, self._data, "hand", T)
-        self._aim(T)
+        self._data.mocap_pos[0], self._data.mocap_quat[0] = T[:3, 3], quaternion_wxyz(T)
         self._gripper.jump_to(opening)
         mujoco.mj_forward(self._model, self._data)
 

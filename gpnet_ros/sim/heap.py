@@ -83,7 +83,9 @@ class Heap:
             BadInput: an entry lacks a field, names no family, or holds no usable pose.
         """
         try:
-            entries = [(e["family"], int(e["seed"]), e["position"], e["quaternion"]) for e in stored["objects"]]
+            entries = [
+                (e["family"], int(e["seed"]), e["position"], e["quaternion"]) for e in stored["objects"]
+            ]
         except (KeyError, TypeError, ValueError) as error:
             raise BadInput(
                 f"The stored heap cannot be read ({error!r}): each of its 'objects' needs "
@@ -144,7 +146,9 @@ def drop_heap(
 
 
 def _no_rest(seed: int, n: int) -> BadInput:
-    return BadInput(f"No heap of {n} objects came to rest for seed {seed}: take another seed or fewer objects.")
+    return BadInput(
+        f"No heap of {n} objects came to rest for seed {seed}: take another seed or fewer objects."
+    )
 
 
 def _draw_objects(

@@ -50,7 +50,8 @@ def relations(heap: Heap) -> Relations:
     this one is about as good as lifting each object in simulation and far cheaper.
     """
     rests, covered = contact_supports(heap), cover(heap)
-    return Relations(rests, covered, ~rests.any(axis=0) & ~covered.any(axis=1))
+    free = np.asarray(~(rests.any(axis=0) | covered.any(axis=1)))
+    return Relations(rests, covered, free)
 
 
 def contact_supports(heap: Heap) -> NDArray[np.bool_]:
