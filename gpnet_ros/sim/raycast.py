@@ -57,7 +57,7 @@ class Hits:
         normals: (H, W, 3) float32 unit shading normals in base, facing the camera.
         points: (H, W, 3) float32 in base [m]; undefined on a miss.
         local: (H, W, 3) float32 in the frame of the mesh that was hit [m]; undefined on a miss.
-        axis: int8 dominant axis of the face normal in the frame of the mesh (0 x, 1 y, 2 z).
+        side: int8 side of the mesh's box that the face looks to: 0 +x, 1 -x, 2 +y, 3 -y, 4 +z, 5 -z.
     """
 
     z: NDArray[np.float32]
@@ -66,7 +66,7 @@ class Hits:
     normals: NDArray[np.float32]
     points: NDArray[np.float32]
     local: NDArray[np.float32]
-    axis: NDArray[np.int8]
+    side: NDArray[np.int8]
 
 
 class RayScene:
@@ -82,7 +82,8 @@ class RayScene:
         self._triangles = [np.asarray(m.vertices, dtype=np.float64)[m.faces] for m in meshes]
         self._corner_normals = np.concatenate([corner_normals(m) for m in meshes]).astype(np.float32)
         normals = np.concatenate([_face_normals(t) for t in self._triangles])
-        self._face_axis = np.abs(normals).argmax(axis=1).astype(np.int8)
+        axis = np.abs(normals).argmax(axis=1)
+        self._face_side = (2 * axis + (normals[np.arange(len(axis)), axis] < 0)).astype(np.int8)
 
     def place(self, T_base_mesh: Sequence[Transform]) -> PlacedScene:
         """The scene with every mesh at its pose.
@@ -160,7 +161,7 @@ class PlacedScene:
         normals[away] *= -1.0
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
         ids = np.where(mesh >= 0, scene.ids[mesh], 0).astype(np.int32)
-        return Hits(z, mesh, ids, normals, points, local, scene._face_axis[prim])
+        return Hits(z, mesh, ids, normals, points, local, scene._face_side[prim])
 
     def blocked(
         self, origins: NDArray[np.float32], directions: NDArray[np.float32], reach: NDArray[np.float32] | float

@@ -87,7 +87,7 @@ def _light(placed: PlacedScene, hits: Hits, seen: Floats, eye: Floats, style: St
     for k, mesh in enumerate(placed.scene.meshes):
         texture = mesh.texture or style.table
         rows = np.flatnonzero(hits.mesh == k)
-        albedo[rows] = texture.albedo(hits.local[rows], hits.axis[rows])
+        albedo[rows] = texture.albedo(hits.local[rows], hits.side[rows])
         finish[rows] = texture.gloss, texture.metallic
     light = radiance(hits, albedo, finish, seen, eye, style)
     light[hits.mesh < 0] = np.multiply(style.ground, 0.3 * style.ambient)

@@ -61,7 +61,7 @@ def radiance(hits: Hits, albedo: Floats, finish: Floats, seen: Floats, eye: Floa
     gloss, metallic = finish[:, :1], finish[:, 1:]
     n = hits.normals
     to_eye = eye - hits.points
-    to_eye /= np.linalg.norm(to_eye, axis=1, keepdims=True)
+    to_eye /= np.maximum(np.linalg.norm(to_eye, axis=1, keepdims=True), 1e-9)  # a missed ray has no point
     cosine = np.clip(np.einsum("nj,nj->n", n, to_eye), 0.0, 1.0)[:, None]
     base = F0_DIELECTRIC + (albedo - F0_DIELECTRIC) * metallic
     fresnel = base + (1.0 - base) * ((1.0 - cosine) ** 5) * gloss  # Schlick; rough surfaces lack the rim

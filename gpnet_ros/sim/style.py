@@ -37,6 +37,10 @@ _TABLES: tuple[tuple[str, tuple[float, float], float, tuple[tuple[Color, Color],
 )  # fmt: skip
 
 
+#: Hues that things are mostly made in: reds, orange, yellows, greens, blues.
+_HUES = (0.0, 0.02, 0.06, 0.1, 0.14, 0.22, 0.34, 0.42, 0.5, 0.56, 0.6, 0.64, 0.97)
+
+
 @dataclass(frozen=True)
 class Light:
     """A spherical area light.
@@ -119,7 +123,7 @@ def random_table(seed: int) -> Texture:
     weights = np.array([0.34, 0.26, 0.18, 0.08, 0.08, 0.06])
     kind, gloss, metallic, colors = _TABLES[rng.choice(len(_TABLES), p=weights)]
     color, accent = colors[rng.integers(len(colors))]
-    shift = rng.normal(0.0, 0.035, 3) + rng.normal(0.0, 0.05)
+    shift = rng.normal(0.0, 0.012, 3) + rng.normal(0.0, 0.05)
     color, accent = (_shifted(c, shift) for c in (color, accent))
     tile = float(rng.uniform(1.0, 1.6))
     return Texture(kind, seed, color, accent, tile, float(rng.uniform(*gloss)), metallic)
@@ -136,6 +140,8 @@ def random_object(seed: int) -> Texture:
         color, accent, gloss = (0.78, 0.62, 0.42), (0.52, 0.36, 0.22), 0.1
     elif kind == "cardboard":
         color, gloss = _shifted((0.68, 0.54, 0.38), rng.normal(0, 0.03, 3)), 0.03
+    elif kind == "mottled":
+        accent = _shifted(color, rng.normal(0, 0.04, 3) + rng.choice([-0.12, 0.12]))
     elif kind == "brushed":
         color, metallic, gloss = _shifted((0.68, 0.68, 0.69), rng.normal(0, 0.04, 3)), 0.9, 0.6
     return Texture(kind, seed, color, accent, tile, gloss, metallic)
@@ -147,8 +153,9 @@ def _random_color(rng: np.random.Generator) -> Color:
     if draw < 0.16:
         value = float(rng.choice([rng.uniform(0.08, 0.25), rng.uniform(0.4, 0.7), rng.uniform(0.82, 0.95)]))
         return _shifted((value, value, value), rng.normal(0, 0.012, 3))
-    saturation = rng.uniform(0.55, 0.95) if draw < 0.65 else rng.uniform(0.15, 0.55)
-    return colorsys.hsv_to_rgb(float(rng.random()), float(saturation), float(rng.uniform(0.3, 0.95)))
+    saturation = rng.uniform(0.5, 0.88) if draw < 0.65 else rng.uniform(0.12, 0.5)
+    hue = rng.random() if rng.random() < 0.15 else rng.choice(_HUES) + rng.normal(0, 0.015)
+    return colorsys.hsv_to_rgb(float(hue % 1.0), float(saturation), float(rng.uniform(0.3, 0.92)))
 
 
 def _random_light(rng: np.random.Generator, k: int) -> Light:

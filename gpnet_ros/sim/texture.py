@@ -48,20 +48,23 @@ class Texture:
         if self.kind not in PATTERNS:
             raise BadInput(f"Texture kind '{self.kind}' is not known: use one of {', '.join(PATTERNS)}.")
 
-    def albedo(self, local: NDArray[np.float32], axis: NDArray[np.int8]) -> NDArray[np.float32]:
+    def albedo(self, local: NDArray[np.float32], side: NDArray[np.int8]) -> NDArray[np.float32]:
         """Linear albedo (n, 3) in [0, 1].
 
         Args:
             local: (n, 3) points in the frame of the mesh [m].
-            axis: (n,) dominant axis of the face normal.
+            side: (n,) side that the face looks to, as in `raycast.Hits`.
         """
         if len(local) == 0:
             return np.empty((0, 3), dtype=np.float32)
         image = texture_image(self)
         size, sheets = image.shape[1], image.shape[0] // image.shape[1]
+        axis = side // 2
         x = np.where(axis == 0, local[:, 1], local[:, 0]) / np.float32(self.tile)
         y = np.where(axis == 2, local[:, 1], local[:, 2]) / np.float32(self.tile)
-        u, v = _mirror(x + np.float32(0.5), size), _mirror(y + np.float32(0.5), size)
+        # Print reads from left to right, and upwards is up, on every side seen from outside.
+        x[(side == 1) | (side == 2) | (side == 5)] *= -1.0
+        u, v = _mirror(np.float32(0.5) + x, size), _mirror(np.float32(0.5) - y, size)
         v += np.float32(size) * (axis % sheets)
         pad = -len(u) % _FOLD
         u, v = (np.pad(c, (0, pad)).reshape(-1, _FOLD).astype(np.float32) for c in (u, v))
@@ -127,26 +130,26 @@ def _mottled(texture: Texture, rng: np.random.Generator) -> Image:
 
 def _speckled(texture: Texture, rng: np.random.Generator) -> Image:
     """Terrazzo, laminate with chips, recycled plastic."""
-    chips = fractal(rng, 512, (130, 130), 2, 0.5)
-    t = np.clip((np.abs(chips) - 1.5) * 4.0, 0.0, 1.0)
+    chips = fractal(rng, 512, (190, 190), 2, 0.5)
+    t = np.clip((np.abs(chips) - 1.7) * 3.0, 0.0, 1.0)
     return _mix(texture.color, texture.accent, t) * (1 + 0.015 * fractal(rng, 512, (6, 6), 3))[..., None]
 
 
 def _wood(texture: Texture, rng: np.random.Generator) -> Image:
-    """Boards with stretched grain; the accent is the colour of the late wood."""
-    size, boards = 1024, int(rng.integers(3, 10))
-    warp = fractal(rng, size, (9, 2), 3) * 0.35
+    """Boards, or one veneer, with stretched grain; the accent is the colour of the late wood."""
+    size, boards = 1024, int(rng.choice([1, 1, 6, 8, 10, 14]))
     rows = np.linspace(0.0, 1.0, size, dtype=np.float32)[:, None]
-    rings = 0.5 + 0.5 * np.sin((rows * rng.uniform(25, 60) + warp * 3.0) * 2 * np.pi)
-    fibre = fractal(rng, size, (160, 4), 3, 0.7)
-    t = 0.3 * rings**2 + 0.13 * fibre + 0.12 * fractal(rng, size, (30, 2), 2) + 0.25
+    warp = fractal(rng, size, (10, 2), 2)
+    rings = 0.5 + 0.5 * np.sin((rows * rng.uniform(40, 110) + warp * rng.uniform(0.8, 2.5)) * 2 * np.pi)
+    fibre = fractal(rng, size, (250, 5), 2, 0.7)
+    t = 0.25 * rings**2 + 0.12 * fibre + 0.14 * fractal(rng, size, (25, 2), 2) + 0.28
     board = np.minimum((rows[:, 0] * boards).astype(int), boards - 1)
-    t = t + rng.normal(0, 0.13, boards).astype(np.float32)[board][:, None]
-    for k in range(boards):  # no two boards are cut alike
+    t = t + rng.normal(0, 0.11, boards).astype(np.float32)[board][:, None]
+    for k in range(boards if boards > 1 else 0):  # no two boards are cut alike
         t[board == k] = np.roll(t[board == k], int(rng.integers(size)), axis=1)
-    seam = np.abs(rows[:, 0] * boards - np.round(rows[:, 0] * boards)) < 0.0011 * boards
     image = _mix(texture.color, texture.accent, t)
-    image[seam] *= 0.55
+    if boards > 1:
+        image[np.flatnonzero(np.diff(board))] *= np.float32(0.55)
     return image
 
 
