@@ -1,0 +1,108 @@
+"""GP-Net: sizes, counts and a geometry without spatial bias."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from gpnet_ros.errors import BadInput
+from gpnet_ros.network.gpnet import WIDTHS, CalibratedGlobalContext, GPNet
+
+
+def parameters(net: nn.Module) -> int:
+    return sum(p.numel() for p in net.parameters())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [
+        ({}, 388_630),
+        ({"widths": WIDTHS["s"]}, 99_598),
+        ({"widths": WIDTHS["l"]}, 1_502_022),
+        ({"cgc": False}, 238_437),
+        ({"gpp": False}, 388_597),
+        ({"channels": 1}, 382_486),
+        ({"channels": 3}, 386_582),
+    ],
+)
+def test_parameter_counts(arguments: dict, count: int) -> None:
+    assert parameters(GPNet(**arguments)) == count
+
+
+@pytest.mark.parametrize("side", [224, 64, 100, 300])
+def test_maps_have_the_size_of_the_input_and_the_stages_those_of_the_paper(side: int) -> None:
+    net = GPNet(widths=WIDTHS["s"]).eval()
+    x = torch.randn(1, 4, side, side)
+    features = net.extraction(x)
+    assert features.shape[-2:] == (side // 4, side // 4)
+    assert net.context(features).shape == features.shape
+    assert net(x).shape == (1, 5, side, side)
+    assert GPNet(widths=WIDTHS["s"], gpp=False)(x).shape == (1, 4, side, side)
+
+
+def test_an_input_that_is_not_divisible_is_refused() -> None:
+    with pytest.raises(BadInput, match="divisible by 4"):
+        GPNet(widths=WIDTHS["s"])(torch.zeros(1, 4, 222, 224))
+
+
+def make_mirror_symmetric(net: nn.Module) -> nn.Module:
+    """Every kernel equal to its own mirror image in both axes."""
+    for layer in net.modules():
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+            w = layer.weight.data
+            layer.weight.data = (w + w.flip(-1) + w.flip(-2) + w.flip(-1, -2)) / 4
+    return net.eval()
+
+
+def mirror_error(net: nn.Module) -> float:
+    """Largest relative difference between the mirrored output and the output of the mirrored input."""
+    x = torch.randn(1, 4, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        y = net(x)
+        return max(float((net(x.flip(a)).flip(a) - y).abs().max() / y.abs().max()) for a in (-1, -2))
+
+
+def test_zero_spatial_bias() -> None:
+    """With mirror-symmetric kernels, a net whose windows are centred commutes with mirroring; exactly."""
+    assert mirror_error(make_mirror_symmetric(GPNet())) < 1e-4
+
+
+def test_the_test_of_spatial_bias_finds_odd_strided_kernels() -> None:
+    net = GPNet()
+    old = net.extraction[0][0]
+    net.extraction[0][0] = nn.Conv2d(4, old.out_channels, 9, stride=2, padding=4, bias=False)
+    assert net(torch.zeros(1, 4, 64, 64)).shape[-1] == 64
+    assert mirror_error(make_mirror_symmetric(net)) > 1e-2
+
+
+def test_a_shift_by_the_stride_shifts_the_maps() -> None:
+    """Away from the border; without the context module, whose softmax sees the whole image."""
+    net = GPNet(widths=WIDTHS["s"], cgc=False).eval()
+    x = torch.randn(1, 4, 128, 128)
+    with torch.no_grad():
+        moved, still = net(x.roll((4, 8), (-2, -1))), net(x).roll((4, 8), (-2, -1))
+    torch.testing.assert_close(moved[..., 40:88, 40:88], still[..., 40:88, 40:88])
+
+
+def test_global_context_begins_as_the_identity_and_sees_the_whole_image() -> None:
+    net = GPNet(widths=WIDTHS["s"]).eval()
+    assert isinstance(net.context, CalibratedGlobalContext)
+    attention = net.context.attention
+    x = torch.randn(1, 32, 16, 16)
+    torch.testing.assert_close(attention(x), x)
+    nn.init.normal_(attention.expand.weight)
+    far = x.clone()
+    far[..., 15, 15] += 5.0
+    assert (attention(far) - attention(x))[..., 0, 0].abs().max() > 1e-4
+    change = (attention(x) - x)[0]
+    torch.testing.assert_close(change, change[:, :1, :1].expand_as(change), msg="one vector for all pixels")
+
+
+def test_every_weight_of_the_network_learns() -> None:
+    net = GPNet(widths=WIDTHS["s"])
+    nn.init.normal_(net.context.attention.expand.weight)  # type: ignore[union-attr]
+    net(torch.randn(2, 4, 32, 32)).square().mean().backward()
+    # A bias before a softmax over pixels cancels: the mask's bias alone has no gradient.
+    dead = [n for n, p in net.named_parameters() if p.grad is None or float(p.grad.abs().max()) < 1e-12]
+    assert [n for n in dead if n != "context.attention.mask.bias"] == []

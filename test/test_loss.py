@@ -1,0 +1,93 @@
+"""What each loss asks for, seen in its gradients."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from gpnet_ros.errors import BadInput
+from gpnet_ros.network.loss import Targets, grasp_loss
+
+THETA = slice(1, 4)  # cos 2θ, sin 2θ, W
+
+
+def _targets() -> Targets:
+    """Left third a top-level object with a grasp in its upper half, middle third a covered one, right third table."""
+    shape = (2, 6, 6)
+    priority, quality = torch.zeros(shape), torch.zeros(shape)
+    priority[..., :2], priority[..., 2:4] = 1.0, 0.5
+    quality[:, :3, :4] = 0.8
+    grasp = (quality > 0).float()
+    return Targets(quality, 0.6 * grasp, 0.8 * grasp, 0.3 * grasp, priority)
+
+
+def _gradient(mode: str, output: Tensor, **kwargs: bool) -> Tensor:
+    output = output.clone().requires_grad_()
+    grasp_loss(output, _targets(), mode, **kwargs).backward()
+    assert output.grad is not None
+    return output.grad
+
+
+def _perfect(top_only: bool) -> Tensor:
+    t = _targets()
+    mask = (t.priority >= 1).float() if top_only else torch.ones_like(t.priority)
+    return torch.stack([t.quality, mask * t.cos2, mask * t.sin2, mask * t.width, t.priority], dim=1)
+
+
+def test_literal_gives_no_gradient_to_angle_and_width_outside_the_priority() -> None:
+    gradient = _gradient("literal", torch.randn(2, 5, 6, 6))
+    assert not gradient[:, THETA, :, 2:].any()
+    assert (gradient[:, THETA, :, :2] != 0).all()
+    assert (gradient[:, [0, 4]] != 0).all(), "Q and P are asked for everywhere"
+
+
+def test_suppress_pushes_angle_and_width_to_zero_outside() -> None:
+    output = torch.randn(2, 5, 6, 6)
+    gradient = _gradient("suppress", output)
+    outside = gradient[:, THETA, :, 2:] * output[:, THETA, :, 2:]
+    assert (outside > 0).all(), "descending the gradient shrinks the values"
+
+
+def test_suppress_can_leave_the_width_alone_where_no_grasp_is() -> None:
+    gradient = _gradient("suppress", torch.randn(2, 5, 6, 6), shrink_width=False)
+    assert not gradient[:, 3, 3:].any() and not gradient[:, 3, :, 2:].any()
+    assert (gradient[:, 3, :3, :2] != 0).all()
+    assert (gradient[:, 1:3] != 0).all()
+
+
+def test_ggcnn_asks_everywhere_and_calls_the_background_zero_degrees() -> None:
+    output = torch.zeros(2, 5, 6, 6)
+    gradient = _gradient("ggcnn", output)
+    assert (gradient[:, 1, :, 4:] < 0).all(), "cos is pulled to 1 on the table"
+    output[:, 1] = 1.0
+    assert not _gradient("ggcnn", output)[:, 1, :, 4:].any()
+
+
+@pytest.mark.parametrize(("mode", "top_only"), [("literal", False), ("literal", True), ("suppress", True)])
+def test_the_loss_of_the_right_answer_is_zero_and_of_others_is_not(mode: str, top_only: bool) -> None:
+    answer = _perfect(top_only)
+    assert float(grasp_loss(answer, _targets(), mode)) == pytest.approx(0.0, abs=1e-12)
+    for channel in range(5):
+        wrong = answer.clone()
+        wrong[:, channel, 0, 0] += 0.5
+        assert float(grasp_loss(wrong, _targets(), mode)) > 1e-4
+
+
+def test_ggcnn_has_its_zero_too() -> None:
+    answer = _perfect(False)
+    answer[:, 1] += (_targets().quality == 0).float()
+    assert float(grasp_loss(answer, _targets(), "ggcnn")) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_without_a_priority_head_the_other_terms_stay() -> None:
+    output = torch.randn(2, 5, 6, 6)
+    t = _targets()
+    with_head = float(grasp_loss(output, t, "suppress"))
+    without = float(grasp_loss(output[:, :4], t, "suppress"))
+    assert with_head - without == pytest.approx(float((output[:, 4] - t.priority).square().mean()), rel=1e-5)
+
+
+def test_an_unknown_mode_is_refused() -> None:
+    with pytest.raises(BadInput, match="allowed: literal, suppress, ggcnn"):
+        grasp_loss(torch.zeros(1, 5, 6, 6), _targets(), "best")
