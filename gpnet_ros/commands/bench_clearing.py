@@ -1,0 +1,190 @@
+"""Closed loop: clear heaps of K objects, topmost first, and count.
+
+--path core lets the gripper alone pick in fast simulation; --path ros drives the simulated UR10 through the
+ROS 2 nodes and the real ur_rtde client. Both see the same heaps for the same seed. --priority oracle plans
+from the true labels: the ceiling of every learned policy. Everything here is simulated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from gpnet_ros.cell import Cell, load_cell, load_hand_eye
+from gpnet_ros.errors import BadInput
+from gpnet_ros.frame import Frame
+from gpnet_ros.maps import Grid, Maps, height_priority
+
+#: Objects in a heap that the benchmark makes.
+OBJECTS_RANGE = (1, 10)
+
+
+@dataclass
+class Tally:
+    """What was counted over all rounds."""
+
+    rounds: int = 0
+    rounds_cleared: int = 0
+    rounds_all_right: int = 0
+    objects: int = 0
+    objects_removed: int = 0
+    picks: int = 0
+    picks_ok: int = 0
+    picks_topmost: int = 0
+    refusals: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Add the counts of further rounds."""
+        for f in fields(self):
+            setattr(self, f.name, getattr(self, f.name) + getattr(other, f.name))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `gpnet bench clearing`."""
+    parser.add_argument(
+        "--path", choices=["core", "ros"], default="core", help="gripper alone, or nodes and arm (core)"
+    )
+    parser.add_argument("--rounds", type=int, default=20, help="how many heaps (20)")
+    parser.add_argument("--objects", type=int, default=5, help="K, objects per heap (5)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first heap; the next has seed + 1, ... (0)")
+    parser.add_argument("--priority", choices=["learned", "height", "none", "oracle"], default="learned")
+    parser.add_argument("--model", default="gpnet", help="name in models/ or path of a model folder (gpnet)")
+    parser.add_argument("--factor", type=float, default=1.0, help="speed of simulated time, --path ros only (1)")
+    parser.add_argument("--workers", type=int, default=0, help="processes, --path core only (number of cores)")
+    parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the rounds and print the counts."""
+    low, high = OBJECTS_RANGE
+    if not low <= args.objects <= high:
+        raise BadInput(f"--objects is {args.objects}; allowed: {low} to {high}.")
+    if args.rounds < 1 or args.seed < 0:
+        raise BadInput(
+            f"--rounds {args.rounds} and --seed {args.seed}: rounds must be at least 1, the seed not negative."
+        )
+    if args.path == "ros":
+        from gpnet_ros.commands.clearing_ros import run_rounds
+
+        answer = run_rounds(args)
+    else:
+        answer = run_core(args)
+    print(json.dumps(answer) if args.json else sentence(answer))
+    return 0
+
+
+def run_core(args: argparse.Namespace) -> dict[str, Any]:
+    """All rounds on the core path, on all cores."""
+    jobs = [(args.seed + k, args.objects, args.priority, args.model) for k in range(args.rounds)]
+    workers = min(args.workers or os.cpu_count() or 1, len(jobs))
+    tally, times = Tally(), []
+    for counts, ms in tqdm(_spread(core_round, jobs, workers), total=len(jobs), unit="round", disable=None):
+        tally.add(counts)
+        times.append(ms)
+    return summary(tally, args, picks_per_hour=None, time_ms={"round": round(float(np.median(times)), 1)})
+
+
+def _spread(work: Callable, jobs: list, workers: int) -> Iterable:
+    if workers == 1:
+        yield from map(work, jobs)
+        return
+    import multiprocessing
+
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(work, jobs)
+
+
+def core_round(job: tuple[int, int, str, str]) -> tuple[Tally, float]:
+    """One round: its counts, and how long it took [ms]."""
+    from gpnet_ros.sim.clearing import clear_heap
+    from gpnet_ros.sim.heap import stack_heap
+
+    seed, objects, priority, model = job
+    began = time.perf_counter()
+    cell, hand_eye = load_cell(), load_hand_eye()
+    perceive = None if priority == "oracle" else perception(model, priority)
+    result = clear_heap(stack_heap(seed, objects), seed, perceive, cell, hand_eye)
+    executed = [p for p in result.picks if p.outcome is not None]
+    tally = Tally(
+        rounds=1,
+        rounds_cleared=int(result.cleared),
+        rounds_all_right=int(result.all_right),
+        objects=objects,
+        objects_removed=len(result.removed),
+        picks=len(executed),
+        picks_ok=sum(p.ok for p in executed),
+        picks_topmost=sum(p.topmost for p in executed),
+        refusals=len(result.picks) - len(executed),
+    )
+    return tally, 1e3 * (time.perf_counter() - began)
+
+
+@lru_cache(maxsize=1)
+def perception(model: str, priority: str) -> Callable[[Frame], Maps]:
+    """The network seen through the workspace of the cell, with the priority that was asked for."""
+    import torch
+
+    from gpnet_ros.network.detector import Detector
+
+    torch.set_num_threads(1)  # one process per core is faster than one network on all of them
+    cell, T_base_camera = load_cell(), load_hand_eye().T_base_camera()
+    detector = Detector(model, device="cpu", grid=lambda frame: workspace_grid(frame, T_base_camera, cell))
+
+    def perceive(frame: Frame) -> Maps:
+        maps = detector(frame)
+        if priority == "none":
+            return maps.with_priority(np.ones_like(maps.priority))
+        if priority == "height":
+            return maps.with_priority(height_priority(frame, maps.grid, T_base_camera))
+        return maps
+
+    return perceive
+
+
+def workspace_grid(frame: Frame, T_base_camera: np.ndarray, cell: Cell) -> Grid:
+    """The workspace square of the cell as this frame's camera sees it."""
+    if frame.intrinsics is None:
+        raise BadInput("The workspace can only be found with a camera model; the frame has none.")
+    square = cell.workspace
+    return Grid.workspace(frame.intrinsics, T_base_camera, square.centre, square.side, square.table_z)
+
+
+def summary(
+    tally: Tally, args: argparse.Namespace, picks_per_hour: float | None, time_ms: dict[str, float]
+) -> dict[str, Any]:
+    """The answer as plain values."""
+    setting = {k: getattr(args, k) for k in ("path", "priority", "model", "seed")}
+    if args.priority == "oracle":
+        setting["model"] = None
+    return {
+        **setting,
+        "objects_per_round": args.objects,
+        **asdict(tally),
+        "picks_per_hour": picks_per_hour,
+        "time_ms": time_ms,
+    }
+
+
+def sentence(a: dict[str, Any]) -> str:
+    """The answer for a person."""
+
+    def share(part: str, whole: str) -> str:
+        return f"{a[part]} of {a[whole]} ({a[part] / max(a[whole], 1):.0%})"
+
+    return (
+        f"simulated, path {a['path']}, priority {a['priority']}, K = {a['objects_per_round']}: "
+        f"rounds cleared {share('rounds_cleared', 'rounds')}, all right {share('rounds_all_right', 'rounds')}; "
+        f"objects removed {share('objects_removed', 'objects')}; "
+        f"picks that brought an object {share('picks_ok', 'picks')}, a topmost one {share('picks_topmost', 'picks')}; "
+        f"refusals {a['refusals']}"
+    )
