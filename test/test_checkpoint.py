@@ -1,0 +1,160 @@
+"""Models on disk: what is saved comes back; what was tampered with is refused in one sentence."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from gpnet_ros.errors import ModelRefused
+from gpnet_ros.network import checkpoint
+from gpnet_ros.network.checkpoint import ARCHITECTURES, CARD, WEIGHTS, Card, build, load, save, self_test
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A small model that was saved."""
+    torch.manual_seed(0)
+    card = Card("gpnet", {"widths": [8, 16, 32]}, "rgbd", data={"scenes": 3}, metric={"top1": 0.5}, commit="abc")
+    save(_used(build(card)), card, tmp_path / "model")
+    return tmp_path / "model"
+
+
+def _used(net: nn.Module) -> nn.Module:
+    """With running statistics that are not the initial ones."""
+    net.train()
+    with torch.no_grad():
+        net(torch.randn(4, 4, 64, 64) * 2 + 1)
+    return net
+
+
+def _edit(folder: Path, **values: object) -> None:
+    card = json.loads((folder / CARD).read_text())
+    card.update(values)
+    (folder / CARD).write_text(json.dumps(card))
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_architecture_comes_back_the_same(name: str, tmp_path: Path) -> None:
+    card = Card(name, {"width": 8} if name == "grconvnet" else {}, "rgbd", notes="for this test")
+    net = _used(build(card))
+    written = save(net, card, tmp_path)
+    again, read = load(tmp_path)
+    x = torch.randn(1, 4, 48, 48)
+    with torch.no_grad():
+        torch.testing.assert_close(again(x), net.eval()(x), rtol=0, atol=0)
+    assert read == written and read.notes == "for this test" and not again.training
+    assert read.parameters == sum(p.numel() for p in net.parameters())
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([WEIGHTS, CARD])
+
+
+def test_a_path_to_the_weights_and_a_name_both_find_the_model(
+    model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(checkpoint, "resource_dir", lambda name: tmp_path)
+    assert checkpoint.find(model / WEIGHTS) == model
+    monkeypatch.chdir(tmp_path.parent)
+    assert checkpoint.find("model") == tmp_path / "model"
+    with pytest.raises(ModelRefused, match="no model 'other'; known are: model"):
+        checkpoint.find("other")
+
+
+def test_an_edited_file_is_refused(model: Path) -> None:
+    data = bytearray((model / WEIGHTS).read_bytes())
+    data[-5] ^= 1
+    (model / WEIGHTS).write_bytes(data)
+    with pytest.raises(ModelRefused, match="sha256"):
+        load(model)
+
+
+def test_pickles_are_refused_and_never_opened(model: Path, tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple:
+            return (Path.touch, (tmp_path / "exploded",))
+
+    (model / WEIGHTS).write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(ModelRefused, match="pickle"):
+        load(model)
+    torch.save({"w": torch.zeros(2)}, model / WEIGHTS)
+    with pytest.raises(ModelRefused, match="pickle"):
+        load(model)
+    shutil.move(model / WEIGHTS, model / "weights.pt")
+    for place in (model, model / "weights.pt"):
+        with pytest.raises(ModelRefused, match="pickle"):
+            load(place)
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"architecture": "resnet"}, "'resnet' is unknown; known are gpnet"),
+        ({"channels": "bgr"}, "'bgr' is unknown"),
+        ({"kwargs": {"depth": 3}}, "cannot be built"),
+        ({"kwargs": {"widths": [8, 16]}}, "cannot be built"),
+        ({"kwargs": {}}, "does not fit"),
+        ({"kwargs": {"widths": [8, 16, 32], "cgc": False}}, "does not fit"),
+        ({"channels": "depth"}, "does not fit"),
+        ({"normalisation": "metres-0"}, "normalisation 'metres-0'"),
+        ({"surprise": 1}, "unknown fields"),
+        ({"golden": [[0.0] * 16] * 4}, "shape"),
+    ],
+)
+def test_a_card_that_does_not_fit_is_refused_in_one_sentence(model: Path, change: dict, words: str) -> None:
+    load(model)
+    _edit(model, **change)
+    with pytest.raises(ModelRefused, match=words) as refusal:
+        load(model)
+    assert "\n" not in str(refusal.value)
+
+
+def test_missing_weights_and_cards_are_refused(model: Path) -> None:
+    card = (model / CARD).read_text()
+    for broken in ("{", "[]", json.dumps({"architecture": "gpnet"})):
+        (model / CARD).write_text(broken)
+        with pytest.raises(ModelRefused):
+            load(model)
+    (model / CARD).unlink()
+    with pytest.raises(ModelRefused, match="cannot be read"):
+        load(model)
+    (model / CARD).write_text(card)
+    (model / WEIGHTS).unlink()
+    with pytest.raises(ModelRefused, match="missing"):
+        load(model)
+
+
+def test_a_machine_that_computes_something_else_is_refused(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = torch.sigmoid
+    monkeypatch.setattr(torch, "sigmoid", lambda x: real(x) * 0.7)
+    with pytest.raises(ModelRefused, match="golden outputs on cpu"):
+        load(model)
+    monkeypatch.setattr(torch, "sigmoid", lambda x: real(x) * float("nan"))
+    with pytest.raises(ModelRefused, match="golden outputs"):
+        load(model)
+
+
+def test_rounding_of_half_precision_passes_the_golden_test(model: Path) -> None:
+    """An accelerator may round differently (TF32, FMA); only what is really wrong is refused."""
+    net, card = load(model)
+    for p in net.parameters():
+        p.data = p.data.half().float()
+    self_test(net, card)
+    next(net.parameters()).data *= 1.3
+    with pytest.raises(ModelRefused):
+        self_test(net, card)
+
+
+def test_saving_leaves_the_network_as_it_was(tmp_path: Path) -> None:
+    card = Card("gpnet", {"widths": [8, 16, 32]}, "depth")
+    net = build(card).train()
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    save(net, replace(card, notes="x"), tmp_path)
+    assert net.training
+    for name, value in net.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
