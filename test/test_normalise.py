@@ -80,7 +80,9 @@ def test_colour_loses_exposure_but_not_hue() -> None:
     x = normalise(color, None, "rgb")
     np.testing.assert_allclose(normalise(color + np.uint8(60), None, "rgb"), x, atol=1e-5)
     assert abs(x.mean()) < 1e-6
-    assert x[0, 0, 0] - x[1, 0, 0] == pytest.approx((int(color[0, 0, 0]) - int(color[0, 0, 1])) * COLOR_GAIN / 255, abs=1e-5)
+    assert x[0, 0, 0] - x[1, 0, 0] == pytest.approx(
+        (int(color[0, 0, 0]) - int(color[0, 0, 1])) * COLOR_GAIN / 255, abs=1e-5
+    )
 
 
 def test_a_missing_modality_of_rgbd_is_zeros_and_the_other_unchanged() -> None:

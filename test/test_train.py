@@ -149,7 +149,12 @@ def test_a_loss_that_is_not_finite_stops_the_run() -> None:
     planes = torch.zeros(5, 2, 64, 64)
     with pytest.raises(GpnetError, match="learning rate"):
         _trainer().update(
-            torch.full((2, 4, 64, 64), float("nan")), Targets(*planes), 0.5, mode="suppress", shrink_width=True, warmup=0.1
+            torch.full((2, 4, 64, 64), float("nan")),
+            Targets(*planes),
+            0.5,
+            mode="suppress",
+            shrink_width=True,
+            warmup=0.1,
         )
 
 
@@ -173,9 +178,7 @@ def test_the_recipe_file_holds_the_recipe_and_bad_recipes_are_refused(tmp_path: 
 
 def _trainer() -> Trainer:
     torch.manual_seed(0)
-    return Trainer(
-        command.checkpoint.build(command.blank_card(TINY)), rate=0.001, weight_decay=0.0, ema_decay=0.9
-    )
+    return Trainer(command.checkpoint.build(command.blank_card(TINY)), rate=0.001, weight_decay=0.0, ema_decay=0.9)
 
 
 def _steps(trainer: Trainer, batches: Batches, first: int, last: int) -> Trainer:

@@ -208,7 +208,7 @@ def golden_outputs(net: nn.Module, card: Card) -> np.ndarray:
         x = _golden_input(normalise.CHANNEL_COUNT[card.channels]).to(parameter.device)
         maps = net(x)[0].float().cpu().numpy()
     net.train(training)
-    places = np.linspace(0, GOLDEN_SIDE - 1, int(math.isqrt(GOLDEN_SAMPLES))).astype(int)
+    places = np.linspace(0, GOLDEN_SIDE - 1, math.isqrt(GOLDEN_SAMPLES)).astype(int)
     return maps[:, places][:, :, places].reshape(len(maps), -1)
 
 

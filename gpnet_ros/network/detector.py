@@ -26,9 +26,7 @@ class Detector:
         time_ms: time of each stage of the last call: grid, normalise, net.
     """
 
-    def __init__(
-        self, model: str | Path, device: str = "auto", grid: Callable[[Frame], Grid] | None = None
-    ) -> None:
+    def __init__(self, model: str | Path, device: str = "auto", grid: Callable[[Frame], Grid] | None = None) -> None:
         """Load, test, fold and test again.
 
         Args:

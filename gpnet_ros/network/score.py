@@ -38,7 +38,8 @@ def as_maps(output: NDArray[np.float32]) -> Maps:
     """The maps of one output (5 or 4, h, w) on a grid of its own."""
     planes = output if len(output) == 5 else np.concatenate([output, np.ones_like(output[:1])])
     height, width = output.shape[1:]
-    return Maps(*planes, grid=Grid(width, height, 1.0, (0.0, 0.0)))
+    quality, cos2, sin2, wide, priority = planes
+    return Maps(quality, cos2, sin2, wide, priority, Grid(width, height, 1.0, (0.0, 0.0)))
 
 
 def judge(maps: Maps, target: NDArray[np.float32]) -> Verdict:

@@ -114,7 +114,9 @@ class Trainer:
             state = self.optimiser.state_dict()
             self.optimiser.load_state_dict({"state": moments, "param_groups": state["param_groups"]})
         except (RuntimeError, ValueError) as error:
-            raise BadInput(f"{path} is of another network or recipe: resume with the same one, or start anew.") from error
+            raise BadInput(
+                f"{path} is of another network or recipe: resume with the same one, or start anew."
+            ) from error
         self.step, self.elapsed = int(run["step"]), float(run["elapsed"])
 
     @torch.no_grad()
