@@ -82,6 +82,7 @@ class Limits:
     tote_gap: float = setting(0.01, "Least gap to the tote's walls.", unit="m", low=0.0, high=0.2)
     heap_gap: float = setting(0.005, "Least gap to the height map while travelling.", unit="m", low=0.0, high=0.2)
     heap_touch: float = setting(0.004, "Height map above the tips at the grasp, noise.", unit="m", low=0.0, high=0.02)
+    tcp_speed: float = setting(1.5, "TCP on a joint move.", unit="m/s", low=0.05, high=3.0)
     tilt_max: float = setting(0.09, "Tool axis from the vertical (5 degrees).", unit="rad", low=0.0, high=1.6)
     joint_margin: float = setting(0.1, "Kept from the joint range of +-360 degrees.", unit="rad", low=0.0, high=3.0)
     joint_speed: float = setting(1.8, "Every joint, on every move.", unit="rad/s", low=0.05, high=3.15)
@@ -92,6 +93,9 @@ class Limits:
     descent_length: float = setting(0.12, "Longest guarded descent.", unit="m", low=0.01, high=0.5)
     descent_force: float = setting(50.0, "Greatest force threshold of a descent.", unit="N", low=1.0, high=100.0)
     grip_force: float = setting(100.0, "Greatest grip force.", unit="N", low=5.0, high=235.0)
+    grip_speed: float = setting(0.15, "Greatest speed of the jaws.", unit="m/s", low=0.01, high=0.2)
+    held_radius: float = setting(0.07, "Assumed radius of an object that is held.", unit="m", low=0.0, high=0.3)
+    held_hang: float = setting(0.25, "Greatest reach of a held object below the tips.", unit="m", low=0.0, high=0.5)
     wrist_sine: float = setting(0.1, "Least |sin q5| on a straight line.", low=0.0, high=1.0)
     elbow_sine: float = setting(0.1, "Least |sin q3| on a straight line.", low=0.0, high=1.0)
     shoulder_radius: float = setting(

@@ -76,11 +76,20 @@ class HeightMap:
         Raises:
             NoDepth: nothing is known.
         """
+        return float(self.smooth.max())
+
+    @property
+    def smooth(self) -> NDArray[np.float32]:
+        """Heights (ny, nx) [m] without single flying pixels; unknown cells are as high as the highest known one.
+
+        Raises:
+            NoDepth: nothing is known.
+        """
         known = np.isfinite(self.z)
         if not known.any():
             raise NoDepth("The height map is empty: the camera saw nothing of the workspace.")
-        filled = cv2.medianBlur(np.where(known, self.z, np.float32(np.nanmin(self.z))), 5)
-        return float(filled.max())
+        smooth = cv2.medianBlur(np.where(known, self.z, np.float32(self.z[known].min())), 5)
+        return np.where(known, smooth, smooth.max())
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,145 @@
+"""Shape of arm and tool as capsules, and their distance to boxes and to the height map.
+
+A capsule is sampled as a row of spheres that overlap, so that one vectorised expression answers for
+every sample of a motion at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gpnet_ros.cell import Cell
+from gpnet_ros.clearance import HeightMap
+from gpnet_ros.settings import Box
+
+#: Where upper arm and forearm lie along the axis of the shoulder, from joint 1's axis [m].
+#: Universal Robots' robot description: UR10 shoulder_offset 0.220941, elbow_offset -0.1719; UR10e and
+#: UR3e likewise (0.176 and 0.0393; 0.12 and 0.027).
+LINK_OFFSETS = {"ur10": (0.2209, 0.0490), "ur10e": (0.1760, 0.0393), "ur3e": (0.1200, 0.0270)}
+#: Radii [m] of shoulder, upper arm, elbow, forearm, wrists; rounded up from the dimension drawings of the UR10.
+RADII = {"shoulder": 0.095, "upper arm": 0.080, "elbow": 0.075, "forearm": 0.065, "wrist": 0.050}
+#: Spheres along a capsule are at most this part of the radius apart; the waist between them is 97 % wide.
+SPHERE_SPACING = 0.5
+#: Cells of the height map are merged in squares of this side [m] for motions that travel over the heap.
+COARSE_SIDE = 0.010
+
+
+@dataclass(frozen=True)
+class Capsule:
+    """A capsule that is fixed in one DH frame.
+
+    Attributes:
+        name: for messages.
+        frame: index into `UrKinematics.link_frames` (6 is the flange).
+        start, end: of its axis in that frame [m].
+        radius: [m].
+    """
+
+    name: str
+    frame: int
+    start: tuple[float, float, float]
+    end: tuple[float, float, float]
+    radius: float
+
+
+@dataclass(frozen=True, eq=False)
+class Spheres:
+    """Arm and tool along a motion.
+
+    Attributes:
+        centres: in base, (n, m, 3) [m] for n samples and m spheres.
+        radii: (m,) [m].
+        names: of the capsule to which each sphere belongs, (m,).
+    """
+
+    centres: NDArray[np.float64]
+    radii: NDArray[np.float64]
+    names: tuple[str, ...]
+
+    def box_gaps(self, boxes: tuple[Box, ...]) -> NDArray[np.float64]:
+        """Distances (n, m, b) [m] between the spheres' surfaces and boxes; negative: they touch."""
+        low, high = np.array([b.low for b in boxes]), np.array([b.high for b in boxes])
+        centres = self.centres[:, :, None, :]
+        outside = np.maximum(np.maximum(low - centres, centres - high), 0.0)
+        return np.linalg.norm(outside, axis=-1) - self.radii[:, None]
+
+    def bottoms(self) -> NDArray[np.float64]:
+        """Heights (n, m) [m] of the spheres' lowest points."""
+        return self.centres[..., 2] - self.radii
+
+
+def capsules(cell: Cell, opening: float) -> tuple[Capsule, ...]:
+    """Arm and tool of a cell with the jaws `opening` [m] apart; what stands on the table (joint 1) is left out."""
+    dh = cell.kinematics.dh
+    upper, fore = LINK_OFFSETS[cell.arm]
+    gripper, r = cell.gripper, RADII
+    palm_radius = float(np.hypot(*gripper.palm) / 2)
+    palm_end = gripper.tcp_offset - gripper.finger_length
+    finger_radius = float(np.hypot(gripper.finger_thickness, gripper.pad_width) / 2)
+    finger_x = (opening + gripper.finger_thickness) / 2
+    tip = gripper.tcp_offset - finger_radius
+    return (
+        Capsule("shoulder", 1, (0, 0, 0), (0, 0, upper), r["shoulder"]),
+        Capsule("upper arm", 2, (-dh.a[1], 0, upper), (0, 0, upper), r["upper arm"]),
+        Capsule("elbow", 2, (0, 0, fore), (0, 0, upper), r["elbow"]),
+        Capsule("forearm", 3, (-dh.a[2], 0, fore), (0, 0, fore), r["forearm"]),
+        Capsule("wrist 1", 3, (0, 0, fore), (0, 0, dh.d[3]), r["wrist"]),
+        Capsule("wrist 2", 4, (0, 0, 0), (0, 0, dh.d[4]), r["wrist"]),
+        Capsule("wrist 3", 5, (0, 0, 0), (0, 0, dh.d[5]), r["wrist"]),
+        # The rounded end of the palm's capsule ends where the palm ends.
+        Capsule("palm", 6, (0, 0, 0), (0, 0, max(palm_end - palm_radius, 0.0)), palm_radius),
+        Capsule("finger", 6, (finger_x, 0, palm_end), (finger_x, 0, tip), finger_radius),
+        Capsule("finger", 6, (-finger_x, 0, palm_end), (-finger_x, 0, tip), finger_radius),
+    )
+
+
+def spheres(frames: NDArray[np.float64], cell: Cell, opening: float) -> Spheres:
+    """Arm and tool at every sample of a motion.
+
+    Args:
+        frames: link frames (n, 7, 4, 4).
+        cell: arm and gripper.
+        opening: between the pads [m].
+    """
+    index, points, radii, names = [], [], [], []
+    for c in capsules(cell, opening):
+        start, end = np.array(c.start, dtype=np.float64), np.array(c.end, dtype=np.float64)
+        count = int(np.ceil(np.linalg.norm(end - start) / (SPHERE_SPACING * c.radius))) + 1
+        for s in np.linspace(0.0, 1.0, count):
+            index.append(c.frame)
+            points.append(start + s * (end - start))
+            radii.append(c.radius)
+            names.append(c.name)
+    chosen = frames[:, index]
+    centres = np.einsum("nmij,mj->nmi", chosen[..., :3, :3], np.array(points)) + chosen[..., :3, 3]
+    return Spheres(centres, np.array(radii), tuple(names))
+
+
+class Terrain:
+    """The height map, merged and widened so that a body of some radius can be looked up as a point."""
+
+    def __init__(self, heights: HeightMap) -> None:
+        """Merge cells: each coarse cell is as high as its highest fine one."""
+        step = round(COARSE_SIDE / heights.side)
+        smooth = heights.smooth
+        pad = [(0, -n % step) for n in smooth.shape]
+        merged = np.pad(smooth, pad, mode="edge")
+        ny, nx = merged.shape[0] // step, merged.shape[1] // step
+        self._z = merged.reshape(ny, step, nx, step).max(axis=(1, 3))
+        self._side = heights.side * step
+        self._origin = np.array(heights.origin) + heights.side * (step - 1) / 2
+
+    def below(self, xy: NDArray[np.float64], radius: float) -> NDArray[np.float64]:
+        """Greatest height (...) [m] within `radius` [m] of points (..., 2); -inf away from the map."""
+        cells = int(np.ceil(radius / self._side))
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * cells + 1, 2 * cells + 1))
+        border = np.pad(self._z, cells, constant_values=-np.inf)
+        wide = cv2.dilate(border, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=-np.inf)
+        index = np.round((xy - self._origin) / self._side).astype(int) + cells
+        rows, columns = index[..., 1], index[..., 0]
+        inside = (rows >= 0) & (rows < wide.shape[0]) & (columns >= 0) & (columns < wide.shape[1])
+        return np.where(inside, wide[np.where(inside, rows, 0), np.where(inside, columns, 0)], -np.inf)

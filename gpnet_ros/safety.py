@@ -1,0 +1,316 @@
+"""NOT a safety-rated function: a program that refuses motion plans it can see are dangerous.
+
+It replaces neither a risk assessment nor the robot's own safety configuration, and it knows nothing
+of people. `check` is the only judge between a plan and the arm: it shares no decision with the
+planner, rolls every move out by itself, and refuses what it cannot judge. Every comparison is
+written so that NaN fails it. The limits live in the frozen `Limits` of the cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.transform import Rotation, Slerp
+
+from gpnet_ros.cell import Cell
+from gpnet_ros.clearance import HeightMap, needed_raise
+from gpnet_ros.collision import Spheres, Terrain, spheres
+from gpnet_ros.errors import UnsafePlan
+from gpnet_ros.kinematics import JOINT_LIMIT, Joints
+from gpnet_ros.motion import Grip, Move, Plan
+from gpnet_ros.pose import invert
+
+#: Distance between samples of a motion: joints [rad] and TCP [m]; the gaps to boxes hold what lies between.
+JOINT_STEP = 0.03
+LINE_STEP = 0.010
+#: A line that moves less than this sideways [m] is vertical: its lowest point answers for its columns.
+VERTICAL = 0.002
+#: Longest straight line [m] and joint travel [rad] of one move; more is a mistake, and slow to judge.
+LINE_MAX = 2.0
+TRAVEL_MAX = 4 * np.pi
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """A move as the arm will do it.
+
+    Attributes:
+        move: the move.
+        q: joints along it, (n, 6) [rad]; NaN where the arm cannot be.
+        T_base_tcp: poses along it, (n, 4, 4).
+        opening: of the jaws [m].
+        holding: whether an object is held; fresh: it was taken just now and is among its neighbours.
+    """
+
+    move: Move
+    q: NDArray[np.float64]
+    T_base_tcp: NDArray[np.float64]
+    opening: float
+    holding: bool
+    fresh: bool
+
+
+def check(plan: Plan, cell: Cell, q_start: ArrayLike, heights: HeightMap | None = None) -> Plan:
+    """The same plan, if nothing speaks against it.
+
+    Args:
+        plan: to be judged, from its start to its end.
+        cell: geometry and limits.
+        q_start: joints of the arm now, (6,) [rad].
+        heights: measured surface of the heap; without it only a `home` plan passes over the heap unjudged.
+
+    Raises:
+        UnsafePlan: names the move and the limit.
+    """
+    _judge_numbers(plan, q_start)
+    _judge_start(plan, cell, np.asarray(q_start, dtype=np.float64))
+    _judge_task(plan, cell, heights)
+    terrain = None if heights is None else Terrain(heights)
+    for step in plan.steps:
+        if isinstance(step, Grip):
+            _judge_grip(step, cell)
+        else:
+            _judge_move(step, cell)
+    for segment in _segments(plan, cell):
+        _judge_joints(segment, cell)
+        _judge_tcp(segment, cell)
+        if segment.move.kind == "joint":
+            _judge_sweep(segment, cell)
+        else:
+            _judge_line(segment, cell)
+        body = spheres(cell.kinematics.link_frames(segment.q), cell, segment.opening)
+        _judge_boxes(segment, body, cell)
+        _judge_table(segment, body, cell)
+        if heights is not None and terrain is not None:
+            _judge_heap(segment, body, cell, heights, terrain)
+        if segment.holding:
+            _judge_held(segment, plan.hang, cell, terrain)
+    return plan
+
+
+def _require(name: str, what: str, values: ArrayLike, low: float, high: float, unit: str = "") -> None:
+    """Refuse unless every value lies in [low, high]; NaN never does."""
+    array = np.asarray(values, dtype=np.float64)
+    good = (array >= low) & (array <= high)
+    if not good.all():
+        bad = array[~good]
+        worst = bad[np.argmax(np.nan_to_num(np.maximum(low - bad, bad - high), nan=np.inf))]
+        allowed = f"at most {high:.4g}" if low == -np.inf else f"at least {low:.4g}"
+        if np.isfinite(low) and np.isfinite(high):
+            allowed = f"{low:.4g} to {high:.4g}"
+        raise UnsafePlan(
+            f"Move {name!r}: {what} is {worst:.4g} {unit}, allowed is {allowed} {unit}; take another grasp."
+        )
+
+
+def _judge_numbers(plan: Plan, q_start: ArrayLike) -> None:
+    """Everything is there, of the right kind, and finite."""
+    for name, value in (("start", plan.q_start), ("start", q_start), ("plan", plan.hang)):
+        _require(name, "a value", value, -1e6, 1e6)
+    _require("start", "the number of joints", np.size(np.asarray(q_start)), 6, 6)
+    for step in plan.steps:
+        for field in fields(step):
+            value = getattr(step, field.name)
+            if value is not None and not isinstance(value, str):
+                _require(step.name, field.name, value, -1e6, 1e6)
+    for step in plan.steps:
+        if isinstance(step, Move):
+            needed = {"joint": (step.q,), "linear": (step.T_base_tcp,), "descend": (step.T_base_tcp, step.force_limit)}
+            if step.kind not in needed or any(value is None for value in needed[step.kind]):
+                raise UnsafePlan(f"Move {step.name!r}: kind {step.kind!r} lacks its target or limit; plan it anew.")
+            if step.T_base_tcp is not None:
+                R = step.T_base_tcp[:3, :3]
+                _require(step.name, "the error of the rotation matrix", np.abs(R @ R.T - np.eye(3)), 0.0, 1e-6)
+                _require(step.name, "the rotation's determinant", np.linalg.det(R), 0.999, 1.001)
+
+
+def _judge_start(plan: Plan, cell: Cell, q_start: Joints) -> None:
+    """The arm is where the plan begins."""
+    tolerance = cell.limits.start_tolerance
+    _require("start", "the arm's distance from the plan's start", np.abs(plan.q_start - q_start), 0.0, tolerance, "rad")
+
+
+def _judge_task(plan: Plan, cell: Cell, heights: HeightMap | None) -> None:
+    """A task holds only what belongs to it: jaws and contact in a pick alone."""
+    grips = sum(isinstance(step, Grip) for step in plan.steps)
+    descents = sum(isinstance(step, Move) and step.kind == "descend" for step in plan.steps)
+    most = {"pick": (3, 1), "hover": (0, 0), "home": (0, 0)}
+    if plan.task not in most:
+        raise UnsafePlan(f"Task {plan.task!r} is not known; allowed: {', '.join(most)}.")
+    _require(plan.task, "the number of jaw motions", grips, 0, most[plan.task][0])
+    _require(plan.task, "the number of descents", descents, 0, most[plan.task][1])
+    _require(plan.task, "the reach of the held object below the tips", plan.hang, 0.0, cell.limits.held_hang, "m")
+    if plan.task != "home" and heights is None:
+        raise UnsafePlan(f"Move {plan.task!r}: there is no height map of the heap; take a frame with depth first.")
+
+
+def _judge_grip(grip: Grip, cell: Cell) -> None:
+    """Opening, force and speed of the jaws."""
+    limits = cell.limits
+    _require(grip.name, "the opening", grip.width, 0.0, cell.gripper.stroke, "m")
+    _require(grip.name, "the grip force", grip.force, 0.0, limits.grip_force, "N")
+    _require(grip.name, "the speed of the jaws", grip.speed, 0.001, limits.grip_speed, "m/s")
+
+
+def _judge_move(move: Move, cell: Cell) -> None:
+    """Speed, acceleration and force limit of the command itself."""
+    limits = cell.limits
+    speed, acceleration, unit = limits.linear_speed, limits.linear_acceleration, "m/s"
+    if move.kind == "joint":
+        speed, acceleration, unit = limits.joint_speed, limits.joint_acceleration, "rad/s"
+    if move.kind == "descend":
+        speed = limits.descent_speed
+        _require(move.name, "the force limit", move.force_limit or 0.0, 1.0, limits.descent_force, "N")
+    _require(move.name, "the speed", move.speed, 0.001, speed, unit)
+    _require(move.name, "the acceleration", move.acceleration, 0.01, acceleration, unit + "^2")
+
+
+def _judge_joints(segment: Segment, cell: Cell) -> None:
+    """Inverse kinematics exists everywhere, and joints keep their margin."""
+    reachable = float(np.isfinite(segment.q).all())
+    _require(segment.move.name, "the reachable part of the line", reachable, 1.0, 1.0)
+    range_ = JOINT_LIMIT - cell.limits.joint_margin
+    _require(segment.move.name, "a joint angle", segment.q, -range_, range_, "rad")
+
+
+def _judge_tcp(segment: Segment, cell: Cell) -> None:
+    """The TCP stays in its box, off the arm's own base, and the tool points down."""
+    limits, name = cell.limits, segment.move.name
+    position = segment.T_base_tcp[:, :3, 3]
+    for i, axis in enumerate("xyz"):
+        _require(name, f"{axis} of the TCP", position[:, i], limits.tcp_low[i], limits.tcp_high[i], "m")
+    radius = np.hypot(position[:, 0], position[:, 1])
+    _require(name, "the TCP's distance from the axis of joint 1", radius, limits.reach_min, np.inf, "m")
+    tilt = np.arccos(np.clip(-segment.T_base_tcp[:, 2, 2], -1.0, 1.0))
+    _require(name, "the tilt of the tool", tilt, 0.0, limits.tilt_max, "rad")
+    tip = position[:, 2] - cell.workspace.table_z
+    _require(name, "the fingertips' height above the table", tip, limits.tip_above_table, np.inf, "m")
+
+
+def _judge_sweep(segment: Segment, cell: Cell) -> None:
+    """Joint moves: how fast the TCP becomes when the leading axis moves at its speed."""
+    turn = np.abs(np.diff(segment.q, axis=0)).max(axis=1)
+    way = np.linalg.norm(np.diff(segment.T_base_tcp[:, :3, 3], axis=0), axis=1)
+    speed = segment.move.speed * way / np.maximum(turn, 1e-9)
+    _require(segment.move.name, "the speed of the TCP", speed, 0.0, cell.limits.tcp_speed, "m/s")
+
+
+def _judge_line(segment: Segment, cell: Cell) -> None:
+    """Straight lines: joint speeds, branch jumps, singularities, and the length of a descent."""
+    limits, move, q = cell.limits, segment.move, segment.q
+    way = np.linalg.norm(np.diff(segment.T_base_tcp[:, :3, 3], axis=0), axis=1)
+    # A line without way turns in place; the controller then limits the turn itself, to 1 rad per metre here.
+    seconds = np.maximum(way, LINE_STEP / 10) / move.speed
+    # A jump to another branch is a joint speed that no line has.
+    speeds = np.abs(np.diff(q, axis=0)).max(axis=1) / seconds
+    _require(move.name, "a joint speed on the line", speeds, 0.0, limits.joint_speed, "rad/s")
+    _require(move.name, "the wrist's |sin q5|", np.abs(np.sin(q[:, 4])), limits.wrist_sine, 1.0)
+    _require(move.name, "the elbow's |sin q3|", np.abs(np.sin(q[:, 2])), limits.elbow_sine, 1.0)
+    wrist = cell.kinematics.link_frames(q)[:, 5, :2, 3]
+    radius = np.linalg.norm(wrist, axis=-1)
+    _require(move.name, "joint 5's distance from the axis of joint 1", radius, limits.shoulder_radius, np.inf, "m")
+    if move.kind == "descend":
+        _require(move.name, "the length of the descent", way.sum(), 0.0, limits.descent_length, "m")
+        drop = segment.T_base_tcp[0, 2, 3] - segment.T_base_tcp[-1, 2, 3]
+        _require(move.name, "the sideways part of the descent", way.sum() - drop, -1.0, VERTICAL, "m")
+
+
+def _judge_boxes(segment: Segment, body: Spheres, cell: Cell) -> None:
+    """Arm and tool keep off mast, camera and the tote's walls."""
+    for boxes, gap in ((cell.keep_out, cell.limits.box_gap), (cell.tote.walls, cell.limits.tote_gap)):
+        if boxes:
+            gaps = body.box_gaps(boxes)
+            _, part, box = np.unravel_index(np.argmin(gaps), gaps.shape)
+            what = f"the gap between {body.names[part]} and {boxes[box].name}"
+            _require(segment.move.name, what, gaps.min(), gap, np.inf, "m")
+
+
+def _judge_table(segment: Segment, body: Spheres, cell: Cell) -> None:
+    """Links and palm stay above the table; the fingertips are judged with the TCP."""
+    links = [i for i, name in enumerate(body.names) if name not in {"shoulder", "finger"}]
+    above = body.bottoms()[:, links] - cell.workspace.table_z
+    _require(segment.move.name, "a link's height above the table", above, cell.limits.arm_above_table, np.inf, "m")
+
+
+def _judge_heap(segment: Segment, body: Spheres, cell: Cell, heights: HeightMap, terrain: Terrain) -> None:
+    """Arm and tool keep off the measured surface; on vertical lines the exact columns of the jaw count."""
+    limits, name = cell.limits, segment.move.name
+    position = segment.T_base_tcp[:, :3, 3]
+    sideways = np.ptp(position[:, :2], axis=0).max()
+    tool = {"palm", "finger"}
+    if sideways <= VERTICAL:
+        lowest = segment.T_base_tcp[np.argmin(position[:, 2])]
+        if np.isfinite(heights.at(lowest[:2, 3])) or _over(heights, lowest):
+            rise = needed_raise(heights, lowest, segment.opening, cell.gripper, touch=0.0)
+            _require(name, "the height map above the fingertips", rise, 0.0, limits.heap_touch, "m")
+    else:
+        tool = set()
+    for radius in np.unique(body.radii):
+        chosen = [i for i, r in enumerate(body.radii) if r == radius and body.names[i] not in tool]
+        if chosen:
+            gap = body.bottoms()[:, chosen] - terrain.below(body.centres[:, chosen, :2], radius)
+            _require(name, f"the gap between {body.names[chosen[0]]} and heap", gap, limits.heap_gap, np.inf, "m")
+
+
+def _judge_held(segment: Segment, hang: float, cell: Cell, terrain: Terrain | None) -> None:
+    """The held object, an upright cylinder under the tips, keeps off walls, boxes, table and heap."""
+    limits, name = cell.limits, segment.move.name
+    position = segment.T_base_tcp[:, :3, 3]
+    bottom = position[:, 2] - hang
+    _require(name, "the held object's height", bottom - cell.workspace.table_z, -0.001, np.inf, "m")
+    for boxes, gap in ((cell.keep_out, limits.box_gap), (cell.tote.walls, limits.tote_gap)):
+        for box in boxes:
+            low, high = np.array(box.low), np.array(box.high)
+            side = np.maximum(np.maximum(low[:2] - position[:, :2], position[:, :2] - high[:2]), 0.0)
+            beside = np.linalg.norm(side, axis=1) - limits.held_radius
+            over = np.maximum(bottom - high[2], low[2] - position[:, 2])
+            _require(name, f"the gap between held object and {box.name}", np.maximum(beside, over), gap, np.inf, "m")
+    if terrain is not None and not segment.fresh:
+        gap_below = bottom - terrain.below(position[:, :2], limits.held_radius)
+        _require(name, "the gap between held object and heap", gap_below, limits.heap_gap, np.inf, "m")
+
+
+def _over(heights: HeightMap, T_base_tcp: NDArray[np.float64]) -> bool:
+    """Whether the TCP is over the map at all."""
+    row, column = heights.cells(T_base_tcp[:2, 3])
+    return bool(0 <= row < heights.z.shape[0] and 0 <= column < heights.z.shape[1])
+
+
+def _segments(plan: Plan, cell: Cell) -> Iterator[Segment]:
+    """Every move rolled out with the nominal kinematics, jaws and held object carried along."""
+    q = plan.q_start
+    opening, holding, fresh = cell.gripper.stroke, plan.holding, False
+    for step in plan.steps:
+        if isinstance(step, Grip):
+            holding = fresh = step.takes
+            # Jaws that close on an object stay as far apart as it is wide, at most as they were.
+            opening = opening if step.takes else step.width
+            continue
+        path = _joint_path(step, q) if step.kind == "joint" else _line_path(step, q, cell)
+        yield Segment(step, path, cell.kinematics.forward(path) @ cell.T_flange_tcp, opening, holding, fresh)
+        q, fresh = path[-1], False
+
+
+def _joint_path(move: Move, q: Joints) -> NDArray[np.float64]:
+    """Samples (n, 6) of a move that is straight in joint space, both ends included."""
+    assert move.q is not None
+    travel = float(np.abs(move.q - q).max())
+    _require(move.name, "the travel of a joint", travel, 0.0, TRAVEL_MAX, "rad")
+    return np.linspace(q, move.q, int(np.ceil(travel / JOINT_STEP)) + 2)
+
+
+def _line_path(move: Move, q: Joints, cell: Cell) -> NDArray[np.float64]:
+    """Samples (n, 6) of a straight line of the TCP on the branch where it begins, both ends included."""
+    assert move.T_base_tcp is not None
+    T_start, T_end = cell.kinematics.forward(q) @ cell.T_flange_tcp, move.T_base_tcp
+    length = float(np.linalg.norm(T_end[:3, 3] - T_start[:3, 3]))
+    _require(move.name, "the length of the line", length, 0.0, LINE_MAX, "m")
+    s = np.linspace(0.0, 1.0, int(np.ceil(length / LINE_STEP)) + 2)
+    poses = np.tile(np.eye(4), (len(s), 1, 1))
+    poses[:, :3, 3] = T_start[:3, 3] + s[:, None] * (T_end[:3, 3] - T_start[:3, 3])
+    turns = Rotation.from_matrix(np.stack([T_start[:3, :3], T_end[:3, :3]]))
+    poses[:, :3, :3] = Slerp([0.0, 1.0], turns)(s).as_matrix()
+    return cell.kinematics.follow(poses @ invert(cell.T_flange_tcp), q)
