@@ -26,6 +26,7 @@ from gpnet_ros.sim.meshes import table_mesh
 from gpnet_ros.sim.raycast import Mesh, RayScene
 from gpnet_ros.sim.relations import relations
 from gpnet_ros.sim.render import View, render
+from gpnet_ros.sim.scene import layers
 from gpnet_ros.sim.style import Style, random_object, random_style
 
 #: A round ends after this many failures in a row, or after K + EXTRA_PICKS picks.
@@ -105,7 +106,7 @@ class Look:
 
 
 def true_maps(view: View, heap: Heap, grid: Grid, T_base_camera: Transform, cell: Cell) -> Maps:
-    """What a perfect network would say of a view: Q, angle and width of the labels, P of the top-level objects."""
+    """What a perfect network would say of a view: Q, angle and width of the labels, P falling from layer to layer."""
     camera = grid.intrinsics(D435_640x480)
     rows, columns = np.mgrid[0 : grid.height, 0 : grid.width]
     pixels = np.round(grid.to_image(np.stack([columns, rows], axis=-1))).astype(int)
@@ -122,10 +123,11 @@ def true_maps(view: View, heap: Heap, grid: Grid, T_base_camera: Transform, cell
         cell.workspace.table_z,
         cell.workspace.table_clearance,
     )
-    top = np.concatenate([[False], relations(heap).top_level])
+    # A top-level object without a grasp must not stop the round: the next layer comes after it.
+    priority = np.concatenate([[0.0], 0.5 ** layers(relations(heap))]).astype(np.float32)
     cos2, sin2 = encode_angle(labels.angle)
     width = encode_width(labels.opening, np.nan_to_num(depth, nan=1.0), camera.fx)
-    return Maps(labels.quality, cos2, sin2, width, top[ids].astype(np.float32), grid)
+    return Maps(labels.quality, cos2, sin2, width, priority[ids], grid)
 
 
 def clear_heap(
@@ -162,7 +164,8 @@ def clear_heap(
         frame = look.frame(view)
         maps = perceive(frame) if perceive else _oracle(view, present, frame, look, cell)
         q_start = np.array(cell.home) if plan_arm else None
-        decision = decide(frame, maps, T_base_camera, cell, q_start, memory=memory, select=select)
+        chosen_by = select if perceive else SelectSettings(quality_min=0.01)  # what is true needs no threshold
+        decision = decide(frame, maps, T_base_camera, cell, q_start, memory=memory, select=chosen_by)
         if decision.status == "nothing_left":
             break
         pick = _execute(decision, hand, remaining, present, frame, maps)

@@ -102,9 +102,7 @@ class RayScene:
             )
         return PlacedScene(self, poses)
 
-    def cast(
-        self, T_base_mesh: Sequence[Transform], intrinsics: Intrinsics, T_base_camera: Transform
-    ) -> Hits:
+    def cast(self, T_base_mesh: Sequence[Transform], intrinsics: Intrinsics, T_base_camera: Transform) -> Hits:
         """One ray per pixel centre; see `Hits`."""
         return self.place(T_base_mesh).cast(intrinsics, T_base_camera)
 
@@ -126,9 +124,7 @@ class PlacedScene:
         flat = [getattr(hits, field.name) for field in fields(Hits)]
         return Hits(*(array.reshape(shape + array.shape[1:]) for array in flat))
 
-    def depth(
-        self, intrinsics: Intrinsics, T_base_camera: Transform
-    ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    def depth(self, intrinsics: Intrinsics, T_base_camera: Transform) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Depth (H, W) [m], NaN on a miss, and ids (H, W): the fast way when no picture is needed."""
         rays = pixel_rays(intrinsics)
         z, prim, _, _ = self._first_hits(rays, T_base_camera)
@@ -168,7 +164,7 @@ class PlacedScene:
     ) -> NDArray[np.bool_]:
         """Whether something lies on the rays (n, 3) within `reach` lengths of their directions."""
         n = len(origins)
-        dists = np.ascontiguousarray(np.broadcast_to(np.float32(reach), (n,)), dtype=np.float32)
+        dists = np.array(np.broadcast_to(reach, (n,)), dtype=np.float32)  # embree refuses a read-only view
         answer = self._embree.run(
             np.ascontiguousarray(origins, dtype=np.float32),
             np.ascontiguousarray(directions, dtype=np.float32),
