@@ -96,11 +96,18 @@ def opening_axis(
 
 def image_angle(point_in_camera: ArrayLike, axis_in_camera: ArrayLike, intrinsics: Intrinsics) -> float:
     """Image angle [rad] in [-pi/2, pi/2) of an axis at a point: the inverse of `opening_axis`."""
-    p = np.asarray(point_in_camera, dtype=np.float64)
-    a = np.asarray(axis_in_camera, dtype=np.float64)
-    du = intrinsics.fx * (a[0] * p[2] - p[0] * a[2])
-    dv = intrinsics.fy * (a[1] * p[2] - p[1] * a[2])
-    return wrap_angle(float(np.arctan2(dv, du)))
+    return float(image_angles(point_in_camera, axis_in_camera, intrinsics))
+
+
+def image_angles(
+    points_in_camera: ArrayLike, axes_in_camera: ArrayLike, intrinsics: Intrinsics
+) -> NDArray[np.float64]:
+    """Image angles (...) [rad] in [-pi/2, pi/2) of axes (..., 3) at points (..., 3) [m]; shapes broadcast."""
+    p = np.asarray(points_in_camera, dtype=np.float64)
+    a = np.asarray(axes_in_camera, dtype=np.float64)
+    du = intrinsics.fx * (a[..., 0] * p[..., 2] - p[..., 0] * a[..., 2])
+    dv = intrinsics.fy * (a[..., 1] * p[..., 2] - p[..., 1] * a[..., 2])
+    return (np.arctan2(dv, du) + np.pi / 2) % np.pi - np.pi / 2
 
 
 def wrap_angle(angle: float) -> float:
