@@ -135,9 +135,7 @@ def _heat(depth: NDArray[np.float32]) -> NDArray[np.uint8]:
     return heat
 
 
-def _write_pair(
-    out: Path, folder: Path, depth: NDArray[np.float32], view: View, twin: NDArray[np.float32]
-) -> None:
+def _write_pair(out: Path, folder: Path, depth: NDArray[np.float32], view: View, twin: NDArray[np.float32]) -> None:
     """One picture at half size: the real frame above, its simulated twin below."""
     color = np.zeros((*depth.shape, 3), dtype=np.uint8)
     path = next((p for p in (folder / "color.png", folder / "color.jpg") if p.is_file()), None)

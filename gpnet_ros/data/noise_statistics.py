@@ -76,9 +76,7 @@ def _gaps(disparity: NDArray[np.floating], widest: float) -> tuple[NDArray[np.in
     return gap[band & (jump > 2.0)], gap[band & (jump < -2.0)]
 
 
-def _plane_residuals(
-    disparity: NDArray[np.floating], side: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _plane_residuals(disparity: NDArray[np.floating], side: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Deviation from a plane, and distance of half correlation [image px], of every patch without holes."""
     v, u = np.indices((side, side), dtype=np.float64)
     plane = np.column_stack([u.ravel(), v.ravel(), np.ones(side * side)])

@@ -76,9 +76,7 @@ def table_mesh(
     return box_mesh((w, d, thickness), 0, texture, (x, y, -thickness / 2))
 
 
-def tote_mesh(
-    inner: ArrayLike = (0.4, 0.3, 0.15), wall: float = 0.004, texture: Texture | None = None
-) -> Mesh:
+def tote_mesh(inner: ArrayLike = (0.4, 0.3, 0.15), wall: float = 0.004, texture: Texture | None = None) -> Mesh:
     """Open box standing on z = 0 of its frame, centred on its origin.
 
     Args:

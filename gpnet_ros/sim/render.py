@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -71,10 +72,11 @@ def render(
     placed = scene.place(T_base_mesh)
     hits = placed.cast(intrinsics, T_base_camera)
     flat = _flat(hits)
-    seen = _half_size_visibility(placed, hits, style, rays, rng)
+    edges = _edges(hits)
+    seen = _half_size_visibility(placed, hits, edges, style, rays, rng)
     eye = T_base_camera[:3, 3].astype(np.float32)
     light = _light(placed, flat, seen.reshape(len(flat.mesh), -1), eye, style)
-    rows = np.flatnonzero(_edges(hits).ravel())
+    rows = np.flatnonzero(edges.ravel())
     light[rows] = _smooth_edges(placed, light[rows], rows, intrinsics, T_base_camera, style, extra, rng)
     color = expose(light.reshape(hits.normals.shape), style, rng)
     return View(color, hits.z, hits.id)
@@ -95,14 +97,14 @@ def _light(placed: PlacedScene, hits: Hits, seen: Floats, eye: Floats, style: St
 
 
 def _half_size_visibility(
-    placed: PlacedScene, hits: Hits, style: Style, rays: int, rng: np.random.Generator
+    placed: PlacedScene, hits: Hits, edges: NDArray[np.bool_], style: Style, rays: int, rng: np.random.Generator
 ) -> Floats:
     """`visibility` (H, W, lights + 1), traced on every second pixel and spread along surfaces."""
     coarse = Hits(*(getattr(hits, f.name)[::2, ::2] for f in fields(Hits)))
     small = visibility(placed, _flat(coarse), style, rays, rng).reshape(*coarse.mesh.shape, -1)
     for axis in (0, 1):
         small = _spread(small, coarse, axis)
-    return _enlarge(small, coarse, hits)
+    return _enlarge(small, coarse, hits, edges)
 
 
 def _likeness(normals: Floats, mesh: NDArray[np.int32], normals2: Floats, mesh2: NDArray[np.int32]) -> Floats:
@@ -131,21 +133,26 @@ def _neighbours(axis: int, step: int) -> tuple[tuple[slice, ...], tuple[slice, .
     return (*whole, slice(step, None)), (*whole, slice(None, -step))
 
 
-def _enlarge(small: Floats, coarse: Hits, hits: Hits) -> Floats:
-    """Joint bilateral upsampling (Kopf et al. 2007) from every second pixel to all."""
+def _enlarge(small: Floats, coarse: Hits, hits: Hits, edges: NDArray[np.bool_]) -> Floats:
+    """From every second pixel to all: linear, and joint bilateral (Kopf et al. 2007) near edges."""
     height, width = hits.mesh.shape
-    total = np.zeros((height, width, small.shape[2]), dtype=np.float32)
-    weight = np.full((height, width, 1), 1e-6, dtype=np.float32)
-    rows, cols = np.arange(height), np.arange(width)
-    for down in (0, 1):
-        for right in (0, 1):
-            r = np.minimum((rows + down) // 2, small.shape[0] - 1)
-            c = np.minimum((cols + right) // 2, small.shape[1] - 1)
-            pick = np.ix_(r, c)
-            like = _likeness(hits.normals, hits.mesh, coarse.normals[pick], coarse.mesh[pick])[..., None] + 1e-5
-            total += like * small[pick]
-            weight += like
-    return total / weight
+    grow = np.array([[0.5, 0.0, 0.0], [0.0, 0.5, 0.0]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    layers = [cv2.warpAffine(layer, grow, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+              for layer in np.ascontiguousarray(np.moveaxis(small, 2, 0))]  # fmt: skip
+    large: Floats = np.stack(layers, axis=2).astype(np.float32)
+    rows, cols = np.nonzero(cv2.dilate(edges.astype(np.uint8), np.ones((5, 5), np.uint8)))
+    total = np.zeros((len(rows), small.shape[2]), dtype=np.float32)
+    weight = np.full((len(rows), 1), 1e-6, dtype=np.float32)
+    for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        r = np.minimum((rows + down) // 2, small.shape[0] - 1)
+        c = np.minimum((cols + right) // 2, small.shape[1] - 1)
+        here = hits.normals[rows, cols], hits.mesh[rows, cols]
+        like = _likeness(*here, coarse.normals[r, c], coarse.mesh[r, c])[:, None] + np.float32(1e-5)
+        total += like * small[r, c]
+        weight += like
+    large[rows, cols] = total / weight
+    return large
 
 
 def _edges(hits: Hits) -> NDArray[np.bool_]:
@@ -173,6 +180,8 @@ def _smooth_edges(
     rng: np.random.Generator,
 ) -> Floats:
     """Light (n, 3) of edge pixels: the mean over the centre and some rays beside it."""
+    if len(rows) == 0:
+        return centre
     offsets = np.tile(_OFFSETS[:extra] / [intrinsics.fx, intrinsics.fy], (len(rows), 1))
     rays = np.repeat(pixel_rays(intrinsics)[rows], extra, axis=0)
     rays[:, :2] += offsets.astype(np.float32)
@@ -180,7 +189,7 @@ def _smooth_edges(
     seen = visibility(placed, hits, style, 1, rng)
     light = _light(placed, hits, seen, T_base_camera[:3, 3].astype(np.float32), style)
     # A glint in one of few rays would stand out as a white dot.
-    light = np.minimum(light, 4.0 * np.median(centre) + 1.0) if len(centre) else light
+    light = np.minimum(light, 4.0 * np.median(centre) + 1.0)
     return (centre + light.reshape(-1, extra, 3).sum(axis=1)) / (extra + 1)
 
 
