@@ -30,10 +30,16 @@ _CONTYPE, _CONAFFINITY = 2, 1
 ARMATURE = (0.1, 0.1, 0.1, 0.05, 0.05, 0.05)
 JOINT_DAMPING = 2.0
 
+#: Colours of tubes and joints, for pictures.
+_GREY, _BLUE = (0.72, 0.74, 0.76), (0.36, 0.47, 0.58)
+
 #: Offsets of upper arm and forearm along their joint axes [m]; ROS-Industrial `ur_description`, UR10.
 #: They cancel in the kinematics (their sum with the third is d4), but they say where the tubes run.
 _SHOULDER_OFFSET, _ELBOW_OFFSET = 0.220941, -0.1719
 _FOREARM_Z = _SHOULDER_OFFSET + _ELBOW_OFFSET
+
+#: Coupling and upper housing of the gripper; Robotiq 2F manual, drawing of the coupling [m].
+_COUPLING_RADIUS = 0.0375
 
 #: Standard deviations of the differences between one arm and its data sheet, before they are scaled:
 #: lengths [m], twists [rad] and zero positions of the joints [rad].
@@ -73,6 +79,13 @@ def tubes(dh: Dh) -> tuple[Tube, ...]:
         Tube(4, (0, 0, 0), (0, 0, d5), 0.045),
         Tube(5, (0, 0, 0.02), (0, 0, d6 - 0.03), 0.042, dark=True),
     )
+
+
+def add_coupling(flange: mujoco.MjsBody, length: float) -> None:
+    """Close the gap between flange and palm: a cylinder of `length` [m] along the flange's z."""
+    geom = flange.add_geom(type=mujoco.mjtGeom.mjGEOM_CYLINDER, mass=0.0)
+    geom.size, geom.pos = [_COUPLING_RADIUS, length / 2, 0.0], [0.0, 0.0, length / 2]
+    _links_touch(geom)
 
 
 def add_ur10(spec: mujoco.MjSpec, dh: Dh) -> mujoco.MjsBody:
@@ -194,6 +207,11 @@ def _add_tube(body: mujoco.MjsBody, tube: Tube) -> None:
     geom = body.add_geom(type=mujoco.mjtGeom.mjGEOM_CAPSULE, mass=0.0)
     geom.fromto = [*tube.start, *tube.end]
     geom.size = [tube.radius, 0.0, 0.0]
+    geom.rgba = [*(_BLUE if tube.dark else _GREY), 1.0]
+    _links_touch(geom)
+
+
+def _links_touch(geom: mujoco.MjsGeom) -> None:
     geom.contype, geom.conaffinity = _CONTYPE, _CONAFFINITY
     geom.condim = c.CONDIM
     geom.solref, geom.solimp = list(c.OBJECT_SOLREF), list(c.OBJECT_SOLIMP)

@@ -17,6 +17,7 @@ from gpnet_ros.sim.arm import DRIVE_KP, DRIVE_KV, JOINT_DAMPING
 from gpnet_ros.sim.controller.plant import Vector
 from gpnet_ros.sim.fingers import Fingers
 from gpnet_ros.sim.heap import Heap
+from gpnet_ros.sim.state import State
 from gpnet_ros.sim.world import World, build_world
 
 _KP, _LAG = np.array(DRIVE_KP), (np.array(DRIVE_KV) + JOINT_DAMPING) / np.array(DRIVE_KP)
@@ -52,6 +53,11 @@ class CellPlant:
         self.watchers: list[Callable[[CellPlant], None]] = []
         self._time = time.time()
         self._bias, self._qd_before, self._flange_wrench = np.zeros(6), np.zeros(6), np.zeros(6)
+
+    @property
+    def touched(self) -> bool:
+        """Whether arm or gripper touched anything in the last control period."""
+        return bool(np.any(self._flange_wrench))
 
     @property
     def time(self) -> float:
@@ -142,6 +148,10 @@ class CellPlant:
         self.world = world
         self.fingers.world = world
         self.version += 1
+
+    def state(self) -> State:
+        """Where everything is at this instant."""
+        return State(self._time, self.version, np.array(self.q), self.poses_now())
 
     def poses_now(self) -> NDArray[np.float64]:
         """Poses (n, 7) of objects and machine at this very instant; see `World.poses`."""

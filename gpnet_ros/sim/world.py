@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from gpnet_ros.cell import Cell
 from gpnet_ros.kinematics import Dh
 from gpnet_ros.sim import constants as c
-from gpnet_ros.sim.arm import DRIVES, FLANGE, JOINTS, LINKS, add_ur10
+from gpnet_ros.sim.arm import DRIVES, FLANGE, JOINTS, LINKS, add_coupling, add_ur10
 from gpnet_ros.sim.contacts import add_objects, add_table, get_pose, set_options, set_pose
 from gpnet_ros.sim.gripper import FINGERS, GripperState, add_gripper
 from gpnet_ros.sim.heap import Heap
@@ -67,6 +67,11 @@ class World:
         """The objects where they are now."""
         poses = [get_pose(self.model, self.data, name) for name in self.objects]
         return Heap(self.heap.objects, np.array(poses).reshape(-1, 4, 4))
+
+    def object_velocities(self) -> NDArray[np.float64]:
+        """Linear [m/s] and angular [rad/s] velocity of each object, (n, 6)."""
+        rows = [self.data.qvel[self.model.joint(n).dofadr[0] + np.arange(6)] for n in self.objects]
+        return np.array(rows).reshape(-1, 6)
 
     def poses(self) -> NDArray[np.float64]:
         """Position [m] and quaternion wxyz of the objects, then of `MACHINE`, (n, 7), at the last step."""
@@ -125,7 +130,9 @@ def build_world(heap: Heap, dh: Dh, cell: Cell, q: ArrayLike) -> World:
     spec.option.enableflags |= mujoco.mjtEnableBit.mjENBL_SLEEP
     _add_furniture(spec, cell)
     names = add_objects(spec, heap.objects)
-    add_gripper(spec, add_ur10(spec, dh), cell.T_flange_tcp)
+    flange = add_ur10(spec, dh)
+    add_gripper(spec, flange, cell.T_flange_tcp)
+    add_coupling(flange, cell.gripper.tcp_offset - c.FINGER_LENGTH - c.PALM_SIZE[2])
     model = spec.compile()
     world = World(heap, model, mujoco.MjData(model), tuple(names))
     for name, T in zip(names, heap.T_base_object, strict=True):

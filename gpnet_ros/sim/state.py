@@ -1,0 +1,162 @@
+"""Stamped states of the cell in shared memory, from the process that owns the physics to those that look.
+
+A run folder holds `state.ring`, a memory-mapped ring of the last states, and `scene_<version>.json` for each
+heap that was loaded. One process writes; any number reads without ever delaying it.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpnet_ros.errors import BadInput, DeviceError
+
+RING_FILE = "state.ring"
+#: States that are kept: two seconds at 125 Hz.
+_SLOTS = 256
+#: Most bodies that a state can hold: 20 objects, the arm, the gripper.
+_BODIES = 32
+_MAGIC = 0x4750_5354_4154_0001
+
+_HEADER = np.dtype([("magic", "<u8"), ("written", "<u8")])
+_SLOT = np.dtype(
+    [
+        ("number", "<u8"),  # of the state in this slot, counted from 1; 0 while it is written
+        ("check", "<u4"),  # CRC of everything below: a state that was overwritten while it was read is noticed
+        ("count", "<u4"),
+        ("version", "<u8"),
+        ("time", "<f8"),
+        ("q", "<f8", 6),
+        ("poses", "<f8", (_BODIES, 7)),
+    ]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """The cell at one instant.
+
+    Attributes:
+        time: simulated time [s].
+        version: number of the heap, and of the scene file that describes it.
+        q: actual joint angles (6,) [rad].
+        poses: (n, 7) position [m] and quaternion wxyz in base, objects first, then `world.MACHINE`.
+    """
+
+    time: float
+    version: int
+    q: NDArray[np.float64]
+    poses: NDArray[np.float64]
+
+
+class StateWriter:
+    """The one writer of a run folder's ring."""
+
+    def __init__(self, folder: Path) -> None:
+        """Create the ring, in place of one that an earlier run left."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, path = folder, folder / RING_FILE
+        path.unlink(missing_ok=True)  # readers of the earlier run keep what they have mapped
+        with path.open("wb") as file:
+            file.truncate(_HEADER.itemsize + _SLOTS * _SLOT.itemsize)
+        self._header, self._slots = _map(path, "r+")
+        self._header["magic"] = _MAGIC
+        self._written = 0
+
+    def write_scene(self, version: int, scene: dict[str, Any]) -> Path:
+        """Describe heap number `version`; to be called before the first state with it."""
+        path = scene_file(self.folder, version)
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(scene), encoding="utf-8")
+        fresh.replace(path)
+        return path
+
+    def write(self, state: State) -> None:
+        """Publish a state."""
+        count = len(state.poses)
+        if count > _BODIES:
+            raise BadInput(f"A state of {count} bodies does not fit: at most {_BODIES}, that is 20 objects.")
+        slot = self._slots[self._written % _SLOTS]
+        slot["number"] = 0
+        slot["count"], slot["version"], slot["time"] = count, state.version, state.time
+        slot["q"] = state.q
+        slot["poses"][:count] = state.poses
+        slot["check"] = _check(slot)
+        self._written += 1
+        slot["number"] = self._written
+        self._header["written"] = self._written
+
+
+class StateReader:
+    """A look into a run folder's ring."""
+
+    def __init__(self, folder: Path) -> None:
+        """Attach.
+
+        Raises:
+            DeviceError: there is no simulation in that folder.
+        """
+        self.folder = Path(folder)
+        try:
+            self._header, self._slots = _map(self.folder / RING_FILE, "r")
+        except (OSError, ValueError) as error:
+            raise DeviceError(
+                f"No simulated cell writes to {folder} ({error}); start one with `gpnet sim --run-dir {folder}`."
+            ) from error
+        if int(self._header["magic"]) != _MAGIC:
+            raise DeviceError(f"{self.folder / RING_FILE} was written by another version; start `gpnet sim` again.")
+
+    def newest(self) -> State | None:
+        """The last state that was written; None before the first."""
+        for _ in range(10):
+            written = int(self._header["written"])
+            if written == 0:
+                return None
+            state = self._read(written)
+            if state is not None:
+                return state
+        raise DeviceError("The simulated cell's state could not be read: its ring is overwritten faster than read.")
+
+    def at(self, time: float) -> State | None:
+        """The newest state that is not later than `time` [s]; None if the ring no longer or not yet holds one."""
+        written = int(self._header["written"])
+        for number in range(written, max(0, written - _SLOTS + 1), -1):
+            state = self._read(number)
+            if state is not None and state.time <= time:
+                return state
+        return None
+
+    def scene(self, version: int) -> dict[str, Any]:
+        """The description of heap number `version`."""
+        return json.loads(scene_file(self.folder, version).read_text(encoding="utf-8"))
+
+    def _read(self, number: int) -> State | None:
+        """State by its number, or None if it is gone or was overwritten meanwhile."""
+        slot = self._slots[(number - 1) % _SLOTS].copy()
+        if int(slot["number"]) != number or int(slot["check"]) != _check(slot):
+            return None
+        poses = np.array(slot["poses"][: int(slot["count"])])
+        return State(float(slot["time"]), int(slot["version"]), np.array(slot["q"]), poses)
+
+
+def scene_file(folder: Path, version: int) -> Path:
+    """Where heap number `version` of a run is described."""
+    return folder / f"scene_{version}.json"
+
+
+def _map(path: Path, mode: str) -> tuple[np.ndarray, np.ndarray]:
+    """Header (a record) and slots of a ring file."""
+    header = np.memmap(path, dtype=_HEADER, mode=mode, shape=())  # type: ignore[call-overload]
+    slots = np.memmap(path, dtype=_SLOT, mode=mode, offset=_HEADER.itemsize, shape=(_SLOTS,))  # type: ignore[call-overload]
+    return header, slots
+
+
+def _check(slot: np.ndarray) -> int:
+    """CRC of a slot's content, of the number of bodies on."""
+    return zlib.crc32(slot.tobytes()[_SLOT.fields["count"][1] :])  # type: ignore[index]
