@@ -1,0 +1,170 @@
+"""One move of a UR arm, judged sample by sample: has it arrived, met something, or got stuck?
+
+Pure logic without ur_rtde, so that it can be tested alone. Success is never a return value of the
+client library, but the actual pose and standstill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from gpnet_ros.devices.arm import MoveStatus
+from gpnet_ros.pose import distance, from_rotvec
+
+#: Arrived: TCP within 1 mm and 0.5 degrees, joints within 2e-3 rad (0.11 degrees). A UR repeats to 0.1 mm.
+ARRIVED_DISTANCE, ARRIVED_ANGLE, ARRIVED_JOINT = 1e-3, np.deg2rad(0.5), 2e-3
+#: Standstill: every joint slower than 0.6 degrees per second, in two samples that follow each other.
+STILL_SPEED, STILL_SAMPLES = 0.01, 2
+#: Standing short of the goal for this long [s] is a timeout while the program still moves (speed
+#: slider at zero), and an early end when the program says that it has finished.
+STUCK_MOVING, STUCK_FINISHED = 2.0, 0.5
+#: A stop that has not come to rest after this long [s] is reported as it is.
+STOP_PATIENCE = 4.0
+#: Forces are averaged over this long [s] at rest before a descent; the descent starts after it.
+FORCE_REFERENCE = 0.15
+
+
+class Sample(NamedTuple):
+    """What the controller reports in one cycle; SI units, vectors of six."""
+
+    time: float  # host's monotonic clock [s]
+    q: list[float]
+    qd: list[float]
+    tcp: list[float]  # x, y, z, rotation vector
+    force: list[float]
+    finished: bool  # the script's own word that the asynchronous move is over
+
+
+@dataclass(frozen=True)
+class Order:
+    """A move as it crosses the pipe: target is joints or x, y, z, rotation vector."""
+
+    number: int
+    kind: str
+    target: list[float]
+    speed: float
+    acceleration: float
+    force_limit: float
+
+
+class Outcome(NamedTuple):
+    """How a move ended, as it crosses the pipe."""
+
+    number: int
+    status: str
+    message: str
+    tcp: list[float]
+    force_peak: float
+    duration: float
+
+
+class RunningMove:
+    """Follows one move from its order to its outcome."""
+
+    def __init__(self, order: Order, start: Callable[[], bool], stop: Callable[[], None], now: float) -> None:
+        """Take the order; nothing moves before the first `follow`.
+
+        Args:
+            order: what to do.
+            start: sends the asynchronous move to the controller; False when that failed.
+            stop: sends the asynchronous stop.
+            now: host's monotonic clock [s].
+        """
+        self.order = order
+        self._start, self._stop = start, stop
+        self._began = now
+        self._started = False
+        self._ending: tuple[MoveStatus, str, float] | None = None
+        self._forces: list[list[float]] = []
+        self._reference = np.zeros(3)
+        self.force_peak = 0.0
+        self._still = 0
+        self._rested_since: float | None = None
+
+    def end(self, status: MoveStatus, message: str, now: float, halted: bool = False) -> None:
+        """Stop the arm; the outcome follows at standstill. Only the first reason counts.
+
+        Args:
+            halted: the robot brakes by itself, and no program is there to take a stop.
+        """
+        if self._ending is None:
+            self._ending = (status, message, now)
+            if self._started and not halted:
+                self._stop()
+
+    def follow(self, sample: Sample) -> Outcome | None:
+        """Judge one sample; the outcome when the move is over."""
+        self._note_rest(sample)
+        if self._ending is None and not self._started:
+            self._prepare(sample)
+            return None
+        if self._ending is None:
+            self._judge(sample)
+        if self._ending is None:
+            return self._arrival(sample)
+        status, message, since = self._ending
+        if self._still >= STILL_SAMPLES or sample.time - since > STOP_PATIENCE:
+            return self.outcome(status, message, sample)
+        return None
+
+    def outcome(self, status: MoveStatus, message: str, sample: Sample) -> Outcome:
+        """The outcome as of this sample."""
+        duration = sample.time - self._began
+        return Outcome(self.order.number, status.value, message, sample.tcp, self.force_peak, duration)
+
+    def _note_rest(self, sample: Sample) -> None:
+        if np.abs(sample.qd).max() > STILL_SPEED:
+            self._still, self._rested_since = 0, None
+            return
+        self._still += 1
+        if self._rested_since is None:
+            self._rested_since = sample.time
+
+    def _prepare(self, sample: Sample) -> None:
+        """At rest, average the force for a descent; then start."""
+        if self.order.kind == "descend":
+            if self._still < STILL_SAMPLES and sample.time - self._began < STOP_PATIENCE:
+                return
+            self._forces.append(sample.force[:3])
+            first = self._rested_since if self._rested_since is not None else self._began
+            if sample.time - max(first, self._began) < FORCE_REFERENCE:
+                return
+        self._reference = np.mean(self._forces or [sample.force[:3]], axis=0)
+        self._started, self._still, self._rested_since = True, 0, None
+        if not self._start():
+            self.end(
+                MoveStatus.STOPPED, "The controller did not take the move; its program is not running.", sample.time
+            )
+
+    def _judge(self, sample: Sample) -> None:
+        """Contact, and standing still where it should move."""
+        change = float(np.linalg.norm(np.subtract(sample.force[:3], self._reference)))
+        self.force_peak = max(self.force_peak, change)
+        if self.order.kind == "descend" and change > self.order.force_limit:
+            limit = self.order.force_limit
+            self.end(MoveStatus.CONTACT, f"Contact: {change:.1f} N, the limit is {limit:.1f} N.", sample.time)
+            return
+        rested = 0.0 if self._rested_since is None else sample.time - self._rested_since
+        if rested > (STUCK_FINISHED if sample.finished else STUCK_MOVING) and self._missing(sample):
+            status = MoveStatus.STOPPED if sample.finished else MoveStatus.TIMEOUT
+            cause = "the program ended early" if sample.finished else "is the speed slider at zero?"
+            self.end(status, f"Stood still {self._missing(sample)} short of the goal: {cause}", sample.time)
+
+    def _arrival(self, sample: Sample) -> Outcome | None:
+        if sample.finished and self._still >= STILL_SAMPLES and not self._missing(sample):
+            return self.outcome(MoveStatus.ARRIVED, "", sample)
+        return None
+
+    def _missing(self, sample: Sample) -> str:
+        """What is missing to the goal, in words; empty when it is reached."""
+        if self.order.kind == "joint":
+            worst = float(np.abs(np.subtract(sample.q, self.order.target)).max())
+            return f"{worst:.4f} rad" if worst > ARRIVED_JOINT else ""
+        away, turned = distance(from_rotvec(sample.tcp), from_rotvec(self.order.target))
+        if away <= ARRIVED_DISTANCE and turned <= ARRIVED_ANGLE:
+            return ""
+        return f"{away * 1000:.1f} mm and {np.rad2deg(turned):.2f} degrees"
