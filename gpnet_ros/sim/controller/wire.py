@@ -120,7 +120,8 @@ class Ports:
         """The sockets to wait for."""
         if self.frozen:
             return []
-        return [*self._listeners, *(link.sock for link in self.links)]
+        # A link may have closed while something was sent to it.
+        return [*self._listeners, *(link.sock for link in self.links if link.open)]
 
     def serve(self, ready: Iterable[socket.socket]) -> None:
         """Accept, read and write without waiting; `ready` is what select returned."""
