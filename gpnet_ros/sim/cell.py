@@ -146,7 +146,7 @@ class CellPlant:
         world = build_world(heap, self.kinematics.dh, self.cell, self.cell.home)
         world.take_arm(self.world)
         self.world = world
-        self.fingers.world = world
+        self.fingers.attach(world)
         self.version += 1
 
     def state(self) -> State:
@@ -162,3 +162,11 @@ class CellPlant:
     def put_arm(self, q: ArrayLike) -> None:
         """Set the arm at joint angles (6,) [rad], at rest: for tests."""
         self.world.rest(q, self.fingers.opening)
+
+
+if __name__ == "__main__":
+    import sys
+
+    from gpnet_ros.sim.process import main
+
+    sys.exit(main())

@@ -13,7 +13,6 @@ from gpnet_ros.sim.controller.plant import (
     STOPPED_CLOSING,
     STOPPED_OPENING,
 )
-from gpnet_ros.sim.gripper import FINGERS
 from gpnet_ros.sim.world import World
 
 #: Fingers that are slower than this [m/s] for this long [s] although they are not there yet are blocked.
@@ -51,12 +50,15 @@ class Fingers:
         self._speed = _between(c.GRIPPER_SPEED_RANGE, speed)
         self._force = _between(c.GRIPPER_FORCE_RANGE, force)
         self._stalled, self.object_status = 0.0, MOVING
+        self._limit_force()
+
+    def attach(self, world: World) -> None:
+        """Go on with the fingers of another world, which stand where these stood."""
+        self.world = world
+        self._limit_force()
 
     def drive(self, dt: float) -> None:
         """One time step [s]: move the reference, apply it to the drives, watch for a blockage."""
-        model = self.world.model
-        for name in FINGERS:
-            model.actuator_forcerange[model.actuator(name).id] = (-self._force, self._force)
         way = self._target - self._reference
         if self.object_status == STOPPED_CLOSING:
             self._reference = _SQUEEZE
@@ -64,6 +66,9 @@ class Fingers:
             self._reference += min(max(way, -self._speed * dt), self._speed * dt)
         self.world.gripper.drive_to(self._reference)
         self._watch(dt)
+
+    def _limit_force(self) -> None:
+        self.world.model.actuator_forcerange[self.world.finger_drives] = (-self._force, self._force)
 
     def _watch(self, dt: float) -> None:
         left = self._target - self.opening
