@@ -211,7 +211,7 @@ class _World:
         Table 3 of the paper has 2, 3, 4, 5, 6 (+-1) pairs for 3 to 7 objects; with at most `spare`
         less than a pair for every object but the first, the mean comes out there.
         """
-        spare = 0 if len(self.objects) <= 3 else int(rng.integers(2))
+        spare = 0 if len(self.objects) <= 4 else int(rng.integers(2))
         for index in range(len(self.objects)):
             before = self._state()
             for _ in range(_TRIES):
