@@ -227,28 +227,35 @@ class Arm:
     def speed_joint(self, qd: ArrayLike, a: float, duration: float) -> Steps:
         """speedj: accelerate to qd [rad/s]; returns after `duration` [s], or once reached when that is 0."""
         goal = np.asarray(qd, dtype=np.float64)
-        yield from self._speed(goal, lambda: self.qd, self._step_joint, np.full(6, a), duration)
+        yield from self._speed(
+            goal, lambda: self.qd, self._step_joint, lambda change: float(np.abs(change).max()) / a, duration
+        )
 
     def speed_linear(self, xd: ArrayLike, a: float, duration: float, a_turn: float | None = None) -> Steps:
         """speedl: accelerate the TCP to xd, base axes [m/s, rad/s]; returns as `speed_joint` does."""
-        limits = np.array([a] * 3 + [a if a_turn is None else a_turn] * 3)
+        turning = a if a_turn is None else a_turn
+
+        def time_for(change: Vector) -> float:
+            return max(float(np.linalg.norm(change[:3])) / a, float(np.linalg.norm(change[3:])) / turning)
+
         goal = np.asarray(xd, dtype=np.float64)
-        yield from self._speed(goal, lambda: self.twist(self.q, self.qd), self._step_twist, limits, duration)
+        yield from self._speed(goal, lambda: self.twist(self.q, self.qd), self._step_twist, time_for, duration)
 
     def _speed(
         self,
         goal: Vector,
         now: Callable[[], Vector],
         step: Callable[[Vector], bool],
-        limits: Vector,
+        time_for: Callable[[Vector], float],
         duration: float,
     ) -> Steps:
+        """Bring a velocity to `goal`; `time_for` is how long a change of it takes [s]."""
         speed, t, before = now(), 0.0, self._interruptions
         while True:
             if before != self._interruptions:
                 speed, before = now(), self._interruptions
             missing = goal * self.rate - speed
-            share = float((np.abs(missing) / np.maximum(limits * self.dt, 1e-12)).max())
+            share = time_for(missing) / self.dt
             speed = speed + missing / max(share, 1.0)
             t += self.dt
             taken = step(speed)

@@ -33,6 +33,7 @@ BLOCKING = frozenset(
         "sleep",
         "join",
         "popup",
+        "protective_stop",
     ]
 )
 # Ours: a still arm under more force than this [N] is in contact (tool_contact of the e-Series).
@@ -235,8 +236,9 @@ class Builtins(Values):
     def zero_ftsensor(self) -> None:
         self._robot.arm.wrench_bias = np.array(self._robot.plant.wrench(self._robot.arm.T_flange_tcp))
 
-    def protective_stop(self) -> None:
+    def protective_stop(self) -> Steps:
         self._robot.protective_stop("a program asked for it")
+        yield
 
     # --- motion -----------------------------------------------------------------------------------------
     def _moving(self, steps: Steps) -> Steps:
