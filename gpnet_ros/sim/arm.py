@@ -21,8 +21,8 @@ FLANGE = "flange"
 
 #: Position drives, per joint [Nm/rad, Nm s/rad]: stiff enough that a held object does not bend the arm,
 #: soft enough that the fingers meet a surface with a force that can be measured. Tuned.
-DRIVE_KP = (12000.0, 12000.0, 8000.0, 3200.0, 3200.0, 3200.0)
-DRIVE_KV = (900.0, 900.0, 400.0, 60.0, 60.0, 60.0)
+DRIVE_KP = (4000.0, 4000.0, 3500.0, 3200.0, 3200.0, 3200.0)
+DRIVE_KV = (350.0, 350.0, 200.0, 60.0, 60.0, 60.0)
 #: The links collide with the world and what lies in it (bit 1), not with each other: a UR's own safety
 #: system and the planner keep it from folding into itself.
 _CONTYPE, _CONAFFINITY = 2, 1
