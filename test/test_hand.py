@@ -260,4 +260,4 @@ def test_plain_geometry_lifts_nearly_every_graspable_object():
             grasp = narrowest_grasp(heap.objects[0], heap.T_base_object[0])
             tried += 1
             lifted += grasp is not None and Hand(heap).pick(*grasp).status == "lifted"
-    assert lifted >= 0.95 * tried, f"{lifted} of {tried}"
+    assert lifted >= 0.97 * tried, f"{lifted} of {tried}"

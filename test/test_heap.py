@@ -117,9 +117,7 @@ def test_the_compiled_model_is_the_object_and_carries_the_contact_constants(fami
     geoms = np.flatnonzero(model.geom_bodyid == body.id)
     assert len(geoms) == len(source.parts)
     for geom, part in zip(geoms, source.parts, strict=True):
-        assert model.geom_friction[geom] == pytest.approx(
-            [source.friction, c.OBJECT_TORSION, c.OBJECT_ROLLING]
-        )
+        assert model.geom_friction[geom] == pytest.approx([source.friction, c.OBJECT_TORSION, c.OBJECT_ROLLING])
         assert model.geom_solref[geom] == pytest.approx(c.OBJECT_SOLREF)
         assert model.geom_solimp[geom] == pytest.approx(c.OBJECT_SOLIMP)
         assert model.geom_condim[geom] == c.CONDIM

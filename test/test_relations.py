@@ -29,9 +29,7 @@ def test_a_box_on_a_box():
 
 
 def test_boxes_side_by_side_have_nothing_to_do_with_each_other():
-    heap = Heap(
-        (BOX, BOX), np.array([at(0.6, 0, BOX.extent[2] / 2 - SINK), at(0.75, 0, BOX.extent[2] / 2 - SINK)])
-    )
+    heap = Heap((BOX, BOX), np.array([at(0.6, 0, BOX.extent[2] / 2 - SINK), at(0.75, 0, BOX.extent[2] / 2 - SINK)]))
     found = relations(heap)
     assert not found.supports.any() and not found.covered_by.any()
     assert found.top_level.all()

@@ -158,9 +158,7 @@ def _hex_nut(rng: Rng) -> Parts:
     r, h = rng.uniform(0.024, 0.036), rng.uniform(0.018, 0.03)
     bore = 0.5 * r
     t = np.pi / 3 * np.arange(7)
-    return [
-        ring_sector([bore] * 2, [r] * 2, [-h / 2, h / 2], a, b) for a, b in zip(t[:-1], t[1:], strict=True)
-    ]
+    return [ring_sector([bore] * 2, [r] * 2, [-h / 2, h / 2], a, b) for a, b in zip(t[:-1], t[1:], strict=True)]
 
 
 def _cone(rng: Rng) -> Parts:

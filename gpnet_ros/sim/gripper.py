@@ -44,9 +44,7 @@ def add_gripper(spec: mujoco.MjSpec, carrier: mujoco.MjsBody, T_carrier_tcp: Tra
     spec.add_exclude(bodyname1=FINGERS[0], bodyname2=FINGERS[1])
 
 
-def _add_finger(
-    spec: mujoco.MjSpec, carrier: mujoco.MjsBody, T_carrier_tcp: Transform, name: str, side: int
-) -> None:
+def _add_finger(spec: mujoco.MjSpec, carrier: mujoco.MjsBody, T_carrier_tcp: Transform, name: str, side: int) -> None:
     body = carrier.add_body(name=name, pos=T_carrier_tcp[:3, 3], quat=quaternion_wxyz(T_carrier_tcp))
     body.gravcomp = 1.0
     joint = body.add_joint(name=name, type=mujoco.mjtJoint.mjJNT_SLIDE, axis=[side, 0, 0])

@@ -88,9 +88,7 @@ class Hand:
         _add_carried_gripper(spec)
         self._model = spec.compile()
         self._data = mujoco.MjData(self._model)
-        self._gripper = GripperState(
-            self._model, self._data, [self._model.body(name).id for name in self._names]
-        )
+        self._gripper = GripperState(self._model, self._data, [self._model.body(name).id for name in self._names])
         for name, T in zip(self._names, heap.T_base_object, strict=True):
             set_pose(self._model, self._data, name, T)
         self._retire()

@@ -86,9 +86,7 @@ def cover(heap: Heap) -> NDArray[np.bool_]:
     return count > COVERED_SHARE * _SAMPLES
 
 
-def _upward_points(
-    model: ObjectModel, rotation: NDArray[np.float64], rng: np.random.Generator
-) -> NDArray[np.float64]:
+def _upward_points(model: ObjectModel, rotation: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
     """Points (m, 3) on the faces that look up, even in the plan view, relative to the origin [m]."""
     corners = (model.vertices @ rotation.T)[model.faces]
     area = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2]

@@ -79,9 +79,7 @@ def frustum(r_low: float, r_high: float, z_low: float, z_high: float, corners: i
     return hull(np.vstack([low, high]))
 
 
-def ring_sector(
-    inner: Sequence[float], outer: Sequence[float], z: Sequence[float], start: float, stop: float
-) -> Part:
+def ring_sector(inner: Sequence[float], outer: Sequence[float], z: Sequence[float], start: float, stop: float) -> Part:
     """One convex piece of a hollow wall between two angles.
 
     Args:
@@ -103,9 +101,7 @@ def sweep(rings: Sequence[Floats]) -> list[Part]:
     return [hull(np.vstack([a, b])) for a, b in zip(rings[:-1], rings[1:], strict=True)]
 
 
-def arc_rings(
-    bend: float, start: float, stop: float, radii: Sequence[float], corners: int = 10
-) -> list[Floats]:
+def arc_rings(bend: float, start: float, stop: float, radii: Sequence[float], corners: int = 10) -> list[Floats]:
     """Rings (n, 3) of a rod whose axis is a circle of radius `bend` [m] in the xy plane.
 
     Args:
