@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `gpnet generate`."""
     parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
     parser.add_argument("--scenes", type=int, default=2000, help="number of pictures (default 2000)")
-    parser.add_argument("--seed", type=int, default=1, help="another seed is other heaps; never share between train and val")
+    parser.add_argument("--seed", type=int, default=1, help="other heaps for another seed (train and val need two)")
     parser.add_argument("--kind", choices=("mixed", "stack", "drop"), default="mixed", help="how heaps are made")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per core)")
     parser.add_argument("--shard", type=int, default=100, help="pictures per shard (default 100)")

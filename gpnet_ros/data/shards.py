@@ -124,7 +124,8 @@ def shard_paths(folder: Path) -> list[Path]:
 
 def _encode(name: str, image: NDArray[Any]) -> NDArray[np.uint8]:
     if name == "color":
-        _, blob = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        _, blob = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     else:
         _, blob = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 4])
     return np.asarray(blob).ravel()
@@ -132,7 +133,10 @@ def _encode(name: str, image: NDArray[Any]) -> NDArray[np.uint8]:
 
 def _decode_all(blob: NDArray[np.uint8], ends: NDArray[np.integer]) -> list[NDArray[Any]]:
     starts = np.concatenate([[0], ends[:-1]])
-    images = [cv2.imdecode(blob[a:b], cv2.IMREAD_UNCHANGED) for a, b in zip(starts, ends, strict=True)]
-    if any(image is None for image in images):
-        raise ValueError("an image is damaged")
+    images: list[NDArray[Any]] = []
+    for start, end in zip(starts, ends, strict=True):
+        image = cv2.imdecode(blob[start:end], cv2.IMREAD_UNCHANGED)
+        if image is None:
+            raise ValueError("an image is damaged")
+        images.append(image)
     return images

@@ -38,9 +38,10 @@ class HeightMap:
     origin: tuple[float, float]
     cell: float
 
-    def at(self, xy: Floats) -> Floats:
+    def at(self, xy: NDArray[np.floating]) -> Floats:
         """Height (...) of the cells nearest to points (..., 2) [m]; the border's value outside."""
-        index = np.rint((xy - np.float32(self.origin)) / np.float32(self.cell)).astype(np.int32)
+        origin = np.array(self.origin, dtype=np.float32)
+        index = np.rint((xy - origin) / np.float32(self.cell)).astype(np.int32)
         rows, columns = self.height.shape
         return self.height[np.clip(index[..., 1], 0, rows - 1), np.clip(index[..., 0], 0, columns - 1)]
 
@@ -109,7 +110,9 @@ class FingerRoom:
         return highest < tip - np.float32(SAFETY)
 
 
-def finger_rooms(heights: HeightMap, gripper: GripperGeometry, angles: Sequence[float]) -> list[FingerRoom]:
+def finger_rooms(
+    heights: HeightMap, gripper: GripperGeometry, angles: Sequence[float] | NDArray[np.float64]
+) -> list[FingerRoom]:
     """One `FingerRoom` per opening direction [rad] in base."""
     coarse = heights.coarser(PALM_COARSER)
     return [FingerRoom(heights, coarse, gripper, angle) for angle in angles]

@@ -30,6 +30,8 @@ YAWS = np.arange(18) * np.pi / 18
 FRICTION = 0.6
 MARGINS = (0.010, 0.006, 0.003)  # free space between pad and object on either side, best first [m]
 _MARGIN_SCORE = (1.0, 0.9, 0.7)
+#: The tips are raised [m] where the fingers find no room at the full depth, and what that costs of the score.
+RAISES = ((0.0, 1.0), (0.006, 0.9), (0.012, 0.8))
 BAND_MIN = 0.006  # least height of object between the tips and the surface [m]
 CONTACT_DEPTH = 0.0015  # pads and objects give: exits this near to the farthest one touch as well [m]
 OFFSET_MAX, OFFSET_SHARE = 0.004, 0.2  # the centre may lie this far beside the middle: [m], or share of the width
@@ -176,11 +178,15 @@ def _all_yaws(
     heights = height_map(scene, everything.min(axis=0), everything.max(axis=0), table_z)
     scores = np.zeros((len(points.tip), len(YAWS)), dtype=np.float32)
     openings = np.zeros_like(scores)
-    high_enough = points.surface[:, 2] - points.tip >= BAND_MIN
     for k, room in enumerate(finger_rooms(heights, gripper, YAWS)):
-        rows = np.flatnonzero(high_enough & room.possible(points.surface[:, :2], points.tip))
-        if len(rows):
-            scores[rows, k], openings[rows, k] = _score(scene, points.rows(rows), centres, room, gripper, YAWS[k])
+        for height, factor in RAISES:  # an object that lies flat on another one is taken by its upper part
+            raised = _Points(points.surface, points.tip + np.float32(height), points.object)
+            high_enough = raised.surface[:, 2] - raised.tip >= BAND_MIN
+            untaken = high_enough & (scores[:, k] == 0)
+            rows = np.flatnonzero(untaken & room.possible(points.surface[:, :2], raised.tip))
+            if len(rows):
+                score, opening = _score(scene, raised.rows(rows), centres, room, gripper, YAWS[k])
+                scores[rows, k], openings[rows, k] = np.float32(factor) * score, opening
     return scores, openings
 
 
@@ -230,7 +236,8 @@ def _exits(
     n, m = len(band), len(_HEIGHTS) * len(lateral)
     origins = np.empty((n, len(lateral), len(_HEIGHTS), 3), dtype=np.float32)
     for k, share in enumerate(_HEIGHTS):
-        origins[:, :, k, :2] = points.surface[:, None, :2] + np.float32(lateral)[None, :, None] * across[:2]
+        beside = np.array(lateral, dtype=np.float32)[None, :, None] * across[:2]
+        origins[:, :, k, :2] = points.surface[:, None, :2] + beside
         origins[:, :, k, 2] = (points.tip + np.float32(share) * band)[:, None]
     rays = np.empty((n * m, 3), dtype=np.float32)
     rays[:] = direction

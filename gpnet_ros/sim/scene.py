@@ -71,7 +71,7 @@ def make_scene(seed: int, kind: Kind = "mixed", view: int = 0) -> Scene:
         BadInput: an unknown kind or a negative seed.
     """
     if kind not in ("mixed", "stack", "drop") or seed < 0:
-        raise BadInput(f"Scene of kind {kind!r} and seed {seed} cannot be made: kinds are mixed, stack, drop; seed >= 0.")
+        raise BadInput(f"Scene of kind {kind!r}, seed {seed}, cannot be made: mixed, stack, drop; seed 0 or more.")
     rng = np.random.default_rng([3, seed, view])
     heap = _cleared(_heap(seed, kind), rng)
     related = relations(heap)
