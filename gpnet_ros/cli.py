@@ -16,6 +16,7 @@ COMMANDS: dict[str, str] = {
     "generate": "generate",
     "train": "train",
     "sim": "simulate",
+    "video": "video",
     "bench clearing": "bench_clearing",
     "bench latency": "bench_latency",
     "compare-noise": "compare_noise",

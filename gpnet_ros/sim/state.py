@@ -134,7 +134,7 @@ class StateReader:
 
     def scene(self, version: int) -> dict[str, Any]:
         """The description of heap number `version`."""
-        return json.loads(scene_file(self.folder, version).read_text(encoding="utf-8"))
+        return read_scene(self.folder, version)
 
     def _read(self, number: int) -> State | None:
         """State by its number, or None if it is gone or was overwritten meanwhile."""
@@ -148,6 +148,19 @@ class StateReader:
 def scene_file(folder: Path, version: int) -> Path:
     """Where heap number `version` of a run is described."""
     return folder / f"scene_{version}.json"
+
+
+def read_scene(folder: Path, version: int) -> dict[str, Any]:
+    """The description of heap number `version`: `heap` as of `Heap.to_dict`, and `style`, a seed or None.
+
+    Raises:
+        BadInput: the run folder has no such file.
+    """
+    path = scene_file(folder, version)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"Scene {path} cannot be read ({error}); name the folder of a run of `gpnet sim`.") from error
 
 
 def _map(path: Path, mode: str) -> tuple[np.ndarray, np.ndarray]:
