@@ -31,7 +31,7 @@ FRICTION = 0.6
 MARGINS = (0.010, 0.006, 0.003)  # free space between pad and object on either side, best first [m]
 _MARGIN_SCORE = (1.0, 0.9, 0.7)
 #: The tips are raised [m] where the fingers find no room at the full depth, and what that costs of the score.
-RAISES = ((0.0, 1.0), (0.006, 0.9), (0.012, 0.8))
+RAISES = ((0.0, 1.0), (0.010, 0.85))
 BAND_MIN = 0.006  # least height of object between the tips and the surface [m]
 CONTACT_DEPTH = 0.0015  # pads and objects give: exits this near to the farthest one touch as well [m]
 OFFSET_MAX, OFFSET_SHARE = 0.004, 0.2  # the centre may lie this far beside the middle: [m], or share of the width
@@ -144,9 +144,7 @@ def grasp_labels(
     return GraspLabels(quality, angles, opening, ids, grasps)
 
 
-def _check(
-    meshes: int, poses: int, depth: Floats, ids: NDArray[np.int32], intrinsics: Intrinsics
-) -> None:
+def _check(meshes: int, poses: int, depth: Floats, ids: NDArray[np.int32], intrinsics: Intrinsics) -> None:
     if meshes != poses or int(ids.max(initial=0)) > meshes:
         raise BadInput(
             f"{meshes} meshes came with {poses} poses and ids up to {int(ids.max(initial=0))}: "
@@ -169,9 +167,7 @@ def _all_yaws(
 ) -> tuple[Floats, Floats]:
     """Score and opening [m], each (n, yaws), 0 where there is no grasp."""
     scene = EmbreeScene()
-    corners = [
-        (v @ T[:3, :3].T + T[:3, 3])[f] for (v, f), T in zip(meshes, np.asarray(T_base_object), strict=True)
-    ]
+    corners = [(v @ T[:3, :3].T + T[:3, 3])[f] for (v, f), T in zip(meshes, np.asarray(T_base_object), strict=True)]
     for triangles in corners:  # one geometry per object: the hit's geomID is the object
         TriangleMesh(scene, np.ascontiguousarray(triangles, dtype=np.float32))
     everything = np.concatenate(corners).reshape(-1, 3)
@@ -179,11 +175,12 @@ def _all_yaws(
     scores = np.zeros((len(points.tip), len(YAWS)), dtype=np.float32)
     openings = np.zeros_like(scores)
     for k, room in enumerate(finger_rooms(heights, gripper, YAWS)):
+        tried = np.zeros(len(points.tip), dtype=np.bool_)
         for height, factor in RAISES:  # an object that lies flat on another one is taken by its upper part
             raised = _Points(points.surface, points.tip + np.float32(height), points.object)
             high_enough = raised.surface[:, 2] - raised.tip >= BAND_MIN
-            untaken = high_enough & (scores[:, k] == 0)
-            rows = np.flatnonzero(untaken & room.possible(points.surface[:, :2], raised.tip))
+            rows = np.flatnonzero(~tried & high_enough & room.possible(points.surface[:, :2], raised.tip))
+            tried[rows] = True
             if len(rows):
                 score, opening = _score(scene, raised.rows(rows), centres, room, gripper, YAWS[k])
                 scores[rows, k], openings[rows, k] = np.float32(factor) * score, opening
