@@ -130,15 +130,18 @@ class Terrain:
         merged = np.pad(smooth, pad, mode="edge")
         ny, nx = merged.shape[0] // step, merged.shape[1] // step
         self._z = merged.reshape(ny, step, nx, step).max(axis=(1, 3))
+        self._wide: dict[int, NDArray[np.float32]] = {}  # one widened map per radius
         self._side = heights.side * step
         self._origin = np.array(heights.origin) + heights.side * (step - 1) / 2
 
     def below(self, xy: NDArray[np.float64], radius: float) -> NDArray[np.float64]:
         """Greatest height (...) [m] within `radius` [m] of points (..., 2); -inf away from the map."""
         cells = int(np.ceil(radius / self._side))
-        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * cells + 1, 2 * cells + 1))
-        border = np.pad(self._z, cells, constant_values=-np.inf)
-        wide = cv2.dilate(border, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=-np.inf)
+        if cells not in self._wide:
+            kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * cells + 1, 2 * cells + 1))
+            border = np.pad(self._z, cells, constant_values=-np.inf)
+            self._wide[cells] = cv2.dilate(border, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=-np.inf)
+        wide = self._wide[cells]
         index = np.round((xy - self._origin) / self._side).astype(int) + cells
         rows, columns = index[..., 1], index[..., 0]
         inside = (rows >= 0) & (rows < wide.shape[0]) & (columns >= 0) & (columns < wide.shape[1])

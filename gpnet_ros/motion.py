@@ -150,7 +150,7 @@ def plan_pick(
 
 
 def plan_hover(T_base_tcp_grasp: Transform, q_start: ArrayLike, cell: Cell, heap_top: float | None = None) -> Plan:
-    """From q_start: show where the grasp would be, from well above it, without the jaws, and go home.
+    """From q_start: show where the grasp would be from above the whole heap, without the jaws, and go home.
 
     Raises:
         BadInput: the grasp is not finite.
@@ -158,7 +158,7 @@ def plan_hover(T_base_tcp_grasp: Transform, q_start: ArrayLike, cell: Cell, heap
     """
     grasp, motion = _finite_pose(T_base_tcp_grasp), cell.motion
     top = HEAP_TOP_UNKNOWN if heap_top is None else heap_top
-    hover_z = max(float(grasp[2, 3]) + motion.hover, top + motion.clearance)
+    hover_z = max(float(grasp[2, 3]), top) + motion.hover
     grasp, q_above = _best_yaw(grasp, hover_z + motion.clearance, q_start, cell)
     steps = (
         _joint("approach", q_above, cell),

@@ -86,6 +86,8 @@ def check(plan: Plan, cell: Cell, q_start: ArrayLike, heights: HeightMap | None 
         _judge_table(segment, body, cell)
         if heights is not None and terrain is not None:
             _judge_heap(segment, body, cell, heights, terrain)
+            if plan.task == "hover":
+                _judge_hover(segment, cell, terrain)
         if segment.holding:
             _judge_held(segment, plan.hang, cell, terrain)
     return plan
@@ -202,7 +204,7 @@ def _judge_line(segment: Segment, cell: Cell) -> None:
     """Straight lines: joint speeds, branch jumps, singularities, and the length of a descent."""
     limits, move, q = cell.limits, segment.move, segment.q
     way = np.linalg.norm(np.diff(segment.T_base_tcp[:, :3, 3], axis=0), axis=1)
-    # A line without way turns in place; the controller then limits the turn itself, to 1 rad per metre here.
+    # A turn in place has no way, so almost no time: it becomes a joint speed that is refused.
     seconds = np.maximum(way, LINE_STEP / 10) / move.speed
     # A jump to another branch is a joint speed that no line has.
     speeds = np.abs(np.diff(q, axis=0)).max(axis=1) / seconds
@@ -238,16 +240,13 @@ def _judge_table(segment: Segment, body: Spheres, cell: Cell) -> None:
 def _judge_heap(segment: Segment, body: Spheres, cell: Cell, heights: HeightMap, terrain: Terrain) -> None:
     """Arm and tool keep off the measured surface; on vertical lines the exact columns of the jaw count."""
     limits, name = cell.limits, segment.move.name
-    position = segment.T_base_tcp[:, :3, 3]
-    sideways = np.ptp(position[:, :2], axis=0).max()
-    tool = {"palm", "finger"}
-    if sideways <= VERTICAL:
-        lowest = segment.T_base_tcp[np.argmin(position[:, 2])]
-        if np.isfinite(heights.at(lowest[:2, 3])) or _over(heights, lowest):
+    tool: set[str] = set()
+    if _is_vertical(segment):
+        tool = {"palm", "finger"}
+        lowest = segment.T_base_tcp[np.argmin(segment.T_base_tcp[:, 2, 3])]
+        if _over(heights, lowest):
             rise = needed_raise(heights, lowest, segment.opening, cell.gripper, touch=0.0)
             _require(name, "the height map above the fingertips", rise, 0.0, limits.heap_touch, "m")
-    else:
-        tool = set()
     for radius in np.unique(body.radii):
         chosen = [i for i, r in enumerate(body.radii) if r == radius and body.names[i] not in tool]
         if chosen:
@@ -271,6 +270,19 @@ def _judge_held(segment: Segment, hang: float, cell: Cell, terrain: Terrain | No
     if terrain is not None and not segment.fresh:
         gap_below = bottom - terrain.below(position[:, :2], limits.held_radius)
         _require(name, "the gap between held object and heap", gap_below, limits.heap_gap, np.inf, "m")
+
+
+def _judge_hover(segment: Segment, cell: Cell, terrain: Terrain) -> None:
+    """A hover keeps its distance everywhere, not only where it stops."""
+    tip = segment.T_base_tcp[:, :3, 3]
+    gap = tip[:, 2] - terrain.below(tip[:, :2], 0.0)
+    _require(segment.move.name, "the tips' gap to the heap", gap, cell.limits.hover_gap, np.inf, "m")
+
+
+def _is_vertical(segment: Segment) -> bool:
+    """Whether the tool only rises or sinks, without moving sideways or turning."""
+    T = segment.T_base_tcp
+    return bool(np.ptp(T[:, :2, 3], axis=0).max() <= VERTICAL and np.ptp(T[:, :3, :3], axis=0).max() <= VERTICAL)
 
 
 def _over(heights: HeightMap, T_base_tcp: NDArray[np.float64]) -> bool:
