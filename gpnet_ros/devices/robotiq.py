@@ -1,0 +1,200 @@
+"""A Robotiq 2F gripper behind the socket of its URCap (port 63352).
+
+Robotiq, "2F-85 & 2F-140 Instruction Manual" (e-Series and CB series), section 4: registers; the
+socket wraps them in ASCII as `GET POS` and `SET POS 255`, answered by `POS 255` and `ack`.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+import time
+from dataclasses import dataclass
+
+from gpnet_ros.devices.gripper import GripperState, GripResult, GripStatus
+from gpnet_ros.errors import DeviceError, LinkLost
+from gpnet_ros.settings import setting, validate
+
+PORT = 63352
+ACTIVE = 3  # gSTA: activation is complete
+MOVING, STOPPED_CLOSING = 0, 2  # gOBJ
+#: What gFLT says; 0 is well, and 5 and 7 only mean that the gripper is not activated.
+FAULTS = {
+    5: "activation must be completed first", 7: "the activation bit is not set", 8: "too hot",
+    9: "no communication for a second", 10: "supply voltage too low", 11: "automatic release under way",
+    12: "internal fault", 13: "activation fault", 14: "too much current", 15: "automatic release completed",
+}  # fmt: skip
+#: gOBJ still shows the previous motion for a moment after a request.
+LAG = 0.1
+_POLL = 0.01
+_ANSWER = re.compile(rb"([A-Z]{3}) (\d+|\?)")
+
+
+@dataclass(frozen=True)
+class RobotiqSettings:
+    """Address and calibration; the defaults are a 2F-85's."""
+
+    robot_ip: str = setting("127.0.0.1", "Address of the controller that carries the URCap.")
+    stroke: float = setting(0.085, "Opening at `open_position`.", unit="m", low=0.01, high=0.2)
+    # The manual gives about 0.4 mm per unit and an empty close at about 228; drive both ends, read POS.
+    open_position: int = setting(0, "Position that is reported when open.", low=0, high=50)
+    closed_position: int = setting(228, "Position that is reported when closed and empty.", low=100, high=255)
+    speed_range: tuple[float, float] = setting((0.02, 0.15), "Jaw speed at 0 and 255.", unit="m/s", low=0.001, high=1.0)
+    force_range: tuple[float, float] = setting((20.0, 235.0), "Grip force at 0 and 255.", unit="N", low=1.0, high=500.0)
+    timeout: float = setting(1.0, "For one answer.", unit="s", low=0.05, high=10.0)
+    activation_timeout: float = setting(10.0, "For an activation.", unit="s", low=1.0, high=60.0)
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+    def position(self, width: float) -> int:
+        """Position 0..255 for an opening [m], clipped to what the fingers reach."""
+        share = 1.0 - min(max(width / self.stroke, 0.0), 1.0)
+        return round(self.open_position + share * (self.closed_position - self.open_position))
+
+    def width(self, position: int) -> float:
+        """Opening [m] at a position 0..255."""
+        share = (self.closed_position - position) / (self.closed_position - self.open_position)
+        return self.stroke * min(max(share, 0.0), 1.0)
+
+
+class RobotiqGripper:
+    """Implements the Gripper Protocol; a lost connection is opened again by the next command."""
+
+    def __init__(self, settings: RobotiqSettings) -> None:
+        """Nothing is connected yet."""
+        self.settings = settings
+        self._socket: socket.socket | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def is_active(self) -> bool:
+        """Whether activation is complete; False too when the gripper cannot be reached."""
+        try:
+            return self._get("STA") == ACTIVE
+        except DeviceError:
+            return False
+
+    def activate(self) -> None:
+        """Reset and activate, unless active already: the fingers move over their whole stroke."""
+        if self._get("STA") == ACTIVE:
+            return
+        self._set(ACT=0, ATR=0)
+        self._wait("STA", 0, "does not reset")
+        self._set(ACT=1)
+        self._wait("STA", ACTIVE, "does not become active")
+
+    def move(self, width: float, speed: float, force: float) -> GripResult:
+        """Bring the pads to an opening and wait until they stop."""
+        settings = self.settings
+        if not all(0.0 <= value < 1e4 for value in (width, speed, force)):  # NaN fails too
+            text = f"Grip of {width} m, {speed} m/s, {force} N is not usable: give finite values from zero up."
+            return GripResult(GripStatus.REFUSED, float("nan"), False, text)
+        position = settings.position(width)
+        try:
+            if self._get("STA") != ACTIVE:
+                text = "The gripper is not activated: a person has to call activate; its fingers will move."
+                return GripResult(GripStatus.REFUSED, settings.width(self._get("POS")), False, text)
+            units = {"SPE": _units(speed, settings.speed_range), "FOR": _units(force, settings.force_range)}
+            self._set(POS=position, **units, GTO=1)
+            return self._finish(position, settings.stroke / max(speed, settings.speed_range[0]) + 2.0)
+        except LinkLost as error:
+            return GripResult(GripStatus.LINK_LOST, float("nan"), False, str(error))
+        except DeviceError as error:
+            return GripResult(GripStatus.FAULT, float("nan"), False, str(error))
+
+    def state(self) -> GripperState:
+        """The present state."""
+        fault = self._get("FLT")
+        position, active = self._get("POS"), self._get("STA") == ACTIVE
+        held = self._get("OBJ") == STOPPED_CLOSING and self._is_between(position)
+        return GripperState(self.settings.width(position), held, active, FAULTS.get(fault, "") if active else "")
+
+    def close(self) -> None:
+        """Close the connection; the fingers hold what they hold."""
+        with self._lock:
+            self._drop()
+
+    def _finish(self, position: int, seconds: float) -> GripResult:
+        settings = self.settings
+        began = time.monotonic()
+        while True:
+            waited = time.monotonic() - began
+            fault = self._get("FLT")
+            if fault in FAULTS:
+                raise DeviceError(f"The gripper reports fault {fault} ({FAULTS[fault]}): see its manual, section 4.")
+            stopped = waited > LAG and self._get("PRE") == position and self._get("OBJ") != MOVING
+            if stopped or waited > seconds:
+                break
+            time.sleep(_POLL)
+        reached, seen = self._get("POS"), self._get("OBJ")
+        if not stopped:
+            text = f"The gripper did not stop within {seconds:.1f} s: check its pressure, power and cable."
+            return GripResult(GripStatus.TIMEOUT, settings.width(reached), False, text)
+        held = seen == STOPPED_CLOSING and self._is_between(reached)
+        return GripResult(GripStatus.DONE, settings.width(reached), held)
+
+    def _is_between(self, position: int) -> bool:
+        """Whether fingers that stopped here have something between them."""
+        return position < self.settings.closed_position - 2
+
+    def _wait(self, name: str, value: int, complaint: str) -> None:
+        end = time.monotonic() + self.settings.activation_timeout
+        while self._get(name) != value:
+            if time.monotonic() > end:
+                raise DeviceError(f"The gripper {complaint} ({name}={self._get(name)}): check its power and cable.")
+            time.sleep(_POLL)
+
+    # --- the socket -------------------------------------------------------------------------------------
+    def _get(self, name: str) -> int:
+        answer = self._exchange(f"GET {name}\n")
+        match = _ANSWER.fullmatch(answer.strip())
+        if match is None or match[1].decode() != name:
+            raise LinkLost(f"The gripper answered {answer!r} to GET {name}: is this the port of a Robotiq URCap?")
+        if match[2] == b"?":
+            raise DeviceError(f"The gripper does not know its {name} (emergency stop or no power): release it first.")
+        return int(match[2])
+
+    def _set(self, **values: int) -> None:
+        answer = self._exchange("SET " + " ".join(f"{name} {value}" for name, value in values.items()) + "\n")
+        if answer.strip() != b"ack":
+            raise DeviceError(f"The gripper answered {answer!r} to {values}: it did not accept them.")
+
+    def _exchange(self, request: str) -> bytes:
+        with self._lock:
+            try:
+                if self._socket is None:
+                    address = (self.settings.robot_ip, PORT)
+                    self._socket = socket.create_connection(address, self.settings.timeout)
+                self._socket.sendall(request.encode())
+                answer = b""
+                # Some versions end an answer with a line feed and some do not; "ack" never has one.
+                while not (answer.endswith(b"\n") or answer.strip() in (b"ack", b"nack")):
+                    self._socket.settimeout(0.05 if _ANSWER.fullmatch(answer) else self.settings.timeout)
+                    try:
+                        piece = self._socket.recv(64)
+                    except TimeoutError:
+                        if _ANSWER.fullmatch(answer):
+                            break
+                        raise
+                    if not piece:
+                        raise ConnectionError("it closed the connection")
+                    answer += piece
+                return answer
+            except OSError as error:
+                self._drop()
+                raise LinkLost(
+                    f"The gripper at {self.settings.robot_ip}:{PORT} does not answer ({error}): check URCap and cable."
+                ) from error
+
+    def _drop(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+def _units(value: float, span: tuple[float, float]) -> int:
+    """A speed or force as 0..255 of its range."""
+    share = (value - span[0]) / (span[1] - span[0])
+    return round(255 * min(max(share, 0.0), 1.0))
