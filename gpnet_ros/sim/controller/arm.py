@@ -112,7 +112,7 @@ class Arm:
     def command(self, q: Vector | None, at_rest: bool = False) -> bool:
         """Take one step to q within this cycle. False, with the reason in `refused`, when it cannot be."""
         self._commanded = True
-        if q is None:
+        if q is None or not np.isfinite(q).all():
             self.refused = "the pose cannot be reached"
         elif np.abs(q).max() > JOINT_RANGE:
             self.refused = f"joint {int(np.abs(q).argmax())} would leave its range"

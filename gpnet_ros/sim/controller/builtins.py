@@ -64,6 +64,20 @@ def _floats(values: Iterable[float]) -> list[float]:
     return [float(v) for v in values]
 
 
+def _finite(values: Iterable[float]) -> list[float]:
+    """Six finite numbers: what a program sets for later cycles must not break them."""
+    numbers = _floats(values)
+    if len(numbers) != 6 or not np.isfinite(numbers).all():
+        raise ScriptError(f"The vector {numbers} is not usable: it must hold six finite numbers.")
+    return numbers
+
+
+def _index(index: float, count: int) -> int:
+    if not 0 <= int(index) < count:
+        raise ScriptError(f"Output {index} does not exist: choose 0 to {count - 1}.")
+    return int(index)
+
+
 class Builtins(Values):
     """Every method without an underscore is a URScript function of that name."""
 
@@ -90,22 +104,22 @@ class Builtins(Values):
         return bool(int(word) >> int(index) % 32 & 1)
 
     def write_output_integer_register(self, index: float, value: float) -> None:
-        self._robot.output_int[int(index)] = int(value)
+        self._robot.output_int[int(index)] = (int(value) + 2**31) % 2**32 - 2**31  # an INT32
 
     def write_output_float_register(self, index: float, value: float) -> None:
         self._robot.output_double[int(index)] = float(value)
 
     def write_output_boolean_register(self, index: float, value: bool) -> None:
-        self._robot.set_output_bit(int(index), bool(value))
+        self._robot.set_output_bit(_index(index, 64), bool(value))
 
     def set_standard_digital_out(self, index: float, value: bool) -> None:
-        self._robot.set_outputs(1 << int(index), -1 if value else 0)
+        self._robot.set_outputs(1 << _index(index, 8), -1 if value else 0)
 
     def set_configurable_digital_out(self, index: float, value: bool) -> None:
-        self._robot.set_outputs(1 << 8 + int(index), -1 if value else 0)
+        self._robot.set_outputs(1 << 8 + _index(index, 8), -1 if value else 0)
 
     def set_tool_digital_out(self, index: float, value: bool) -> None:
-        self._robot.set_outputs(1 << 16 + int(index), -1 if value else 0)
+        self._robot.set_outputs(1 << 16 + _index(index, 2), -1 if value else 0)
 
     set_digital_out = set_standard_digital_out
 
@@ -213,7 +227,7 @@ class Builtins(Values):
 
     # --- installation -----------------------------------------------------------------------------------
     def set_tcp(self, pose: Any, *_: Any) -> None:
-        self._robot.arm.T_flange_tcp = from_rotvec(pose)
+        self._robot.arm.T_flange_tcp = from_rotvec(_finite(pose))
 
     def get_tcp_offset(self) -> Pose:
         return Pose(to_rotvec(self._robot.arm.T_flange_tcp))
@@ -306,8 +320,8 @@ class Builtins(Values):
         yield from self.movel(pose, a, v)
 
     def force_mode(self, frame: Any, selection: Any, wrench: Any, kind: float, limits: Any) -> None:
-        vectors = [np.array(values, dtype=float) for values in (selection, wrench, limits)]
-        self._robot.arm.force_mode = ForceMode(from_rotvec(frame), *vectors)
+        vectors = [np.array(_finite(values)) for values in (selection, wrench, limits)]
+        self._robot.arm.force_mode = ForceMode(from_rotvec(_finite(frame)), *vectors)
 
     def end_force_mode(self) -> None:
         self._robot.arm.force_mode = None

@@ -182,8 +182,9 @@ class Robot:
             mask = values.get(f"{group}_digital_output_mask", 0)
             if mask:
                 self.set_outputs(mask << shift, values.get(f"{group}_digital_output", 0) << shift)
-        if values.get("speed_slider_mask"):
-            self.arm.rate = float(np.clip(values.get("speed_slider_fraction", 1.0), 0.0, 1.0))
+        fraction = values.get("speed_slider_fraction", 1.0)
+        if values.get("speed_slider_mask") and np.isfinite(fraction):
+            self.arm.rate = float(np.clip(fraction, 0.0, 1.0))
         for i in range(2):
             if values.get("standard_analog_output_mask", 0) >> i & 1:
                 self.analog_out[i] = float(values.get(f"standard_analog_output_{i}", 0.0))

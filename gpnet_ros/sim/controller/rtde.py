@@ -71,7 +71,10 @@ class RtdeService:
             if len(link.arriving) < size:
                 return
             payload, link.arriving = link.arriving[_HEADER.size : size], link.arriving[size:]
-            self._answer(link, self.sessions[link], chr(kind), payload)
+            try:
+                self._answer(link, self.sessions[link], chr(kind), payload)
+            except struct.error:  # a package that is too short for its type
+                link.close()
             if not link.open:
                 return
 
@@ -158,4 +161,4 @@ def _package(kind: str, payload: bytes) -> bytes:
 
 
 def _names(payload: bytes) -> list[str]:
-    return [name for name in payload.decode("ascii", "replace").strip().split(",") if name]
+    return [name for name in payload.decode("ascii", "replace").split(",") if name]
