@@ -1,0 +1,219 @@
+"""An Intel RealSense (D435) through pyrealsense2: live by serial number, or from a recorded .bag.
+
+Depth is aligned to the colour stream by the library, in metres by the device's own scale. `read`
+throws away what has queued up and waits for the next exposure, so that it never returns a stale one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from gpnet_ros.devices.camera import stall_limit
+from gpnet_ros.errors import DeviceError
+from gpnet_ros.frame import Frame, Intrinsics, depth_from_raw
+from gpnet_ros.settings import setting, validate
+
+#: Exposure and white balance settle in about half a second after the start.
+WARM_UP_FRAMES = 15
+#: One wait for frames [ms]; short, so that the time limit of `read` is kept.
+_WAIT_MS = 100
+
+
+@dataclass(frozen=True)
+class RealSenseSettings:
+    """Which camera, which streams."""
+
+    serial: str = setting("", "Serial number; empty for the only camera there is.")
+    bag: str = setting("", "A recording of the RealSense viewer to play instead of a live camera.")
+    width: int = setting(640, "Of both streams.", unit="px", low=160, high=1920)
+    height: int = setting(480, "Of both streams.", unit="px", low=120, high=1080)
+    fps: int = setting(30, "Frames per second.", unit="Hz", low=1, high=90)
+    frame_id: str = setting("camera_color_optical_frame", "Name of the colour optical frame.")
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+class Source(Protocol):
+    """Where framesets come from: a pipeline, or a software device with a syncer."""
+
+    def start(self) -> float:
+        """Begin; returns the depth scale [m per unit]."""
+
+    def wait(self, milliseconds: int) -> Any | None:
+        """The next frameset, or None."""
+
+    def poll(self) -> Any | None:
+        """A frameset that is there already, or None."""
+
+    def stop(self) -> None:
+        """End."""
+
+
+class PipelineSource:
+    """A live camera or a recording, through `rs.pipeline`."""
+
+    def __init__(self, settings: RealSenseSettings) -> None:
+        """Nothing is opened yet."""
+        self._settings = settings
+        self._pipeline: Any = None
+
+    def start(self) -> float:
+        """Open the device and start both streams.
+
+        Raises:
+            DeviceError: no such camera or file, or the streams are not offered.
+        """
+        import pyrealsense2 as rs
+
+        settings = self._settings
+        config, self._pipeline = rs.config(), rs.pipeline()
+        if settings.bag:
+            config.enable_device_from_file(settings.bag, repeat_playback=False)
+        else:
+            if settings.serial:
+                config.enable_device(settings.serial)
+            size = (settings.width, settings.height)
+            config.enable_stream(rs.stream.color, *size, rs.format.rgb8, settings.fps)
+            config.enable_stream(rs.stream.depth, *size, rs.format.z16, settings.fps)
+        try:
+            profile = self._pipeline.start(config)
+            scale = float(profile.get_device().first_depth_sensor().get_depth_scale())
+            for _ in range(0 if settings.bag else WARM_UP_FRAMES):
+                self._pipeline.wait_for_frames()
+        except RuntimeError as error:
+            raise DeviceError(f"{self._name()} cannot be started ({error}): {self._advice(rs)}") from error
+        return scale
+
+    def wait(self, milliseconds: int) -> Any | None:
+        """The next frameset."""
+        is_there, frames = self._pipeline.try_wait_for_frames(milliseconds)
+        return frames if is_there else None
+
+    def poll(self) -> Any | None:
+        """A frameset in the queue; a recording is shown frame by frame and drops none."""
+        if self._settings.bag:
+            return None
+        frames = self._pipeline.poll_for_frames()
+        return frames if frames and frames.size() else None
+
+    def stop(self) -> None:
+        """Release the device."""
+        if self._pipeline is not None:
+            with contextlib.suppress(RuntimeError):  # never started, or the device is gone
+                self._pipeline.stop()
+            self._pipeline = None
+
+    def _name(self) -> str:
+        if self._settings.bag:
+            return f"Recording {self._settings.bag!r}"
+        return f"RealSense camera {self._settings.serial or '(any)'}"
+
+    def _advice(self, rs: Any) -> str:
+        if self._settings.bag:
+            return "give a .bag file of the RealSense viewer with colour and depth."
+        serials = [device.get_info(rs.camera_info.serial_number) for device in rs.context().query_devices()]
+        return f"connected are {', '.join(serials) or 'none'}; check USB 3 cable, serial number and stream sizes."
+
+
+class RealSenseCamera:
+    """Implements the Camera Protocol."""
+
+    def __init__(self, settings: RealSenseSettings, source: Source | None = None) -> None:
+        """Use a pipeline, or another source of framesets."""
+        self.settings = settings
+        self._source: Source = source or PipelineSource(settings)
+        self._scale: float | None = None
+        self._align: Any = None
+        self._last = -1.0  # stamp of the last frame that was returned, in the camera's clock [ms]
+
+    def open(self) -> None:
+        """Start streaming."""
+        import pyrealsense2 as rs
+
+        if self._scale is not None:
+            return
+        try:
+            self._scale = self._source.start()
+        except DeviceError:
+            self._source.stop()
+            raise
+        self._align = rs.align(rs.stream.color)
+        self._last = -1.0
+
+    def read(self, timeout: float | None = None) -> Frame:
+        """The next exposure of colour and depth."""
+        if self._scale is None:
+            raise DeviceError("The camera is not open: call open first.")
+        limit = stall_limit(1.0 / self.settings.fps)
+        end = time.monotonic() + min(limit, limit if timeout is None else timeout)
+        try:
+            while self._source.poll() is not None:
+                pass
+            while time.monotonic() < end:
+                frames = self._source.wait(_WAIT_MS)
+                frame = None if frames is None else self._frame(frames, self._scale)
+                if frame is not None:
+                    return frame
+        except RuntimeError as error:
+            raise DeviceError(f"The camera failed ({error}): check its cable, then open it again.") from error
+        raise DeviceError(
+            "The camera delivered no new pair of colour and depth in time: it has stalled or was unplugged; "
+            "check its cable, then open it again."
+        )
+
+    def close(self) -> None:
+        """Stop streaming."""
+        if self._scale is not None:
+            self._scale = None
+            self._source.stop()
+
+    def _frame(self, frames: Any, scale: float) -> Frame | None:
+        """Aligned colour and depth; None for half a pair or one that was returned before."""
+        frameset = frames.as_frameset()
+        if not (frameset and frameset.get_color_frame() and frameset.get_depth_frame()):
+            return None
+        aligned = self._align.process(frameset)
+        color, depth = aligned.get_color_frame(), aligned.get_depth_frame()
+        if not color or not depth or color.get_timestamp() <= self._last:
+            return None
+        self._last = color.get_timestamp()
+        return Frame(
+            _rgb(color),
+            depth_from_raw(np.asanyarray(depth.get_data()), scale),
+            _intrinsics(color.profile.as_video_stream_profile().get_intrinsics()),
+            self._stamp(color),
+            self.settings.frame_id,
+        )
+
+    def _stamp(self, color: Any) -> float:
+        """Time of exposure on the host's clock [s]; of a recording, the recorded one."""
+        import pyrealsense2 as rs
+
+        if self.settings.bag or color.get_frame_timestamp_domain() != rs.timestamp_domain.hardware_clock:
+            return float(color.get_timestamp()) / 1000.0
+        # A clock that counts from the camera's power-up says nothing to anybody else.
+        arrival = rs.frame_metadata_value.time_of_arrival
+        if color.supports_frame_metadata(arrival):
+            return float(color.get_frame_metadata(arrival)) / 1000.0
+        return time.time()
+
+
+def _rgb(color: Any) -> np.ndarray:
+    import pyrealsense2 as rs
+
+    pixels, form = np.asanyarray(color.get_data()), color.profile.format()
+    if form == rs.format.rgb8:
+        return pixels
+    if form == rs.format.bgr8:
+        return np.ascontiguousarray(pixels[..., ::-1])
+    raise DeviceError(f"Colour comes as {form}; allowed are rgb8 and bgr8: record or configure one of them.")
+
+
+def _intrinsics(model: Any) -> Intrinsics:
+    return Intrinsics(model.width, model.height, model.fx, model.fy, model.ppx, model.ppy)
