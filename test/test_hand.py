@@ -8,6 +8,7 @@ import pytest
 
 from gpnet_ros.errors import BadInput
 from gpnet_ros.pose import transform
+from gpnet_ros.settings import GripperGeometry
 from gpnet_ros.sim import constants as c
 from gpnet_ros.sim.contacts import add_objects, set_options, set_pose
 from gpnet_ros.sim.gripper import FINGERS, PALM, GripperState, add_gripper
@@ -180,6 +181,16 @@ def test_the_compiled_gripper_carries_the_constants():
             assert model.geom_priority[geom] == c.PAD_PRIORITY
     assert 2 * model.geom(PALM).size == pytest.approx(c.PALM_SIZE)
     assert model.body("post").subtreemass[0] == pytest.approx(c.GRIPPER_MASS)
+
+
+def test_planning_and_physics_speak_of_the_same_gripper():
+    planned = GripperGeometry()
+    assert planned.stroke == c.GRIPPER_STROKE
+    assert planned.tcp_offset == c.GRIPPER_TCP_Z
+    assert planned.pad_width == c.PAD_WIDTH
+    assert planned.finger_thickness == c.FINGER_THICKNESS
+    assert planned.finger_length == c.FINGER_LENGTH
+    assert tuple(planned.palm) == c.PALM_SIZE[:2]
 
 
 def test_the_pads_meet_at_the_tip_and_stand_apart_by_the_opening():
