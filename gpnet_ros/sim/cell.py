@@ -51,7 +51,8 @@ class CellPlant:
         self.fingers = Fingers(self.world)
         self.version, self.outputs = 1, 0
         self.watchers: list[Callable[[CellPlant], None]] = []
-        self._time = time.time()
+        # Added up from zero: the wall clock's own digits would swallow parts of every period.
+        self._start, self._elapsed = time.time(), 0.0
         self._bias, self._qd_before, self._flange_wrench = np.zeros(6), np.zeros(6), np.zeros(6)
 
     @property
@@ -62,7 +63,7 @@ class CellPlant:
     @property
     def time(self) -> float:
         """Simulated time [s]; it starts at the wall clock."""
-        return self._time
+        return self._start + self._elapsed
 
     @property
     def q(self) -> Vector:
@@ -87,7 +88,7 @@ class CellPlant:
             mujoco.mj_step(world.model, world.data)
             wrench += world.flange_wrench() / count
         self._flange_wrench = wrench
-        self._time += dt
+        self._elapsed += dt
         for watcher in self.watchers:
             watcher(self)
 
@@ -151,7 +152,7 @@ class CellPlant:
 
     def state(self) -> State:
         """Where everything is at this instant."""
-        return State(self._time, self.version, np.array(self.q), self.poses_now())
+        return State(self.time, self.version, np.array(self.q), self.poses_now())
 
     def poses_now(self) -> NDArray[np.float64]:
         """Poses (n, 7) of objects and machine at this very instant; see `World.poses`."""
