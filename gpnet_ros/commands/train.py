@@ -208,7 +208,7 @@ def train(
         crop, until = (recipe.small_crop, recipe.small_share) if small else (NETWORK_SIDE, 1.0)
         _phase(trainer, training, validation, recipe, budget, crop=crop, until=until, folder=folder)
     verdicts = judge_all(trainer.ema, validation, recipe.channels)
-    data = {"scenes": len(training), "source": str(getattr(training, "source", type(training).__name__))}
+    data = {"views": len(training), **describe(training)}
     how = asdict(recipe) | {"steps": trainer.step, "minutes": round(trainer.elapsed / 60, 1)}
     card = replace(blank, data=data, recipe=how, metric=score.summary(verdicts), commit=_commit())
     card = checkpoint.save(trainer.ema, card, out)
@@ -293,6 +293,12 @@ def judge_all(
             output = net(torch.from_numpy(x)[None])[0].numpy()
         verdicts.append(score.judge(score.as_maps(output), np.stack([target[name] for name in TARGETS])))
     return verdicts
+
+
+def describe(samples: Samples) -> dict[str, int]:
+    """Of what heaps a data set is, so that it can be generated again; nothing for a set without records."""
+    seeds = [int(r.meta["heap_seed"]) for r in getattr(samples, "records", ())]
+    return {"heaps": len(set(seeds)), "first_seed": min(seeds), "last_seed": max(seeds)} if seeds else {}
 
 
 def blank_card(recipe: TrainSettings) -> checkpoint.Card:
