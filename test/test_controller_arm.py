@@ -196,6 +196,27 @@ def test_contact_beyond_the_limit_stops_the_arm_and_below_it_does_not():
         assert bool(pressed < 0.006) is stopped
 
 
+def test_an_arm_that_still_presses_can_move_away_but_not_deeper():
+    plant = KinematicPlant(contact_height=0.0)
+    plant.contact_height = float(plant.forward(plant.q)[2, 3]) - 0.02
+    robot = Robot(plant, find_model("ur10-cb3"), force_limit=60.0)
+    move = "movel(pose_trans(get_target_tcp_pose(), p[0, 0, {}, 0, 0, 0]), a=1, v=0.05)\n"
+    record(robot, move.format(0.04))
+    assert robot.safety == PROTECTIVE
+    for _ in range(round(UNLOCK_AFTER / DT) + 1):
+        robot.cycle()
+    assert robot.unlock() == ""
+    record(robot, move.format(0.02))
+    assert robot.safety == PROTECTIVE, "deeper is refused"
+    for _ in range(round(UNLOCK_AFTER / DT) + 1):
+        robot.cycle()
+    assert robot.unlock() == ""
+    record(robot, move.format(-0.03))
+    assert robot.safety != PROTECTIVE and robot.arm.wrench()[2] == 0
+    record(robot, move.format(0.04))
+    assert robot.safety == PROTECTIVE and "60 N" in robot.reason, "free again, the limit is the first one"
+
+
 def test_force_mode_presses_with_the_force_that_was_asked_for():
     plant = KinematicPlant(contact_height=0.0)
     plant.contact_height = float(plant.forward(plant.q)[2, 3]) - 0.01

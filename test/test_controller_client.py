@@ -89,6 +89,21 @@ def test_guarded_descent_meets_a_table_and_reports_its_force():
         assert state["safety_mode"] == 3 and "force" in state["reason"]
 
 
+def test_e_series_moves_until_contact_and_cb3_does_not_know_how():
+    script = """
+        r, c = receive(), control()
+        z = r.getActualTCPPose()[2]
+        found = c.moveUntilContact([0, 0, -0.1, 0, 0, 0], [0, 0, -1, 0, 0, 0], 1.0)
+        done(found=found, start=z, end=r.getActualTCPPose()[2])
+    """
+    with controller("--model", "ur10e", "--contact-height", "0.5", factor=2) as robot:
+        answer = robot.client(script)
+        assert answer["found"] and 0.497 < answer["end"] < 0.5005
+    with controller("--contact-height", "0.5") as robot:  # the client's own script leaves it out below 5.4
+        answer = robot.client(script)
+        assert answer["found"] and answer["end"] == answer["start"]
+
+
 def test_outputs_slider_payload_and_tcp_are_read_back():
     with controller() as robot:
         answer = robot.client("""

@@ -124,8 +124,7 @@ def test_lower_frequency_is_kept_and_a_client_that_does_not_read_hurts_nobody():
         client.outputs("timestamp", 50)
         assert client.ask("S") == b"\x01"
         stamps = [client.state()[0] for _ in range(40)]
-        assert (stamps[-1] - stamps[0]) / 39 > 0.015
-        assert stamps[-1] - stamps[0] > 0.5
+        assert all(b - a > 0.02 - 1e-6 for a, b in zip(stamps, stamps[1:], strict=False))
         lazy.close(), client.close()
 
 
@@ -140,7 +139,7 @@ def test_every_variable_can_be_packed():
     service.received(link, _package("I", ",".join(INPUTS).encode()))
     service.received(link, _package("S", b""))
     link.sent = b""
-    service.publish(time.monotonic() + 1)
+    service.publish()
     assert link.sent[2:3] == b"U" and struct.unpack_from(">H", link.sent)[0] == len(link.sent)
 
 
@@ -155,7 +154,7 @@ def test_no_package_breaks_the_server(packages, rubbish):
             service.received(link, _package(kind, payload))
     if link.open:
         service.received(link, rubbish)
-    service.publish(time.monotonic() + 1)
+    service.publish()
 
 
 def test_dashboard_answers_what_the_robot_is():

@@ -1,0 +1,1 @@
+"""A simulated Universal Robots controller: real protocols, interpreted programs, faults on demand. Not URSim."""

@@ -64,6 +64,7 @@ class Robot:
         self.contact_cycles = 0
         self.history: deque[Vector] = deque([np.array(plant.q)], maxlen=512)
         self._stopped_at = 0.0
+        self._allowed_force = force_limit
         self._arriving = ""
 
     # --- programs ---------------------------------------------------------------------------------------
@@ -150,6 +151,8 @@ class Robot:
             return "Cannot unlock protective stop until 5s after occurrence. Always inspect cause of protective stop"
         if self.safety == PROTECTIVE:
             self.safety = NORMAL
+            # An arm that still presses must be able to move away; pressing harder stops it again.
+            self._allowed_force = max(self.force_limit, 1.2 * self._force())
         return ""
 
     def power(self, on: bool) -> None:
@@ -229,11 +232,16 @@ class Robot:
         if self.arm.refused:
             self.protective_stop(self.arm.refused)
             self.arm.refused = ""
-        force = float(np.linalg.norm(self.arm.wrench()[:3]))
+        force = self._force()
         self.contact_cycles = self.contact_cycles + 1 if force > _TOUCH else 0
-        if force > self.force_limit:
-            self.protective_stop(f"contact force {force:.0f} N exceeds {self.force_limit:.0f} N")
+        if force > self._allowed_force:
+            self.protective_stop(f"contact force {force:.0f} N exceeds {self._allowed_force:.0f} N")
+        elif force < self.force_limit:
+            self._allowed_force = self.force_limit
         self.history.append(np.array(self.plant.q))
+
+    def _force(self) -> float:
+        return float(np.linalg.norm(self.arm.wrench()[:3]))
 
     def _run_secondary(self) -> None:
         for program in self.secondary:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,8 +36,7 @@ class Session:
 
     version: int = 1
     started: bool = False
-    period: float = 0.0
-    due: float = 0.0
+    every: int = 1  # cycles from one output package to the next
     output: Recipe | None = None
     inputs: list[Recipe] = field(default_factory=list)
 
@@ -50,6 +48,7 @@ class RtdeService:
         """Serve one robot."""
         self.robot = robot
         self.sessions: dict[Link, Session] = {}
+        self._cycles = 0
         self.busy: set[str] = set()  # inputs that a fieldbus holds (fault injection)
 
     def opened(self, link: Link) -> None:
@@ -78,15 +77,14 @@ class RtdeService:
             if not link.open:
                 return
 
-    def publish(self, now: float) -> None:
-        """Send the newest state to every client whose period has passed; `now` is wall time [s]."""
+    def publish(self) -> None:
+        """A cycle has ended: send the newest state to every client whose turn it is."""
+        self._cycles += 1
         snapshot = Snapshot(self.robot)
         for link, session in list(self.sessions.items()):
             recipe = session.output
-            if not session.started or recipe is None or now < session.due:
+            if not session.started or recipe is None or self._cycles % session.every:
                 continue
-            # A due time that lies behind by more than a period is not made up: only the newest state counts.
-            session.due = max(session.due + session.period, now - session.period)
             values: list[Any] = []
             for name in recipe.names:
                 value = OUTPUTS[name][1](snapshot)
@@ -108,7 +106,6 @@ class RtdeService:
         elif kind in "SP":
             accepted = kind == "P" or session.output is not None
             session.started = kind == "S" and accepted
-            session.due = time.monotonic()
             link.send(_package(kind, bytes([accepted])))
         elif kind == "U" and payload:
             self._take_input(session, payload)
@@ -117,12 +114,12 @@ class RtdeService:
         frequency = self.robot.model.frequency
         if session.version > 1:
             (asked,) = struct.unpack_from(">d", payload)
-            frequency, payload = min(asked, frequency) if asked > 0 else frequency, payload[8:]
+            frequency, payload = min(max(asked, 1.0), frequency) if asked > 0 else frequency, payload[8:]
         names = _names(payload)
         types = [OUTPUTS[name][0] if name in OUTPUTS else "NOT_FOUND" for name in names]
         good = bool(names) and "NOT_FOUND" not in types
         session.output = Recipe(names, types) if good else None
-        session.period = 1.0 / frequency
+        session.every = max(1, round(self.robot.model.frequency / frequency))
         return (bytes([good]) if session.version > 1 else b"") + ",".join(types).encode()
 
     def _set_up_input(self, link: Link, session: Session, payload: bytes) -> bytes:
