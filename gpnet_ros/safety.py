@@ -100,9 +100,7 @@ def _require(name: str, what: str, values: ArrayLike, low: float, high: float, u
     if not good.all():
         bad = array[~good]
         worst = bad[np.argmax(np.nan_to_num(np.maximum(low - bad, bad - high), nan=np.inf))]
-        allowed = f"at most {high:.4g}" if low == -np.inf else f"at least {low:.4g}"
-        if np.isfinite(low) and np.isfinite(high):
-            allowed = f"{low:.4g} to {high:.4g}"
+        allowed = f"{low:.4g} to {high:.4g}" if np.isfinite(high) else f"at least {low:.4g}"
         raise UnsafePlan(
             f"Move {name!r}: {what} is {worst:.4g} {unit}, allowed is {allowed} {unit}; take another grasp."
         )
