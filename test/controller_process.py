@@ -90,12 +90,12 @@ class Running:
 
 
 @contextmanager
-def controller(*arguments: str, factor: float = 1.0) -> Iterator[Running]:
+def controller(*arguments: str, factor: float = 1.0, module: str = "gpnet_ros.sim.controller") -> Iterator[Running]:
     """Start a controller on a loopback address of its own."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     for _ in range(5):
         ip = f"127.{random.randint(20, 250)}.{random.randint(1, 250)}.{random.randint(1, 250)}"
-        command = ["-m", "gpnet_ros.sim.controller", "--ip", ip, "--factor", str(factor), *arguments]
+        command = ["-m", module, "--ip", ip, "--factor", str(factor), *arguments]
         process = subprocess.Popen(
             [sys.executable, *command], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
         )

@@ -17,47 +17,20 @@ if TYPE_CHECKING:
     from gpnet_ros.sim.controller.robot import Robot
 
 #: Functions that take time; they are generators.
-BLOCKING = frozenset(
-    [
-        "movej",
-        "movel",
-        "movep",
-        "movec",
-        "stopj",
-        "stopl",
-        "speedj",
-        "speedl",
-        "servoj",
-        "servoc",
-        "sync",
-        "sleep",
-        "join",
-        "popup",
-        "protective_stop",
-    ]
-)
+BLOCKING = frozenset([
+    "movej", "movel", "movep", "movec", "stopj", "stopl", "speedj", "speedl", "servoj", "servoc",
+    "sync", "sleep", "join", "popup", "protective_stop",
+])  # fmt: skip
 # Ours: a still arm under more force than this [N] is in contact (tool_contact of the e-Series).
 _CONTACT_FORCE = 10.0
 # Accepted without an effect on this simulation.
 _IGNORED = (
-    "textmsg",
-    "set_gravity",
-    "force_mode_set_damping",
-    "force_mode_set_gain_scaling",
-    "teach_mode",
-    "end_teach_mode",
-    "freedrive_mode",
-    "end_freedrive_mode",
-    "ft_rtde_input_enable",
-    "enable_external_ft_sensor",
-    "set_tool_voltage",
-    "set_tool_communication",
-    "set_safety_mode_transition_hardness",
-    "set_standard_analog_input_domain",
-    "set_tool_analog_input_domain",
-    "set_analog_outputdomain",
+    "textmsg", "set_gravity", "force_mode_set_damping", "force_mode_set_gain_scaling", "teach_mode",
+    "end_teach_mode", "freedrive_mode", "end_freedrive_mode", "ft_rtde_input_enable", "enable_external_ft_sensor",
+    "set_tool_voltage", "set_tool_communication", "set_safety_mode_transition_hardness",
+    "set_standard_analog_input_domain", "set_tool_analog_input_domain", "set_analog_outputdomain",
     "set_input_actions_to_default",
-)
+)  # fmt: skip
 
 
 def _floats(values: Iterable[float]) -> list[float]:
