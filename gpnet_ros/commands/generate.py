@@ -108,6 +108,4 @@ def make_record(number: int, kind: str) -> Record:
         "T_base_camera": scene.T_base_camera.tolist(),
     }
     labels = scene.labels
-    return record(
-        scene.view.color, scene.view.depth, labels.ids, labels.quality, labels.angle, labels.opening, meta
-    )
+    return record(scene.view.color, scene.view.depth, labels.ids, labels.quality, labels.angle, labels.opening, meta)

@@ -126,16 +126,25 @@ def grasp_targets(quality: Floats, angle: Floats, width: Floats) -> dict[str, Fl
     Quality is blurred. Where it runs over the edge of the labels, angle and width are those of the labels
     nearby: the mean over the doubled angle's unit vectors, weighted by quality.
     """
-    cos2, sin2 = encode_angle(angle)
-    planes = np.stack([np.ones_like(quality), cos2, sin2, width], axis=-1) * quality[..., None]
-    soft = cv2.GaussianBlur(planes, (0, 0), SOFTNESS)
+    targets = {name: np.zeros_like(quality) for name in ("quality", "cos2", "sin2", "width")}
+    if not (quality > 0).any():
+        return targets
+    area = _around(quality > 0, border=4)
+    cos2, sin2 = encode_angle(angle[area])
+    planes = np.stack([np.ones_like(cos2), cos2, sin2, width[area]], axis=-1) * quality[area][..., None]
+    soft = cv2.GaussianBlur(planes, (0, 0), SOFTNESS, borderType=cv2.BORDER_ISOLATED)
     found = soft[..., 0] > _QUALITY_MIN
     length = np.maximum(np.hypot(soft[..., 1], soft[..., 2]), 1e-6)
-    weight = np.maximum(soft[..., 0], 1e-6)
-    raw = {
-        "quality": soft[..., 0],
-        "cos2": soft[..., 1] / length,
-        "sin2": soft[..., 2] / length,
-        "width": soft[..., 3] / weight,
-    }
-    return {name: np.where(found, plane, 0.0).astype(np.float32) for name, plane in raw.items()}
+    raw = (soft[..., 0], soft[..., 1] / length, soft[..., 2] / length, soft[..., 3] / np.maximum(soft[..., 0], 1e-6))
+    for target, plane in zip(targets.values(), raw, strict=True):
+        target[area] = np.where(found, plane, 0.0)
+    return targets
+
+
+def _around(mask: NDArray[np.bool_], border: int) -> tuple[slice, slice]:
+    """Rows and columns of the true cells and `border` cells around them: most of a view is bare table."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return (
+        slice(max(int(rows[0]) - border, 0), int(rows[-1]) + border + 1),
+        slice(max(int(columns[0]) - border, 0), int(columns[-1]) + border + 1),
+    )

@@ -1,7 +1,8 @@
 """Dense grasp labels: for every pixel of an object, the best vertical parallel-jaw grasp through it.
 
 The rule of a pixel: the gripper comes down vertically through the surface point that the pixel shows, with its
-tips at z_tip = max(z_surface - finger depth, table + clearance). Contacts come from rays that leave the object
+tips at z_tip = max(z_surface - finger depth, table + clearance), or somewhat higher (`RAISES`) where the fingers
+find no room there. Contacts come from rays that leave the object
 from inside, quality from the friction cone, room from `clearance`. Analytic antipodal quality over surface
 points follows Mahler et al., "Dex-Net 2.0" (2017); rays against exact shapes replace their sampled contacts.
 """
@@ -65,6 +66,7 @@ class GraspLabels:
         quality: float32 in [0, 1], 0 where there is no grasp.
         angle: float32 opening axis in the image, from +u towards +v, [-pi/2, pi/2) [rad]; 0 without grasp.
         opening: float32 opening that is commanded [m]; 0 without grasp.
+        tip: float32 height of the fingertips in base [m]; NaN without grasp.
         ids: int32, 0 for no object, else index of the object + 1.
         grasps: the best distinct grasps of each object, best first.
     """
@@ -72,6 +74,7 @@ class GraspLabels:
     quality: Floats
     angle: Floats
     opening: Floats
+    tip: Floats
     ids: NDArray[np.int32]
     grasps: tuple[LabelledGrasp, ...]
 
@@ -122,26 +125,29 @@ def grasp_labels(
     pixels = np.flatnonzero((ids > 0) & np.isfinite(depth))
     if len(pixels) == 0:
         blank = np.zeros((height, width), dtype=np.float32)
-        return GraspLabels(blank, blank.copy(), blank.copy(), ids, ())
+        return GraspLabels(blank, blank.copy(), blank.copy(), blank + np.float32(np.nan), ids, ())
     v, u = np.divmod(pixels, width)
     in_camera = intrinsics.deproject(np.column_stack([u, v]), depth.ravel()[pixels])
     surface = (in_camera @ T_base_camera[:3, :3].T + T_base_camera[:3, 3]).astype(np.float32)
-    tip = np.maximum(surface[:, 2] - gripper.finger_depth, table_z + table_clearance).astype(np.float32)
-    points = _Points(surface, tip, (ids.ravel()[pixels] - 1).astype(np.int32))
+    lowest = np.maximum(surface[:, 2] - gripper.finger_depth, table_z + table_clearance).astype(np.float32)
+    points = _Points(surface, lowest, (ids.ravel()[pixels] - 1).astype(np.int32))
     centres = np.asarray(T_base_object, dtype=np.float64)[:, :2, 3].astype(np.float32)
-    scores, openings = _all_yaws(meshes, T_base_object, points, centres, gripper, table_z)
-    best = np.argmax(_prefer(scores, points.object, len(meshes)), axis=1)
-    rows = np.arange(len(pixels))
-    maps = np.zeros((3, height * width), dtype=np.float32)
-    found = scores[rows, best] > 0
+    grades = _all_yaws(meshes, T_base_object, points, centres, gripper, table_z)
+    best = np.argmax(_prefer(grades[0], points.object, len(meshes)), axis=1)
+    score, opened, raised = grades[:, np.arange(len(pixels)), best]
+    tips = points.tip + raised
+    maps = np.zeros((4, height * width), dtype=np.float32)
+    maps[3] = np.nan
+    found = score > 0
     axes = np.column_stack([np.cos(YAWS), np.sin(YAWS), np.zeros(len(YAWS))])[best]
     angle = image_angles(in_camera, axes @ invert(T_base_camera)[:3, :3].T, intrinsics)
-    maps[0, pixels] = scores[rows, best]
+    maps[0, pixels] = score
     maps[1, pixels] = np.where(found, angle, 0.0)
-    maps[2, pixels] = np.where(found, openings[rows, best], 0.0)
-    grasps = _distinct(points, scores[rows, best], YAWS[best], openings[rows, best], grasps_per_object)
-    quality, angles, opening = maps.reshape(3, height, width)
-    return GraspLabels(quality, angles, opening, ids, grasps)
+    maps[2, pixels] = opened
+    maps[3, pixels] = np.where(found, tips, np.nan)
+    grasps = _distinct(_Points(surface, tips, points.object), score, YAWS[best], opened, grasps_per_object)
+    quality, angles, opening, tip = maps.reshape(4, height, width)
+    return GraspLabels(quality, angles, opening, tip, ids, grasps)
 
 
 def _check(meshes: int, poses: int, depth: Floats, ids: NDArray[np.int32], intrinsics: Intrinsics) -> None:
@@ -164,16 +170,15 @@ def _all_yaws(
     centres: Floats,
     gripper: GripperGeometry,
     table_z: float,
-) -> tuple[Floats, Floats]:
-    """Score and opening [m], each (n, yaws), 0 where there is no grasp."""
+) -> Floats:
+    """Score, opening [m] and raise of the tips [m], (3, n, yaws), 0 where there is no grasp."""
     scene = EmbreeScene()
     corners = [(v @ T[:3, :3].T + T[:3, 3])[f] for (v, f), T in zip(meshes, np.asarray(T_base_object), strict=True)]
     for triangles in corners:  # one geometry per object: the hit's geomID is the object
         TriangleMesh(scene, np.ascontiguousarray(triangles, dtype=np.float32))
     everything = np.concatenate(corners).reshape(-1, 3)
     heights = height_map(scene, everything.min(axis=0), everything.max(axis=0), table_z)
-    scores = np.zeros((len(points.tip), len(YAWS)), dtype=np.float32)
-    openings = np.zeros_like(scores)
+    grades = np.zeros((3, len(points.tip), len(YAWS)), dtype=np.float32)
     for k, room in enumerate(finger_rooms(heights, gripper, YAWS)):
         tried = np.zeros(len(points.tip), dtype=np.bool_)
         for height, factor in RAISES:  # an object that lies flat on another one is taken by its upper part
@@ -183,8 +188,8 @@ def _all_yaws(
             tried[rows] = True
             if len(rows):
                 score, opening = _score(scene, raised.rows(rows), centres, room, gripper, YAWS[k])
-                scores[rows, k], openings[rows, k] = np.float32(factor) * score, opening
-    return scores, openings
+                grades[:, rows, k] = np.float32(factor) * score, opening, np.float32(height) * (score > 0)
+    return grades
 
 
 def _score(
