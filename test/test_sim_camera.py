@@ -12,7 +12,7 @@ from gpnet_ros.cell import HandEye, load_cell, load_hand_eye
 from gpnet_ros.errors import BadInput, DeviceError
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.kinematics import UrKinematics
-from gpnet_ros.pose import invert, to_xyz_quat, transform
+from gpnet_ros.pose import invert, lift, to_xyz_quat, transform
 from gpnet_ros.sim.arm import FLANGE, calibrated_dh
 from gpnet_ros.sim.cell import CellPlant
 from gpnet_ros.sim.heap import Heap
@@ -51,7 +51,7 @@ def cell(tmp_path):
 
 
 def camera(folder, **options):
-    options = {"noise": False, "intrinsics": SMALL, **options}
+    options = {"noise": False, "intrinsics": SMALL, "period": 0.0, **options}
     eye = SimCamera(folder, **options)
     eye.open()
     return eye
@@ -172,3 +172,23 @@ def test_video_shows_what_moves_and_leaves_out_what_does_not(cell, tmp_path):
     assert first.shape == (90, 160, 3) and first.std() > 20
     changed = np.abs(first.astype(int) - last).max(axis=2) > 40
     assert 0.005 < changed.mean() < 0.4
+
+
+def test_tool_meets_the_point_of_a_pixel_in_spite_of_the_hidden_calibration(cell, tmp_path):
+    frame, T_base_camera = camera(tmp_path).read(), load_hand_eye().T_base_camera()
+    heights = height_map(frame, T_base_camera)[..., 2]
+    v, u = np.argwhere(heights > 0.9 * np.nanmax(heights))[3]
+    T_camera_grasp = lift((u, v), 0.3, float(frame.depth[v, u]), frame.intrinsics, T_base_camera)
+    goal = T_base_camera @ T_camera_grasp
+    q = cell.inverse(goal @ invert(CELL.T_flange_tcp), HOME)
+    cell.load_heap(Heap((), np.zeros((0, 4, 4))))  # only the place is asked for
+    cell.watchers.clear()
+    cell.put_arm(q)
+    for _ in range(60):
+        cell.step(0.008, q, np.zeros(6))
+    tip = (pose_of(cell.poses_now(), FLANGE) @ CELL.T_flange_tcp)[:3, 3]
+    point = height_map(frame, T_base_camera)[v, u]
+    assert np.linalg.norm(tip - point) < 1e-3
+    by_data_sheet = CELL.kinematics.inverse_near(goal @ invert(CELL.T_flange_tcp), HOME)
+    missed = (UrKinematics(DH).forward(by_data_sheet) @ CELL.T_flange_tcp)[:3, 3]
+    assert np.linalg.norm(missed - point) > 1e-3

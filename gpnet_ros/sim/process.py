@@ -5,22 +5,26 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gpnet_ros.cell import Cell, load_cell
 from gpnet_ros.errors import BadInput, GpnetError
-from gpnet_ros.kinematics import ARMS
 from gpnet_ros.settings import config_dir, load, setting, validate
 from gpnet_ros.sim.arm import calibrated_dh
 from gpnet_ros.sim.cell import CellPlant
+from gpnet_ros.sim.controller.model import find_model
 from gpnet_ros.sim.controller.server import (
     ADMIN_PORT,
     DASHBOARD_PORT,
@@ -33,6 +37,9 @@ from gpnet_ros.sim.heap import Heap, stack_heap
 from gpnet_ros.sim.recording import Recorder
 from gpnet_ros.sim.state import RING_FILE, StateWriter, scene_file
 from gpnet_ros.sim.truth import Truth
+
+#: Nice value of this process, and what the maker of heaps adds to it.
+_PRIORITY, _YIELDING = -10, 15
 
 
 @dataclass(frozen=True)
@@ -63,8 +70,8 @@ class CellProcess:
         self._coming: Future[dict[str, Any]] | None = None
         self._error = ""
         heap = stack_heap(seed, objects) if objects else empty_heap()
-        arm = "ur10e" if settings.model == "ur10e" else "ur10"
-        self.plant = CellPlant(heap, cell, calibrated_dh(settings.calibration, ARMS[arm]))
+        true_dh = calibrated_dh(settings.calibration, find_model(settings.model).dh)
+        self.plant = CellPlant(heap, cell, true_dh)
         self.truth = Truth(self.plant)
         self._seed, self._described = seed, 0
         self.controller = Controller(self.plant, ip, settings.model, factor, settings.force_limit)
@@ -133,7 +140,7 @@ class CellProcess:
             self.plant.load_heap(empty_heap())
             return announced
         if self._makers is None:
-            self._makers = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+            self._makers = ProcessPoolExecutor(1, get_context("spawn"), os.nice, (_YIELDING,))
         self._coming = self._makers.submit(make_heap, self._seed, objects)
         return announced
 
@@ -151,8 +158,6 @@ class CellProcess:
 
 def empty_heap() -> Heap:
     """No objects."""
-    import numpy as np
-
     return Heap((), np.zeros((0, 4, 4)))
 
 
@@ -187,6 +192,9 @@ def run(arguments: argparse.Namespace) -> int:
         settings,
         load_cell(arguments.cell),
     )
+    # A controller is a real-time system: before renderer and network where the user may ask for that (root).
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
     print(json.dumps(process.ready()), flush=True)
     process.serve(stop.is_set)
     return 0

@@ -86,7 +86,7 @@ def machine_meshes(cell: Cell) -> list[tuple[int, Mesh]]:
     model = build_world(empty, ARMS[cell.arm], cell, cell.home).model
     meshes = []
     for row, name in enumerate(MACHINE):
-        geoms = np.flatnonzero(model.geom_bodyid == model.body(name).id)
+        geoms = np.flatnonzero(model.geom_bodyid == model.body(name).id).tolist()
         for color in np.unique(model.geom_rgba[geoms, :3], axis=0):
             same = [g for g in geoms if np.array_equal(model.geom_rgba[g, :3], color)]
             paint = _paint(tuple(float(level) for level in color))

@@ -20,8 +20,8 @@ from gpnet_ros.sim.scenery import Scenery, pose_of
 from gpnet_ros.sim.state import State, StateReader
 from gpnet_ros.sim.style import Style, random_style
 
-#: About what a frame takes on one core [s].
-_PERIOD = 1.0
+#: Least wall time from one exposure to the next [s]: a frame costs half a core-second, which others need too.
+PERIOD = 0.7
 _POLL = 0.005  # [s]
 
 
@@ -37,6 +37,7 @@ class SimCamera:
         intrinsics: Intrinsics = D435_640x480,
         quality: Quality = "fast",
         seed: int | None = None,
+        period: float = PERIOD,
     ) -> None:
         """Nothing is opened yet.
 
@@ -49,6 +50,7 @@ class SimCamera:
             intrinsics: of colour and aligned depth.
             quality: of the renderer.
             seed: of the noise; None is different in every process.
+            period: least wall time between exposures [s].
         """
         self._run_dir, self._noise = Path(run_dir), noise
         self._hand_eye = hand_eye or load_hand_eye()
@@ -57,7 +59,8 @@ class SimCamera:
         self._rng = np.random.default_rng(seed)
         self._reader: StateReader | None = None
         self._scenery: Scenery | None = None
-        self._style, self._version, self._last = Style(), -1, -np.inf
+        self._style, self._version = Style(), -1
+        self._period, self._next, self._last = period, -np.inf, -np.inf
 
     def open(self) -> None:
         """Attach to the cell's states.
@@ -75,12 +78,13 @@ class SimCamera:
         """
         if self._reader is None:
             raise DeviceError("The simulated camera is not open; call open() first.")
-        limit = min(timeout or np.inf, stall_limit(_PERIOD))
+        limit = min(timeout or np.inf, stall_limit(self._period))
         deadline = time.monotonic() + limit
+        time.sleep(min(max(self._next - time.monotonic(), 0.0), limit))
         while True:
             state = self._reader.newest()
             if state is not None and state.time > self._last:
-                self._last = state.time
+                self._last, self._next = state.time, time.monotonic() + self._period
                 return self._expose(state)
             if time.monotonic() > deadline:
                 raise DeviceError(

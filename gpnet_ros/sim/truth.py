@@ -5,7 +5,7 @@ For scoring only. It is reached over the controller's admin port, which no plann
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,13 +36,15 @@ class Grip:
         objects: indices of the objects between the pads, at any time of it.
         before: the objects just before the gripper touched anything.
         lifted: objects that came up with the gripper.
+        top_level: objects that could have been taken without disturbing others; worked out when asked for.
     """
 
     start: float
     end: float
     objects: set[int]
     before: Heap
-    lifted: set[int]
+    lifted: set[int] = field(default_factory=set)
+    top_level: list[int] | None = None
 
 
 class Truth:
@@ -57,12 +59,13 @@ class Truth:
     def watch(self, plant: CellPlant) -> None:
         """Note what is between the pads; remember the heap while nothing is."""
         if plant.version != self.version:
-            self.version, self.grips, self._snapshot_at = plant.version, [], -np.inf
+            self.version, self.grips = plant.version, []
+            self._before, self._snapshot_at = plant.world.heap_now(), plant.time
         pinched = plant.world.gripper.pinched() if plant.world.data.ncon else []
         open_grip = self.grips[-1] if self.grips and plant.time - self.grips[-1].end < _LET_GO else None
         if pinched:
             if open_grip is None:
-                open_grip = Grip(plant.time, plant.time, set(), self._before, set())
+                open_grip = Grip(plant.time, plant.time, set(), self._before)
                 self.grips.append(open_grip)
             open_grip.objects |= set(pinched)
             open_grip.end = plant.time
@@ -108,15 +111,17 @@ class Truth:
         return bool((np.abs(velocity[:, :3]) < _REST[0]).all() and (np.abs(velocity[:, 3:]) < _REST[1]).all())
 
     def _describe(self, grip: Grip, places: list[str]) -> dict[str, Any]:
-        before = in_tote(self.plant.cell, grip.before.T_base_object[:, :3, 3])
-        top = top_level(grip.before, np.flatnonzero(~before).tolist())
+        if grip.top_level is None:
+            points = grip.before.T_base_object[:, :3, 3]
+            lay = over_table(points) & ~in_tote(self.plant.cell, points)
+            grip.top_level = top_level(grip.before, np.flatnonzero(lay).tolist())
         return {
             "start": grip.start,
             "end": grip.end,
             "objects": sorted(grip.objects),
             "lifted": sorted(grip.lifted),
-            "top_level_before": top,
-            "took_top_level": bool(grip.lifted) and grip.lifted <= set(top),
+            "top_level_before": grip.top_level,
+            "took_top_level": bool(grip.lifted) and grip.lifted <= set(grip.top_level),
             "places": {str(i): places[i] for i in sorted(grip.objects)},
         }
 

@@ -39,8 +39,8 @@ class Spectator:
         self._intrinsics = Intrinsics(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
         right = np.cross(np.subtract(_TARGET, _EYE), (0.0, 0.0, 1.0))
         self._T_base_camera = look_at(_EYE, _TARGET, right)
-        self._version, self._scenery, self._style = -1, None, Style()
-        self._start: float | None = None
+        self._version, self._style = -1, Style()
+        self._scenery: Scenery | None = None
 
     def image(self, state: State, caption: str = "") -> NDArray[np.uint8]:
         """Picture (H, W, 3) RGB of a state, with a caption in its corner."""
