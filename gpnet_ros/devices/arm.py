@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gpnet_ros.pose import Transform
-
 if TYPE_CHECKING:
     from gpnet_ros.motion import Move
+    from gpnet_ros.pose import Transform
 
 Status = Literal[
     "ready",

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 
 from gpnet_ros.devices.arm import MoveStatus
-from gpnet_ros.pose import distance, from_rotvec
 
 #: Arrived: TCP within 1 mm and 0.5 degrees, joints within 2e-3 rad (0.11 degrees). A UR repeats to 0.1 mm.
 ARRIVED_DISTANCE, ARRIVED_ANGLE, ARRIVED_JOINT = 1e-3, np.deg2rad(0.5), 2e-3
@@ -164,7 +163,22 @@ class RunningMove:
         if self.order.kind == "joint":
             worst = float(np.abs(np.subtract(sample.q, self.order.target)).max())
             return f"{worst:.4f} rad" if worst > ARRIVED_JOINT else ""
-        away, turned = distance(from_rotvec(sample.tcp), from_rotvec(self.order.target))
+        away = float(np.linalg.norm(np.subtract(sample.tcp[:3], self.order.target[:3])))
+        turned = turn(sample.tcp[3:], self.order.target[3:])
         if away <= ARRIVED_DISTANCE and turned <= ARRIVED_ANGLE:
             return ""
         return f"{away * 1000:.1f} mm and {np.rad2deg(turned):.2f} degrees"
+
+
+def turn(a: list[float], b: list[float]) -> float:
+    """Angle [rad] between two orientations given as rotation vectors.
+
+    By unit quaternions in plain numpy, because loading scipy would double the time in which a lost
+    child is replaced.
+    """
+    quaternions = []
+    for vector in (a, b):
+        half = np.linalg.norm(vector) / 2
+        quaternions.append(np.array([np.cos(half), *(np.sinc(half / np.pi) / 2 * np.asarray(vector))]))
+    product = abs(float(quaternions[0] @ quaternions[1]))
+    return float(2 * np.arccos(min(product, 1.0)))
