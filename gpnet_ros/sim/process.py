@@ -10,10 +10,8 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +32,13 @@ from gpnet_ros.sim.controller.server import (
     Controller,
 )
 from gpnet_ros.sim.heap import Heap, stack_heap
+from gpnet_ros.sim.heap_maker import HeapMaker
 from gpnet_ros.sim.recording import Recorder
 from gpnet_ros.sim.state import RING_FILE, StateWriter, scene_file
 from gpnet_ros.sim.truth import Truth
 
-#: Nice value of this process, and what the maker of heaps adds to it.
-_PRIORITY, _YIELDING = -10, 15
+#: Nice value of this process where the user may set it.
+_PRIORITY = -10
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,7 @@ class CellProcess:
         self.settings, self.run_dir = settings, run_dir
         self._writer = StateWriter(run_dir)
         self._recorder = Recorder(run_dir, settings.record_rate) if settings.record_rate else None
-        self._makers: ProcessPoolExecutor | None = None
-        self._coming: Future[dict[str, Any]] | None = None
+        self._maker = HeapMaker()
         self._error = ""
         heap = stack_heap(seed, objects) if objects else empty_heap()
         true_dh = calibrated_dh(settings.calibration, find_model(settings.model).dh)
@@ -106,13 +104,12 @@ class CellProcess:
         finally:
             if self._recorder:
                 self._recorder.flush()
-            if self._makers:
-                self._makers.shutdown(wait=False, cancel_futures=True)
+            self._maker.stop()
 
     def publish(self, plant: CellPlant) -> None:
         """Watcher of the plant: take a heap that is ready, publish the state, record it."""
-        if self._coming is not None and self._coming.done():
-            self._take(self._coming)
+        if self._maker.busy:
+            self._take_heap()
         if plant.version != self._described:
             style = None if self.settings.style < 0 else self.settings.style
             scene = {"version": plant.version, "seed": self._seed, "style": style}
@@ -129,41 +126,37 @@ class CellProcess:
         A new heap is made in another process, because the controller must not stop for it; ask `heap`
         until `version` has reached the one that is announced here.
         """
-        if self._coming is not None:
+        if self._maker.busy:
             raise BadInput("A heap is being made already: ask `heap` until it is there.")
         announced = {"version": self.plant.version + 1}
         if "heap" in request:
             self.plant.load_heap(Heap.from_dict(request["heap"]))
             return announced
-        self._seed, objects, self._error = int(request["seed"]), int(request["objects"]), ""
+        seed, objects = int(request["seed"]), int(request["objects"])
         if objects == 0:
             self.plant.load_heap(empty_heap())
             return announced
-        if self._makers is None:
-            self._makers = ProcessPoolExecutor(1, get_context("spawn"), os.nice, (_YIELDING,))
-        self._coming = self._makers.submit(make_heap, self._seed, objects)
+        self._maker.start(seed, objects)
+        self._seed, self._error = seed, ""
         return announced
 
     def heap_status(self, _: dict[str, Any]) -> dict[str, Any]:
         """Admin command: number of the heap that lies there, whether another one is being made, or why not."""
-        return {"version": self.plant.version, "loading": self._coming is not None, "error": self._error}
+        return {"version": self.plant.version, "loading": self._maker.busy, "error": self._error}
 
-    def _take(self, made: Future[dict[str, Any]]) -> None:
-        self._coming = None
+    def _take_heap(self) -> None:
         try:
-            self.plant.load_heap(Heap.from_dict(made.result()))
-        except (GpnetError, RuntimeError) as error:
+            heap = self._maker.take()
+        except BadInput as error:
             self._error = str(error)
+            return
+        if heap is not None:
+            self.plant.load_heap(heap)
 
 
 def empty_heap() -> Heap:
     """No objects."""
     return Heap((), np.zeros((0, 4, 4)))
-
-
-def make_heap(seed: int, objects: int) -> dict[str, Any]:
-    """A heap in plain values, for another process."""
-    return stack_heap(seed, objects).to_dict()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
