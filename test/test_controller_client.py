@@ -199,3 +199,31 @@ def test_register_in_use_is_refused_and_freed():
         finally:
             holder.kill()
             holder.communicate()
+
+
+@pytest.mark.slow
+def test_random_commands_leave_the_controller_whole():
+    with controller(factor=5) as robot:
+        answer = robot.client(
+            """
+            import random
+            random.seed(3)
+            r, c, io = receive(), control(), outputs()
+            q0, failed, n = r.getActualQ(), 0, 0
+            def near(spread): return [x + random.uniform(-spread, spread) for x in q0]
+            for _ in range(120):
+                kind = random.randrange(7); n += 1
+                if kind == 0: failed += not c.moveJ(near(0.4), 2.0, 5.0)
+                elif kind == 1: c.moveJ(near(0.4), 1.0, 3.0, True); time.sleep(random.uniform(0, 0.1)); c.stopJ(4.0)
+                elif kind == 2: c.moveL_FK(near(0.1), 0.2, 1.0, True); time.sleep(random.uniform(0, 0.1)); c.stopL(2.0)
+                elif kind == 3: failed += not c.moveL_FK(near(0.1), 0.5, 2.0)
+                elif kind == 4: failed += not io.setStandardDigitalOut(random.randrange(8), random.random() < 0.5)
+                elif kind == 5:
+                    c.speedJ([random.uniform(-0.2, 0.2) for _ in q0], 1.0, 0.05); time.sleep(0.05); c.speedStop(5.0)
+                else: failed += not c.setPayload(random.uniform(0, 3), [0, 0, 0.05])
+                until(c.isSteady)
+            done(failed=failed, n=n, running=c.isProgramRunning(), safety=r.getSafetyMode())
+            """,
+            limit=200,
+        )
+    assert answer == {"failed": 0, "n": 120, "running": True, "safety": 1}

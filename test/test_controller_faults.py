@@ -125,6 +125,9 @@ while True:
             _until(lambda: not _moving(robot))
             after = robot.admin("state")
             assert after["runtime_state"] == 1 and "watchdog" in after["reason"]
+            _until(lambda: robot.admin("state")["time"] > after["time"] + 0.5)
+            later = robot.admin("state")
+            assert later["runtime_state"] == 1 and later["q"] == after["q"], "nothing runs again by itself"
             assert after["q"][0] - killed["q"][0] < 0.2 * 1.5, "0.5 s of watchdog, a short ramp, a late machine"
         else:
             _until(lambda: robot.admin("state")["time"] > killed["time"] + 1.0)

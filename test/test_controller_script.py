@@ -271,6 +271,26 @@ def test_fragments_of_a_stream_make_the_same_programs(sizes):
     assert not tokenize(buffer)
 
 
+SOME = (
+    "def thread if while end ( ) [ ] : , = == 1 2.5 p q x run kill return break global sync movej elif else not - * f"
+)
+WORDS = st.sampled_from(SOME.split())
+
+
+@given(st.lists(WORDS, max_size=25))
+@settings(max_examples=150, deadline=None)
+def test_no_text_breaks_the_controller(words):
+    robot = Robot(KinematicPlant(), find_model("ur10-cb3"))
+    for text in (" ".join(words) + "\n", "def f():\n" + " ".join(words) + "\nend\n", "(" * 300 + "\n"):
+        robot.receive_script(text)
+        for _ in range(3):
+            robot.cycle()
+    robot._arriving = ""  # a program may still be arriving
+    robot.receive_script("set_standard_digital_out(0, True)\n")
+    robot.cycle()
+    assert robot.digital_outputs == 1
+
+
 def test_tokens_name_the_place_of_what_is_wrong():
     with pytest.raises(ScriptError, match="offset 4"):
         tokenize("x = ?")

@@ -29,17 +29,24 @@ SAFETY_BITS = {NORMAL: 0x1, PROTECTIVE: 0x404, SAFEGUARD: 0x410, EMERGENCY: 0x4C
 UNLOCK_AFTER = 5.0
 # CB3 safety settings, "default": force limit 150 N; e-Series likewise. A test or a cell may set another.
 FORCE_LIMIT = 150.0
+_LATE = 0.05  # ours: longest time between two passes of the loop that a watchdog counts [s]
 _TOUCH = 10.0  # ours: force [N] that counts as contact for `tool_contact`
 
 
 @dataclass
 class Watchdog:
-    """Stops the program when an input variable is not written for `period` seconds of wall time."""
+    """Stops the program when an input variable is not written for `period` seconds of wall time.
+
+    Attributes:
+        waited: wall time since the variable was last written [s].
+        looked: when `waited` was last brought up to date.
+    """
 
     name: str
     period: float
     action: str
-    fed: float
+    looked: float
+    waited: float = 0.0
 
 
 class Robot:
@@ -180,7 +187,7 @@ class Robot:
         """One RTDE input package; it feeds the watchdog of each variable in it, changed or not."""
         self.inputs.update(values)
         if self.watchdog is not None and self.watchdog.name in values:
-            self.watchdog.fed = time.monotonic()
+            self.watchdog.waited = 0.0
         for group, shift in (("standard", 0), ("configurable", 8), ("tool", 16)):
             mask = values.get(f"{group}_digital_output_mask", 0)
             if mask:
@@ -208,9 +215,18 @@ class Robot:
         self.watchdog = Watchdog(name, 1 / frequency, action.lower(), time.monotonic()) if active else None
 
     def check_watchdog(self) -> None:
-        """Call after everything that arrived has been read, so that a late controller blames nobody."""
+        """Call in each pass of the loop, after everything that arrived has been read.
+
+        A pass that comes late counts for little: while this process stood still the arm did too, and a client
+        that waits for an answer is not to blame.
+        """
         watchdog = self.watchdog
-        if watchdog is None or self.runtime != PLAYING or time.monotonic() - watchdog.fed <= watchdog.period:
+        if watchdog is None or self.runtime != PLAYING:
+            return
+        now = time.monotonic()
+        watchdog.waited += min(now - watchdog.looked, _LATE)
+        watchdog.looked = now
+        if watchdog.waited <= watchdog.period:
             return
         if watchdog.action == "pause":
             self.pause()

@@ -23,7 +23,7 @@ class _Writer:
     """Recursive descent over the tokens, writing Python as it goes."""
 
     def __init__(self, text: str, blocking: frozenset[str]) -> None:
-        self.tokens = [*tokenize(text), Token("end of text", "", len(text))]
+        self.tokens = [*tokenize(text), *[Token("end of text", "", len(text))] * 2]  # two: there is always a next
         self.at = 0
         self.blocking = blocking
         self.lines: list[str] = []
@@ -39,6 +39,8 @@ class _Writer:
 
     def take(self, text: str | None = None) -> str:
         token = self.here
+        if token.kind == "end of text":
+            raise ScriptError("The program ends in the middle of a statement; send it whole.")
         if text is not None and (token.text != text or token.kind == "string"):
             raise ScriptError(f"Found {token.text!r} at offset {token.end} where {text!r} is needed.")
         self.at += 1
@@ -255,10 +257,9 @@ class _Writer:
 
 @lru_cache(maxsize=32)
 def _code(text: str, blocking: frozenset[str]) -> Any:
-    source = _Writer(text, blocking).program()
     try:
-        return compile(source, "<urscript>", "exec")
-    except (SyntaxError, ValueError) as error:
+        return compile(_Writer(text, blocking).program(), "<urscript>", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ScriptError(f"The program cannot be compiled ({error}); check its loops and argument lists.") from error
 
 

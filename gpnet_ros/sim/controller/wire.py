@@ -126,7 +126,10 @@ class Ports:
     def serve(self, ready: Iterable[socket.socket]) -> None:
         """Accept, read and write without waiting; `ready` is what select returned."""
         if not self._listeners and time.monotonic() >= self._refuse_until:
-            self._listen()
+            try:
+                self._listen()
+            except OSError:  # somebody took a port meanwhile: try again in the next cycle
+                self._close_listeners()
         if self.frozen:
             return
         chosen = set(ready)
