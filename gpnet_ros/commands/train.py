@@ -53,7 +53,7 @@ class TrainSettings:
     warmup: float = setting(0.08, "Share of the run in which the rate rises.", low=0.001, high=0.5)
     modality_dropout: float = setting(0.15, "Share of views without colour, and without depth.", low=0.0, high=0.45)
     small_crop: int = setting(128, "Side of the crops at first; a multiple of 4.", unit="px", low=64, high=224)
-    small_share: float = setting(0.5, "Share of the run on small crops; the rest on 224.", low=0.0, high=1.0)
+    small_share: float = setting(0.7, "Share of the run on small crops; the rest on 224.", low=0.0, high=1.0)
     threads: int = setting(2, "CPU threads.", low=1, high=256)
     checkpoint_seconds: float = setting(180.0, "Time between states on disk.", unit="s", low=1.0, high=3600.0)
     seed: int = setting(0, "Of weights and augmentation.", low=0, high=2**31)
