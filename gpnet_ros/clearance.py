@@ -32,6 +32,9 @@ OUTLIERS = 4
 KNOWN_SHARE = 0.5
 #: A fingertip may stand this much [m] below the measured top of its column: depth noise at 0.85 m.
 TOUCH = 0.002
+#: A camera draws an object about this much [m] wider than it is: the strip of a finger's column beside the
+#: object is not judged.
+EDGE_BLUR = 0.003
 #: Openings beyond the object that are tried, per side [m], best first.
 MARGINS = (0.010, 0.006, 0.003)
 #: The tips are raised at most this far [m]; what is left of their depth must still hold the object.
@@ -200,8 +203,8 @@ def needed_raise(
     inner, outer = opening / 2, opening / 2 + thickness
     z = float(T_base_tcp[2, 3])
     tops = [
-        _column_top(heights, T_base_tcp, (inner, outer), (-pad / 2, pad / 2)) - z,
-        _column_top(heights, T_base_tcp, (-outer, -inner), (-pad / 2, pad / 2)) - z,
+        _column_top(heights, T_base_tcp, (inner + EDGE_BLUR, outer), (-pad / 2, pad / 2)) - z,
+        _column_top(heights, T_base_tcp, (-outer, -inner - EDGE_BLUR), (-pad / 2, pad / 2)) - z,
         _column_top(
             heights,
             T_base_tcp,

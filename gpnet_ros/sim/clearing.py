@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpnet_ros.cell import Cell, HandEye
-from gpnet_ros.data.noise import color_noise, d435_depth, random_depth_noise
+from gpnet_ros.data.noise import DepthNoise, color_noise, d435_depth
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import SelectSettings
-from gpnet_ros.maps import Grid, Maps, encode_angle, encode_width
+from gpnet_ros.maps import WINDOW, Grid, Maps, encode_angle, encode_width
 from gpnet_ros.pick import Decision, Memory, decide
 from gpnet_ros.pose import Transform
 from gpnet_ros.sim.d435 import D435_640x480
@@ -86,7 +86,7 @@ class Look:
         self._style: Style = random_style(int(self._rng.integers(2**31)))
         self._surfaces = [random_object(int(self._rng.integers(2**31))) for _ in heap.objects]
         self._objects, self._noise, self.T_base_camera = heap.objects, noise, T_base_camera
-        self._depth_noise = random_depth_noise(self._rng)
+        self._depth_noise = DepthNoise()  # as fitted to real frames; training varies it
 
     def view(self, heap: Heap, remaining: list[int]) -> View:
         """The true picture of what remains; ids are 1 + the index within `remaining`."""
@@ -106,28 +106,34 @@ class Look:
 
 
 def true_maps(view: View, heap: Heap, grid: Grid, T_base_camera: Transform, cell: Cell) -> Maps:
-    """What a perfect network would say of a view: Q, angle and width of the labels, P falling from layer to layer."""
+    """What a perfect network would say: at each labelled grasp its score, angle and opening; P by layer.
+
+    Each grasp fills the decoder's window around its pixel, so that decoding returns exactly this grasp.
+    """
     camera = grid.intrinsics(D435_640x480)
     rows, columns = np.mgrid[0 : grid.height, 0 : grid.width]
     pixels = np.round(grid.to_image(np.stack([columns, rows], axis=-1))).astype(int)
     u, v = pixels[..., 0].clip(0, D435_640x480.width - 1), pixels[..., 1].clip(0, D435_640x480.height - 1)
     depth, ids = view.depth[v, u], view.ids[v, u]
-    labels = grasp_labels(
-        [(o.vertices, o.faces) for o in heap.objects],
-        heap.T_base_object,
-        depth,
-        ids,
-        camera,
-        T_base_camera,
-        cell.gripper,
-        cell.workspace.table_z,
-        cell.workspace.table_clearance,
-    )
+    meshes = [(o.vertices, o.faces) for o in heap.objects]
+    square = cell.workspace
+    fit = (cell.gripper, square.table_z, square.table_clearance)
+    labels = grasp_labels(meshes, heap.T_base_object, depth, ids, camera, T_base_camera, *fit)
     # A top-level object without a grasp must not stop the round: the next layer comes after it.
-    priority = np.concatenate([[0.0], 0.5 ** layers(relations(heap))]).astype(np.float32)
-    cos2, sin2 = encode_angle(labels.angle)
-    width = encode_width(labels.opening, np.nan_to_num(depth, nan=1.0), camera.fx)
-    return Maps(labels.quality, cos2, sin2, width, priority[ids], grid)
+    layer = layers(relations(heap))
+    maps = np.zeros((5, grid.height, grid.width), dtype=np.float32)
+    points = camera.deproject(np.stack([columns, rows], axis=-1), depth) @ T_base_camera[:3, :3].T
+    xy = (points + T_base_camera[:3, 3])[..., :2]
+    for grasp in sorted(labels.grasps, key=lambda g: g.score * 0.5 ** layer[g.object]):
+        away = np.where(ids == grasp.object + 1, np.linalg.norm(xy - grasp.T_base_tcp[:2, 3], axis=-1), np.inf)
+        r, c = np.unravel_index(int(np.argmin(away)), away.shape)
+        cos2, sin2 = encode_angle(labels.angle[r, c])
+        width = encode_width(grasp.opening, depth[r, c], camera.fx)
+        near = (np.abs(rows - r) <= WINDOW) & (np.abs(columns - c) <= WINDOW)
+        bump = grasp.score * np.exp(-((rows - r) ** 2 + (columns - c) ** 2) / (2 * 3.0**2))
+        maps[:, near] = np.stack([bump[near], *(np.full(near.sum(), x) for x in (cos2, sin2, width)), bump[near]])
+        maps[4, near] = 0.5 ** layer[grasp.object]
+    return Maps(*maps, grid)
 
 
 def clear_heap(
