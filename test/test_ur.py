@@ -207,13 +207,13 @@ def test_resume_of_a_ready_arm_changes_nothing(healthy: tuple[Running, UrArm]) -
 def test_caller_that_does_not_ask_any_more_stops_the_arm() -> None:
     with controller() as running, connected(running) as arm:
         arm.resume()
-        wake, calls = threading.Event(), [0]
+        hang, wake = threading.Event(), threading.Event()
 
         def stuck() -> bool:  # a planner's thread that hangs in mid-move, in a process that lives on
-            calls[0] += 1
-            return calls[0] > 30 and not wake.wait(PATIENCE)
+            return hang.is_set() and not wake.wait(PATIENCE)
 
         moving = Moving(arm, stuck)
+        hang.set()
         assert_stopped_early(running, moving.start[0])
         wake.set()
         result = moving.end()
