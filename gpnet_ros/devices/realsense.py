@@ -82,6 +82,8 @@ class PipelineSource:
             config.enable_stream(rs.stream.color, *size, rs.format.rgb8, settings.fps)
             config.enable_stream(rs.stream.depth, *size, rs.format.z16, settings.fps)
         try:
+            if not config.can_resolve(rs.pipeline_wrapper(self._pipeline)):  # start would wait 15 s first
+                raise RuntimeError("no such device, or it lacks these streams")
             profile = self._pipeline.start(config)
             scale = float(profile.get_device().first_depth_sensor().get_depth_scale())
             for _ in range(0 if settings.bag else WARM_UP_FRAMES):

@@ -1,0 +1,63 @@
+"""Arm and gripper by name: the simulated, the real, or a fake one; nothing is connected yet."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from gpnet_ros.cell import Cell
+from gpnet_ros.devices.arm import Arm
+from gpnet_ros.devices.digital_gripper import DigitalGripper, DigitalGripperSettings
+from gpnet_ros.devices.fake import FakeArm, FakeGripper
+from gpnet_ros.devices.gripper import Gripper
+from gpnet_ros.devices.robotiq import RobotiqGripper, RobotiqSettings
+from gpnet_ros.devices.ur import UrArm, UrSettings
+from gpnet_ros.errors import SettingsError
+from gpnet_ros.settings import from_dict, load
+
+#: `sim` is the real driver on a simulated controller; only then may anything resume by itself.
+ROBOTS = ("sim", "ur", "fake")
+GRIPPERS = ("robotiq", "digital")
+#: What the fake gripper finds between its pads [m].
+FAKE_OBJECT = 0.03
+
+
+def is_simulated(robot: str) -> bool:
+    """Whether nothing real can move."""
+    return robot != "ur"
+
+
+def make_robot(
+    robot: str, robot_ip: str, gripper: str, gripper_file: str, auto_resume: bool, cell: Cell
+) -> tuple[Arm, Gripper]:
+    """Arm and gripper.
+
+    Args:
+        robot: one of `ROBOTS`.
+        robot_ip: address of the controller; a loopback address for `sim`.
+        gripper: one of `GRIPPERS`.
+        gripper_file: settings of the gripper; empty for the defaults.
+        auto_resume: resume without a person; refused on hardware.
+        cell: the cell.
+
+    Raises:
+        SettingsError: values that do not go together.
+    """
+    if auto_resume and not is_simulated(robot):
+        raise SettingsError("auto_resume is for simulation only: on hardware a person calls ~/resume; set it to false.")
+    if robot == "fake":
+        return FakeArm(cell, auto_resume=auto_resume), FakeGripper(cell.gripper.stroke, FAKE_OBJECT)
+    if robot == "sim" and not _is_loopback(robot_ip):
+        raise SettingsError(f"robot 'sim' with robot_ip {robot_ip} is not a simulation; use 127.0.0.x, or robot 'ur'.")
+    arm = UrArm(UrSettings(robot_ip, auto_resume, gripper == "digital"), cell)
+    if gripper == "digital":
+        lines = load(DigitalGripperSettings, gripper_file) if gripper_file else DigitalGripperSettings()
+        return arm, DigitalGripper(arm, lines)
+    robotiq = load(RobotiqSettings, gripper_file) if gripper_file else RobotiqSettings()
+    return arm, RobotiqGripper(from_dict(RobotiqSettings, {**vars(robotiq), "robot_ip": robot_ip}))
+
+
+def _is_loopback(ip: str) -> bool:
+    try:
+        return ipaddress.ip_address(ip).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,210 @@
+"""Carry a checked plan out, step by step, and say honestly what became of it.
+
+A grip is believed only while the gripper feels it: after closing, after the lift and before the release.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+
+from gpnet_ros.cell import Cell
+from gpnet_ros.devices.arm import Arm, MoveStatus
+from gpnet_ros.devices.gripper import Gripper, GripStatus
+from gpnet_ros.errors import DeviceError, GpnetError
+from gpnet_ros.motion import Grip, Move, Plan, plan_home
+from gpnet_ros.safety import check
+
+#: The arm may be this far from where the plan begins [rad]; more means that something moved it since.
+START_TOLERANCE = 0.02
+
+
+class PickStatus(Enum):
+    """How a plan ended."""
+
+    DONE = "done"  # a plan without a grip (hover, home) was carried out
+    PICKED = "picked"  # held until it was released over the tote
+    MISSED = "missed"  # nothing between the pads after closing
+    SLIPPED = "slipped"  # lost on the way
+    COLLISION = "collision"  # contact during the descent
+    CANCELLED = "cancelled"
+    STOPPED = "stopped"  # protective, emergency or safeguard stop
+    LINK_LOST = "link_lost"
+    REFUSED = "refused"  # nothing moved
+    TIMEOUT = "timeout"
+
+    @property
+    def is_failed_pick(self) -> bool:
+        """The pick went wrong, but arm and gripper obey: the next one may be tried."""
+        return self in (PickStatus.MISSED, PickStatus.SLIPPED, PickStatus.COLLISION)
+
+
+_OF_MOVE = {
+    MoveStatus.CANCELLED: PickStatus.CANCELLED,
+    MoveStatus.STOPPED: PickStatus.STOPPED,
+    MoveStatus.LINK_LOST: PickStatus.LINK_LOST,
+    MoveStatus.REFUSED: PickStatus.REFUSED,
+    MoveStatus.TIMEOUT: PickStatus.TIMEOUT,
+}
+_OF_GRIP = {
+    GripStatus.REFUSED: PickStatus.REFUSED,
+    GripStatus.FAULT: PickStatus.STOPPED,
+    GripStatus.LINK_LOST: PickStatus.LINK_LOST,
+    GripStatus.TIMEOUT: PickStatus.TIMEOUT,
+}
+
+
+@dataclass(frozen=True)
+class PickResult:
+    """What became of a plan.
+
+    Attributes:
+        status: how it ended.
+        message: one sentence for a person; empty when all went well.
+        step: name of the last step that was begun.
+        holding: whether something was between the pads at the end, as far as the gripper knows.
+        force_peak: greatest change of the force during the descent [N].
+        widths: opening between the pads [m] after each motion of the jaws, by step name.
+        times: wall time of each step [s], by its name.
+    """
+
+    status: PickStatus
+    message: str = ""
+    step: str = ""
+    holding: bool = False
+    force_peak: float = 0.0
+    widths: dict[str, float] = field(default_factory=dict)
+    times: dict[str, float] = field(default_factory=dict)
+
+
+class _End(Exception):
+    """A step ended the plan."""
+
+    def __init__(self, status: PickStatus, message: str) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
+
+
+@dataclass
+class _Run:
+    """One plan on its way."""
+
+    arm: Arm
+    gripper: Gripper
+    cancelled: Callable[[], bool]
+    step: str = ""
+    holding: bool = False
+    held_once: bool = False
+    force_peak: float = 0.0
+    widths: dict[str, float] = field(default_factory=dict)
+    times: dict[str, float] = field(default_factory=dict)
+
+    def do(self, step: Move | Grip) -> None:
+        """One step; raises `_End` when the plan cannot go on."""
+        began, self.step = time.monotonic(), step.name
+        try:
+            if self.cancelled():
+                raise _End(PickStatus.CANCELLED, f"Cancelled before {step.name!r}.")
+            self._grip(step) if isinstance(step, Grip) else self._move(step)
+        finally:
+            self.times[step.name] = time.monotonic() - began
+
+    def _move(self, move: Move) -> None:
+        result = self.arm.move(move, self.cancelled)
+        if move.kind == "descend":
+            self.force_peak = max(self.force_peak, result.force_peak)
+        if result.status is MoveStatus.CONTACT:
+            raise _End(PickStatus.COLLISION, result.message or f"Contact during {move.name!r}.")
+        if result.status is not MoveStatus.ARRIVED:
+            raise _End(_OF_MOVE[result.status], result.message or f"Move {move.name!r}: {result.status.value}.")
+
+    def _grip(self, grip: Grip) -> None:
+        if self.holding and not grip.takes:
+            self.require_grip(f"before {grip.name!r}")
+        result = self.gripper.move(grip.width, grip.speed, grip.force)
+        if not result.ok:
+            raise _End(_OF_GRIP[result.status], result.message or f"Jaws, {grip.name!r}: {result.status.value}.")
+        self.widths[grip.name] = result.width
+        if grip.takes and not result.object_detected:
+            raise _End(PickStatus.MISSED, f"Nothing between the pads; they closed to {result.width * 1e3:.1f} mm.")
+        self.holding = grip.takes
+        self.held_once |= grip.takes
+
+    def require_grip(self, when: str) -> None:
+        """End the plan when the object is no longer between the pads."""
+        try:
+            state = self.gripper.state()
+        except DeviceError as error:
+            raise _End(PickStatus.LINK_LOST, str(error)) from error
+        self.widths[when] = state.width
+        if not state.object_detected:
+            self.holding = False
+            raise _End(
+                PickStatus.SLIPPED, f"The object was lost {when}; the pads are {state.width * 1e3:.1f} mm apart."
+            )
+
+    def result(self, status: PickStatus, message: str = "") -> PickResult:
+        """What is to be reported."""
+        return PickResult(status, message, self.step, self.holding, self.force_peak, self.widths, self.times)
+
+
+def run_plan(
+    plan: Plan,
+    arm: Arm,
+    gripper: Gripper,
+    cancelled: Callable[[], bool],
+    on_step: Callable[[str], None] | None = None,
+) -> PickResult:
+    """Carry out a plan that `safety.check` has passed.
+
+    Args:
+        plan: from where the arm stands now.
+        arm, gripper: what moves.
+        cancelled: asked before each step and all the time while the arm moves.
+        on_step: told the name of each step as it begins.
+
+    Returns:
+        How it ended. The arm stays where that was; see `retreat`.
+    """
+    run = _Run(arm, gripper, cancelled, holding=plan.holding, held_once=plan.holding)
+    try:
+        away = float(np.abs(arm.state().q - plan.q_start).max())
+        if not away <= START_TOLERANCE:
+            raise _End(PickStatus.REFUSED, f"The arm is {away:.3f} rad from where the plan begins: plan it anew.")
+        for index, step in enumerate(plan.steps):
+            if on_step is not None:
+                on_step(step.name)
+            run.do(step)
+            before = plan.steps[index - 1] if index else None
+            if run.holding and isinstance(before, Grip) and before.takes:
+                run.require_grip(f"after {step.name!r}")
+    except _End as end:
+        return run.result(end.status, end.message)
+    except DeviceError as error:
+        return run.result(PickStatus.LINK_LOST, str(error))
+    return run.result(PickStatus.PICKED if run.held_once and not run.holding else PickStatus.DONE)
+
+
+def retreat(
+    arm: Arm, gripper: Gripper, cell: Cell, cancelled: Callable[[], bool], holding: bool = False, hang: float = 0.0
+) -> PickResult:
+    """Straight up and home, by a plan that the safety check has passed; jaws stay as they are.
+
+    Args:
+        arm, gripper: what moves, and what may hold something.
+        cell: for the plan.
+        cancelled: as in `run_plan`.
+        holding: whether something is held, and stays held.
+        hang: how far it may reach below the fingertips [m].
+    """
+    try:
+        state = arm.state()
+        plan = plan_home(state.q, cell, holding, hang, state.T_base_tcp)
+        check(plan, cell, state.q)
+    except GpnetError as error:
+        return PickResult(PickStatus.REFUSED, f"No safe way home: {error}", "home", holding)
+    return run_plan(plan, arm, gripper, cancelled)

@@ -1,0 +1,232 @@
+"""The RealSense camera, with the genuine library fed by its own software device instead of a D435."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gpnet_ros.devices.realsense import RealSenseCamera, RealSenseSettings
+from gpnet_ros.errors import DeviceError
+
+rs = pytest.importorskip("pyrealsense2")
+
+W, H, FX, PERIOD = 64, 48, 60.0, 1 / 30
+UNIT = 0.0005  # not the usual millimetre, so that an assumed one is noticed
+BASELINE = 0.015  # depth to colour along x [m]
+
+
+def model() -> Any:
+    camera = rs.intrinsics()
+    camera.width, camera.height, camera.fx, camera.fy = W, H, FX, FX
+    camera.ppx, camera.ppy, camera.model, camera.coeffs = 31.5, 23.5, rs.distortion.brown_conrady, [0] * 5
+    return camera
+
+
+class SoftwareSource:
+    """A software device with two streams and a syncer, in place of the pipeline."""
+
+    def __init__(self, color_format: Any = None) -> None:
+        self._device = rs.software_device()
+        color_format = color_format or rs.format.rgb8
+        self._channels = 4 if color_format == rs.format.rgba8 else 3
+        self._depth = self._stream("Stereo Module", rs.stream.depth, 0, rs.format.z16, 2)
+        self._color = self._stream("RGB Camera", rs.stream.color, 1, color_format, self._channels)
+        self._depth[0].add_read_only_option(rs.option.depth_units, UNIT)
+        shift = rs.extrinsics()
+        shift.rotation, shift.translation = [1, 0, 0, 0, 1, 0, 0, 0, 1], [BASELINE, 0, 0]
+        self._depth[1].register_extrinsics_to(self._color[1], shift)
+        self._device.create_matcher(rs.matchers.dlr_c)
+        self._syncer = rs.syncer(100)
+        self._number = 0
+
+    def _stream(self, name: str, kind: Any, uid: int, form: Any, size: int) -> tuple[Any, Any, int]:
+        stream = rs.video_stream()
+        stream.type, stream.index, stream.uid, stream.width, stream.height = kind, 0, uid, W, H
+        stream.fps, stream.bpp, stream.fmt, stream.intrinsics = 30, size, form, model()
+        sensor = self._device.add_sensor(name)
+        return sensor, sensor.add_video_stream(stream), size
+
+    def start(self) -> float:
+        for sensor, profile, _ in (self._depth, self._color):
+            sensor.open(profile)
+            sensor.start(self._syncer)
+        return float(self._depth[0].as_depth_sensor().get_depth_scale())
+
+    def wait(self, milliseconds: int) -> Any | None:
+        is_there, frames = self._syncer.try_wait_for_frames(milliseconds)
+        return frames if is_there else None
+
+    def poll(self) -> Any | None:
+        frames = self._syncer.poll_for_frames()
+        return frames if frames and frames.as_frameset() else None
+
+    def stop(self) -> None:
+        for sensor, _, _ in (self._depth, self._color):
+            sensor.stop()
+            sensor.close()
+
+    def feed(self, raw: np.ndarray, color: np.ndarray, stamp_ms: float) -> None:
+        """One exposure of both streams."""
+        self._number += 1
+        color = np.dstack([color, color[..., 0]])[..., : self._channels]
+        for (sensor, profile, size), pixels in ((self._depth, raw), (self._color, color)):
+            frame = rs.software_video_frame()
+            frame.pixels, frame.stride, frame.bpp = np.ascontiguousarray(pixels), W * size, size
+            frame.frame_number, frame.timestamp = self._number, stamp_ms
+            frame.domain, frame.profile = rs.timestamp_domain.system_time, profile.as_video_stream_profile()
+            if size == 2:
+                frame.depth_units = UNIT
+            sensor.on_video_frame(frame)
+
+
+class Feeder:
+    """Exposes at 30 Hz in the background; the red of a frame counts up."""
+
+    def __init__(self, source: SoftwareSource, raw: np.ndarray) -> None:
+        self.source, self.raw, self.count = source, raw, 0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._end.wait(PERIOD):
+            self.count += 1
+            color = np.zeros((H, W, 3), np.uint8)
+            color[..., 0] = self.count % 256
+            self.source.feed(self.raw, color, time.time() * 1000)
+
+    def stop(self) -> None:
+        self._end.set()
+        self._thread.join(5)
+
+
+@contextmanager
+def streaming(raw: np.ndarray | None = None, **source: Any) -> Iterator[tuple[RealSenseCamera, Feeder]]:
+    software = SoftwareSource(**source)
+    camera = RealSenseCamera(RealSenseSettings(width=640, frame_id="here"), software)
+    camera.open()
+    feeder = Feeder(software, np.full((H, W), 2000, np.uint16) if raw is None else raw)
+    try:
+        yield camera, feeder
+    finally:
+        feeder.stop()
+        camera.close()
+
+
+def test_frame_has_metres_model_stamp_and_name() -> None:
+    with streaming() as (camera, _):
+        before = time.time()
+        frame = camera.read()
+        assert frame.depth is not None and frame.color is not None and frame.intrinsics is not None
+        middle = frame.depth[H // 2, W // 2]
+        assert middle == pytest.approx(2000 * UNIT, abs=1e-6)  # 1 m by the device's unit, not 2 m
+        assert (frame.intrinsics.fx, frame.intrinsics.cx, frame.intrinsics.width) == (FX, 31.5, W)
+        assert before - 1.0 < frame.stamp <= time.time() and frame.frame_id == "here"
+
+
+def test_depth_is_aligned_to_colour() -> None:
+    raw = np.full((H, W), 2000, np.uint16)
+    raw[:, 40:] = 1200  # an edge at 0.6 m
+    with streaming(raw) as (camera, _):
+        depth = camera.read().depth
+        assert depth is not None
+        near = np.flatnonzero(np.abs(depth[H // 2] - 0.6) < 1e-3)
+        shift = round(FX * BASELINE / 0.6)
+        assert near[0] == pytest.approx(40 + shift, abs=1) and shift >= 1
+
+
+def test_no_reading_is_nan_and_only_that() -> None:
+    raw = np.full((H, W), 2000, np.uint16)
+    raw[10:20] = 0
+    with streaming(raw) as (camera, _):
+        depth = camera.read().depth
+        assert depth is not None
+        assert np.isnan(depth[12:18]).all() and np.isfinite(depth[25:, 5:]).all()
+
+
+def test_every_read_is_a_newer_frame_than_what_queued_up() -> None:
+    with streaming() as (camera, feeder):
+        camera.read()
+        asked = feeder.count
+        deadline = time.monotonic() + 5
+        while feeder.count < asked + 8 and time.monotonic() < deadline:
+            time.sleep(0.01)  # frames pile up meanwhile
+        queued = feeder.count
+        frame = camera.read()
+        assert frame.color is not None
+        assert frame.color[0, 0, 0] >= queued - 1
+        later = camera.read()
+        assert later.color is not None and later.color[0, 0, 0] > frame.color[0, 0, 0]
+        assert later.stamp > frame.stamp
+
+
+def test_stalled_camera_is_an_error_and_never_an_old_frame() -> None:
+    with streaming() as (camera, feeder):
+        camera.read()
+        feeder.stop()
+        while camera._source.wait(100) is not None:
+            pass  # what was still under way when the exposures ended
+        with pytest.raises(DeviceError, match="stalled or was unplugged"):
+            camera.read(timeout=0.5)
+        feeder = Feeder(feeder.source, feeder.raw)
+        assert camera.read().depth is not None  # it comes back by itself
+        feeder.stop()
+
+
+class Repeating(SoftwareSource):
+    """Delivers its first frameset again and again, as a driver with a stuck buffer does."""
+
+    kept: Any = None
+
+    def wait(self, milliseconds: int) -> Any | None:
+        frames = super().wait(milliseconds)
+        if self.kept is None and frames is not None and frames.as_frameset().size() == 2:
+            self.kept = frames
+        return self.kept or frames
+
+
+def test_repeated_exposure_is_not_returned_again() -> None:
+    source = Repeating()
+    camera = RealSenseCamera(RealSenseSettings(), source)
+    camera.open()
+    feeder = Feeder(source, np.full((H, W), 2000, np.uint16))
+    try:
+        assert camera.read().depth is not None
+        with pytest.raises(DeviceError, match="no new pair"):
+            camera.read(timeout=0.4)
+    finally:
+        feeder.stop()
+        camera.close()
+
+
+def test_blue_first_colour_is_turned_round() -> None:
+    with streaming(color_format=rs.format.bgr8) as (camera, _):
+        color = camera.read().color
+        assert color is not None
+        assert color[0, 0, 2] > 0 and color[0, 0, 0] == 0  # the feeder counts in the first channel: blue
+
+
+def test_colour_of_another_format_is_refused() -> None:
+    with streaming(color_format=rs.format.rgba8) as (camera, _), pytest.raises(DeviceError, match="rgba8"):
+        camera.read()
+
+
+def test_closed_camera_does_not_read() -> None:
+    camera = RealSenseCamera(RealSenseSettings(), SoftwareSource())
+    with pytest.raises(DeviceError, match="open"):
+        camera.read()
+    camera.close()
+
+
+def test_absent_camera_and_missing_recording_are_told(tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="923322071234"):
+        RealSenseCamera(RealSenseSettings(serial="923322071234")).open()
+    with pytest.raises(DeviceError, match=r"nowhere\.bag"):
+        RealSenseCamera(RealSenseSettings(bag=str(tmp_path / "nowhere.bag"))).open()
