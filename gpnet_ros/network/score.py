@@ -53,8 +53,8 @@ def judge(maps: Maps, target: NDArray[np.float32]) -> Verdict:
     row, column = (int(i) for i in np.unravel_index(int(np.argmax(q_star)), q_star.shape))
     angle, width = maps.angle_at(row, column, q_star), maps.width_px_at(row, column, q_star)
     area = (
-        slice(max(row - DISTANCE_MAX, 0), row + DISTANCE_MAX + 1),
-        slice(max(column - DISTANCE_MAX, 0), column + DISTANCE_MAX + 1),
+        slice(max(row - DISTANCE_MAX, 0), min(row + DISTANCE_MAX + 1, q_star.shape[0])),
+        slice(max(column - DISTANCE_MAX, 0), min(column + DISTANCE_MAX + 1, q_star.shape[1])),
     )
     quality, cos2, sin2, wide, priority = (plane[area] for plane in target)
     v, u = np.mgrid[area]
