@@ -108,9 +108,10 @@ def make_camera(s: CameraSettings) -> Camera:
         from gpnet_ros.sim.sim_camera import SimCamera
 
         return SimCamera(Path(s.run_dir), noise=s.noise)
-    from gpnet_ros.devices.realsense import RealSense
+    from gpnet_ros.devices.realsense import RealSenseCamera, RealSenseSettings
 
-    return RealSense(serial=s.serial, bag=s.bag_file or None, width=s.width, height=s.height, fps=s.fps)
+    bag = s.bag_file if s.source == "bag" else ""
+    return RealSenseCamera(RealSenseSettings(s.serial, bag, s.width, s.height, s.fps, s.frame_id))
 
 
 def main() -> None:

@@ -127,13 +127,12 @@ def true_maps(view: View, heap: Heap, grid: Grid, T_base_camera: Transform, cell
     for grasp in sorted(labels.grasps, key=lambda g: g.score * 0.5 ** layer[g.object]):
         away = np.where(ids == grasp.object + 1, np.linalg.norm(xy - grasp.T_base_tcp[:2, 3], axis=-1), np.inf)
         r, c = np.unravel_index(int(np.argmin(away)), away.shape)
-        cos2, sin2 = encode_angle(labels.angle[r, c])
-        width = encode_width(grasp.opening, depth[r, c], camera.fx)
+        values = (*encode_angle(labels.angle[r, c]), encode_width(grasp.opening, depth[r, c], camera.fx))
         near = (np.abs(rows - r) <= WINDOW) & (np.abs(columns - c) <= WINDOW)
         bump = grasp.score * np.exp(-((rows - r) ** 2 + (columns - c) ** 2) / (2 * 3.0**2))
-        maps[:, near] = np.stack([bump[near], *(np.full(near.sum(), x) for x in (cos2, sin2, width)), bump[near]])
+        maps[:, near] = np.stack([bump[near], *(np.full(near.sum(), x) for x in values), bump[near]])
         maps[4, near] = 0.5 ** layer[grasp.object]
-    return Maps(*maps, grid)
+    return Maps(maps[0], maps[1], maps[2], maps[3], maps[4], grid)
 
 
 def clear_heap(

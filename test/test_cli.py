@@ -1,0 +1,142 @@
+"""The front door: every command explains itself, and bad input is one sentence and exit status 2."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from gpnet_ros.cli import COMMANDS, main
+from gpnet_ros.devices.recorded import load_frame
+
+FRAME = Path(__file__).parent / "data" / "frames" / "d435_cleargrasp_153_opaque"
+COLOR, DEPTH, CAMERA = FRAME / "color.jpg", FRAME / "depth.png", FRAME / "camera.json"
+
+
+def detect(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict]:
+    """Exit status and the JSON object of `gpnet detect`."""
+    status = main(["detect", *arguments, "--json"])
+    return status, json.loads(capsys.readouterr().out.strip().split("\n")[-1])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([*command.split(), "--help"])
+    assert end.value.code == 0
+    out = capsys.readouterr().out
+    assert f"gpnet {command}" in out
+    assert len(out.split("\n")) > 5
+
+
+def test_overview_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in COMMANDS)
+
+
+def test_unknown_command_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["grab"]) == 2
+    assert "detect" in capsys.readouterr().err
+
+
+def test_detect_answers_a_real_frame(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    status, answer = detect(capsys, str(COLOR), str(DEPTH), "--camera", str(CAMERA), "--out", str(tmp_path))
+    assert set(answer) >= {
+        "status",
+        "pixel",
+        "angle_deg",
+        "width_m",
+        "quality",
+        "priority",
+        "pose",
+        "rejected",
+        "time_ms",
+    }
+    assert (tmp_path / "overlay.png").stat().st_size > 10_000
+    assert (tmp_path / "maps.npz").is_file()
+    if answer["status"] == "no_grasp":
+        assert status == 1
+        assert answer["rejected"]
+        return
+    assert status == 0
+    frame = load_frame(COLOR, DEPTH, CAMERA)
+    assert frame.intrinsics is not None
+    assert np.allclose(frame.intrinsics.project(answer["pose"]["position"]), answer["pixel"], atol=0.05)
+    assert -90 <= answer["angle_deg"] < 90
+    assert 0 < answer["width_m"] <= 0.085
+    assert np.linalg.norm(answer["pose"]["quaternion"]) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_millimetres_and_metres_give_the_same_pose(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    raw = cv2.imread(str(DEPTH), cv2.IMREAD_UNCHANGED)
+    np.save(tmp_path / "depth.npy", raw.astype(np.float32) * np.float32(0.001))
+    options = ["--camera", str(CAMERA), "--min-quality", "0.0"]
+    _, a = detect(capsys, str(COLOR), str(DEPTH), *options)
+    _, b = detect(capsys, str(COLOR), str(tmp_path / "depth.npy"), *options)
+    assert a["pose"] == b["pose"]
+    assert a["pixel"] == b["pixel"]
+
+
+def test_colour_alone_gives_pixel_and_angle_but_no_pose(capsys: pytest.CaptureFixture[str]) -> None:
+    _, answer = detect(capsys, str(COLOR), "--min-quality", "0.0")
+    assert answer["status"] == "grasp"
+    assert answer["pose"] is None
+    assert answer["width_m"] is None
+    assert answer["pixel"] is not None
+
+
+def test_high_threshold_answers_no_and_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    status, answer = detect(capsys, str(COLOR), str(DEPTH), "--camera", str(CAMERA), "--min-quality", "1.0")
+    assert status == 1
+    assert answer["status"] == "no_grasp"
+    assert answer["rejected"][-1]["reason"] == "low_quality"
+
+
+def camera_with(tmp_path: Path, **changes: float) -> str:
+    values = json.loads(CAMERA.read_text()) | changes
+    path = tmp_path / "camera.json"
+    path.write_text(json.dumps(values))
+    return str(path)
+
+
+def test_wrong_depth_unit_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for unit in (1.0, 0.00001):
+        assert main(["detect", str(COLOR), str(DEPTH), "--camera", camera_with(tmp_path, depth_unit_m=unit)]) == 2
+        assert "unit" in capsys.readouterr().err
+
+
+def test_depth_of_zeros_or_another_size_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    raw = cv2.imread(str(DEPTH), cv2.IMREAD_UNCHANGED)
+    for image, words in ((np.zeros_like(raw), "valid"), (raw[:100], "differ in size")):
+        cv2.imwrite(str(tmp_path / "depth.png"), image)
+        assert main(["detect", str(COLOR), str(tmp_path / "depth.png"), "--camera", str(CAMERA)]) == 2
+        assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["detect", "nowhere.png"],
+        ["detect", str(COLOR), "nowhere.png"],
+        ["detect", str(COLOR), "--camera", "nowhere.json"],
+        ["detect", str(COLOR), "--model", "no-such-model"],
+        ["detect", str(CAMERA)],
+        ["bench", "clearing", "--objects", "99"],
+        ["bench", "clearing", "--rounds", "0"],
+        ["generate", "--out", "/proc/nowhere", "--scenes", "1"],
+    ],
+)
+def test_bad_input_is_one_sentence_and_status_2(arguments: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "gpnet_ros.cli", *arguments], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().split("\n")) == 1
+    assert len(done.stderr) > 40
