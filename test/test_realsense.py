@@ -218,6 +218,47 @@ def test_colour_of_another_format_is_refused() -> None:
         camera.read()
 
 
+def record(path: Path, frames: int) -> None:
+    """Record a software device as the RealSense viewer records a camera."""
+    source, queue = SoftwareSource(), rs.frame_queue(100)
+    recorder = rs.recorder(str(path), source._device)
+    sensors = list(recorder.query_sensors())
+    for sensor in sensors:
+        sensor.open(sensor.get_stream_profiles()[0])
+        sensor.start(queue)
+    for number in range(frames):
+        color = np.full((H, W, 3), 10 * number, np.uint8)
+        source.feed(np.full((H, W), 2000, np.uint16), color, 1e6 + 33.0 * number)
+        for _ in sensors:
+            queue.wait_for_frame(2000)
+        time.sleep(PERIOD)  # it is played as fast as it was recorded
+    for sensor in sensors:
+        sensor.stop()
+        sensor.close()
+
+
+def test_recording_plays_through_the_pipeline_with_its_own_stamps(tmp_path: Path) -> None:
+    record(tmp_path / "cell.db3", 20)
+    camera = RealSenseCamera(RealSenseSettings(bag=str(tmp_path / "cell.db3")))
+    camera.open()
+    shown: list[int] = []
+    with pytest.raises(DeviceError, match="no new pair"):
+        show(camera, shown)
+    camera.close()
+    assert len(shown) >= 3 and shown == sorted(set(shown))
+
+
+def show(camera: RealSenseCamera, shown: list[int]) -> None:
+    """Read to the end."""
+    while True:
+        frame = camera.read(timeout=1.0)
+        assert frame.depth is not None and frame.color is not None
+        assert np.nanmedian(frame.depth) == pytest.approx(2000 * UNIT)
+        number = int(frame.color[0, 0, 0]) // 10
+        assert frame.stamp == pytest.approx(1000.0 + 0.033 * number)  # the recorded time, not now
+        shown.append(number)
+
+
 def test_closed_camera_does_not_read() -> None:
     camera = RealSenseCamera(RealSenseSettings(), SoftwareSource())
     with pytest.raises(DeviceError, match="open"):

@@ -1,4 +1,4 @@
-"""An Intel RealSense (D435) through pyrealsense2: live by serial number, or from a recorded .bag.
+"""An Intel RealSense (D435) through pyrealsense2: live by serial number, or from its recording.
 
 Depth is aligned to the colour stream by the library, in metres by the device's own scale. `read`
 throws away what has queued up and waits for the next exposure, so that it never returns a stale one.
@@ -29,7 +29,7 @@ class RealSenseSettings:
     """Which camera, which streams."""
 
     serial: str = setting("", "Serial number; empty for the only camera there is.")
-    bag: str = setting("", "A recording of the RealSense viewer to play instead of a live camera.")
+    bag: str = setting("", "A recording (.bag, .db3) to play instead of a live camera.")
     width: int = setting(640, "Of both streams.", unit="px", low=160, high=1920)
     height: int = setting(480, "Of both streams.", unit="px", low=120, high=1080)
     fps: int = setting(30, "Frames per second.", unit="Hz", low=1, high=90)
@@ -98,7 +98,7 @@ class PipelineSource:
         return frames if is_there else None
 
     def poll(self) -> Any | None:
-        """A frameset in the queue; a recording is shown frame by frame and drops none."""
+        """A frameset in the queue; of a recording, which plays in real time, none is thrown away."""
         if self._settings.bag:
             return None
         frames = self._pipeline.poll_for_frames()
@@ -118,7 +118,7 @@ class PipelineSource:
 
     def _advice(self, rs: Any) -> str:
         if self._settings.bag:
-            return "give a .bag file of the RealSense viewer with colour and depth."
+            return "give a recording of the RealSense viewer (.bag, .db3) with colour and depth."
         serials = [device.get_info(rs.camera_info.serial_number) for device in rs.context().query_devices()]
         return f"connected are {', '.join(serials) or 'none'}; check USB 3 cable, serial number and stream sizes."
 
