@@ -14,8 +14,9 @@ SIDE = 64
 
 
 def _view(row: int, column: int, angle: float, *, priority: float = 1.0, width: float = 30.0) -> NDArray[np.float32]:
-    """Maps (5, SIDE, SIDE) with one grasp."""
+    """Maps (5, SIDE, SIDE) with one grasp; angle and width are known everywhere, as a network gives them."""
     planes = np.zeros((5, SIDE, SIDE), np.float32)
+    planes[3] = width / WIDTH_SCALE
     area = (slice(max(row - 2, 0), row + 3), slice(max(column - 2, 0), column + 3))
     cos2, sin2 = encode_angle(angle)
     for plane, value in zip(planes, (0.9, cos2, sin2, width / WIDTH_SCALE, priority), strict=True):
