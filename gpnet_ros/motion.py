@@ -169,8 +169,22 @@ def plan_hover(T_base_tcp_grasp: Transform, q_start: ArrayLike, cell: Cell, heap
     return Plan("hover", steps, np.asarray(q_start, dtype=np.float64))
 
 
-def plan_home(q_start: ArrayLike, cell: Cell, holding: bool = False, hang: float = 0.0) -> Plan:
+def plan_home(
+    q_start: ArrayLike,
+    cell: Cell,
+    holding: bool = False,
+    hang: float = 0.0,
+    T_base_tcp: Transform | None = None,
+) -> Plan:
     """Straight up to the height of the home pose where the arm is lower, then home; a held object stays held.
+
+    Args:
+        q_start: joints now, (6,) [rad].
+        cell: the cell.
+        holding: whether an object is held.
+        hang: how far it may reach below the fingertips [m].
+        T_base_tcp: actual pose as the controller's own kinematics reports it, so that "straight up" is just that;
+            None takes the nominal one.
 
     Raises:
         BadInput: q_start is not six finite numbers.
@@ -179,7 +193,8 @@ def plan_home(q_start: ArrayLike, cell: Cell, holding: bool = False, hang: float
     start = np.array(q_start, dtype=np.float64)
     kinematics = cell.kinematics
     kinematics.branch_of(start)  # refuses what is not six finite numbers
-    T_base_tcp = kinematics.forward(start) @ cell.T_flange_tcp
+    if T_base_tcp is None:
+        T_base_tcp = kinematics.forward(start) @ cell.T_flange_tcp
     steps: list[Move] = []
     if T_base_tcp[2, 3] < _home_height(cell) - 0.01:
         risen = _at_height(T_base_tcp, _home_height(cell))
@@ -187,6 +202,24 @@ def plan_home(q_start: ArrayLike, cell: Cell, holding: bool = False, hang: float
             raise Unreachable(f"The arm cannot rise straight up from joints {start.round(3)}; move it by hand.")
         steps.append(_linear("rise", risen, cell))
     return Plan("home", (*steps, _joint("home", cell.home, cell)), start, hang, holding)
+
+
+def plan_place(q_start: ArrayLike, cell: Cell, hang: float, spot: int = 0) -> Plan:
+    """From near home with an object still held, after an interruption: put it into the tote, go home.
+
+    Raises:
+        Unreachable: no inverse kinematics on the branch of the home pose.
+    """
+    start, motion = np.array(q_start, dtype=np.float64), cell.motion
+    place, q_place = _place(cell, spot, hang, start)
+    steps = (
+        _joint("carry", q_place, cell),
+        _linear("place", place, cell),
+        Grip("release", cell.gripper.stroke, motion.grip_force, motion.grip_speed),
+        _linear("retreat", _at_height(place, _home_height(cell)), cell),
+        _joint("home", cell.home, cell),
+    )
+    return Plan("pick", steps, start, hang, holding=True)
 
 
 def _joint(name: str, q: ArrayLike, cell: Cell) -> Move:

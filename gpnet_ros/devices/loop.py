@@ -80,7 +80,7 @@ class LoopSettings:
     controller_clock: bool = False  # frames carry the controller's own (simulated) time
     max_picks: int = 30
     failures_max: int = 3
-    look_timeout: float = 15.0
+    look_timeout: float = 30.0
     valid_share_min: float = 0.3
 
 
@@ -249,8 +249,9 @@ class PickingLoop:
                 self.arm.resume()
             if self.settings.mode in GRIPPING and not self.gripper.is_active:
                 self.gripper.activate()
+            if self._halted:
+                self._see_from_now()  # nobody watched the arm meanwhile
             self._halted = ""
-            self._see_from_now()
         except GpnetError as error:
             self.report.refused(str(error))
             self._closing.wait(RETRY)
@@ -311,7 +312,8 @@ class PickingLoop:
             self._see_from_now()
             return "The arm stands between camera and workspace; move it away, or let it go home."
         if frame.stamp <= self._fresh_after:
-            return "The frame was exposed before the arm had left the view."
+            late = self._fresh_after - frame.stamp
+            return f"The frame was exposed {late:.2f} s before the arm had left the view."
         return ""
 
     def _decide(self, sight: Sight) -> Decision:

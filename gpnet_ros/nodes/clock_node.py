@@ -1,19 +1,18 @@
-"""clock_node: publishes /clock from the simulated cell, so that nodes with use_sim_time run on its time."""
+"""clock_node: the simulated cell's time as /clock, for simulations that run at another speed than life."""
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import rclpy
-from rclpy.executors import ExternalShutdownException
-from rclpy.node import Node
-from rosgraph_msgs.msg import Clock
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rosgraph_msgs.msg import Clock as ClockMessage
 
-from gpnet_ros.errors import GpnetError
-from gpnet_ros.nodes import convert, params
+from gpnet_ros.errors import DeviceError
+from gpnet_ros.nodes import convert, params, start
 from gpnet_ros.settings import setting, validate
 from gpnet_ros.sim.state import StateReader
 
@@ -22,45 +21,58 @@ from gpnet_ros.sim.state import StateReader
 class ClockSettings:
     """Parameters of clock_node."""
 
+    autostart: bool = setting(True, "Configure and activate at once.")
     run_dir: str = setting("", "Run folder of the simulated cell.")
-    rate: float = setting(100.0, "Messages per second of wall time.", unit="1/s", low=1.0, high=1000.0)
+    rate: float = setting(100.0, "Messages per second of wall time.", unit="Hz", low=1.0, high=1000.0)
+    start_timeout: float = setting(60.0, "For the simulated cell to begin.", unit="s", low=1.0, high=600.0)
 
     def __post_init__(self) -> None:
         validate(self)
 
 
-class ClockNode(Node):
-    """Copies the newest simulated time to /clock; a cell that has ended leaves the clock standing."""
+class ClockNode(LifecycleNode):
+    """Publishes the time of the newest state; the other nodes follow it with use_sim_time."""
 
     def __init__(self) -> None:
         super().__init__("clock_node")
         self.settings = params.declare(self, ClockSettings)
-        self.reader = StateReader(Path(self.settings.run_dir))
-        self.output = self.create_publisher(Clock, "/clock", 10)
 
-    def tick(self) -> None:
-        """Publish the simulated time of this instant."""
-        state = self.reader.newest()
-        if state is not None:
-            self.output.publish(Clock(clock=convert.to_time(state.time)))
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Attach to the cell's states, waiting for the cell to begin."""
+        end = time.monotonic() + self.settings.start_timeout
+        while True:
+            try:
+                self.reader = StateReader(Path(self.settings.run_dir))
+                break
+            except DeviceError as error:
+                if time.monotonic() > end:
+                    self.get_logger().error(str(error))
+                    return TransitionCallbackReturn.FAILURE
+                time.sleep(0.1)
+        self.output: Any = self.create_publisher(ClockMessage, "/clock", start.SENSOR_QOS)
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Publish, by the computer's own clock."""
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.timer = self.create_timer(1.0 / self.settings.rate, self.publish_time, clock=steady)
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Time stands still."""
+        self.destroy_timer(self.timer)
+        return super().on_deactivate(state)
+
+    def publish_time(self) -> None:
+        """The newest state's time."""
+        newest = self.reader.newest()
+        if newest is not None:
+            self.output.publish(ClockMessage(clock=convert.to_time(newest.time)))
 
 
 def main() -> None:
-    """Run the node; its own time is the wall's, since it makes the other one."""
-    rclpy.init()
-    try:
-        node = ClockNode()
-        period = 1.0 / node.settings.rate
-        while rclpy.ok():
-            node.tick()
-            time.sleep(period)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except GpnetError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-    finally:
-        rclpy.try_shutdown()
+    """Run the node."""
+    start.run(ClockNode)
 
 
 if __name__ == "__main__":

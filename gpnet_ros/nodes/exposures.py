@@ -24,6 +24,11 @@ class Exposure:
 
     messages: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def has_frame(self) -> bool:
+        """Whether colour and depth are there."""
+        return COLOR in self.messages and DEPTH in self.messages
+
     def frame(self, need_camera: bool = False) -> Frame:
         """The frame of these messages.
 
@@ -61,6 +66,11 @@ class Gatherer:
             self.condition.wait_for(lambda: self.complete is not None, timeout)
             exposure, self.complete = self.complete, None
             return exposure
+
+    def newest_incomplete(self) -> Exposure | None:
+        """The newest set of which something is still missing."""
+        with self.condition:
+            return Exposure(dict(self.pending[max(self.pending)])) if self.pending else None
 
 
 class Exposures(Gatherer):

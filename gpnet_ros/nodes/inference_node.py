@@ -8,16 +8,15 @@ from typing import Any
 
 import numpy as np
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from sensor_msgs.msg import CameraInfo, Image
 
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.errors import GpnetError
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Grid, Maps, height_priority
 from gpnet_ros.network.detector import Detector
-from gpnet_ros.nodes import convert, params, start
+from gpnet_ros.nodes import params, start
 from gpnet_ros.nodes.exposures import Exposures
-from gpnet_ros.overlay import draw_best
+from gpnet_ros.nodes.map_outputs import MapOutputs
 from gpnet_ros.settings import setting, validate
 
 
@@ -38,10 +37,6 @@ class InferenceSettings:
         validate(self)
 
 
-#: Topic -> what of the maps it carries, all 32FC1 on the network's grid.
-MAP_TOPICS = ("quality", "priority", "q_star", "angle", "width")
-
-
 class InferenceNode(LifecycleNode):
     """Runs the network on the newest frame in a thread of its own, so that the executor never waits for it."""
 
@@ -54,10 +49,7 @@ class InferenceNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Create topics; loading the weights waits for `activate`."""
-        names = [f"maps/{name}" for name in MAP_TOPICS]
-        self.outputs: dict[str, Any] = {n: self.create_publisher(Image, n, start.PUBLISH_QOS) for n in names}
-        self.outputs["maps/camera_info"] = self.create_publisher(CameraInfo, "maps/camera_info", start.PUBLISH_QOS)
-        self.outputs["overlay"] = self.create_publisher(Image, "overlay", start.PUBLISH_QOS)
+        self.outputs = MapOutputs(self)
         self.exposures = Exposures(self)
         return TransitionCallbackReturn.SUCCESS
 
@@ -107,7 +99,7 @@ class InferenceNode(LifecycleNode):
             try:
                 frame = exposure.frame(need_camera=True)
                 frame.check(self.settings.valid_share_min)
-                self.publish_maps(frame, self.prioritise(self.detector(frame), frame))
+                self.outputs.publish(frame, self.prioritise(self.detector(frame), frame))
             except GpnetError as error:
                 self.get_logger().warning(str(error), throttle_duration_sec=2.0)
 
@@ -119,20 +111,6 @@ class InferenceNode(LifecycleNode):
             T = self.T_base_camera if self.settings.view == "workspace" else None
             return maps.with_priority(height_priority(frame, maps.grid, T))
         return maps
-
-    def publish_maps(self, frame: Frame, maps: Maps) -> None:
-        """All maps with the frame's own stamp and frame_id; the overlay at the camera's size."""
-        values = {"quality": maps.quality, "priority": maps.priority, "q_star": maps.q_star, "angle": maps.angle}
-        values["width"] = maps.published_width(frame)
-        for name, value in values.items():
-            message = convert.to_image(value.astype(np.float32), "32FC1", frame.stamp, frame.frame_id)
-            self.outputs[f"maps/{name}"].publish(message)
-        assert frame.intrinsics is not None
-        info = convert.to_camera_info(maps.grid.intrinsics(frame.intrinsics), frame.stamp, frame.frame_id)
-        self.outputs["maps/camera_info"].publish(info)
-        if self.outputs["overlay"].get_subscription_count():
-            image = draw_best(frame, maps)
-            self.outputs["overlay"].publish(convert.to_image(image, "rgb8", frame.stamp, frame.frame_id))
 
 
 def main() -> None:

@@ -1,0 +1,171 @@
+"""Starts the node processes of `nodes/table.py` without `ros2`, and ends them in order."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from gpnet_ros.errors import DeviceError
+from gpnet_ros.nodes.table import NodeProcess, RunSettings, environment, node_processes, simulation_command
+
+#: After SIGINT a process has this long [s] before it is killed.
+PATIENCE = 10.0
+#: Making a heap is the longest part of the simulation's start [s].
+SIM_TIMEOUT = 90.0
+
+
+@dataclass
+class RunningNodes:
+    """Processes of one run.
+
+    Attributes:
+        run: what was asked for.
+        domain_id: ROS_DOMAIN_ID of the nodes.
+        folder: logs/<name>.log of each process are in it.
+        simulation: the ready line of the simulated cell, empty without one.
+        processes: by name.
+    """
+
+    run: RunSettings
+    domain_id: int
+    folder: Path
+    simulation: dict[str, Any] = field(default_factory=dict)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def require_alive(self) -> None:
+        """Raise when a process has ended by itself.
+
+        Raises:
+            DeviceError: names it, with the last line of its log.
+        """
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                raise DeviceError(f"{name} has ended with status {process.returncode}: {self.last_line(name)}")
+
+    def last_line(self, name: str) -> str:
+        """The last line that a process has logged."""
+        lines = (self.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return lines[-1] if lines else "its log is empty"
+
+
+@contextlib.contextmanager
+def start_nodes(run: RunSettings, domain_id: int, logs: Path) -> Iterator[RunningNodes]:
+    """The processes of a run: the simulated cell first, then the nodes; all of them end with the context.
+
+    The environment of this process gets the same Fast DDS profile, domain and discovery range, for a client in it.
+
+    Args:
+        run: what to start.
+        domain_id: private ROS_DOMAIN_ID, 0 to 101.
+        logs: folder for the logs.
+
+    Raises:
+        DeviceError: the simulated cell did not start.
+    """
+    logs.mkdir(parents=True, exist_ok=True)
+    os.environ.update(ros_environment(domain_id))
+    running = RunningNodes(run, domain_id, logs)
+    shared = _shared_memory()
+    try:
+        if run.sim:
+            running.simulation = _start_simulation(running)
+        for node in node_processes(run):
+            running.processes[node.name] = _start(running, node.name, node_command(node, run.namespace))
+        yield running
+    finally:
+        end_processes(running.processes)
+        _clean_shared_memory(shared)
+
+
+def ros_environment(domain_id: int) -> dict[str, str]:
+    """What nodes and clients of a private graph on this machine have in common."""
+    variables = {"ROS_DOMAIN_ID": str(domain_id), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+    return {**environment(), **variables, "PYTHONUNBUFFERED": "1"}
+
+
+def node_command(node: NodeProcess, namespace: str = "") -> list[str]:
+    """Command line of a node, as `ros2 run` would give it."""
+    words = [sys.executable, "-m", f"gpnet_ros.nodes.{node.executable}", "--ros-args", "-r", f"__node:={node.name}"]
+    if namespace:
+        words += ["-r", f"__ns:=/{namespace.strip('/')}"]
+    for file in node.files:
+        words += ["--params-file", str(file)]
+    for name, value in node.overrides.items():
+        words += ["-p", f"{name}:={json.dumps(value)}"]
+    return words
+
+
+def end_processes(processes: dict[str, subprocess.Popen[bytes]]) -> None:
+    """Interrupt all, last started first, and kill what does not end in time; the simulation goes last."""
+    for process in reversed(processes.values()):
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+    end = time.monotonic() + PATIENCE
+    for process in reversed(processes.values()):
+        try:
+            process.wait(max(end - time.monotonic(), 0.1))
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _start(running: RunningNodes, name: str, command: list[str], output: Any = None) -> subprocess.Popen[bytes]:
+    """One process in a session of its own, so that Ctrl-C reaches it once and through us."""
+    log: IO[bytes]
+    with (running.folder / f"{name}.log").open("wb") as log:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output or log, stderr=log, start_new_session=True
+        )
+
+
+def _start_simulation(running: RunningNodes) -> dict[str, Any]:
+    """The simulated cell, once it has said that it is ready."""
+    process = _start(running, "sim", simulation_command(running.run), subprocess.PIPE)
+    running.processes["sim"] = process
+    lines: queue.Queue[bytes] = queue.Queue()
+    assert process.stdout is not None
+    threading.Thread(target=_read_lines, args=(process.stdout, lines), daemon=True).start()
+    try:
+        return json.loads(lines.get(timeout=SIM_TIMEOUT))
+    except (queue.Empty, ValueError) as error:
+        cause = running.last_line("sim")
+        raise DeviceError(f"The simulated cell did not become ready in {SIM_TIMEOUT:.0f} s: {cause}") from error
+
+
+def _read_lines(stream: IO[bytes], lines: queue.Queue[bytes]) -> None:
+    for line in stream:
+        lines.put(line)
+    lines.put(b"")
+
+
+def _shared_memory() -> set[Path]:
+    return set(Path("/dev/shm").glob("fastdds_*")) | set(Path("/dev/shm").glob("sem.fastdds_*"))
+
+
+def _clean_shared_memory(before: set[Path]) -> None:
+    """Remove what our own processes left behind: files that are new and that nobody has mapped."""
+    for path in _shared_memory() - before:
+        if not _is_mapped(path):
+            path.unlink(missing_ok=True)
+
+
+def _is_mapped(path: Path) -> bool:
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        try:
+            if str(path) in maps.read_text():
+                return True
+        except OSError:
+            continue
+    return False

@@ -1,0 +1,142 @@
+"""planner_node: from frame and maps to an object in the tote; topics and services around the picking loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from std_srvs.srv import Trigger
+
+from gpnet_ros.cell import load_cell, load_hand_eye
+from gpnet_ros.devices.loop import LoopSettings, PickingLoop
+from gpnet_ros.devices.mode_gate import MODES, require_mode
+from gpnet_ros.devices.robots import GRIPPERS, ROBOTS, is_simulated, make_robot
+from gpnet_ros.errors import DeviceError, GpnetError
+from gpnet_ros.grasp import SelectSettings
+from gpnet_ros.nodes import params, start
+from gpnet_ros.nodes.planner_outputs import Outputs
+from gpnet_ros.nodes.sights import Sights
+from gpnet_ros.settings import setting, validate
+
+
+@dataclass(frozen=True)
+class PlannerSettings:
+    """Parameters of planner_node."""
+
+    autostart: bool = setting(True, "Configure and activate at once; that never arms the robot.")
+    mode: str = setting("dry_run", "How far it goes.", choices=MODES)
+    robot: str = setting("ur", "What moves: the simulated cell, a real UR, or a fake.", choices=ROBOTS)
+    robot_ip: str = setting("127.0.0.1", "Address of the controller.")
+    gripper: str = setting("robotiq", "The gripper.", choices=GRIPPERS)
+    gripper_file: str = setting("", "Settings of the gripper; empty for the defaults.")
+    auto_resume: bool = setting(False, "Resume without a person; in simulation only.")
+    cell_file: str = setting("", "Cell file; empty for config/cell.yaml.")
+    hand_eye_file: str = setting("", "Hand-eye file; empty for config/hand_eye.yaml.")
+    quality_min: float = setting(0.15, "Smallest Q* of a grasp.", low=0.0, high=1.0)
+    valid_share_min: float = setting(0.3, "Frames with fewer valid depth pixels are refused.", low=0.0, high=1.0)
+    max_picks: int = setting(30, "The loop ends after this many picks.", low=1, high=1000)
+    failures_max: int = setting(3, "The loop ends after this many failures in a row.", low=1, high=100)
+    look_timeout: float = setting(30.0, "Longest wait for a frame.", unit="s", low=0.5, high=120.0)
+    calibration_check_file: str = setting("", "Result of the calibration check; needed beyond hover on hardware.")
+    calibration_max_age: int = setting(30, "An older calibration check does not count.", unit="days", low=1, high=3650)
+    camera_serial: str = setting("", "Serial number of the camera in use.")
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+class PlannerNode(LifecycleNode):
+    """Converts between topics and the loop; configure loads, activate connects, `~/resume` arms."""
+
+    def __init__(self) -> None:
+        super().__init__("planner_node")
+        self.settings = params.declare(self, PlannerSettings)
+        self.simulated = is_simulated(self.settings.robot)
+        self.loop: PickingLoop | None = None
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Read cell and hand-eye, create topics; the limits in force are those until the next configure."""
+        s = self.settings
+        try:
+            require_mode(s.mode, self.simulated, s.calibration_check_file, s.camera_serial, s.calibration_max_age)
+            cell, hand_eye = load_cell(s.cell_file or None), load_hand_eye(s.hand_eye_file or None)
+            arm, gripper = make_robot(s.robot, s.robot_ip, s.gripper, s.gripper_file, s.auto_resume, cell)
+        except GpnetError as error:
+            self.get_logger().error(str(error))
+            return TransitionCallbackReturn.FAILURE
+        self.outputs = Outputs(self, cell, hand_eye)
+        how = LoopSettings(
+            s.mode, s.auto_resume, s.robot == "sim", s.max_picks, s.failures_max, s.look_timeout, s.valid_share_min
+        )  # fmt: skip
+        select = SelectSettings(quality_min=s.quality_min)
+        eyes = Sights(self, s.valid_share_min)
+        self.loop = PickingLoop(arm, gripper, cell, hand_eye, eyes, self.outputs, how, select)
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Connect and watch; nothing moves before a service is called."""
+        assert self.loop is not None
+        loop = self.loop
+        loop.open()
+        services = {"start": loop.start, "stop": loop.stop, "pause": loop.pause, "resume": loop.resume}
+        for name, action in {**services, "pick": loop.pick}.items():
+            self.create_service(Trigger, f"~/{name}", _trigger(action))
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(0.019, self.publish_arm, clock=steady)  # a little over the promised 50 Hz
+        self.create_timer(1.0, self.publish_health, clock=steady)
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop the arm, hold the grip, let go of the robot."""
+        for timer in list(self.timers):
+            self.destroy_timer(timer)
+        for service in [s for s in self.services if s.srv_name.startswith(self.get_fully_qualified_name() + "/")]:
+            if service.srv_type is Trigger:
+                self.destroy_service(service)
+        if self.loop is not None:
+            self.loop.close()
+        return super().on_deactivate(state)
+
+    def destroy_node(self) -> None:
+        """Also when the process ends without `deactivate`: stop the arm first."""
+        if self.loop is not None:
+            self.loop.close()
+        super().destroy_node()
+
+    def publish_arm(self) -> None:
+        """Joints and flange, 50 times a second."""
+        try:
+            state = self.loop.arm.state() if self.loop is not None else None
+        except DeviceError:
+            return
+        if state is not None:
+            self.outputs.arm(state, state.stamp if self.settings.robot == "sim" else state.received)
+
+    def publish_health(self) -> None:
+        """Diagnostics, once a second."""
+        assert self.loop is not None
+        now = self.get_clock().now().nanoseconds * 1e-9
+        try:
+            state = self.loop.arm.state()
+        except DeviceError:
+            state = None
+        self.outputs.diagnostics(state, self.loop.picks, now)
+
+
+def _trigger(action: Callable[[], tuple[bool, str]]) -> Callable[[Trigger.Request, Trigger.Response], Trigger.Response]:
+    def answer(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success, response.message = action()
+        return response
+
+    return answer
+
+
+def main() -> None:
+    """Run the node."""
+    start.run(PlannerNode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""Everything that the planner publishes; nothing here decides anything."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from geometry_msgs.msg import PoseStamped, TransformStamped
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+from visualization_msgs.msg import MarkerArray
+
+from gpnet_ros.cell import Cell, HandEye
+from gpnet_ros.devices.arm import ArmState
+from gpnet_ros.devices.loop import Sight
+from gpnet_ros.nodes import convert
+from gpnet_ros.nodes.planner_markers import markers
+from gpnet_ros.nodes.start import LATCHED_QOS, PUBLISH_QOS
+from gpnet_ros.pick import Decision
+from gpnet_ros.pose import invert
+
+#: Joint names of ur_description, in the controller's order.
+JOINTS = [
+    "shoulder_pan_joint", "shoulder_lift_joint", "elbow_joint", "wrist_1_joint", "wrist_2_joint", "wrist_3_joint",
+]  # fmt: skip
+#: Topic -> type and QoS. `~` is the node's own name.
+TOPICS: dict[str, tuple[type, Any]] = {
+    "joint_states": (JointState, PUBLISH_QOS),
+    "~/tool0": (PoseStamped, PUBLISH_QOS),
+    "~/grasp": (PoseStamped, LATCHED_QOS),
+    "~/markers": (MarkerArray, LATCHED_QOS),
+    "~/rejected": (String, LATCHED_QOS),
+    "~/refused": (String, LATCHED_QOS),
+    "~/state": (String, LATCHED_QOS),
+    "~/result": (String, LATCHED_QOS),
+    "/diagnostics": (DiagnosticArray, PUBLISH_QOS),
+}
+
+
+class Outputs:
+    """Implements the loop's `Report` on topics; every method may be called from any thread."""
+
+    def __init__(self, node: Any, cell: Cell, hand_eye: HandEye) -> None:
+        self.node, self.cell, self.hand_eye = node, cell, hand_eye
+        self.topics: dict[str, Any] = {t: node.create_publisher(k, t, qos) for t, (k, qos) in TOPICS.items()}
+        self.broadcaster = _tf_broadcaster(node)
+        self.last_state, self.last_refusal = "idle", ""
+
+    def _publish(self, topic: str, message: Any) -> None:
+        if self.node.context.ok():  # a signal ends the context before the loop has come to rest
+            self.topics[topic].publish(message)
+
+    def state(self, state: str) -> None:
+        """The loop's state."""
+        self.last_state = state
+        self._publish("~/state", String(data=state))
+
+    def refused(self, reason: str) -> None:
+        """A frame, or a wish, that nothing came of."""
+        self.last_refusal = reason
+        self._publish("~/refused", String(data=reason))
+        self.node.get_logger().warning(reason, throttle_duration_sec=2.0)
+
+    def decided(self, decision: Decision, sight: Sight) -> None:
+        """The chosen grasp, why the others lost, and both as markers."""
+        self.last_refusal = ""
+        reasons = [{"pixel": list(r.pixel), "reason": r.reason, "detail": r.detail} for r in decision.rejected]
+        self._publish("~/rejected", String(data=json.dumps({"stamp": sight.frame.stamp, "rejected": reasons})))
+        if decision.T_base_grasp is not None:
+            pose = convert.to_pose_in_base_link(decision.T_base_grasp, sight.frame.stamp)
+            self._publish("~/grasp", pose)
+        if self.hand_eye.mount == "fixed":
+            seen = markers(decision, sight, self.hand_eye.T_base_camera(), self.cell)
+            self._publish("~/markers", seen)
+
+    def result(self, record: dict[str, Any]) -> None:
+        """What became of a pick."""
+        self._publish("~/result", String(data=json.dumps(record)))
+        finished = f"; finished: {record['finished']}" if record["finished"] else ""
+        self.node.get_logger().info(f"pick {record['pick']}: {record['status']} {record['message']}{finished}")
+
+    def arm(self, state: ArmState, stamp: float) -> None:
+        """Joints, and the flange as ROS wants it."""
+        header = convert.header(stamp, "")
+        joints = JointState(header=header, name=JOINTS, position=state.q.tolist(), velocity=state.qd.tolist())
+        self._publish("joint_states", joints)
+        tool0 = convert.to_pose_in_base_link(state.T_base_tcp @ invert(self.cell.T_flange_tcp), stamp)
+        self._publish("~/tool0", tool0)
+        if self.broadcaster is not None:
+            self.broadcaster.sendTransform(_to_transform(tool0))
+
+    def diagnostics(self, arm: ArmState | None, picks: int, now: float) -> None:
+        """One line of health."""
+        ok = arm is not None and arm.status in ("ready", "moving")
+        status = DiagnosticStatus(name="gpnet planner", hardware_id="" if arm is None else arm.model)
+        status.level = DiagnosticStatus.OK if ok else DiagnosticStatus.WARN
+        status.message = "no arm" if arm is None else arm.message or arm.status
+        values = {"state": self.last_state, "picks": picks, "last refusal": self.last_refusal}
+        values["arm"] = "none" if arm is None else arm.status
+        status.values = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
+        self._publish("/diagnostics", DiagnosticArray(header=convert.header(now, ""), status=[status]))
+
+
+def _to_transform(pose: PoseStamped) -> TransformStamped:
+    message = TransformStamped(header=pose.header, child_frame_id="tool0")
+    p, t = pose.pose.position, message.transform.translation
+    t.x, t.y, t.z = p.x, p.y, p.z
+    message.transform.rotation = pose.pose.orientation
+    return message
+
+
+def _tf_broadcaster(node: Any) -> Any:
+    """The broadcaster of tf2_ros, or None where it is not installed; `~/tool0` carries the same pose."""
+    try:
+        from tf2_ros import TransformBroadcaster
+    except ImportError:
+        return None
+    return TransformBroadcaster(node)
