@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 
+import av
 import numpy as np
 import pytest
 
 from gpnet_ros.cell import HandEye, load_cell, load_hand_eye
+from gpnet_ros.commands.video import write_video
 from gpnet_ros.errors import BadInput, DeviceError
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.kinematics import UrKinematics
@@ -192,3 +194,20 @@ def test_tool_meets_the_point_of_a_pixel_in_spite_of_the_hidden_calibration(cell
     by_data_sheet = CELL.kinematics.inverse_near(goal @ invert(CELL.T_flange_tcp), HOME)
     missed = (UrKinematics(DH).forward(by_data_sheet) @ CELL.T_flange_tcp)[:3, 3]
     assert np.linalg.norm(missed - point) > 1e-3
+
+
+def test_video_file_plays(cell, tmp_path):
+    recorder = Recorder(tmp_path, 20.0)
+    cell.watchers.append(lambda p: recorder.add(p.state()))
+    for k in range(100):
+        cell.step(0.008, HOME + [0.3 * k / 100, 0, 0, 0, 0, 0], np.zeros(6))
+    recorder.flush()
+    count = write_video(tmp_path, tmp_path / "cell.mp4", fps=10, speed=2.0, width=160)
+    with av.open(str(tmp_path / "cell.mp4")) as video:
+        frames = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+        assert video.streams.video[0].codec_context.name == "h264"
+    assert len(frames) == count >= 4 and frames[0].shape == (90, 160, 3)
+    assert frames[0].std() > 20
+    with pytest.raises(BadInput, match="states_"):
+        write_video(tmp_path / "nothing", tmp_path / "no.mp4")
+    assert not (tmp_path / "no.mp4").exists()

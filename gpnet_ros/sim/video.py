@@ -21,7 +21,7 @@ from gpnet_ros.sim.state import State, read_scene
 from gpnet_ros.sim.style import Style, random_style
 
 #: The spectator stands before the corner between heap and tote [m] and looks at the middle of the scene.
-_EYE, _TARGET = (1.55, -1.35, 0.95), (0.36, -0.22, 0.14)
+_EYE, _TARGET = (1.85, -1.55, 1.15), (0.36, -0.22, 0.27)
 _FOCAL = 0.86  # focal length by image width: a normal lens
 #: Longest stretch in which nothing moves that is shown [s of simulated time].
 _IDLE_MAX = 1.0
