@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="gpnet", help="name in models/ or path of a model folder (gpnet)")
     parser.add_argument("--factor", type=float, default=1.0, help="speed of simulated time, --path ros only (1)")
     parser.add_argument("--workers", type=int, default=0, help="processes, --path core only (number of cores)")
+    parser.add_argument("--log", type=Path, help="append each round to this file of JSON lines, --path ros only")
     parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
 
 

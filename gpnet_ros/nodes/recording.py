@@ -93,17 +93,12 @@ class Recording:
             node.create_subscription(kind, topic, self._taker(topic), _EXPOSURE_QOS, raw=True)
             for topic, kind in EXPOSURE.items()
         ]
-        said: dict[str, tuple[type, Callable[[Any], None]]] = {
-            "rejected": (String, lambda m: self._want(float(json.loads(m.data)["stamp"]))),
-            "result": (String, lambda m: self._finish(json.loads(m.data))),
-        }
-        for name, (kind, callback) in said.items():
-            self._subscriptions.append(node.create_subscription(kind, f"{planner}/{name}", callback, _REPORT_QOS))
-        grasp = f"{planner}/grasp"
-        self._grasp_topic = grasp
-        self._subscriptions.append(
-            node.create_subscription(PoseStamped, grasp, self._taker(grasp), _REPORT_QOS, raw=True)
-        )
+        grasp, decided, result = (f"{planner}/{name}" for name in ("grasp", "rejected", "result"))
+        self._subscriptions += [
+            node.create_subscription(PoseStamped, grasp, self._taker(grasp), _REPORT_QOS, raw=True),
+            node.create_subscription(String, decided, lambda m: self.want(json.loads(m.data)["stamp"]), _REPORT_QOS),
+            node.create_subscription(String, result, lambda m: self.finish(json.loads(m.data)), _REPORT_QOS),
+        ]
 
     def next(self, timeout: float) -> Report | None:
         """The next report, in order; None when none came within timeout [s]."""

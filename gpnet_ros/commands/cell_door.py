@@ -1,0 +1,73 @@
+"""The admin door of the simulated cell: heaps and the truth, for scoring only; no node opens it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from typing import Any
+
+from gpnet_ros.errors import DeviceError
+
+#: Port of `gpnet sim` that takes one JSON object per line.
+PORT = 29998
+#: Longest wait for one answer [s]: the controller works the truth out between two of its cycles.
+_ANSWER = 15.0
+_POLL = 0.3  # [s]
+
+
+class CellDoor:
+    """Asks one simulated cell."""
+
+    def __init__(self, ip: str) -> None:
+        """Args: loopback address of the simulated controller."""
+        self.ip = ip
+
+    def ask(self, command: str, **arguments: Any) -> dict[str, Any]:
+        """One command.
+
+        Raises:
+            DeviceError: nobody answers in time, or the answer is an error.
+        """
+        request = json.dumps({"command": command, **arguments}).encode() + b"\n"
+        try:
+            with socket.create_connection((self.ip, PORT), timeout=_ANSWER) as link, link.makefile() as answers:
+                link.sendall(request)
+                answer = json.loads(answers.readline())
+        except (OSError, ValueError) as error:
+            raise DeviceError(
+                f"The simulated cell at {self.ip} did not answer {command!r} ({error or 'closed'}); see its log."
+            ) from error
+        if not answer.get("ok"):
+            raise DeviceError(f"The simulated cell refused {command!r}: {answer.get('error')}")
+        return answer
+
+    def truth(self) -> dict[str, Any]:
+        """Where everything is, and what each grip took."""
+        return self.ask("truth")
+
+    def truth_at_rest(self, patience: float) -> dict[str, Any]:
+        """The truth once nothing rolls any more, or after `patience` [s] of wall time."""
+        end = time.monotonic() + patience
+        while True:
+            truth = self.truth()
+            if truth["at_rest"] or time.monotonic() > end:
+                return truth
+            time.sleep(_POLL)
+
+    def load_heap(self, seed: int, objects: int, patience: float) -> None:
+        """Put another heap there and wait until it lies there.
+
+        Raises:
+            DeviceError: it could not be made within `patience` [s].
+        """
+        announced = self.ask("load_heap", seed=seed, objects=objects)["version"]
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            status = self.ask("heap")
+            if status["version"] >= announced:
+                return
+            if status["error"]:
+                raise DeviceError(f"The heap of seed {seed} could not be made: {status['error']}")
+            time.sleep(_POLL)
+        raise DeviceError(f"The heap of seed {seed} was not there after {patience:.0f} s; see the cell's log.")

@@ -1,0 +1,67 @@
+"""A rosbag2 bag (MCAP) of the frames on which was decided, with maps, chosen grasp and result."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rosbags.interfaces import Connection
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.typesys import Stores, get_typestore
+
+_IMAGE, _CAMERA, _POSE, _STRING = (
+    "sensor_msgs/msg/Image",
+    "sensor_msgs/msg/CameraInfo",
+    "geometry_msgs/msg/PoseStamped",
+    "std_msgs/msg/String",
+)
+RESULT_TOPIC = "planner_node/result"
+
+
+class DecisionBag:
+    """Writes one bag; use as a context, so that it is readable whatever ends the run."""
+
+    def __init__(self, folder: Path) -> None:
+        """The bag is a folder, as rosbag2 has it: `<folder>/<name>.mcap` and `metadata.yaml`."""
+        self._types = get_typestore(Stores.ROS2_JAZZY)
+        self._writer = Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP)
+        self._connections: dict[str, Connection] = {}
+
+    def __enter__(self) -> DecisionBag:
+        """Open."""
+        self._writer.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close: only now the bag can be read."""
+        self._writer.close()
+
+    def add(self, messages: dict[str, bytes], record: dict[str, Any]) -> None:
+        """Store one decision.
+
+        Args:
+            messages: serialised messages by topic.
+            record: the planner's result; its stamp [s] is the time of all of them.
+        """
+        stamp = record.get("stamp")
+        if stamp is None:
+            return
+        text = self._types.types[_STRING](data=json.dumps(record))
+        said = bytes(self._types.serialize_cdr(text, _STRING))
+        for topic, raw in {**messages, RESULT_TOPIC: said}.items():
+            self._writer.write(self._connection(topic), round(stamp * 1e9), raw)
+
+    def _connection(self, topic: str) -> Connection:
+        if topic not in self._connections:
+            self._connections[topic] = self._writer.add_connection("/" + topic, type_of(topic), typestore=self._types)
+        return self._connections[topic]
+
+
+def type_of(topic: str) -> str:
+    """Message type of a recorded topic, by the last word of its name."""
+    last = topic.rsplit("/", 1)[-1]
+    return {"camera_info": _CAMERA, "grasp": _POSE, "result": _STRING}.get(last, _IMAGE)

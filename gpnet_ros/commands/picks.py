@@ -1,0 +1,158 @@
+"""One row of the table of picks: what the planner reported, judged by what really happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gpnet_ros.pose import to_xyz_quat
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a pick really did, from the truth of the simulated cell.
+
+    Attributes:
+        objects: indices of the objects that came up with the gripper.
+        families: of these objects.
+        in_tote: whether at least one of them lies in the tote now.
+        topmost: whether all of them supported nobody and were not covered before; None when none came up.
+    """
+
+    objects: tuple[int, ...] = ()
+    families: tuple[str, ...] = ()
+    in_tote: bool = False
+    topmost: bool | None = None
+
+
+def judge(truth: dict[str, Any], grips_before: int) -> Judgement:
+    """Judge the pick to which all grips after the first `grips_before` belong.
+
+    Args:
+        truth: answer of the simulated cell's admin command `truth`.
+        grips_before: how many grips there were before this pick.
+    """
+    lifting = [g for g in truth["grips"][grips_before:] if g["lifted"]]
+    if not lifting:
+        return Judgement()
+    objects = sorted({i for g in lifting for i in g["lifted"]})
+    return Judgement(
+        tuple(objects),
+        tuple(truth["objects"][i]["family"] for i in objects),
+        any(i in truth["in_tote"] for i in objects),
+        all(g["took_top_level"] for g in lifting),
+    )
+
+
+@dataclass(frozen=True)
+class Pick:
+    """One row.
+
+    Attributes:
+        number: from 1.
+        record: the planner's result, as published.
+        truth: the judgement; None where there is no truth to ask.
+        seconds: from the result before (or the start) to this one, wall time.
+        picture: file name in the run folder; empty when there is none.
+    """
+
+    number: int
+    record: dict[str, Any]
+    truth: Judgement | None
+    seconds: float
+    picture: str = ""
+
+    @property
+    def executed(self) -> bool:
+        """Whether the arm moved for it; `nothing_left` and `nothing_graspable` are looks, no picks."""
+        return "step" in self.record
+
+    @property
+    def ok(self) -> bool:
+        """Whether it brought an object into the tote; without truth, what the planner believes."""
+        if self.truth is not None:
+            return self.executed and self.truth.in_tote
+        return self.record["status"] == "picked"
+
+    @property
+    def topmost(self) -> bool:
+        """Whether what came up was top-level before."""
+        return self.executed and self.truth is not None and bool(self.truth.topmost)
+
+    @property
+    def verdict(self) -> str:
+        """What became of it, for a person."""
+        status = str(self.record["status"]).replace("_", " ")
+        if self.truth is None or not self.truth.objects:
+            return status
+        what = " and ".join(self.truth.families)
+        where = "in the tote" if self.truth.in_tote else "not in the tote"
+        order = "topmost" if self.truth.topmost else "not topmost"
+        return f"{status}: {what} {where}, {order}"
+
+    def line(self) -> str:
+        """One line for the terminal and the log."""
+        if not self.executed:
+            return f"look   {self.verdict}: {self.record['message']}"
+        r = self.record
+        grasp = "no grasp"
+        if "pixel" in r:
+            u, v = r["pixel"]
+            grasp = f"pixel ({u:3.0f}, {v:3.0f})  opening {r['width_m'] * 1e3:3.0f} mm  Q* {r['score']:.2f}"
+        return f"pick {self.number:<2}  {grasp}  {self.seconds:5.1f} s  {self.verdict}"
+
+    def row(self) -> dict[str, Any]:
+        """Plain values: one object of picks.json. Metres, radians unless the name says otherwise; null is unknown."""
+        r = self.record
+        truth = self.truth or Judgement()
+        known = self.truth is not None
+        return {
+            "pick": self.number,
+            "result": r["status"],
+            "message": r["message"],
+            "executed": self.executed,
+            "in_tote": truth.in_tote if known else None,
+            "topmost": truth.topmost,
+            "objects": list(truth.families),
+            **{name: r.get(name) for name in ("pixel", "angle_deg", "width_m", "score", "quality", "priority")},
+            "tcp_in_base": pose_values(r.get("T_base_tcp")),
+            "tcp_in_base_link": pose_values(r.get("T_base_link_tcp")),
+            "insertion_m": r.get("insertion_m"),
+            "force_peak_n": r.get("force_peak_n"),
+            "seconds": round(self.seconds, 2),
+            "time_s": r.get("time_s", {}),
+            "stamp": r.get("stamp"),
+            "rejected": r.get("rejected", []),
+            "finished": r.get("finished"),
+            "picture": self.picture or None,
+        }
+
+
+def pose_values(T: list[list[float]] | None) -> dict[str, list[float]] | None:
+    """Position [m] and quaternion xyzw of a 4x4 transform in plain values; None of None."""
+    if T is None:
+        return None
+    position, quaternion = to_xyz_quat(np.array(T))
+    return {"position": [round(float(v), 5) for v in position], "quaternion": [round(float(v), 5) for v in quaternion]}
+
+
+#: Columns of picks.csv that are single values of `Pick.row`.
+_PLAIN = ("pick", "result", "in_tote", "topmost", "score", "quality", "priority", "angle_deg", "width_m")
+
+
+def csv_row(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of picks.csv from one of picks.json: one number per column, empty where unknown."""
+    flat: dict[str, Any] = {name: row[name] for name in _PLAIN}
+    flat["pixel_u"], flat["pixel_v"] = row["pixel"] or (None, None)
+    for frame in ("base", "base_link"):
+        pose = row[f"tcp_in_{frame}"] or {"position": [None] * 3, "quaternion": [None] * 4}
+        flat |= {f"{frame}_{axis}": value for axis, value in zip("xyz", pose["position"], strict=True)}
+        flat |= {f"{frame}_q{axis}": value for axis, value in zip("xyzw", pose["quaternion"], strict=True)}
+    flat["objects"] = " ".join(row["objects"])
+    flat["seconds"] = row["seconds"]
+    flat["time_s"] = " ".join(f"{name.replace(' ', '_')}={value}" for name, value in row["time_s"].items())
+    flat["rejected"] = len(row["rejected"])
+    flat["message"] = row["message"]
+    return flat
