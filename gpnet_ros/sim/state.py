@@ -62,11 +62,13 @@ class StateWriter:
         """Create the ring, in place of one that an earlier run left."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, path = folder, folder / RING_FILE
-        path.unlink(missing_ok=True)  # readers of the earlier run keep what they have mapped
-        with path.open("wb") as file:
-            file.truncate(_HEADER.itemsize + _SLOTS * _SLOT.itemsize)
+        # Whole or not at all; readers of the earlier run keep what they have mapped.
+        fresh = path.with_suffix(".new")
+        header = np.zeros((), dtype=_HEADER)
+        header["magic"] = _MAGIC
+        fresh.write_bytes(header.tobytes() + bytes(_SLOTS * _SLOT.itemsize))
+        fresh.replace(path)
         self._header, self._slots = _map(path, "r+")
-        self._header["magic"] = _MAGIC
         self._written = 0
 
     def write_scene(self, version: int, scene: dict[str, Any]) -> Path:
