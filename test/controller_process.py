@@ -49,7 +49,7 @@ def admin(command, **arguments):
         link.sendall(json.dumps({"command": command, **arguments}).encode() + b"\\n")
         return json.loads(link.makefile().readline())
 
-def until(condition, seconds=10.0):
+def until(condition, seconds=30.0):
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

@@ -13,7 +13,7 @@ from controller_process import PRELUDE, ROOT, Running, controller
 pytest.importorskip("rtde_control")
 
 
-def _until(condition, seconds=10.0):
+def _until(condition, seconds=30.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -104,10 +104,19 @@ def test_only_the_watchdog_stops_the_arm_of_a_killed_client(watched):
         client = subprocess.Popen(
             [sys.executable, "-c", PRELUDE + f"""
 r, c = receive(), control()
-if {watched}:
-    c.setWatchdog(2)
-c.speedJ([0.2, 0, 0, 0, 0, 0], 1.0, 0.02)
-until(lambda: (not {watched} or c.kickWatchdog()) and r.getActualQd()[0] > 0.19)
+def started():  # on a crowded machine even this client may be late with its sign of life: then once more
+    if not c.isProgramRunning():
+        c.reuploadScript()
+        until(c.isProgramRunning)
+    if {watched}:
+        c.setWatchdog(1)
+    c.speedJ([0.2, 0, 0, 0, 0, 0], 1.0, 0.02)
+    while r.getActualQd()[0] < 0.19:
+        if {watched} and not c.kickWatchdog():
+            return False
+        time.sleep(0.005)
+    return True
+until(started)
 print("moving", flush=True)
 while True:
     c.kickWatchdog() if {watched} else None
@@ -128,7 +137,7 @@ while True:
             _until(lambda: robot.admin("state")["time"] > after["time"] + 0.5)
             later = robot.admin("state")
             assert later["runtime_state"] == 1 and later["q"] == after["q"], "nothing runs again by itself"
-            assert after["q"][0] - killed["q"][0] < 0.2 * 1.5, "0.5 s of watchdog, a short ramp, a late machine"
+            assert after["q"][0] - killed["q"][0] < 0.2 * 2.0, "1 s of watchdog, a short ramp, a late machine"
         else:
             _until(lambda: robot.admin("state")["time"] > killed["time"] + 1.0)
             assert _moving(robot), "without a watchdog the program goes on: that is why it is needed"
@@ -162,11 +171,11 @@ def test_frozen_link_trips_the_watchdog_although_the_socket_lives():
     with controller() as robot:
         answer = robot.client("""
             r, c = receive(), control()
-            c.setWatchdog(2)
+            c.setWatchdog(1)
             c.speedJ([0.1, 0, 0, 0, 0, 0], 1.0, 0.02)
             until(lambda: c.kickWatchdog() and r.getActualQd()[0] > 0.09)
             stamp = r.getTimestamp()
-            admin("freeze", seconds=1.5)
+            admin("freeze", seconds=2.5)
             while admin("state")["runtime_state"] == 2:
                 c.kickWatchdog(); time.sleep(0.02)
             until(lambda: far(admin("state")["qd"], [0] * 6) < 1e-9)

@@ -72,7 +72,7 @@ class RtdeClient:
             kind, data = self.read()
         return struct.unpack(self.layout, data[1 if self.version > 1 else 0 :])
 
-    def until(self, index: int, value: float, seconds: float = 5.0) -> None:
+    def until(self, index: int, value: float, seconds: float = 30.0) -> None:
         end = time.monotonic() + seconds
         while self.state()[index] != value:
             assert time.monotonic() < end, f"value {index} never became {value}"
@@ -109,7 +109,7 @@ def test_negotiation_outputs_and_inputs(version):
         client.send("U", struct.pack(">BBB", 9, 1, 0))  # no such recipe: ignored
         assert client.ask("P") == b"\x01"
         client.close()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while other.ask("I", b"speed_slider_mask") != b"\x01UINT32":
             assert time.monotonic() < deadline, "inputs are free once their client is gone"
         other.close()
@@ -124,7 +124,8 @@ def test_lower_frequency_is_kept_and_a_client_that_does_not_read_hurts_nobody():
         client.outputs("timestamp", 50)
         assert client.ask("S") == b"\x01"
         stamps = [client.state()[0] for _ in range(40)]
-        assert all(b - a > 0.02 - 1e-6 for a, b in zip(stamps, stamps[1:], strict=False))
+        gaps = [b - a for a, b in zip(stamps, stamps[1:], strict=False)]
+        assert min(gaps) > 0.02 - 1e-6, gaps
         lazy.close(), client.close()
 
 
@@ -172,7 +173,7 @@ def test_dashboard_answers_what_the_robot_is():
         assert ask("running") == "Program running: false" and ask("play").startswith("Failed")
         with socket.create_connection((robot.ip, 30001), timeout=5) as script:
             script.sendall(b"def wait():\n sleep(1000)\nend\n")
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + 30
             while ask("programState") != "PLAYING wait":
                 assert time.monotonic() < deadline
         assert ask("pause") == "Pausing program" and ask("programState") == "PAUSED wait"

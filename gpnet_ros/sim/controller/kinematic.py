@@ -39,14 +39,15 @@ class KinematicPlant:
         self.contact_height, self.stiffness = contact_height, 20_000.0
         self.object_position: int | None = None
         self.outputs = 0
-        self._q, self._qd, self._time = np.array(q, dtype=np.float64), np.zeros(6), time.time()
+        self._q, self._qd, self._elapsed = np.array(q, dtype=np.float64), np.zeros(6), 0.0
+        self._started = time.time()
         self._finger, self._finger_goal, self._finger_speed = 0.0, 0.0, _FASTEST
         self._object = AT_TARGET
 
     @property
     def time(self) -> float:
         """Simulated time [s]; it starts at the wall clock."""
-        return self._time
+        return self._started + self._elapsed  # summed apart: steps are small beside the wall clock
 
     @property
     def q(self) -> Vector:
@@ -61,7 +62,7 @@ class KinematicPlant:
     def step(self, dt: float, q_target: Vector, qd_target: Vector) -> None:
         """Follow at once; move the fingers."""
         self._q, self._qd = np.array(q_target), np.array(qd_target)
-        self._time += dt
+        self._elapsed += dt
         self._step_fingers(dt)
 
     def forward(self, q: Vector) -> Transform:

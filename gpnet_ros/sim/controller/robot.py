@@ -70,7 +70,7 @@ class Robot:
         self.reason = ""  # of the last stop
         self.contact_cycles = 0
         self.history: deque[Vector] = deque([np.array(plant.q)], maxlen=512)
-        self._stopped_at = 0.0
+        self._stopped_at = self._stopped_wall = 0.0
         self._allowed_force = force_limit
         self._arriving = ""
 
@@ -154,7 +154,9 @@ class Robot:
 
     def unlock(self) -> str:
         """Unlock a protective stop; the reason why not, or ""."""
-        if self.safety == PROTECTIVE and self.plant.time - self._stopped_at < UNLOCK_AFTER:
+        # Clients wait by their own clock, so the sooner of simulated and wall time counts.
+        waited = max(self.plant.time - self._stopped_at, time.monotonic() - self._stopped_wall)
+        if self.safety == PROTECTIVE and waited < UNLOCK_AFTER:
             return "Cannot unlock protective stop until 5s after occurrence. Always inspect cause of protective stop"
         if self.safety == PROTECTIVE:
             self.safety = NORMAL
@@ -177,7 +179,8 @@ class Robot:
 
     def _halt(self, safety: int, reason: str) -> None:
         log.warning("Safety mode %d: %s", safety, reason)
-        self.safety, self.reason, self._stopped_at = safety, reason, self.plant.time
+        self.safety, self.reason = safety, reason
+        self._stopped_at, self._stopped_wall = self.plant.time, time.monotonic()
         self.arm.interrupt()
         if self.runtime == PLAYING:
             self.runtime = PAUSED

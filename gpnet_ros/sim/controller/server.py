@@ -113,13 +113,13 @@ class Controller:
         self.robot.check_watchdog()
 
     def _advance(self, owed: float) -> float:
-        """Run the cycles that are due; what cannot be done in one go is owed further."""
+        """Run one cycle or more of those that are due; what cannot be done in one go is owed further."""
         dt, end = self.robot.arm.dt, time.monotonic() + _CATCH_UP
         for _ in range(math.ceil(max(1.0, self.factor))):
-            if owed < dt or time.monotonic() > end:
-                break
             self.robot.cycle()
             owed -= dt
+            if owed < dt or time.monotonic() > end:
+                break
         return owed
 
 
