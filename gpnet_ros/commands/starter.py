@@ -21,6 +21,8 @@ from gpnet_ros.nodes.table import NodeProcess, RunSettings, environment, node_pr
 
 #: After SIGINT a process has this long [s] before it is killed.
 PATIENCE = 10.0
+#: Name of the simulated cell among the processes.
+SIM = "sim"
 #: Making a heap is the longest part of the simulation's start [s].
 SIM_TIMEOUT = 90.0
 
@@ -107,17 +109,17 @@ def node_command(node: NodeProcess, namespace: str = "") -> list[str]:
 
 
 def end_processes(processes: dict[str, subprocess.Popen[bytes]]) -> None:
-    """Interrupt all, last started first, and kill what does not end in time; the simulation goes last."""
-    for process in reversed(processes.values()):
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-    end = time.monotonic() + PATIENCE
-    for process in reversed(processes.values()):
-        try:
-            process.wait(max(end - time.monotonic(), 0.1))
-        except subprocess.TimeoutExpired:
+    """Interrupt all nodes, kill what does not end in time; the simulation goes after them, so that no link breaks."""
+    for group in ([p for name, p in processes.items() if name != SIM], [p for n, p in processes.items() if n == SIM]):
+        for process in group:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+        end = time.monotonic() + PATIENCE
+        for process in group:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(end - time.monotonic(), 0.1))
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+                os.killpg(process.pid, signal.SIGKILL)  # its children too
             process.wait()
 
 
@@ -132,15 +134,15 @@ def _start(running: RunningNodes, name: str, command: list[str], output: Any = N
 
 def _start_simulation(running: RunningNodes) -> dict[str, Any]:
     """The simulated cell, once it has said that it is ready."""
-    process = _start(running, "sim", simulation_command(running.run), subprocess.PIPE)
-    running.processes["sim"] = process
+    process = _start(running, SIM, simulation_command(running.run), subprocess.PIPE)
+    running.processes[SIM] = process
     lines: queue.Queue[bytes] = queue.Queue()
     assert process.stdout is not None
     threading.Thread(target=_read_lines, args=(process.stdout, lines), daemon=True).start()
     try:
         return json.loads(lines.get(timeout=SIM_TIMEOUT))
     except (queue.Empty, ValueError) as error:
-        cause = running.last_line("sim")
+        cause = running.last_line(SIM)
         raise DeviceError(f"The simulated cell did not become ready in {SIM_TIMEOUT:.0f} s: {cause}") from error
 
 

@@ -8,51 +8,26 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from gpnet_ros.cell import Cell, HandEye
 from gpnet_ros.clearance import height_map
-from gpnet_ros.devices.arm import Arm, ArmState
+from gpnet_ros.devices.arm import Arm
+from gpnet_ros.devices.attention import Attention, Eyes, Sight
 from gpnet_ros.devices.gripper import Gripper
+from gpnet_ros.devices.manipulator import Manipulator
 from gpnet_ros.devices.mode_gate import GRIPPING
-from gpnet_ros.devices.runner import START_TOLERANCE, PickResult, PickStatus, retreat, run_plan
-from gpnet_ros.errors import BadInput, DeviceError, GpnetError
-from gpnet_ros.frame import Frame, Intrinsics
+from gpnet_ros.devices.record import describe_decision, describe_result
+from gpnet_ros.devices.runner import PickResult, PickStatus
+from gpnet_ros.errors import DeviceError, GpnetError
 from gpnet_ros.grasp import SelectSettings
-from gpnet_ros.maps import Maps
-from gpnet_ros.motion import Plan, plan_place
-from gpnet_ros.occlusion import blocks_view
 from gpnet_ros.pick import Decision, Memory, decide
-from gpnet_ros.pose import Transform, invert
-from gpnet_ros.safety import check
 
-#: A lost arm or one that resumes by itself is asked again after this long [s].
-RETRY = 0.1
-
-
-@dataclass(frozen=True, eq=False)
-class Sight:
-    """One exposure with its maps."""
-
-    frame: Frame
-    maps: Maps
-
-
-class Eyes(Protocol):
-    """Where frames and maps come from."""
-
-    def newest(self, timeout: float) -> Sight | None:
-        """The newest exposure that was not handed out yet; None when none came in time [s].
-
-        Raises:
-            BadInput: something came that cannot be used; the message says why.
-        """
-
-    def why_none(self) -> str:
-        """Why nothing came, for a person."""
+#: How often an idle loop looks at the arm [s], and how long it waits after a failed connection.
+TICK, RETRY = 0.1, 1.0
 
 
 class Report(Protocol):
@@ -62,7 +37,7 @@ class Report(Protocol):
         """The loop's state has changed."""
 
     def refused(self, reason: str) -> None:
-        """A frame was not used."""
+        """A frame was not used, or a wish not granted."""
 
     def decided(self, decision: Decision, sight: Sight) -> None:
         """A frame was decided on."""
@@ -73,11 +48,20 @@ class Report(Protocol):
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """How the loop runs; plain values, checked by whoever reads them from a file."""
+    """How the loop runs; bounds are checked where the values are read.
+
+    Attributes:
+        mode: one of `mode_gate.MODES`.
+        auto_resume: go on after a stop without a person; in simulation only.
+        controller_clock: frames carry the controller's own (simulated) time.
+        max_picks, failures_max: the loop ends after so many picks, or failures in a row.
+        look_timeout: longest wait for a frame [s].
+        valid_share_min: frames with fewer valid depth pixels are refused.
+    """
 
     mode: str = "dry_run"
     auto_resume: bool = False
-    controller_clock: bool = False  # frames carry the controller's own (simulated) time
+    controller_clock: bool = False
     max_picks: int = 30
     failures_max: int = 3
     look_timeout: float = 30.0
@@ -85,7 +69,12 @@ class LoopSettings:
 
 
 class PickingLoop:
-    """The planner's work; one thread."""
+    """The planner's work, in one thread.
+
+    Attributes:
+        state: connecting, idle, needs_resume, resuming, paused, looking, deciding, awaiting_approval or moving.
+        picks, failures, placed: picks of this task, failures in a row, objects put into the tote since the start.
+    """
 
     def __init__(
         self,
@@ -99,17 +88,17 @@ class PickingLoop:
         select: SelectSettings | None = None,
     ) -> None:
         """Nothing is connected and nothing runs before `open`."""
-        self.arm, self.gripper, self.cell, self.hand_eye = arm, gripper, cell, hand_eye
-        self.eyes, self.report, self.settings, self.select = eyes, report, settings, select
+        s = self.settings = settings
+        self.arm, self.cell, self.report, self.select = arm, cell, report, select
+        self.attention = Attention(eyes, arm, cell, hand_eye, s.controller_clock, s.valid_share_min)
+        self.manipulator = Manipulator(arm, gripper, cell, s.mode in GRIPPING, self.attention.note_view)
         self.memory = Memory()
-        self.state = "idle"
+        self.state = ""
         self.picks = self.failures = self.placed = 0
         self._task = ""  # "", "loop" or "one"
         self._paused = self._approved = self._resume_wanted = False
         self._halted = ""  # why nothing moves until a person resumes
-        self._hang: float | None = None
-        self._fresh_after, self._was_in_view = -np.inf, True
-        self._intrinsics: Intrinsics | None = None
+        self._next_connect = -np.inf
         self._stopping, self._closing = threading.Event(), threading.Event()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -123,14 +112,14 @@ class PickingLoop:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop and let go of everything; the grip stays as it is."""
-        self.stop()
+        """Stop and let go of everything; the grip stays as it is. Harmless when not open."""
+        if self._thread is None:
+            return
         self._closing.set()
-        self._wake()
-        if self._thread is not None:
-            self._thread.join(timeout=20.0)
-        self.arm.disconnect()
-        self.gripper.close()
+        self.stop()
+        self._thread.join(timeout=20.0)
+        self._thread = None
+        self.manipulator.close()
 
     def start(self) -> tuple[bool, str]:
         """Pick until nothing is left."""
@@ -147,14 +136,16 @@ class PickingLoop:
 
     def pause(self) -> tuple[bool, str]:
         """Finish the pick under way, then wait."""
-        self._paused = True
+        with self._changed:
+            self._paused = True
+            self._changed.notify_all()
         return True, "Pauses after the pick under way; call resume to go on."
 
     def stop(self) -> tuple[bool, str]:
         """Stop the arm where it is; the grip is held. On hardware only `resume` allows motion again."""
         with self._changed:
             if not self.settings.auto_resume and self.settings.mode != "dry_run":
-                self._halted = self._halted or "Stopped by the service."
+                self._halted = self._halted or "Stopped by a person."
             self._task, self._paused, self._approved, self._resume_wanted = "", False, False, False
             self._stopping.set()
             self._changed.notify_all()
@@ -162,19 +153,17 @@ class PickingLoop:
         return True, "Stopped; the grip is held."
 
     def resume(self) -> tuple[bool, str]:
-        """Go on after a pause; after a stop, a lost link or a start it makes the arm ready (the jaws may move)."""
+        """Go on after a pause; after a stop, a lost link or a start make the arm ready, and the jaws may move."""
         with self._changed:
-            self._paused = False
-            self._resume_wanted = True
-            self._stopping.clear()
+            self._paused, self._resume_wanted = False, True
             self._changed.notify_all()
-        return True, "Resuming; see the state."
+        return True, "Resuming; the state tells when it is done."
 
     def _begin(self, task: str) -> tuple[bool, str]:
         with self._changed:
             if self._task:
                 return False, f"The planner is {self.state} already; call stop first."
-            refusal = self._cannot_move()
+            refusal = self._refusal()
             if refusal and not self.settings.auto_resume:
                 return False, refusal
             self._task, self.picks, self.failures = task, 0, 0
@@ -188,345 +177,202 @@ class PickingLoop:
         while not self._closing.is_set():
             try:
                 self._step()
-            except GpnetError as error:  # nothing a device or a frame does may end this thread
-                self._end(PickStatus.REFUSED.value, str(error))
+            except GpnetError as error:  # nothing that a device or a frame does may end this thread
+                self._give_up(PickStatus.REFUSED.value, str(error))
 
     def _step(self) -> None:
+        """One look at what is wanted and what is possible."""
         if not self._connect():
-            self._closing.wait(10 * RETRY)
+            self._closing.wait(TICK)
             return
         if self._resume_wanted:
             self._make_ready()
-        blocked = self._cannot_move()
-        if blocked and self.settings.auto_resume and not self._stopping.is_set():
-            self._say("resuming" if self._task else "idle")
-            self._make_ready()
-        elif self._task and not self._paused and not blocked:
+        refusal = self._refusal()
+        if self._task and not self._paused and not refusal:
             self._turn()
             return
+        if refusal and self.settings.auto_resume and not self._stopping.is_set():
+            self._make_ready()
         else:
-            self._say("needs_resume" if blocked else "paused" if self._paused and self._task else "idle")
+            self._say("needs_resume" if refusal else "paused" if self._paused and self._task else "idle")
         with self._changed:
-            self._changed.wait(RETRY)
+            self._changed.wait(TICK)
 
     def _connect(self) -> bool:
-        """Whether the arm reports; only watching, it works without an arm too."""
-        try:
-            self.arm.state()
-        except DeviceError:
+        """Whether the arm reports. Only a dry run works without one."""
+        if self.attention.arm_state() is not None:
+            return True
+        if time.monotonic() >= self._next_connect:
             self._say("connecting")
             try:
                 self.arm.connect()
+                return True
             except DeviceError as error:
                 self.report.refused(str(error))
-                return self.settings.mode == "dry_run"
-        return True
+                self._next_connect = time.monotonic() + (RETRY if self.settings.mode != "dry_run" else 10 * RETRY)
+        return self.settings.mode == "dry_run"
 
-    def _cannot_move(self) -> str:
+    def _refusal(self) -> str:
         """Why nothing may move; empty when it may, or when this mode does not move anyway."""
         if self.settings.mode == "dry_run":
             return ""
-        if self._halted:
-            return f"{self._halted} Nothing moves until a person calls resume."
-        try:
-            state = self.arm.state()
-        except DeviceError as error:
-            return str(error)
-        if state.status not in ("ready", "moving"):
-            return state.message or f"The arm is {state.status}: call resume."
-        if self.settings.mode in GRIPPING and not self.gripper.is_active:
-            return "The gripper is not activated: call resume; its fingers will move."
-        return ""
+        return f"{self._halted} Nothing moves until resume." if self._halted else self.manipulator.refusal()
 
     def _make_ready(self) -> None:
-        """A person's confirmation, or the simulation's own: arm and gripper obey again."""
+        """A person's confirmation, or the simulation's own."""
         self._resume_wanted = False
+        self._stopping.clear()
         if self.settings.mode == "dry_run":
             return
         self._say("resuming")
         try:
-            if self.arm.state().status not in ("ready", "moving"):
-                self.arm.resume()
-            if self.settings.mode in GRIPPING and not self.gripper.is_active:
-                self.gripper.activate()
+            self.manipulator.make_ready()
             if self._halted:
-                self._see_from_now()  # nobody watched the arm meanwhile
+                self.attention.from_now()
             self._halted = ""
-        except GpnetError as error:
+        except DeviceError as error:
             self.report.refused(str(error))
-            self._closing.wait(RETRY)
 
     def _turn(self) -> None:
         """One pick from frame to result."""
-        if self.settings.mode != "dry_run" and not self._go_home():
+        moves = self.settings.mode != "dry_run"
+        if moves and not self._tidy():
             return
         began = time.monotonic()
-        self._say("looking")
         sight = self._look()
         if sight is None:
             return
         times = {"look": time.monotonic() - began}
-        began = time.monotonic()
-        self._say("deciding")
         decision = self._decide(sight)
-        times["decide"] = time.monotonic() - began
+        times["decide"] = time.monotonic() - began - times["look"]
         self.report.decided(decision, sight)
-        if decision.status != "grasp":
+        if decision.plan is None:
             self._no_grasp(decision, sight, times)
-        elif self.settings.mode == "dry_run":
-            self._finish("dry_run", "Nothing moves in mode dry_run.", sight, decision, times, None)
+        elif not moves:
+            self._finish("dry_run", "Nothing moves in mode dry_run.", times, sight, decision)
         elif self.settings.mode != "step" or self._approval():
             self._execute(decision, sight, times)
 
-    def _look(self) -> Sight | None:
-        """A frame on which may be decided; None when the task was ended instead."""
-        end, reason = time.monotonic() + self.settings.look_timeout, ""
-        while not self._stopping.is_set():
-            try:
-                sight = self.eyes.newest(0.25)
-                if sight is not None:
-                    sight.frame.check(self.settings.valid_share_min)
-                    self._intrinsics = sight.frame.intrinsics
-                    why_not = self._stale(sight.frame)
-                    if not why_not:
-                        return sight
-                    reason = why_not
-            except BadInput as error:
-                reason = str(error)
-                self.report.refused(reason)
-            if time.monotonic() > end:
-                reason = reason or self.eyes.why_none()
-                self.report.refused(reason)
-                self._finish("no_frame", reason, None, None, {}, None)
-                return None
-        return None
+    def _tidy(self) -> bool:
+        """After an interruption: arm home, and a held object into the tote. Whether picking may go on."""
+        if not self.manipulator.is_home():
+            self._say("moving")
+            result = self.manipulator.go_home(self._stopping.is_set)
+            if result.status is not PickStatus.DONE:
+                self._give_up(result.status.value, result.message)
+                return False
+        if not self.manipulator.holds():
+            return True
+        sight = self._look()
+        if sight is None:
+            return False
+        self._say("moving")
+        heights = height_map(sight.frame, self.attention.T_base_camera(), self.cell)
+        result = self.manipulator.put_down(heights, self.placed, self._stopping.is_set)
+        self.placed += 1
+        if result.status not in (PickStatus.PICKED, PickStatus.SLIPPED):
+            self._give_up(result.status.value, result.message)
+        return result.status is PickStatus.PICKED
 
-    def _stale(self, frame: Frame) -> str:
-        """Why this frame does not show the heap as it is now; empty when it does."""
-        state = self._arm_state()
-        if state is None:
-            return ""
-        if not state.is_still:
-            return "The arm moves."
-        if self._in_view(state):
-            self._see_from_now()
-            return "The arm stands between camera and workspace; move it away, or let it go home."
-        if frame.stamp <= self._fresh_after:
-            late = self._fresh_after - frame.stamp
-            return f"The frame was exposed {late:.2f} s before the arm had left the view."
-        return ""
+    def _look(self) -> Sight | None:
+        self._say("looking")
+        sight = self.attention.look(self.settings.look_timeout, self._stopping.is_set, self.report.refused)
+        if sight is None and not self._stopping.is_set():
+            self.report.refused(self.attention.reason)
+            self._finish("no_frame", self.attention.reason, {}, finished="no_frame")
+        return sight
 
     def _decide(self, sight: Sight) -> Decision:
-        state = self._arm_state()
+        self._say("deciding")
+        state = self.attention.arm_state()
         q_start = np.array(self.cell.home) if state is None else state.q
+        hover = self.settings.mode == "hover"
+        where, memory = self.attention.T_base_camera(), self.memory
         return decide(
-            sight.frame,
-            sight.maps,
-            self._T_base_camera(state),
-            self.cell,
-            q_start,
-            memory=self.memory,
-            select=self.select,
-            hover=self.settings.mode == "hover",
-            spot=self.placed,
-        )
+            sight.frame, sight.maps, where, self.cell, q_start,
+            memory=memory, select=self.select, hover=hover, spot=self.placed,
+        )  # fmt: skip
 
     def _no_grasp(self, decision: Decision, sight: Sight, times: dict[str, float]) -> None:
         if decision.status == "nothing_left":
-            self._finish("nothing_left", "The workspace is empty.", sight, decision, times, "nothing_left")
+            self._finish("nothing_left", "The workspace is empty.", times, sight, decision, finished="nothing_left")
             return
         self.failures += 1
-        self._finish("nothing_graspable", "No candidate passed; see the reasons.", sight, decision, times, None)
+        self._finish("nothing_graspable", "No candidate passed; each has its reason.", times, sight, decision)
 
     def _approval(self) -> bool:
         """Wait for a person's word on the grasp that was published."""
         self._approved = False
         self._say("awaiting_approval")
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._approved or self._stopping.is_set() or self._paused or bool(self._cannot_move())
-            )
+            while not (self._approved or self._stopping.is_set() or self._refusal()):
+                self._changed.wait(TICK)
             return self._approved and not self._stopping.is_set()
 
     def _execute(self, decision: Decision, sight: Sight, times: dict[str, float]) -> None:
+        """Carry the plan out, judge it, and come home from a failed pick."""
         assert decision.plan is not None
-        self._hang = decision.plan.hang
-        result = self._run(decision.plan)
+        self._say("moving")
+        result = self.manipulator.run(decision.plan, self._stopping.is_set)
+        times |= result.times
         self.picks += 1
         if result.status is PickStatus.PICKED:
-            self.placed += 1
-            self.failures = 0
+            self.placed, self.failures = self.placed + 1, 0
             self.memory.forget()
         elif result.status.is_failed_pick:
             self.failures += 1
             if decision.T_base_tcp is not None:
                 self.memory.remember(decision.T_base_tcp)
-        elif result.status is not PickStatus.DONE and not self.settings.auto_resume:
-            self._halted = result.message or result.status.value
-        times = {**times, **result.times}
-        if result.status.is_failed_pick:
-            began = time.monotonic()
-            self._go_home()
-            times["retreat home"] = time.monotonic() - began
-        self._finish(result.status.value, result.message, sight, decision, times, None, result)
-
-    def _run(self, plan: Plan) -> PickResult:
-        self._say("moving")
-
-        def note(_: str) -> None:
-            self._note_view()
-
-        try:
-            return run_plan(plan, self.arm, self.gripper, self._stopping.is_set, note)
-        finally:
-            self._note_view()
-
-    def _go_home(self) -> bool:
-        """Bring arm and a held object home and into the tote; whether the arm is at home with open hands."""
-        state = self.arm.state()
-        holding = self._holds()
-        if np.abs(state.q - np.array(self.cell.home)).max() > START_TOLERANCE:
-            self._say("moving")
-            self._was_in_view = True
-            result = retreat(self.arm, self.gripper, self.cell, self._stopping.is_set, holding, self._reach(state))
-            self._note_view()
-            if result.status is not PickStatus.DONE and not (holding and result.status is PickStatus.PICKED):
-                self._end(result.status.value, result.message)
-                return False
-        return self._put_down() if holding else True
-
-    def _put_down(self) -> bool:
-        """An object is held although no plan runs, after an interruption: put it into the tote."""
-        sight = self._look()
-        if sight is None:
-            return False
-        state = self.arm.state()
-        plan = plan_place(state.q, self.cell, self._reach(state), self.placed)
-        heights = height_map(sight.frame, self._T_base_camera(state), self.cell)
-        result = self._run(check(plan, self.cell, state.q, heights))
-        self.placed += 1
-        if result.status is not PickStatus.PICKED:
-            self._end(result.status.value, result.message)
-        return result.status is PickStatus.PICKED
-
-    # --- what the loop knows ----------------------------------------------------------------------------------
-    def _arm_state(self) -> ArmState | None:
-        try:
-            return self.arm.state()
-        except DeviceError:
-            return None
-
-    def _holds(self) -> bool:
-        if self.settings.mode not in GRIPPING:
-            return False
-        return self.gripper.state().object_detected
-
-    def _reach(self, state: ArmState) -> float:
-        """How far a held object may reach below the tips [m]: as planned, and never below the table."""
-        above = max(float(state.T_base_tcp[2, 3]) - self.cell.workspace.table_z, 0.0)
-        return min(self.cell.limits.held_hang if self._hang is None else self._hang, above)
-
-    def _T_base_camera(self, state: ArmState | None) -> Transform:
-        if state is None or self.hand_eye.mount == "fixed":
-            return self.hand_eye.T_base_camera()
-        return self.hand_eye.T_base_camera(state.T_base_tcp @ invert(self.cell.T_flange_tcp))
-
-    def _in_view(self, state: ArmState) -> bool:
-        """Whether the arm covers the workspace now; a camera on the flange sees nothing useful while it moves."""
-        if self.hand_eye.mount == "flange":
-            return not state.is_still
-        if self._intrinsics is None:
-            return False
-        return blocks_view(state.q, self.cell, self._T_base_camera(state), self._intrinsics)
-
-    def _note_view(self) -> None:
-        """Between two steps: frames count only from the first instant at which the view was seen to be free."""
-        state = self._arm_state()
-        if state is None:
-            return
-        in_view = self._in_view(state)
-        if in_view or self._was_in_view or self.hand_eye.mount == "flange":
-            self._fresh_after = self._clock(state)
-        self._was_in_view = in_view
-
-    def _see_from_now(self) -> None:
-        state = self._arm_state()
-        if state is not None:
-            self._fresh_after = self._clock(state)
-
-    def _clock(self, state: ArmState) -> float:
-        return state.stamp if self.settings.controller_clock else state.received
+            way = self.manipulator.go_home(self._stopping.is_set)
+            times |= {f"back {name}": seconds for name, seconds in way.times.items()}
+            if way.status is not PickStatus.DONE:
+                result = replace(result, message=f"{result.message} {way.message}")
+                self._halt(way.message)
+        elif result.status is not PickStatus.DONE:
+            self._halt(result.message or result.status.value)
+        self._finish(result.status.value, result.message, times, sight, decision, result)
 
     # --- what it tells ----------------------------------------------------------------------------------------
     def _finish(
         self,
         status: str,
         message: str,
-        sight: Sight | None,
-        decision: Decision | None,
         times: dict[str, float],
-        finished: str | None,
+        sight: Sight | None = None,
+        decision: Decision | None = None,
         result: PickResult | None = None,
+        finished: str | None = None,
     ) -> None:
         """Report a pick, and end the task when it is over."""
         s = self.settings
         if finished is None and self.failures >= s.failures_max:
-            finished = "three_failures" if s.failures_max == 3 else "failures"
+            finished = "failures"
         if finished is None and self.picks >= s.max_picks:
             finished = "max_picks"
-        if finished is None and status == "no_frame":
-            finished = "no_frame"
         record: dict[str, Any] = {
             "status": status, "message": message, "mode": s.mode, "pick": self.picks, "failures": self.failures,
             "placed": self.placed, "finished": finished, "time_s": {k: round(v, 3) for k, v in times.items()},
+            "stamp": None if sight is None else sight.frame.stamp,
         }  # fmt: skip
-        record["stamp"] = None if sight is None else sight.frame.stamp
-        record |= {} if decision is None else describe(decision)
-        if result is not None:
-            record |= {
-                "step": result.step,
-                "force_peak_n": round(result.force_peak, 2),
-                "widths_m": {k: round(v, 4) for k, v in result.widths.items()},
-            }
-        if finished is not None or self._task == "one":
-            self._task = ""
+        record |= {} if decision is None else describe_decision(decision)
+        record |= {} if result is None else describe_result(result)
+        with self._changed:
+            if finished is not None or self._task == "one":
+                self._task = ""
         self.report.result(record)
-        self._say("idle" if not self._task else self.state)
 
-    def _end(self, status: str, message: str) -> None:
+    def _give_up(self, status: str, message: str) -> None:
         """The task cannot go on by itself."""
+        self._halt(message)
+        self.failures += 1
+        self._finish(status, message, {})
+
+    def _halt(self, message: str) -> None:
+        """On hardware a person has to look first."""
         if not self.settings.auto_resume and self.settings.mode != "dry_run":
-            self._halted = self._halted or message or status
-        elif self._task:
-            self.failures += 1
-        self._finish(status, message, None, None, {}, None)
+            self._halted = self._halted or message
 
     def _say(self, state: str) -> None:
         if state != self.state:
             self.state = state
             self.report.state(state)
-
-    def _wake(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
-
-
-def describe(decision: Decision) -> dict[str, Any]:
-    """A decision in plain values; lengths in metres, pixels of the colour image, base frame of the controller."""
-    values: dict[str, Any] = {
-        "rejected": [{"pixel": list(r.pixel), "reason": r.reason, "detail": r.detail} for r in decision.rejected]
-    }
-    grasp, T = decision.grasp, decision.T_base_grasp
-    if grasp is not None and T is not None and decision.T_base_tcp is not None:
-        values |= {
-            "pixel": [round(v, 2) for v in grasp.pixel],
-            "angle_deg": round(grasp.angle_deg, 2),
-            "score": round(grasp.score, 4),
-            "quality": round(grasp.quality, 4),
-            "priority": round(grasp.priority, 4),
-            "width_m": decision.opening,
-            "T_base_grasp": np.round(T, 6).tolist(),
-            "T_base_tcp": np.round(decision.T_base_tcp, 6).tolist(),
-            "insertion_m": round(decision.insertion, 5),
-        }
-    return values

@@ -12,12 +12,10 @@ from enum import Enum
 
 import numpy as np
 
-from gpnet_ros.cell import Cell
 from gpnet_ros.devices.arm import Arm, MoveStatus
 from gpnet_ros.devices.gripper import Gripper, GripStatus
-from gpnet_ros.errors import DeviceError, GpnetError
-from gpnet_ros.motion import Grip, Move, Plan, plan_home
-from gpnet_ros.safety import check
+from gpnet_ros.errors import DeviceError
+from gpnet_ros.motion import Grip, Move, Plan
 
 #: The arm may be this far from where the plan begins [rad]; more means that something moved it since.
 START_TOLERANCE = 0.02
@@ -168,7 +166,7 @@ def run_plan(
         on_step: told the name of each step as it begins.
 
     Returns:
-        How it ended. The arm stays where that was; see `retreat`.
+        How it ended. The arm stays where that was; see `Manipulator.go_home`.
     """
     run = _Run(arm, gripper, cancelled, holding=plan.holding, held_once=plan.holding)
     try:
@@ -187,24 +185,3 @@ def run_plan(
     except DeviceError as error:
         return run.result(PickStatus.LINK_LOST, str(error))
     return run.result(PickStatus.PICKED if run.held_once and not run.holding else PickStatus.DONE)
-
-
-def retreat(
-    arm: Arm, gripper: Gripper, cell: Cell, cancelled: Callable[[], bool], holding: bool = False, hang: float = 0.0
-) -> PickResult:
-    """Straight up and home, by a plan that the safety check has passed; jaws stay as they are.
-
-    Args:
-        arm, gripper: what moves, and what may hold something.
-        cell: for the plan.
-        cancelled: as in `run_plan`.
-        holding: whether something is held, and stays held.
-        hang: how far it may reach below the fingertips [m].
-    """
-    try:
-        state = arm.state()
-        plan = plan_home(state.q, cell, holding, hang, state.T_base_tcp)
-        check(plan, cell, state.q)
-    except GpnetError as error:
-        return PickResult(PickStatus.REFUSED, f"No safe way home: {error}", "home", holding)
-    return run_plan(plan, arm, gripper, cancelled)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import CameraInfo, Image
 
 from gpnet_ros.devices.camera import Camera
@@ -41,7 +41,7 @@ class CameraSettings:
 DEPTH_INFO = "aligned_depth_to_color/camera_info"
 
 
-class CameraNode(LifecycleNode):
+class CameraNode(start.ManagedNode):
     """Publishes what the camera delivers; a camera that fails is reported and opened again."""
 
     def __init__(self) -> None:
@@ -71,10 +71,14 @@ class CameraNode(LifecycleNode):
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop streaming."""
+        self.halt()
+        return super().on_deactivate(state)
+
+    def halt(self) -> None:
+        """End the worker."""
         self.running.clear()
         if self.worker is not None:
             self.worker.join(timeout=5.0)
-        return super().on_deactivate(state)
 
     def work(self) -> None:
         """Open, read and publish; after a failure say so, close, and try again."""

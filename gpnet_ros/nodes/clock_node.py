@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rosgraph_msgs.msg import Clock as ClockMessage
 
 from gpnet_ros.errors import DeviceError
@@ -30,7 +30,7 @@ class ClockSettings:
         validate(self)
 
 
-class ClockNode(LifecycleNode):
+class ClockNode(start.ManagedNode):
     """Publishes the time of the newest state; the other nodes follow it with use_sim_time."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.errors import GpnetError
@@ -37,7 +37,7 @@ class InferenceSettings:
         validate(self)
 
 
-class InferenceNode(LifecycleNode):
+class InferenceNode(start.ManagedNode):
     """Runs the network on the newest frame in a thread of its own, so that the executor never waits for it."""
 
     def __init__(self) -> None:
@@ -68,11 +68,15 @@ class InferenceNode(LifecycleNode):
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop answering and free the network."""
+        self.halt()
+        self.detector = None
+        return super().on_deactivate(state)
+
+    def halt(self) -> None:
+        """End the worker."""
         self.running.clear()
         if self.worker is not None:
             self.worker.join(timeout=5.0)
-        self.detector = None
-        return super().on_deactivate(state)
 
     def make_grid(self) -> Any:
         """How a frame is seen: through the workspace square of the cell, or as a whole."""

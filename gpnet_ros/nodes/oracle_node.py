@@ -9,7 +9,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.errors import GpnetError
@@ -31,7 +31,7 @@ class OracleSettings:
         validate(self)
 
 
-class OracleNode(LifecycleNode):
+class OracleNode(start.ManagedNode):
     """Answers the newest frame with the true maps of that instant."""
 
     def __init__(self) -> None:
@@ -56,10 +56,14 @@ class OracleNode(LifecycleNode):
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop answering."""
+        self.halt()
+        return super().on_deactivate(state)
+
+    def halt(self) -> None:
+        """End the worker."""
         self.running.clear()
         if self.worker is not None:
             self.worker.join(timeout=10.0)
-        return super().on_deactivate(state)
 
     def work(self) -> None:
         """Answer the newest frame, again and again."""

@@ -11,7 +11,7 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.devices.loop import Sight
+from gpnet_ros.devices.attention import Sight
 from gpnet_ros.nodes import convert
 from gpnet_ros.pick import Decision
 from gpnet_ros.pose import Transform, transform

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
 
 from gpnet_ros.cell import load_cell, load_hand_eye
@@ -47,7 +47,7 @@ class PlannerSettings:
         validate(self)
 
 
-class PlannerNode(LifecycleNode):
+class PlannerNode(start.ManagedNode):
     """Converts between topics and the loop; configure loads, activate connects, `~/resume` arms."""
 
     def __init__(self) -> None:
@@ -95,15 +95,13 @@ class PlannerNode(LifecycleNode):
         for service in [s for s in self.services if s.srv_name.startswith(self.get_fully_qualified_name() + "/")]:
             if service.srv_type is Trigger:
                 self.destroy_service(service)
-        if self.loop is not None:
-            self.loop.close()
+        self.halt()
         return super().on_deactivate(state)
 
-    def destroy_node(self) -> None:
-        """Also when the process ends without `deactivate`: stop the arm first."""
+    def halt(self) -> None:
+        """Stop the arm, hold the grip, let go of the robot."""
         if self.loop is not None:
             self.loop.close()
-        super().destroy_node()
 
     def publish_arm(self) -> None:
         """Joints and flange, 50 times a second."""

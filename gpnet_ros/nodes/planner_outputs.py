@@ -13,7 +13,7 @@ from visualization_msgs.msg import MarkerArray
 
 from gpnet_ros.cell import Cell, HandEye
 from gpnet_ros.devices.arm import ArmState
-from gpnet_ros.devices.loop import Sight
+from gpnet_ros.devices.attention import Sight
 from gpnet_ros.nodes import convert
 from gpnet_ros.nodes.planner_markers import markers
 from gpnet_ros.nodes.start import LATCHED_QOS, PUBLISH_QOS

@@ -20,7 +20,7 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
 
-from gpnet_ros.devices.loop import Sight
+from gpnet_ros.devices.attention import Sight
 from gpnet_ros.nodes.convert import T_BASE_LINK_BASE
 from gpnet_ros.nodes.exposures import CAMERA_INFO, COLOR, DEPTH, Exposure
 from gpnet_ros.nodes.sights import MAPS, MAPS_INFO, to_sight

@@ -6,7 +6,7 @@ from typing import Any
 
 from sensor_msgs.msg import CameraInfo, Image
 
-from gpnet_ros.devices.loop import Sight
+from gpnet_ros.devices.attention import Sight
 from gpnet_ros.errors import FrameRefused
 from gpnet_ros.maps import Grid, Maps
 from gpnet_ros.nodes import convert

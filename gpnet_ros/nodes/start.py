@@ -25,7 +25,14 @@ LATCHED_QOS = QoSProfile(
 )
 
 
-def run(make: Callable[[], LifecycleNode]) -> None:
+class ManagedNode(LifecycleNode):
+    """A lifecycle node that can be told to end its threads, also when a signal has ended ROS before it."""
+
+    def halt(self) -> None:
+        """Stop and join whatever works beside the executor; harmless when nothing does."""
+
+
+def run(make: Callable[[], ManagedNode]) -> None:
     """Make the node, bring it to active when its parameter `autostart` says so, and spin until told to end.
 
     Exits with 2 and one sentence when the node refuses its settings or cannot become active.
@@ -48,5 +55,6 @@ def run(make: Callable[[], LifecycleNode]) -> None:
         sys.exit(2)
     finally:
         if node is not None:
+            node.halt()
             node.destroy_node()
         rclpy.try_shutdown()

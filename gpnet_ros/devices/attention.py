@@ -1,0 +1,145 @@
+"""When a frame may be decided on: it shows the heap as it is now, and the arm does not stand before it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from gpnet_ros.cell import Cell, HandEye
+from gpnet_ros.devices.arm import Arm, ArmState
+from gpnet_ros.errors import BadInput, DeviceError
+from gpnet_ros.frame import Frame, Intrinsics
+from gpnet_ros.maps import Maps
+from gpnet_ros.occlusion import blocks_view
+from gpnet_ros.pose import Transform, invert
+
+#: Longest wait for one exposure before stop requests are looked at again [s].
+_SLICE = 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """One exposure with its maps."""
+
+    frame: Frame
+    maps: Maps
+
+
+class Eyes(Protocol):
+    """Where frames and maps come from."""
+
+    def newest(self, timeout: float) -> Sight | None:
+        """The newest exposure that was not handed out yet; None when none came in time [s].
+
+        Raises:
+            BadInput: something came that cannot be used; the message says why.
+        """
+
+    def why_none(self) -> str:
+        """Why nothing came, for a person."""
+
+
+class Attention:
+    """Picks the exposures that count, for a camera on a mast or on the flange.
+
+    Attributes:
+        reason: why the newest exposure was not used; empty when it was.
+    """
+
+    def __init__(
+        self, eyes: Eyes, arm: Arm, cell: Cell, hand_eye: HandEye, controller_clock: bool, valid_share_min: float
+    ) -> None:
+        """Args: controller_clock says that frames carry the controller's own (simulated) time."""
+        self.eyes, self.arm, self.cell, self.hand_eye = eyes, arm, cell, hand_eye
+        self._controller_clock, self._valid_share_min = controller_clock, valid_share_min
+        self._fresh_after, self._was_in_view = -np.inf, True
+        self._intrinsics: Intrinsics | None = None
+        self.reason = ""
+
+    def look(self, timeout: float, stopped: Callable[[], bool], refused: Callable[[str], None]) -> Sight | None:
+        """The next exposure that may be decided on; None when none came in time or `stopped`; see `reason`.
+
+        Args:
+            timeout: longest wait [s].
+            stopped: asked all the time.
+            refused: told why an exposure cannot be used at all.
+        """
+        end, self.reason = time.monotonic() + timeout, ""
+        while not stopped():
+            try:
+                sight = self.eyes.newest(_SLICE)
+                if sight is not None:
+                    sight.frame.check(self._valid_share_min)
+                    self._intrinsics = sight.frame.intrinsics
+                    self.reason = self._stale(sight.frame)
+                    if not self.reason:
+                        return sight
+            except BadInput as error:
+                self.reason = str(error)
+                refused(self.reason)
+            if time.monotonic() > end:
+                self.reason = self.reason or self.eyes.why_none()
+                return None
+        return None
+
+    def note_view(self) -> None:
+        """To be called between two steps of the arm: frames count from when the view was first seen to be free."""
+        state = self.arm_state()
+        if state is None:
+            return
+        in_view = self._in_view(state)
+        if in_view or self._was_in_view or self.hand_eye.mount == "flange":
+            self._fresh_after = self._clock(state)
+        self._was_in_view = in_view
+
+    def from_now(self) -> None:
+        """Frames count from now on: nobody watched the arm meanwhile."""
+        state = self.arm_state()
+        if state is not None:
+            self._fresh_after = self._clock(state)
+
+    def arm_state(self) -> ArmState | None:
+        """The arm's state; None without an arm, as in a dry run."""
+        try:
+            return self.arm.state()
+        except DeviceError:
+            return None
+
+    def T_base_camera(self) -> Transform:
+        """The camera now.
+
+        Raises:
+            SettingsError: the camera is on the flange of an arm that does not report.
+        """
+        state = self.arm_state()
+        if state is None:
+            return self.hand_eye.T_base_camera()
+        return self.hand_eye.T_base_camera(state.T_base_tcp @ invert(self.cell.T_flange_tcp))
+
+    def _stale(self, frame: Frame) -> str:
+        """Why this frame does not show the heap as it is now; empty when it does."""
+        state = self.arm_state()
+        if state is None:
+            return ""
+        if not state.is_still:
+            return "The arm moves."
+        if self._in_view(state):
+            self._fresh_after = self._clock(state)
+            return "The arm stands between camera and workspace; move it away, or let it go home."
+        late = self._fresh_after - frame.stamp
+        return f"The frame was exposed {late:.2f} s before the view was free." if late >= 0 else ""
+
+    def _in_view(self, state: ArmState) -> bool:
+        """Whether the arm covers the workspace now; a camera on the flange sees nothing useful while it moves."""
+        if self.hand_eye.mount == "flange":
+            return not state.is_still
+        if self._intrinsics is None:
+            return False
+        return blocks_view(state.q, self.cell, self.T_base_camera(), self._intrinsics)
+
+    def _clock(self, state: ArmState) -> float:
+        return state.stamp if self._controller_clock else state.received
