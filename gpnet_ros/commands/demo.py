@@ -122,7 +122,7 @@ class Demo:
         if sight is None:
             return ""
         name = self.folder.picture_name(pick)
-        title = f"simulated - {pick.line().replace('  ', ' ')}"
+        title = "simulated: " + " ".join(pick.line().split())
         draw(self.folder.path / name, sight.frame, sight.maps, pick.record, title)
         return name
 

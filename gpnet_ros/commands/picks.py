@@ -94,14 +94,15 @@ class Pick:
 
     def line(self) -> str:
         """One line for the terminal and the log."""
-        if not self.executed:
-            return f"look   {self.verdict}: {self.record['message']}"
         r = self.record
+        why = "" if self.ok or not r.get("message") else f" ({r['message']})"
+        if not self.executed:
+            return f"{'look' if 'rejected' in r else '':<9}{self.verdict}{why}"
         grasp = "no grasp"
         if "pixel" in r:
             u, v = r["pixel"]
             grasp = f"pixel ({u:3.0f}, {v:3.0f})  opening {r['width_m'] * 1e3:3.0f} mm  Q* {r['score']:.2f}"
-        return f"pick {self.number:<2}  {grasp}  {self.seconds:5.1f} s  {self.verdict}"
+        return f"pick {self.number:<3} {grasp}  {self.seconds:5.1f} s  {self.verdict}{why}"
 
     def row(self) -> dict[str, Any]:
         """Plain values: one object of picks.json. Metres, radians unless the name says otherwise; null is unknown."""

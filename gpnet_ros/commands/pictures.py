@@ -30,7 +30,11 @@ def save_overview(
         axes[0, 1].text(0.5, 0.5, "no depth", ha="center")
         axes[0, 1].set_title("depth")
     else:
-        _show(figure, axes[0, 1], frame.depth, "depth [m]", "viridis_r", np.nanpercentile(frame.depth, [1, 99]))
+        (left, right), (top, bottom) = _seen(frame, maps)
+        near = frame.depth[top : bottom + 1, left : right + 1]
+        near = near if np.isfinite(near).any() else frame.depth
+        _show(figure, axes[0, 1], frame.depth, "depth [m]", "viridis_r", np.nanpercentile(near, [1, 99]))
+    _zoom(axes[0, :2], frame, maps)
     panels = [
         (np.clip(maps.quality, 0, 1), "quality Q", "magma", (0, 1)),
         (np.clip(maps.priority, 0, 1), "priority P", "magma", (0, 1)),
@@ -50,6 +54,21 @@ def save_overview(
         figure.suptitle(title)
     figure.savefig(path, dpi=70)
     plt.close(figure)
+
+
+def _seen(frame: Frame, maps: Maps) -> NDArray[np.int64]:
+    """The part of the camera image that the network sees: [[left, right], [top, bottom]] in pixels, inclusive."""
+    corners = maps.grid.to_image([[0, 0], [maps.grid.width - 1, maps.grid.height - 1]])
+    height, width = frame.shape
+    return np.clip(np.round(corners).astype(np.int64), 0, [width - 1, height - 1]).T
+
+
+def _zoom(axes: Any, frame: Frame, maps: Maps) -> None:
+    """Let the pictures in camera pixels show the same square as the maps."""
+    (left, right), (top, bottom) = _seen(frame, maps)
+    for axis in axes:
+        axis.set_xlim(left - 0.5, right + 0.5)
+        axis.set_ylim(bottom + 0.5, top - 0.5)
 
 
 def _show(figure: Any, axis: Any, values: NDArray, title: str, colors: str, limits: Any) -> None:

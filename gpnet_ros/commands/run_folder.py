@@ -96,8 +96,9 @@ class RunFolder:
 
     def picture_name(self, pick: Pick) -> str:
         """File name of a pick's picture."""
-        index = len(self.picks) + 1
-        return f"pick_{index:02d}.png" if pick.executed else f"look_{index:02d}.png"
+        if pick.executed:
+            return f"pick_{pick.number:02d}.png"
+        return f"look_{sum(not p.executed for p in self.picks) + 1:02d}.png"
 
     def add(self, pick: Pick) -> None:
         """Append a row and write the tables."""
