@@ -1,0 +1,72 @@
+"""Starts camera_node, inference_node and planner_node; with sim:=true the simulated cell in their place at the wire.
+
+Which processes run, with which parameters, is decided in gpnet_ros/nodes/table.py.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from gpnet_ros.nodes.table import RunSettings, environment, node_processes, simulation_command
+from gpnet_ros.settings import from_dict
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, SetEnvironmentVariable
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+#: Longest wait for a process after SIGINT before SIGTERM [s]: the planner stops the arm first.
+PATIENCE = "15"
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Arguments with the names, defaults and choices of `RunSettings`."""
+    return LaunchDescription(
+        [
+            *(SetEnvironmentVariable(name, value) for name, value in environment().items()),
+            *(declare(field) for field in dataclasses.fields(RunSettings)),
+            OpaqueFunction(function=start),
+        ]
+    )
+
+
+def declare(field: dataclasses.Field[Any]) -> DeclareLaunchArgument:
+    """The launch argument of one setting."""
+    kind, meta = type(field.default), field.metadata
+    unit = f" [{meta['unit']}]" if meta["unit"] else ""
+    choices = ("true", "false") if kind is bool else meta["choices"]
+    default = str(field.default).lower() if kind is bool else str(field.default)
+    return DeclareLaunchArgument(
+        field.name, default_value=default, description=meta["doc"] + unit, choices=list(choices) or None
+    )
+
+
+def start(context: LaunchContext) -> list[Any]:
+    """The processes for the arguments that were given."""
+    run = from_dict(RunSettings, {field.name: value(field, context) for field in dataclasses.fields(RunSettings)})
+    actions: list[Any] = []
+    if run.sim:
+        actions.append(ExecuteProcess(cmd=simulation_command(run), name="sim", output="both", sigterm_timeout=PATIENCE))
+    for process in node_processes(run):
+        files = [str(file) for file in process.files]
+        actions.append(
+            Node(
+                package="gpnet_ros",
+                executable=process.executable,
+                name=process.name,
+                namespace=run.namespace,
+                parameters=[*files, process.overrides],
+                output="both",
+                emulate_tty=True,
+                sigterm_timeout=PATIENCE,
+            )
+        )
+    if run.rviz:
+        actions.append(Node(package="rviz2", executable="rviz2", namespace=run.namespace))
+    return actions
+
+
+def value(field: dataclasses.Field[Any], context: LaunchContext) -> Any:
+    """The value of an argument in the type of its setting."""
+    text = LaunchConfiguration(field.name).perform(context)
+    return text == "true" if isinstance(field.default, bool) else type(field.default)(text)
