@@ -91,8 +91,8 @@ class Demo:
         except GpnetError as error:
             self.end(str(error), self.folder.outcome.removed)
             return 1
-        outcome.seconds = done.seconds
-        self.end(done.ended, len(done.removed))
+        outcome.seconds, self.folder.picks = done.seconds, list(done.picks)
+        self.end(done.ended if done.failed else done.ended.replace("_", " "), len(done.removed))
         return 1 if done.failed else 0
 
     def round(self, session: Session, bag: DecisionBag) -> Round:
@@ -128,7 +128,7 @@ class Demo:
 
     def end(self, why: str, removed: int | None) -> None:
         """The round is over."""
-        self.folder.outcome.ended, self.folder.outcome.removed = why.replace("_", " "), removed
+        self.folder.outcome.ended, self.folder.outcome.removed = why, removed
 
     def video(self) -> None:
         """Render the recorded states."""

@@ -19,12 +19,14 @@ class Judgement:
         families: of these objects.
         in_tote: whether at least one of them lies in the tote now.
         topmost: whether all of them supported nobody and were not covered before; None when none came up.
+        grips: how many grips there were when this was judged.
     """
 
     objects: tuple[int, ...] = ()
     families: tuple[str, ...] = ()
     in_tote: bool = False
     topmost: bool | None = None
+    grips: int = 0
 
 
 def judge(truth: dict[str, Any], grips_before: int) -> Judgement:
@@ -34,15 +36,16 @@ def judge(truth: dict[str, Any], grips_before: int) -> Judgement:
         truth: answer of the simulated cell's admin command `truth`.
         grips_before: how many grips there were before this pick.
     """
-    lifting = [g for g in truth["grips"][grips_before:] if g["lifted"]]
+    lifting, count = [g for g in truth["grips"][grips_before:] if g["lifted"]], len(truth["grips"])
     if not lifting:
-        return Judgement()
+        return Judgement(grips=count)
     objects = sorted({i for g in lifting for i in g["lifted"]})
     return Judgement(
         tuple(objects),
         tuple(truth["objects"][i]["family"] for i in objects),
         any(i in truth["in_tote"] for i in objects),
         all(g["took_top_level"] for g in lifting),
+        count,
     )
 
 

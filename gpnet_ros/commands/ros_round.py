@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from gpnet_ros.commands.picks import Pick, judge
@@ -108,7 +108,21 @@ def play_round(
         ended, failed = str(error), True
         with suppress(GpnetError):  # what was removed before counts
             truth = door.truth()
-    return Round(objects, tuple(truth["in_tote"]), tuple(picks), ended, failed, time.monotonic() - began)
+    kept = tuple(settle(pick, truth) for pick in picks)
+    return Round(objects, tuple(truth["in_tote"]), kept, ended, failed, time.monotonic() - began)
+
+
+def settle(pick: Pick, truth: dict[str, Any]) -> Pick:
+    """The pick as it turned out in the end: after an interruption an object may reach the tote only later.
+
+    It counts for this pick unless a later grip lifted the object again.
+    """
+    judged = pick.truth
+    if judged is None or judged.in_tote or not judged.objects:
+        return pick
+    again = {i for grip in truth["grips"][judged.grips :] for i in grip["lifted"]}
+    arrived = any(i in truth["in_tote"] and i not in again for i in judged.objects)
+    return replace(pick, truth=replace(judged, in_tote=arrived))
 
 
 def _await(reports: Reports, check: Callable[[], str], limit: float) -> Any:

@@ -8,6 +8,7 @@ encodings); everything else is numpy and scipy, and a test holds both equal wher
 from __future__ import annotations
 
 import array
+import math
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,9 @@ _DTYPES: dict[str, Any] = {"32FC1": np.float32, "16UC1": np.uint16, "mono16": np
 
 def to_time(seconds: float) -> Time:
     """ROS time of seconds, rounded to nanoseconds."""
-    nanoseconds = round(seconds * 1e9)
-    return Time(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
+    whole = math.floor(seconds)  # split first: today's seconds times 1e9 is known to 256 ns only
+    carry, nanoseconds = divmod(round((seconds - whole) * 1e9), 10**9)
+    return Time(sec=whole + carry, nanosec=nanoseconds)
 
 
 def from_time(stamp: Time) -> float:
