@@ -8,12 +8,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from gpnet_ros.nodes.table import RunSettings, environment, node_processes, simulation_command
-from gpnet_ros.settings import from_dict
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
+
+from gpnet_ros.nodes.table import RunSettings, environment, node_processes, simulation_command
+from gpnet_ros.settings import from_dict
 
 #: Longest wait for a process after SIGINT before SIGTERM [s]: the planner stops the arm first.
 PATIENCE = "15"
