@@ -17,7 +17,6 @@ COMMANDS: dict[str, str] = {
     "train": "train",
     "sim": "simulate",
     "video": "video",
-    "video": "video",
     "bench clearing": "bench_clearing",
     "bench latency": "bench_latency",
     "compare-noise": "compare_noise",

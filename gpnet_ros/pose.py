@@ -99,9 +99,7 @@ def image_angle(point_in_camera: ArrayLike, axis_in_camera: ArrayLike, intrinsic
     return float(image_angles(point_in_camera, axis_in_camera, intrinsics))
 
 
-def image_angles(
-    points_in_camera: ArrayLike, axes_in_camera: ArrayLike, intrinsics: Intrinsics
-) -> NDArray[np.float64]:
+def image_angles(points_in_camera: ArrayLike, axes_in_camera: ArrayLike, intrinsics: Intrinsics) -> NDArray[np.float64]:
     """Image angles (...) [rad] in [-pi/2, pi/2) of axes (..., 3) at points (..., 3) [m]; shapes broadcast."""
     p = np.asarray(points_in_camera, dtype=np.float64)
     a = np.asarray(axes_in_camera, dtype=np.float64)

@@ -54,6 +54,6 @@ prefix=$(cd "$venv" && pwd)
 mkdir -p "$prefix/share/ament_index/resource_index/packages" "$prefix/lib/gpnet_ros"
 ln -sfn "$PWD" "$prefix/share/gpnet_ros"
 touch "$prefix/share/ament_index/resource_index/packages/gpnet_ros"
-for node in camera_node inference_node planner_node clock_node; do
+for node in camera_node inference_node planner_node clock_node oracle_node; do
     ln -sfn "../../bin/$node" "$prefix/lib/gpnet_ros/$node"
 done

@@ -1,0 +1,90 @@
+"""pip and colcon both yield a package that `ros2 run` and `ros2 launch` find; package.xml tells the truth."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+NODES = ("camera_node", "inference_node", "planner_node", "clock_node", "oracle_node")
+#: Modules that come with a ROS package of another name.
+PACKAGE_OF = {"message_filters": "message_filters", "tf2_ros": "tf2_ros", "rclpy": "rclpy"}
+
+
+def copy_of_source(folder: Path) -> Path:
+    """What git knows of the package, without builds and caches."""
+    source = folder / "gpnet_ros"
+    files = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\n")
+    for name in filter(None, files):
+        if name.startswith("test/") or not (ROOT / name).is_file():
+            continue
+        target = source / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((ROOT / name).read_bytes())
+    return source
+
+
+def run(command: list[str], folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+def test_wheel_holds_nodes_launch_config_and_models(tmp_path: Path) -> None:
+    source = copy_of_source(tmp_path)
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", str(tmp_path), "."]
+    run(build, source)
+    (wheel,) = tmp_path.glob("gpnet_ros-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = {n.split(".data/data/")[-1] for n in archive.namelist()}
+        modes = {i.filename.split(".data/data/")[-1]: i.external_attr >> 16 for i in archive.infolist()}
+    for node in NODES:
+        assert f"lib/gpnet_ros/{node}" in names
+        assert modes[f"lib/gpnet_ros/{node}"] & 0o111, f"{node} is not executable"
+    expected = ["package.xml", "launch/grasp.launch.py", "config/cell.yaml", "models/gpnet/weights.safetensors"]
+    assert {f"share/gpnet_ros/{name}" for name in expected} <= names
+    assert "share/ament_index/resource_index/packages/gpnet_ros" in names
+    assert "gpnet_ros/sim/controller/server.py" in names
+    assert not [n for n in names if n.endswith((".pt", ".pkl", ".pyc"))]
+
+
+def test_colcon_builds_a_package_that_ros2_finds(tmp_path: Path) -> None:
+    pytest.importorskip("colcon_core")
+    copy_of_source(tmp_path / "src")
+    run([sys.executable, "-m", "colcon", "build", "--event-handlers", "console_direct-"], tmp_path)
+    prefix = tmp_path / "install" / "gpnet_ros"
+    for node in NODES:
+        assert os.access(prefix / "lib" / "gpnet_ros" / node, os.X_OK)
+    assert (prefix / "share" / "gpnet_ros" / "launch" / "grasp.launch.py").is_file()
+    assert (prefix / "share" / "ament_index" / "resource_index" / "packages" / "gpnet_ros").is_file()
+
+
+def test_package_xml_names_every_ros_package_that_is_imported() -> None:
+    tree = ElementTree.parse(ROOT / "package.xml").getroot()
+    assert tree.get("format") == "3"
+    declared = {e.text for e in tree.iter() if e.tag.endswith("depend")}
+    ros = {"rclpy", "launch", "launch_ros", "cv_bridge", "tf2_ros", "tf_transformations"}
+    used = set()
+    for path in [*(ROOT / "gpnet_ros" / "nodes").glob("*.py"), *(ROOT / "launch").glob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            modules += [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            used |= {m.split(".")[0] for m in modules}
+    wanted = {m for m in used if m in ros or m.endswith(("_msgs", "_srvs", "_interfaces"))}
+    missing = {PACKAGE_OF.get(m, m) for m in wanted} - declared - {"builtin_interfaces", "rcl_interfaces"}
+    assert not missing, f"package.xml lacks {missing}"
+    assert {"cv_bridge", "tf2_ros", "tf_transformations"} <= declared
+
+
+def test_version_is_the_same_everywhere() -> None:
+    version = ElementTree.parse(ROOT / "package.xml").getroot().findtext("version")
+    assert f'version="{version}"' in (ROOT / "setup.py").read_text("utf-8")
+    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
