@@ -120,7 +120,7 @@ def make_camera(s: CameraSettings) -> Camera:
 
 def main() -> None:
     """Run the node."""
-    start.run(CameraNode)
+    start.run(CameraNode, nice=5)
 
 
 if __name__ == "__main__":

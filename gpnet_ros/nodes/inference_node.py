@@ -119,7 +119,7 @@ class InferenceNode(start.ManagedNode):
 
 def main() -> None:
     """Run the node."""
-    start.run(InferenceNode)
+    start.run(InferenceNode, nice=5)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ class OracleNode(start.ManagedNode):
 
 def main() -> None:
     """Run the node."""
-    start.run(OracleNode)
+    start.run(OracleNode, nice=5)
 
 
 if __name__ == "__main__":

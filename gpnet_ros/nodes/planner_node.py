@@ -133,7 +133,7 @@ def _trigger(action: Callable[[], tuple[bool, str]]) -> Callable[[Trigger.Reques
 
 def main() -> None:
     """Run the node."""
-    start.run(PlannerNode)
+    start.run(PlannerNode, nice=-10)
 
 
 if __name__ == "__main__":

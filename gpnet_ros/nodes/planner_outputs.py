@@ -48,8 +48,7 @@ class Outputs:
         self.last_state, self.last_refusal = "idle", ""
 
     def _publish(self, topic: str, message: Any) -> None:
-        if self.node.context.ok():  # a signal ends the context before the loop has come to rest
-            self.topics[topic].publish(message)
+        self.topics[topic].publish(message)
 
     def state(self, state: str) -> None:
         """The loop's state."""

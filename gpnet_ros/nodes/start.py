@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import sys
+import threading
 from collections.abc import Callable
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
 
 from gpnet_ros.errors import GpnetError
 
@@ -26,18 +31,29 @@ LATCHED_QOS = QoSProfile(
 
 
 class ManagedNode(LifecycleNode):
-    """A lifecycle node that can be told to end its threads, also when a signal has ended ROS before it."""
+    """A lifecycle node that can be told to end its threads while ROS still lives."""
 
     def halt(self) -> None:
         """Stop and join whatever works beside the executor; harmless when nothing does."""
 
 
-def run(make: Callable[[], ManagedNode]) -> None:
+def run(make: Callable[[], ManagedNode], nice: int = 0) -> None:
     """Make the node, bring it to active when its parameter `autostart` says so, and spin until told to end.
+
+    Args:
+        make: the node's class.
+        nice: change of the process's nice value; the planner's heartbeat, without which the arm stops, must
+            not wait for pictures. A negative one needs root and is left out without.
 
     Exits with 2 and one sentence when the node refuses its settings or cannot become active.
     """
-    rclpy.init()
+    with contextlib.suppress(OSError):
+        os.nice(nice)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    # With rclpy's own handlers ROS would end before the threads that publish and before the arm has stopped.
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = None
     try:
         node = make()
@@ -47,9 +63,8 @@ def run(make: Callable[[], ManagedNode]) -> None:
                     raise GpnetError(f"{node.get_name()} could not start; its log above says why.")
         executor = SingleThreadedExecutor()
         executor.add_node(node)
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+        while not stop.is_set():
+            executor.spin_once(timeout_sec=0.2)
     except GpnetError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
