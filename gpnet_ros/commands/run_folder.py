@@ -133,7 +133,7 @@ class RunFolder:
         if not o.ended:
             return f"Still running: {len(self.picks)} looks so far."
         if o.removed is None:
-            return f"Ended without a result: {o.ended}"
+            return f"Ended before the first pick: {o.ended.rstrip('.')}."
         return f"{o.removed} of {o.objects} objects are in the tote."
 
     def details(self) -> str:
@@ -143,7 +143,7 @@ class RunFolder:
         top = sum(p.topmost for p in brought)
         return (
             f"{len(done)} picks in {self.outcome.seconds:.0f} s: {len(brought)} brought an object into the tote, "
-            f"{top} of these a topmost one. The round ended: {self.outcome.ended or 'not yet'}."
+            f"{top} of these a topmost one. The round ended: {(self.outcome.ended or 'not yet').rstrip('.')}."
         )
 
 
