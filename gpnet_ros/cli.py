@@ -46,9 +46,6 @@ def main(arguments: list[str] | None = None) -> int:
     except GpnetError as error:
         print(f"gpnet {name}: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # `gpnet ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except KeyboardInterrupt:
         return 130
 
@@ -79,7 +76,13 @@ def _summary(module: str) -> str:
 
 def entry() -> None:
     """The console script `gpnet`."""
-    sys.exit(main())
+    try:
+        status = main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # `gpnet ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
+    sys.exit(status)
 
 
 if __name__ == "__main__":
