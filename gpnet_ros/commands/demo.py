@@ -27,6 +27,9 @@ from gpnet_ros.errors import BadInput, GpnetError
 from gpnet_ros.nodes.table import RunSettings
 from gpnet_ros.sim.clearing import EXTRA_PICKS
 
+#: The video: pictures per second, simulated seconds per second, width [px]. A round costs about half a minute.
+FPS, SPEED, WIDTH = 10, 4.0, 512
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `gpnet demo`."""
@@ -52,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
     show.say(f"{title} (all simulated)")
     show.say(f"run folder {folder.path}")
     status = show.play(settings)
+    folder.write()
     if not args.no_video and status != 130:
         show.video()
     folder.write()
@@ -132,10 +136,10 @@ class Demo:
 
     def video(self) -> None:
         """Render the recorded states."""
-        self.say("renders the video")
+        self.say("the summary is there; renders the video (Ctrl-C leaves it out)")
         path = self.folder.path / VIDEO
         try:
-            write_video(self.folder.path / "cell", path, width=640, workers=os.cpu_count() or 1)
+            write_video(self.folder.path / "cell", path, FPS, SPEED, WIDTH, workers=os.cpu_count() or 1)
         except GpnetError as error:
             self.say(f"no video: {error}")
         except KeyboardInterrupt:
