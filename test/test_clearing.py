@@ -1,0 +1,78 @@
+"""The closed loop on the core path: the oracle clears, a blind policy does not, and the counts add up."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from gpnet_ros.cell import load_cell, load_hand_eye
+from gpnet_ros.cli import main
+from gpnet_ros.commands.bench_clearing import perception
+from gpnet_ros.frame import Frame
+from gpnet_ros.maps import Grid, Maps
+from gpnet_ros.sim.clearing import FAILURES_MAX, clear_heap
+from gpnet_ros.sim.heap import stack_heap
+
+CELL, HAND_EYE = load_cell(), load_hand_eye()
+
+
+def blind(frame: Frame) -> Maps:
+    """Says that everything everywhere is a grasp of 40 mm at no angle."""
+    assert frame.intrinsics is not None
+    square = CELL.workspace
+    grid = Grid.workspace(frame.intrinsics, HAND_EYE.T_base_camera(), square.centre, square.side)
+    ones = np.ones((grid.height, grid.width), np.float32)
+    return Maps(ones, ones, 0 * ones, 0.25 * ones, ones, grid)
+
+
+def test_the_oracle_takes_the_top_first_and_the_blind_gives_up() -> None:
+    heap = stack_heap(2, 3)
+    seeing = clear_heap(heap, 2, None, CELL, HAND_EYE)
+    assert len(seeing.removed) >= 2
+    assert seeing.picks[0].ok
+    assert seeing.picks[0].topmost
+    assert len(set(seeing.removed)) == len(seeing.removed)
+    groping = clear_heap(heap, 2, blind, CELL, HAND_EYE)
+    assert not groping.cleared
+    assert len(groping.removed) < len(seeing.removed)
+    assert sum(not p.ok for p in groping.picks) >= FAILURES_MAX
+
+
+def test_a_single_object_needs_one_pick() -> None:
+    result = clear_heap(stack_heap(5, 1, ("box",)), 5, None, CELL, HAND_EYE)
+    assert result.all_right
+    assert len(result.picks) == 1
+
+
+def test_bench_prints_counts_that_add_up(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--rounds", "1", "--objects", "2", "--seed", "4", "--priority", "oracle", "--workers", "1", "--json"]
+    assert main(["bench", "clearing", *options]) == 0
+    answer = json.loads(capsys.readouterr().out.strip().split("\n")[-1])
+    assert answer["rounds"] == 1
+    assert answer["objects"] == 2
+    assert 0 <= answer["objects_removed"] <= 2
+    assert answer["picks_topmost"] <= answer["picks_ok"] <= answer["picks"]
+    assert answer["rounds_all_right"] <= answer["rounds_cleared"] <= 1
+    assert answer["rounds_cleared"] == int(answer["objects_removed"] == 2)
+    assert answer["picks_per_hour"] is None
+    assert answer["time_ms"]["round"] > 0
+    wanted = {"rounds", "rounds_cleared", "rounds_all_right", "objects", "objects_removed", "picks", "picks_ok"}
+    assert wanted | {"picks_topmost", "refusals", "picks_per_hour", "time_ms"} <= set(answer)
+
+
+def test_priorities_change_only_p() -> None:
+    look_frame = clear_heap(stack_heap(5, 1, ("box",)), 5, None, CELL, HAND_EYE).picks[0].frame
+    learned, none, height = (perception("gpnet", p)(look_frame) for p in ("learned", "none", "height"))
+    assert np.array_equal(learned.quality, none.quality)
+    assert np.array_equal(learned.quality, height.quality)
+    assert (none.priority == 1).all()
+    assert height.priority.max() > 0.9 > height.priority.mean()
+
+
+@pytest.mark.slow
+def test_the_network_clears_most_of_some_heaps() -> None:
+    perceive = perception("gpnet", "learned")
+    rounds = [clear_heap(stack_heap(seed, 4), seed, perceive, CELL, HAND_EYE) for seed in range(40, 46)]
+    assert sum(len(r.removed) for r in rounds) >= 0.8 * 24
