@@ -6,6 +6,7 @@ Nothing moves unless the mode allows it, the arm is ready, and the plan has pass
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from gpnet_ros.errors import DeviceError, GpnetError
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.pick import Decision, Memory, decide
 
+log = logging.getLogger(__name__)
 #: How often an idle loop looks at the arm [s], and how long it waits after a failed connection.
 TICK, RETRY = 0.1, 1.0
 
@@ -179,6 +181,10 @@ class PickingLoop:
                 self._step()
             except GpnetError as error:  # nothing that a device or a frame does may end this thread
                 self._give_up(PickStatus.REFUSED.value, str(error))
+            except Exception as error:  # a defect of ours must be seen, and leave the arm standing
+                log.exception("defect in the picking loop")
+                self._task = ""
+                self._give_up("defect", f"{type(error).__name__}: {error}")
 
     def _step(self) -> None:
         """One look at what is wanted and what is possible."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -133,6 +134,7 @@ def _trigger(action: Callable[[], tuple[bool, str]]) -> Callable[[Trigger.Reques
 
 def main() -> None:
     """Run the node."""
+    sys.setswitchinterval(0.001)  # the heartbeat thread gets its turn sooner while a picture is unpacked
     start.run(PlannerNode, nice=-10)
 
 
