@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import mmap
 import os
 import signal
 import socket
@@ -14,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from gpnet_ros.cli import main
-from gpnet_ros.commands import clearing_ros, demo, session
+from gpnet_ros.commands import clearing_ros, demo, session, starter
 from gpnet_ros.commands.cell_door import PORT, CellDoor
 from gpnet_ros.commands.ros_round import Round, play_round
-from gpnet_ros.errors import DeviceError
+from gpnet_ros.errors import BadInput, DeviceError
 from gpnet_ros.nodes.table import RunSettings
 
 Record = dict[str, Any]
@@ -123,6 +125,11 @@ def test_process_that_dies_ends_the_round_with_its_reason() -> None:
     world.broken = broken
     done = world.play(result_limit=5.0)
     assert done.failed and "planner_node has ended" in done.ended
+
+
+def test_round_that_ends_blind_asks_for_new_processes() -> None:
+    assert World([("no_frame", None, False, False)], ended="no_frame").play().failed
+    assert not World([("missed", None, False, False)], ended="three_failures").play().failed
 
 
 def test_grips_of_an_earlier_round_do_not_count() -> None:
@@ -242,6 +249,13 @@ def test_broken_round_costs_only_itself(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert "camera_node has ended" in lines[1]["ended"]
 
 
+def test_log_that_cannot_be_written_is_refused_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput, match="cannot be written"):
+        bench(monkeypatch, {}, arguments(log=tmp_path / "absent" / "log.jsonl"))
+
+
 def test_cell_that_does_not_start_is_a_lost_round(monkeypatch: pytest.MonkeyPatch) -> None:
     a, opened, _ = bench(monkeypatch, {7: World(PERFECT), 9: World(PERFECT)}, arguments(seed=6, rounds=2))
     assert opened == [7] and (a["rounds"], a["objects"], a["objects_removed"]) == (2, 4, 2)
@@ -266,6 +280,8 @@ def test_demo_tells_each_pick_and_leaves_its_folder(
     answer = json.loads(lines[-1])
     assert answer["cleared"] and answer["picks_topmost"] == 2 and answer["simulated"]
     assert "2 of 2 objects" in (tmp_path / "run" / "summary.html").read_text()
+    told = yaml.safe_load((tmp_path / "run" / "settings.yaml").read_text())
+    assert told["run"]["objects"] == 2 and told["planner_node"]["max_picks"] == 7 and "numpy" in told["versions"]
 
 
 def test_demo_that_breaks_says_why_and_keeps_what_it_has(
@@ -327,6 +343,20 @@ def test_second_interrupt_does_not_spoil_the_orderly_end() -> None:
     with pytest.raises(KeyboardInterrupt):
         work()
     assert tidied == [True] and signal.getsignal(signal.SIGTERM) is before
+
+
+def test_shared_memory_that_is_left_is_removed_and_what_is_in_use_is_kept() -> None:
+    before = starter._shared_memory()
+    left, used = (Path("/dev/shm") / f"fastrtps_gpnet{os.getpid()}_{name}" for name in ("left", "used"))
+    try:
+        for path in (left, used):
+            path.write_bytes(bytes(4096))
+        with used.open("r+b") as file, mmap.mmap(file.fileno(), 4096):
+            starter._clean_shared_memory(before)
+            assert used.exists() and not left.exists()
+    finally:
+        for path in (left, used):
+            path.unlink(missing_ok=True)
 
 
 # --- the admin door --------------------------------------------------------------------------------------------------

@@ -14,10 +14,9 @@ from tqdm import tqdm
 
 from gpnet_ros.commands.bench_clearing import Tally, summary
 from gpnet_ros.commands.ros_round import Round, play_round
-from gpnet_ros.commands.session import Session, open_session
+from gpnet_ros.commands.session import Session, open_session, round_parameters
 from gpnet_ros.errors import BadInput, GpnetError
 from gpnet_ros.nodes.table import RunSettings
-from gpnet_ros.sim.clearing import EXTRA_PICKS, FAILURES_MAX
 
 #: The oracle knows its grasps to be good; its smallest score is no threshold (as on the core path).
 _ORACLE_QUALITY_MIN = 0.01
@@ -33,6 +32,7 @@ def run_rounds(args: argparse.Namespace) -> dict[str, Any]:
         args: of `gpnet bench clearing`; `log` names a file to which each round is appended as a line of JSON.
     """
     played: list[Round] = []
+    require_writable(args.log)
     with tempfile.TemporaryDirectory(prefix="gpnet_bench_") as scratch, ExitStack() as stack:
         bench = Bench(args, Path(scratch), stack)
         for k in tqdm(range(args.rounds), unit="round", disable=None):
@@ -74,11 +74,7 @@ class Bench:
         run = RunSettings(
             sim=True, model=a.model, priority=a.priority, seed=seed, objects=a.objects, factor=a.factor, device="cpu"
         )
-        planner: dict[str, Any] = {
-            "max_picks": a.objects + EXTRA_PICKS,
-            "failures_max": FAILURES_MAX,
-            "look_timeout": 60.0,
-        }
+        planner = round_parameters(a.objects)
         if a.priority == "oracle":
             planner["quality_min"] = _ORACLE_QUALITY_MIN
         self.started += 1
@@ -126,6 +122,21 @@ def stage_medians(played: list[Round]) -> dict[str, float]:
                 stages.setdefault(name.replace(" ", "_"), []).append(seconds)
         stages.setdefault("round", []).append(done.seconds)
     return {name: round(1e3 * float(np.median(values)), 1) for name, values in stages.items()}
+
+
+def require_writable(log: Path | None) -> None:
+    """Refuse a log now rather than after the first round.
+
+    Raises:
+        BadInput: it cannot be written.
+    """
+    try:
+        if log is not None:
+            log.open("a", encoding="utf-8").close()
+    except OSError as error:
+        raise BadInput(
+            f"--log {log} cannot be written ({error.strerror}); name a file in an existing folder."
+        ) from error
 
 
 def write_line(log: Path | None, seed: int, done: Round) -> None:

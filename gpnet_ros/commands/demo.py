@@ -13,6 +13,8 @@ import json
 import os
 import time
 from dataclasses import asdict, replace
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,10 @@ from gpnet_ros.commands.decision_bag import DecisionBag
 from gpnet_ros.commands.picks import Pick
 from gpnet_ros.commands.ros_round import Round, play_round
 from gpnet_ros.commands.run_folder import BAG, SUMMARY, VIDEO, RunFolder, draw
-from gpnet_ros.commands.session import Session, open_session
+from gpnet_ros.commands.session import Session, open_session, round_parameters
 from gpnet_ros.commands.video import write_video
 from gpnet_ros.errors import BadInput, GpnetError
 from gpnet_ros.nodes.table import RunSettings
-from gpnet_ros.sim.clearing import EXTRA_PICKS
 
 #: The video: pictures per second, simulated seconds per second, width [px]. A round costs about half a minute.
 FPS, SPEED, WIDTH = 10, 4.0, 512
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     settings = RunSettings(sim=True, model=args.model, seed=args.seed, objects=args.objects, factor=args.factor)
     title = f"gpnet demo: UR10 over a heap of {args.objects} objects, seed {args.seed}, model {args.model}"
     title += f", time x {args.factor:g}" if args.factor != 1.0 else ""
-    folder = RunFolder.create(args.out, title, args.objects, {"simulated": True, **asdict(settings)})
+    folder = RunFolder.create(args.out, title, args.objects, told(settings))
     show = Demo(folder)
     show.say(f"{title} (all simulated)")
     show.say(f"run folder {folder.path}")
@@ -64,6 +65,25 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(show.answer()), flush=True)
     return status
+
+
+def told(settings: RunSettings) -> dict[str, Any]:
+    """What settings.yaml says: everything that is needed to run this again."""
+    packages = ("gpnet_ros", "torch", "numpy", "ur_rtde", "mujoco-core")
+    return {
+        "simulated": True,
+        "date": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "run": asdict(settings),
+        "planner_node": round_parameters(settings.objects),
+        "versions": {name: version(name) for name in packages if _is_installed(name)},
+    }
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return bool(version(package))
+    except PackageNotFoundError:
+        return False
 
 
 class Demo:
@@ -81,10 +101,9 @@ class Demo:
     def play(self, settings: RunSettings) -> int:
         """Start everything, follow the round, note how it ended; the exit status."""
         outcome = self.folder.outcome
-        planner = {"max_picks": outcome.objects + EXTRA_PICKS, "look_timeout": 60.0}
         try:
             with (
-                open_session(settings, self.folder.path, planner, self.say) as session,
+                open_session(settings, self.folder.path, round_parameters(outcome.objects), self.say) as session,
                 DecisionBag(self.folder.path / BAG) as bag,
             ):
                 self.say("the planner picks")

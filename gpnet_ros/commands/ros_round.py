@@ -13,6 +13,8 @@ from gpnet_ros.errors import GpnetError
 
 #: Longest wait for the next result [s of wall time at factor 1]: a pick takes about ten.
 RESULT_LIMIT = 120.0
+#: The planner's word for a camera or network that fell silent.
+_BLIND = "no_frame"
 #: Longest wait for objects to lie still before a pick is judged [s].
 REST = 4.0
 
@@ -103,6 +105,7 @@ def play_round(
             grips, last = len(truth["grips"]), time.monotonic()
             picks.append(on_pick(pick, report) if on_pick else pick)
             ended = report.record["finished"] or ""
+            failed = ended == _BLIND
         truth = door.truth_at_rest(REST)
     except GpnetError as error:
         ended, failed = str(error), True

@@ -19,6 +19,7 @@ from gpnet_ros.commands.cell_door import PORT, CellDoor
 from gpnet_ros.commands.starter import RunningNodes, start_nodes
 from gpnet_ros.errors import DeviceError
 from gpnet_ros.nodes.table import RunSettings
+from gpnet_ros.sim.clearing import EXTRA_PICKS, FAILURES_MAX
 
 if TYPE_CHECKING:
     from gpnet_ros.nodes.client import PlannerClient
@@ -82,6 +83,11 @@ class Session:
             self.running.require_alive()
             if time.monotonic() > end:
                 raise DeviceError(f"No maps came within {limit:.0f} s; see {self.running.folder}.")
+
+
+def round_parameters(objects: int) -> dict[str, Any]:
+    """Parameters of planner_node for a round over a heap of `objects`: when it ends, and patience on a busy machine."""
+    return {"max_picks": objects + EXTRA_PICKS, "failures_max": FAILURES_MAX, "look_timeout": 60.0}
 
 
 @contextmanager

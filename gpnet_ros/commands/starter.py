@@ -153,7 +153,9 @@ def _read_lines(stream: IO[bytes], lines: queue.Queue[bytes]) -> None:
 
 
 def _shared_memory() -> set[Path]:
-    return set(Path("/dev/shm").glob("fastdds_*")) | set(Path("/dev/shm").glob("sem.fastdds_*"))
+    """Files of Fast DDS, as its versions 3 (Kilted) and 2 (Jazzy) call them."""
+    patterns = [f"{kind}{stem}_*" for kind in ("", "sem.") for stem in ("fastdds", "fastrtps")]
+    return {path for pattern in patterns for path in Path("/dev/shm").glob(pattern)}
 
 
 def _clean_shared_memory(before: set[Path]) -> None:
