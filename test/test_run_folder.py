@@ -194,6 +194,12 @@ def test_summary_refers_only_to_files_of_its_folder(tmp_path: Path) -> None:
     assert all((folder.path / r).exists() for r in refers)
 
 
+def test_object_that_was_carried_along_is_told_of(tmp_path: Path) -> None:
+    one = Pick(1, record(), TOP, 9.0)
+    assert "1 more came along" in summary(make(tmp_path / "a", one, removed=2, ended="nothing left")).text
+    assert "came along" not in summary(make(tmp_path / "b", one, removed=1, ended="nothing left")).text
+
+
 def test_summary_without_video_shows_none(tmp_path: Path) -> None:
     assert VIDEO not in summary(make(tmp_path)).refers
 

@@ -141,9 +141,12 @@ class RunFolder:
         done = [p for p in self.picks if p.executed]
         brought = [p for p in done if p.ok]
         top = sum(p.topmost for p in brought)
+        named = {i for p in brought if p.truth is not None for i in p.truth.objects}
+        along = max((self.outcome.removed or 0) - len(named), 0) if named else 0
+        more = f" {along} more came along with another object." if along else ""
         return (
             f"{len(done)} picks in {self.outcome.seconds:.0f} s: {len(brought)} brought an object into the tote, "
-            f"{top} of these a topmost one. The round ended: {(self.outcome.ended or 'not yet').rstrip('.')}."
+            f"{top} of these a topmost one.{more} The round ended: {(self.outcome.ended or 'not yet').rstrip('.')}."
         )
 
 
