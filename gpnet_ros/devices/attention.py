@@ -97,10 +97,12 @@ class Attention:
         self._was_in_view = in_view
 
     def from_now(self) -> None:
-        """Frames count from now on: nobody watched the arm meanwhile."""
+        """Frames count from now on: nobody watched arm and heap meanwhile."""
         state = self.arm_state()
         if state is not None:
             self._fresh_after = self._clock(state)
+        elif not self._controller_clock:
+            self._fresh_after = time.time()
 
     def arm_state(self) -> ArmState | None:
         """The arm's state; None without an arm, as in a dry run."""
@@ -123,15 +125,13 @@ class Attention:
     def _stale(self, frame: Frame) -> str:
         """Why this frame does not show the heap as it is now; empty when it does."""
         state = self.arm_state()
-        if state is None:
-            return ""
-        if not state.is_still:
+        if state is not None and not state.is_still:
             return "The arm moves."
-        if self._in_view(state):
+        if state is not None and self._in_view(state):
             self._fresh_after = self._clock(state)
             return "The arm stands between camera and workspace; move it away, or let it go home."
         late = self._fresh_after - frame.stamp
-        return f"The frame was exposed {late:.2f} s before the view was free." if late >= 0 else ""
+        return f"The frame was exposed {late:.2f} s before the view was free, or before it was asked for." if late >= 0 else ""
 
     def _in_view(self, state: ArmState) -> bool:
         """Whether the arm covers the workspace now; a camera on the flange sees nothing useful while it moves."""

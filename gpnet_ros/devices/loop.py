@@ -171,6 +171,7 @@ class PickingLoop:
             self._task, self.picks, self.failures = task, 0, 0
             self._stopping.clear()
             self.memory.forget()
+            self.attention.from_now()  # never a frame that has waited since nobody knows when
             self._changed.notify_all()
         return True, "Started."
 
@@ -233,8 +234,7 @@ class PickingLoop:
         self._say("resuming")
         try:
             self.manipulator.make_ready()
-            if self._halted:
-                self.attention.from_now()
+            self.attention.from_now()
             self._halted = ""
         except DeviceError as error:
             self.report.refused(str(error))

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.exceptions import ParameterException
 
 from gpnet_ros.errors import SettingsError
 
@@ -22,14 +23,17 @@ def declare(node: Any, cls: type[S]) -> S:
         cls: dataclass whose fields were made by `settings.setting`.
 
     Raises:
-        SettingsError: a parameter file names a parameter that the node does not have.
+        SettingsError: a parameter file names a parameter that the node does not have, or a value that it refuses.
     """
     values: dict[str, Any] = {}
     fields = dataclasses.fields(cls)  # type: ignore[arg-type]
     for f in fields:
         default = f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
         default = list(default) if isinstance(default, tuple) else default
-        value = node.declare_parameter(f.name, default, _descriptor(f, default)).value
+        try:
+            value = node.declare_parameter(f.name, default, _descriptor(f, default)).value
+        except ParameterException as error:  # out of its range, or of another type
+            raise SettingsError(f"{node.get_name()}: parameter {f.name}: {error}; see ros2 param describe.") from error
         values[f.name] = tuple(value) if isinstance(f.default, tuple) else value
     known = {f.name for f in fields}
     # rclpy drops overrides of undeclared parameters without a word; a typo would run with the default.
