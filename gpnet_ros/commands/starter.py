@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -78,7 +79,7 @@ def start_nodes(run: RunSettings, domain_id: int, logs: Path) -> Iterator[Runnin
     logs.mkdir(parents=True, exist_ok=True)
     os.environ.update(ros_environment(domain_id))
     running = RunningNodes(run, domain_id, logs)
-    shared = _shared_memory()
+    shared = _shared_memory(domain_id)
     try:
         if run.sim:
             running.simulation = _start_simulation(running)
@@ -87,7 +88,7 @@ def start_nodes(run: RunSettings, domain_id: int, logs: Path) -> Iterator[Runnin
         yield running
     finally:
         end_processes(running.processes)
-        _clean_shared_memory(shared)
+        _clean_shared_memory(domain_id, shared)
 
 
 def ros_environment(domain_id: int) -> dict[str, str]:
@@ -152,24 +153,32 @@ def _read_lines(stream: IO[bytes], lines: queue.Queue[bytes]) -> None:
     lines.put(b"")
 
 
-def _shared_memory() -> set[Path]:
-    """Files of Fast DDS, as its versions 3 (Kilted) and 2 (Jazzy) call them."""
-    patterns = [f"{kind}{stem}_*" for kind in ("", "sem.") for stem in ("fastdds", "fastrtps")]
-    return {path for pattern in patterns for path in Path("/dev/shm").glob(pattern)}
+def _shared_memory(domain_id: int) -> set[Path]:
+    """Files of Fast DDS: the ports of one domain, and the segments of everybody, which bear no domain."""
+    found = set()
+    for path in Path("/dev/shm").glob("*fastdds_*"):
+        port = re.search(r"fastdds_port(\d+)", path.name)
+        # A domain has 250 ports from 7400 on (RTPS 2.2, section 9.6.1.1). Never touch those of others: a lock
+        # file that is taken away from living processes silences them.
+        if port is None or (int(port[1]) - 7400) // 250 == domain_id:
+            found.add(path)
+    return found
 
 
-def _clean_shared_memory(before: set[Path]) -> None:
-    """Remove what our own processes left behind: files that are new and that nobody has mapped."""
-    for path in _shared_memory() - before:
-        if not _is_mapped(path):
-            path.unlink(missing_ok=True)
+def _clean_shared_memory(domain_id: int, before: set[Path]) -> None:
+    """Remove what our own processes left behind: files that are new and that nobody has open or mapped."""
+    for path in _shared_memory(domain_id) - before:
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > 2.0 and not _is_used(path):
+                path.unlink()
 
 
-def _is_mapped(path: Path) -> bool:
-    for maps in Path("/proc").glob("[0-9]*/maps"):
-        try:
-            if str(path) in maps.read_text():
+def _is_used(path: Path) -> bool:
+    """Whether any process has the file open or mapped."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if str(path) in (process / "maps").read_text():
                 return True
-        except OSError:
-            continue
+            if any(os.readlink(fd) == str(path) for fd in (process / "fd").iterdir()):
+                return True
     return False
