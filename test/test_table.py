@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 import yaml
 
-from gpnet_ros.commands.starter import end_processes, node_command, ros_environment
+from gpnet_ros.commands.starter import (
+    _clean_shared_memory,
+    _shared_memory,
+    end_processes,
+    node_command,
+    ros_environment,
+)
 from gpnet_ros.errors import SettingsError
 from gpnet_ros.nodes.table import PROFILE_VARIABLES, NodeProcess, RunSettings, node_processes, simulation_command
 from gpnet_ros.settings import config_dir
@@ -105,6 +113,26 @@ def test_the_shared_memory_profile_is_set_for_both_generations_of_fast_dds() -> 
     size = next(int(e.text or 0) for e in root.iter() if e.tag.endswith("segment_size"))
     assert size >= 4 * 640 * 480 * 3
     assert variables["ROS_DOMAIN_ID"] == "7"
+
+
+@pytest.mark.parametrize("stem", ["fastdds", "fastrtps"])
+def test_only_dead_files_of_our_own_domain_are_removed(stem: str) -> None:
+    shm, mark = Path("/dev/shm"), uuid.uuid4().hex[:12]
+    ours, theirs = 7400 + 250 * 93 + 7, 7400 + 250 * 94 + 7
+    dead, used = shm / f"{stem}_{mark}", shm / f"{stem}_{mark}_el"
+    our_port, their_port = shm / f"{stem}_port{ours}_{mark}", shm / f"{stem}_port{theirs}_{mark}"
+    files = (dead, used, our_port, their_port)
+    before = _shared_memory(93)
+    try:
+        for file in files:
+            file.write_bytes(b"x")
+            os.utime(file, (1.0, 1.0))
+        with used.open("rb"):
+            _clean_shared_memory(93, before)
+        assert [file.exists() for file in files] == [False, True, False, True]
+    finally:
+        for file in files:
+            file.unlink(missing_ok=True)
 
 
 def test_processes_end_in_order_and_the_deaf_are_killed(monkeypatch: pytest.MonkeyPatch) -> None:

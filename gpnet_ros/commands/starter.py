@@ -154,10 +154,12 @@ def _read_lines(stream: IO[bytes], lines: queue.Queue[bytes]) -> None:
 
 
 def _shared_memory(domain_id: int) -> set[Path]:
-    """Files of Fast DDS: the ports of one domain, and the segments of everybody, which bear no domain."""
+    """Files of Fast DDS 3 (Kilted) and 2 (Jazzy): the ports of one domain, and all segments, which bear no domain."""
     found = set()
-    for path in Path("/dev/shm").glob("*fastdds_*"):
-        port = re.search(r"fastdds_port(\d+)", path.name)
+    for path in Path("/dev/shm").iterdir():
+        port = re.search(r"_port(\d+)", path.name)
+        if re.match(r"(sem\.)?fast(dds|rtps)_", path.name) is None:
+            continue
         # A domain has 250 ports from 7400 on (RTPS 2.2, section 9.6.1.1). Never touch those of others: a lock
         # file that is taken away from living processes silences them.
         if port is None or (int(port[1]) - 7400) // 250 == domain_id:
