@@ -241,6 +241,33 @@ def test_after_a_stop_on_the_way_the_grip_is_held_until_resume_and_then_put_down
     assert b.gripper.commands == [*commands, CELL.gripper.stroke]
 
 
+def test_a_stop_while_resuming_is_the_newer_word() -> None:
+    with bench(auto=False) as b:
+        b.until_state("needs_resume")
+        b.loop.resume()
+        b.until_state("idle")
+        b.loop.stop()
+        b.until_state("needs_resume")
+        activate, begun, go_on = b.arm.resume, threading.Event(), threading.Event()
+
+        def slow() -> None:
+            begun.set()
+            assert go_on.wait(PATIENCE)
+            activate()
+
+        b.arm.stop_with("protective_stop")
+        b.arm.resume = slow  # type: ignore[method-assign]
+        b.loop.resume()
+        assert begun.wait(PATIENCE)
+        b.loop.stop()
+        go_on.set()
+        b.until_state("needs_resume")
+        assert not b.loop.start()[0]
+        b.arm.resume = activate  # type: ignore[method-assign]
+        b.loop.resume()
+        b.until_state("idle")
+
+
 def test_the_simulation_goes_on_by_itself() -> None:
     with bench(auto=True) as b:
         b.until_state("idle")

@@ -131,7 +131,9 @@ class Attention:
             self._fresh_after = self._clock(state)
             return "The arm stands between camera and workspace; move it away, or let it go home."
         late = self._fresh_after - frame.stamp
-        return f"The frame was exposed {late:.2f} s before the view was free, or before it was asked for." if late >= 0 else ""
+        if late < 0:
+            return ""
+        return f"The frame was exposed {late:.2f} s before the view was free, or before it was asked for."
 
     def _in_view(self, state: ArmState) -> bool:
         """Whether the arm covers the workspace now; a camera on the flange sees nothing useful while it moves."""

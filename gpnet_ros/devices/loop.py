@@ -235,7 +235,9 @@ class PickingLoop:
         try:
             self.manipulator.make_ready()
             self.attention.from_now()
-            self._halted = ""
+            with self._changed:
+                if not self._stopping.is_set():  # a stop meanwhile is the newer word
+                    self._halted = ""
         except DeviceError as error:
             self.report.refused(str(error))
 

@@ -11,6 +11,7 @@ import numpy as np
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import CameraInfo, Image
 
+from gpnet_ros.cell import load_hand_eye
 from gpnet_ros.devices.camera import Camera
 from gpnet_ros.errors import DeviceError, GpnetError
 from gpnet_ros.frame import Frame
@@ -32,6 +33,7 @@ class CameraSettings:
     height: int = setting(480, "Height of colour and aligned depth.", unit="px", low=240, high=1080)
     fps: int = setting(15, "Frames per second of the D435.", unit="1/s", low=1, high=90)
     noise: bool = setting(True, "D435 noise on the simulated depth.")
+    hand_eye_file: str = setting("", "Where the simulated camera is; empty for config/hand_eye.yaml.")
     frame_id: str = setting("camera_color_optical_frame", "Name of the colour optical frame.")
 
     def __post_init__(self) -> None:
@@ -111,7 +113,7 @@ def make_camera(s: CameraSettings) -> Camera:
     if s.source == "sim":
         from gpnet_ros.sim.sim_camera import SimCamera
 
-        return SimCamera(Path(s.run_dir), noise=s.noise)
+        return SimCamera(Path(s.run_dir), noise=s.noise, hand_eye=load_hand_eye(s.hand_eye_file or None))
     from gpnet_ros.devices.realsense import RealSenseCamera, RealSenseSettings
 
     bag = s.bag_file if s.source == "bag" else ""
