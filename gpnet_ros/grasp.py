@@ -23,7 +23,7 @@ class SelectSettings:
     """How peaks of Q* become candidates."""
 
     quality_min: float = setting(0.15, "Smallest Q* of a grasp.", low=0.0, high=1.0)
-    count: int = setting(12, "Most candidates that are looked at in one frame.", low=1, high=100)
+    count: int = setting(30, "Most candidates that are looked at in one frame.", low=1, high=100)
     separation: int = setting(8, "Smallest distance between candidates on the grid.", unit="px", low=1, high=100)
     depth_window: int = setting(5, "Side of the window for the robust depth.", unit="px", low=1, high=31)
     valid_share_min: float = setting(0.3, "Frames with fewer valid depth pixels are refused.", low=0.0, high=1.0)

@@ -33,7 +33,7 @@ PLANE_SCALES = (0.06, 0.03, 0.015, 0.008, 0.008)
 #: Every n-th pixel takes part in the plane fit: 3 000 points fix three parameters well enough.
 PLANE_STEP = 4
 #: A plane steeper than this change of depth across the image (relative) is not a support under a heap.
-PLANE_SLOPE_MAX = 1.0
+PLANE_SLOPE_MAX = 4.0
 
 
 def normalise(

@@ -14,17 +14,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.clearance import HeightMap, finger_clearance, height_map, tip_height
+from gpnet_ros.clearance import MAP_BORDER, Clearance, HeightMap, finger_clearance, height_map, tip_height
 from gpnet_ros.errors import NoClearance, Unreachable, UnsafePlan
-from gpnet_ros.frame import Frame
+from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.grasp import Grasp, Rejected, SelectSettings, candidates
 from gpnet_ros.maps import Maps
 from gpnet_ros.motion import Plan, plan_hover, plan_pick
-from gpnet_ros.pose import Transform, lift
+from gpnet_ros.pose import Transform, lift, transform
 from gpnet_ros.safety import check
+from gpnet_ros.settings import GripperGeometry, Workspace
 
 #: Extra opening per side [m] that is tried around the width that the network asks for, best first.
 OPENING_MARGINS = (0.004, 0.0)
+#: Predicted openings up to this many strokes are tried with the jaws fully open.
+WIDTH_DOUBT = 1.3
 #: Something is left if this much area [m^2] of the workspace stands this high [m] over the table.
 LEFT_HEIGHT, LEFT_AREA = 0.012, 0.5e-4
 #: Status of a decision.
@@ -149,6 +152,55 @@ def something_left(heights: HeightMap, cell: Cell) -> bool:
     return float(((smooth - table > LEFT_HEIGHT) & inside).sum()) * heights.side**2 >= LEFT_AREA
 
 
+def fit(grasp: Grasp, heights: HeightMap, T_base_tcp: Transform, gripper: GripperGeometry) -> Clearance | Rejected:
+    """The open jaw around a grasp, or why it does not fit.
+
+    A width somewhat beyond the stroke is tried with the jaws fully open: whether the fingers then have
+    room is measured, the width is only predicted.
+    """
+    assert grasp.width is not None
+    if grasp.width > WIDTH_DOUBT * gripper.stroke:
+        detail = f"The opening would be {grasp.width * 1e3:.0f} mm, the stroke is {gripper.stroke * 1e3:.0f} mm."
+        return Rejected(grasp.pixel, "width", detail)
+    try:
+        return finger_clearance(heights, T_base_tcp, min(grasp.width, gripper.stroke), gripper, OPENING_MARGINS)
+    except NoClearance as error:
+        return Rejected(grasp.pixel, "clearance", str(error))
+
+
+def fit_in_view(grasp: Grasp, frame: Frame, gripper: GripperGeometry) -> Clearance | Rejected:
+    """`fit` where no hand-eye is known: the approach is the optical axis, and there is no table.
+
+    Args:
+        grasp: with depth.
+        frame: with depth and camera model.
+        gripper: geometry.
+    """
+    assert grasp.depth is not None and frame.intrinsics is not None
+    T_camera_grasp = lift(grasp.pixel, grasp.angle, grasp.depth, frame.intrinsics)
+    T_view_camera = transform(np.diag([1.0, -1.0, -1.0]), (0.0, 0.0, 0.0))  # z against the optical axis
+    T_view_tcp = T_view_camera @ T_camera_grasp
+    x, y, z = T_view_tcp[:3, 3]
+    around = Workspace((float(x), float(y)), side=0.05)  # and the border of every height map: palm and fingers
+    reach = (0.05 + MAP_BORDER) * frame.intrinsics.fx / max(grasp.depth - gripper.finger_depth, 0.1)
+    heights = height_map(
+        _cut(frame, grasp.pixel, reach, grasp.depth + 0.06), T_view_camera, Cell(workspace=around, gripper=gripper)
+    )
+    T_view_tcp[2, 3] = z - gripper.finger_depth
+    return fit(grasp, heights, T_view_tcp, gripper)
+
+
+def _cut(frame: Frame, pixel: tuple[float, float], reach: float, deepest: float) -> Frame:
+    """The depth within `reach` [px] of a pixel, with its own camera model: a map of it costs a tenth."""
+    assert frame.depth is not None and frame.intrinsics is not None
+    u, v = (max(round(x - reach), 0) for x in pixel)
+    depth = frame.depth[v : round(pixel[1] + reach) + 1, u : round(pixel[0] + reach) + 1]
+    depth = np.minimum(depth, np.float32(deepest))  # how far the background is does not matter to a finger
+    c = frame.intrinsics
+    model = Intrinsics(depth.shape[1], depth.shape[0], c.fx, c.fy, c.cx - u, c.cy - v)
+    return Frame(None, depth, model, frame.stamp, frame.frame_id)
+
+
 def _judge(
     grasp: Grasp,
     frame: Frame,
@@ -173,13 +225,9 @@ def _judge(
     T_base_tcp[2, 3] = tip_height(float(z), cell)
     if memory is not None and memory.knows(T_base_tcp):
         return Rejected(grasp.pixel, "failed_before", "This grasp failed since the heap last changed.")
-    stroke = cell.gripper.stroke
-    if grasp.width > stroke + 0.006:
-        return Rejected(grasp.pixel, "width", f"Opening {grasp.width * 1e3:.0f} mm, stroke {stroke * 1e3:.0f} mm.")
-    try:
-        clear = finger_clearance(heights, T_base_tcp, min(grasp.width, stroke), cell.gripper, OPENING_MARGINS)
-    except NoClearance as error:
-        return Rejected(grasp.pixel, "clearance", str(error))
+    clear = fit(grasp, heights, T_base_tcp, cell.gripper)
+    if isinstance(clear, Rejected):
+        return clear
     plan = None
     if q_start is not None:
         try:

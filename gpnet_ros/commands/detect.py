@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import Grasp, Rejected, SelectSettings, candidates
 from gpnet_ros.maps import Maps
 from gpnet_ros.network.detector import Detector
+from gpnet_ros.pick import fit_in_view
 from gpnet_ros.pose import lift, to_xyz_quat
 from gpnet_ros.settings import GripperGeometry
 
@@ -59,17 +61,22 @@ def run(args: argparse.Namespace) -> int:
 
 
 def choose(maps: Maps, frame: Frame, settings: SelectSettings) -> tuple[Grasp | None, list[Rejected]]:
-    """The best candidate that the gripper can open for, and all that were rejected before it."""
-    stroke = GripperGeometry().stroke
+    """The best candidate around which the open jaw fits, and all that were rejected before it.
+
+    Without depth or camera model nothing is known of the surroundings: the best candidate it is.
+    """
+    gripper = GripperGeometry()
     rejected: list[Rejected] = []
     for candidate in candidates(maps, frame, settings):
         if isinstance(candidate, Rejected):
             rejected.append(candidate)
-        elif candidate.width is not None and candidate.width > stroke:
-            detail = f"The opening would be {candidate.width * 1e3:.0f} mm, the stroke is {stroke * 1e3:.0f} mm."
-            rejected.append(Rejected(candidate.pixel, "width", detail))
-        else:
+            continue
+        if candidate.width is None:
             return candidate, rejected
+        clear = fit_in_view(candidate, frame, gripper)
+        if not isinstance(clear, Rejected):
+            return replace(candidate, width=clear.opening), rejected
+        rejected.append(clear)
     return None, rejected
 
 
