@@ -46,6 +46,10 @@ def run(args: argparse.Namespace) -> int:
             raise BadInput(f"--{name} is {getattr(args, name)}; it must be {low} or more.")
     if args.out.exists() and any(args.out.glob("shard_*.npz")) and not args.resume:
         raise BadInput(f"{args.out} already holds shards; add --resume to continue, or choose another folder.")
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"--out {args.out} cannot be written ({error.strerror}); choose another folder.") from error
     jobs = [job for job in _jobs(args) if not job[0].exists()]
     started = time.monotonic()
     made = 0
