@@ -268,6 +268,81 @@ def test_a_stop_while_resuming_is_the_newer_word() -> None:
         b.until_state("idle")
 
 
+def test_a_resume_while_moving_is_no_word_for_a_later_stop() -> None:
+    with bench(auto=False) as b:
+        b.until_state("needs_resume")
+        b.loop.resume()
+        b.until_state("idle")
+        move, begun, go_on = b.arm.move, threading.Event(), threading.Event()
+
+        def slow(*arguments: Any, **more: Any) -> Any:
+            begun.set()
+            assert go_on.wait(PATIENCE)
+            return move(*arguments, **more)
+
+        b.arm.move = slow  # type: ignore[method-assign]
+        b.loop.start()
+        assert begun.wait(PATIENCE)
+        accepted, answer = b.loop.resume()
+        assert accepted
+        assert "Nothing had stopped" in answer
+        b.arm.script.append(MoveStatus.STOPPED)
+        resumed = b.notes.states.count("resuming")
+        go_on.set()
+        assert b.result()["status"] == "stopped"
+        b.until_state("needs_resume")
+        assert not b.loop.start()[0]
+        assert b.notes.states.count("resuming") == resumed
+        b.arm.move = move  # type: ignore[method-assign]
+        assert b.loop.resume() == (True, "Resuming; the state tells when it is done.")
+        assert b.result(1)["status"] == "picked"  # the task goes on by the person's word
+
+
+def test_a_stop_takes_a_resume_back_that_has_not_begun() -> None:
+    made = Bench(LoopSettings("run", False), 0.03)  # its thread does not run: the order is ours
+    made.arm.connect()
+    assert made.loop.resume()[0]
+    made.loop.stop()
+    made.loop._make_ready()
+    assert made.loop._stopping.is_set()
+    assert "resuming" not in made.notes.states
+    assert not made.gripper.is_active
+    made.loop.resume()
+    made.loop._make_ready()
+    assert made.gripper.is_active
+
+
+def test_a_resume_before_the_arm_is_connected_is_refused_and_not_kept() -> None:
+    made = Bench(LoopSettings("run", False), 0.03)
+    accepted, why = made.loop.resume()
+    assert not accepted
+    assert "not connected" in why
+    made.loop.open()
+    try:
+        made.until_state("needs_resume")
+        assert not made.gripper.is_active
+    finally:
+        made.loop.close()
+
+
+def test_an_old_proposal_is_dropped_and_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    with bench("step", auto=False) as b:
+        b.until_state("needs_resume")
+        b.loop.resume()
+        b.until_state("idle")
+        monkeypatch.setattr("gpnet_ros.devices.loop.APPROVAL_MAX", 0.0)
+        b.loop.pick()
+        b.notes.wait(lambda: len(b.notes.reasons) > 0)
+        assert b.notes.reasons[0] == "The proposal is too old; looks again."
+        assert b.arm.moves == []
+        monkeypatch.setattr("gpnet_ros.devices.loop.APPROVAL_MAX", PATIENCE)
+        seen = len(b.notes.decisions)
+        b.notes.wait(lambda: len(b.notes.decisions) > seen)
+        b.until_state("awaiting_approval")
+        assert b.loop.pick()[1] == "Approved."
+        assert b.result()["status"] == "picked"
+
+
 def test_the_simulation_goes_on_by_itself() -> None:
     with bench(auto=True) as b:
         b.until_state("idle")

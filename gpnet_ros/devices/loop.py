@@ -30,6 +30,8 @@ from gpnet_ros.pick import Decision, Memory, decide
 log = logging.getLogger(__name__)
 #: How often an idle loop looks at the arm [s], and how long it waits after a failed connection.
 TICK, RETRY = 0.1, 1.0
+#: A proposal that nobody approved for so long [s] shows a heap that may have changed.
+APPROVAL_MAX = 60.0
 
 
 class Report(Protocol):
@@ -157,9 +159,14 @@ class PickingLoop:
     def resume(self) -> tuple[bool, str]:
         """Go on after a pause; after a stop, a lost link or a start make the arm ready, and the jaws may move."""
         with self._changed:
-            self._paused, self._resume_wanted = False, True
+            if self.settings.mode != "dry_run" and self.attention.arm_state() is None:
+                return False, "The arm is not connected yet: call resume when the state is needs_resume."
+            # A word for what has happened, never one in advance for the next stop.
+            self._paused, self._resume_wanted = False, bool(self._refusal())
             self._changed.notify_all()
-        return True, "Resuming; the state tells when it is done."
+            if self._resume_wanted:
+                return True, "Resuming; the state tells when it is done."
+        return True, "Nothing had stopped the arm; a pause has ended."
 
     def _begin(self, task: str) -> tuple[bool, str]:
         with self._changed:
@@ -226,9 +233,13 @@ class PickingLoop:
         return f"{self._halted} Nothing moves until resume." if self._halted else self.manipulator.refusal()
 
     def _make_ready(self) -> None:
-        """A person's confirmation, or the simulation's own."""
-        self._resume_wanted = False
-        self._stopping.clear()
+        """A person's confirmation, or the simulation's own; neither outlives a stop that came after it."""
+        with self._changed:
+            by_itself = self.settings.auto_resume and not self._stopping.is_set()
+            if not self._resume_wanted and not by_itself:
+                return
+            self._resume_wanted = False
+            self._stopping.clear()
         if self.settings.mode == "dry_run":
             return
         self._say("resuming")
@@ -309,13 +320,17 @@ class PickingLoop:
         self._finish("nothing_graspable", "No candidate passed; each has its reason.", times, sight, decision)
 
     def _approval(self) -> bool:
-        """Wait for a person's word on the grasp that was published."""
+        """Wait for a person's word on the grasp that was published; an old proposal is dropped."""
         self._approved = False
+        end = time.monotonic() + APPROVAL_MAX
         self._say("awaiting_approval")
         with self._changed:
-            while not (self._approved or self._stopping.is_set() or self._refusal()):
+            while not (self._approved or self._stopping.is_set() or self._refusal() or time.monotonic() > end):
                 self._changed.wait(TICK)
-            return self._approved and not self._stopping.is_set()
+            if self._approved or self._stopping.is_set() or self._refusal():
+                return self._approved and not self._stopping.is_set()
+        self.report.refused("The proposal is too old; looks again.")
+        return False
 
     def _execute(self, decision: Decision, sight: Sight, times: dict[str, float]) -> None:
         """Carry the plan out, judge it, and come home from a failed pick."""
