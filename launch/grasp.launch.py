@@ -13,6 +13,7 @@ from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from gpnet_ros.errors import SettingsError
 from gpnet_ros.nodes.table import RunSettings, environment, node_processes, simulation_command
 from gpnet_ros.settings import from_dict
 
@@ -68,6 +69,15 @@ def start(context: LaunchContext) -> list[Any]:
 
 
 def value(field: dataclasses.Field[Any], context: LaunchContext) -> Any:
-    """The value of an argument in the type of its setting."""
+    """The value of an argument in the type of its setting.
+
+    Raises:
+        SettingsError: text where a number is needed.
+    """
     text = LaunchConfiguration(field.name).perform(context)
-    return text == "true" if isinstance(field.default, bool) else type(field.default)(text)
+    if isinstance(field.default, bool):
+        return text == "true"
+    try:
+        return type(field.default)(text)
+    except ValueError as error:
+        raise SettingsError(f"{field.name} is {text!r}; a number is needed.") from error

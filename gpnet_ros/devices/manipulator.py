@@ -77,7 +77,11 @@ class Manipulator:
         return self.grips and self.gripper.state().object_detected
 
     def go_home(self, cancelled: Callable[[], bool]) -> PickResult:
-        """Straight up and home by a plan that the safety check has passed; the jaws stay as they are."""
+        """Straight up and home by a plan that the safety check has passed; the jaws stay as they are.
+
+        Judged without a height map: after a collision the jaws may stand in the heap, and rising is then the
+        way out that a map would forbid. Only the rise straight up keeps the way home off the heap.
+        """
         try:
             state, holding = self.arm.state(), self.holds()
             plan = plan_home(state.q, self.cell, holding, self._reach() if holding else 0.0, state.T_base_tcp)
