@@ -8,12 +8,16 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.service import Service
 from rclpy.signals import SignalHandlerOptions
+from rclpy.subscription import Subscription
 
 from gpnet_ros.errors import GpnetError
 
@@ -33,8 +37,46 @@ LATCHED_QOS = QoSProfile(
 class ManagedNode(LifecycleNode):
     """A lifecycle node that can be told to end its threads while ROS still lives."""
 
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._kept = {id(entity) for entity in self._entities()}
+
     def halt(self) -> None:
         """Stop and join whatever works beside the executor; harmless when nothing does."""
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Undo configure, so that the next one does not create everything twice."""
+        return self._end(super().on_cleanup, state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Halt first: ROS does not deactivate an active node that is shut down."""
+        return self._end(super().on_shutdown, state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Halt, and be as before configure."""
+        return self._end(super().on_error, state)
+
+    def _end(
+        self, then: Callable[[LifecycleState], TransitionCallbackReturn], state: LifecycleState
+    ) -> TransitionCallbackReturn:
+        """Halt, and destroy what configure and activate made; what the node itself came with stays."""
+        self.halt()
+        for entity in self._entities():
+            if id(entity) in self._kept:
+                continue
+            if isinstance(entity, Publisher):
+                self.destroy_publisher(entity)
+            elif isinstance(entity, Subscription):
+                if entity.topic_name != "/clock":  # use_sim_time was switched on meanwhile
+                    self.destroy_subscription(entity)
+            elif isinstance(entity, Service):
+                self.destroy_service(entity)
+            else:
+                self.destroy_timer(entity)
+        return then(state)
+
+    def _entities(self) -> list[Any]:
+        return [*self.publishers, *self.subscriptions, *self.services, *self.timers]
 
 
 def run(make: Callable[[], ManagedNode], nice: int = 0) -> None:
