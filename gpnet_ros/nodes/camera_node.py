@@ -55,13 +55,13 @@ class CameraNode(start.ManagedNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Create the topics and the camera; it starts streaming on `activate`."""
-        kinds: dict[str, type] = {COLOR: Image, DEPTH: Image, CAMERA_INFO: CameraInfo, DEPTH_INFO: CameraInfo}
-        self.outputs: dict[str, Any] = {t: self.create_publisher(k, t, start.PUBLISH_QOS) for t, k in kinds.items()}
         try:
             self.camera = make_camera(self.settings)
         except GpnetError as error:
             self.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE
+        kinds: dict[str, type] = {COLOR: Image, DEPTH: Image, CAMERA_INFO: CameraInfo, DEPTH_INFO: CameraInfo}
+        self.outputs: dict[str, Any] = {t: self.create_publisher(k, t, start.PUBLISH_QOS) for t, k in kinds.items()}
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -99,7 +99,10 @@ class CameraNode(start.ManagedNode):
     def publish_frame(self, frame: Frame) -> None:
         """Colour, aligned depth in millimetres, and both camera_info with one stamp."""
         assert frame.color is not None and frame.depth is not None and frame.intrinsics is not None
-        stamp, name = frame.stamp, self.settings.frame_id
+        # A recording is played as if it happened now: the planner never decides on frames of the past.
+        is_played = self.settings.source == "bag"
+        stamp = self.get_clock().now().nanoseconds * 1e-9 if is_played else frame.stamp
+        name = self.settings.frame_id
         millimetres = np.nan_to_num(np.round(frame.depth * 1000.0), nan=0.0).clip(0, 65535).astype(np.uint16)
         info = convert.to_camera_info(frame.intrinsics, stamp, name)
         self.outputs[CAMERA_INFO].publish(info)
