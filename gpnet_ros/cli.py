@@ -46,6 +46,12 @@ def main(arguments: list[str] | None = None) -> int:
     except GpnetError as error:
         print(f"gpnet {name}: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        if error.filename is None:
+            raise
+        reason = f"{error.filename} cannot be used ({error.strerror}); choose another path."
+        print(f"gpnet {name}: {reason}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
 

@@ -36,6 +36,7 @@ class Tally:
 
     rounds: int = 0
     rounds_cleared: int = 0
+    rounds_broken: int = 0
     rounds_all_right: int = 0
     objects: int = 0
     objects_removed: int = 0
@@ -67,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the rounds and print the counts."""
+    """Run the rounds and print the counts; 1 when every round broke."""
     low, high = OBJECTS_RANGE
     if not low <= args.objects <= high:
         raise BadInput(f"--objects is {args.objects}; allowed: {low} to {high}.")
@@ -75,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput(
             f"--rounds {args.rounds} and --seed {args.seed}: rounds must be at least 1, the seed not negative."
         )
+    if args.workers < 0:
+        raise BadInput(f"--workers is {args.workers}; allowed: 1 or more, or 0 for one per core.")
     if args.path == "ros":
         from gpnet_ros.commands.clearing_ros import run_rounds
 
@@ -82,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         answer = run_core(args)
     print(json.dumps(answer) if args.json else sentence(answer))
-    return 0
+    return 1 if answer["rounds_broken"] == answer["rounds"] else 0
 
 
 def run_core(args: argparse.Namespace) -> dict[str, Any]:
@@ -188,5 +191,5 @@ def sentence(a: dict[str, Any]) -> str:
         f"rounds cleared {share('rounds_cleared', 'rounds')}, all right {share('rounds_all_right', 'rounds')}; "
         f"objects removed {share('objects_removed', 'objects')}; "
         f"picks that brought an object {share('picks_ok', 'picks')}, a topmost one {share('picks_topmost', 'picks')}; "
-        f"refusals {a['refusals']}"
+        f"refusals {a['refusals']}" + (f"; {a['rounds_broken']} rounds broke" if a["rounds_broken"] else "")
     )

@@ -16,6 +16,7 @@ from gpnet_ros.commands.bench_clearing import Tally, summary
 from gpnet_ros.commands.ros_round import Round, play_round
 from gpnet_ros.commands.session import Session, open_session, round_parameters
 from gpnet_ros.errors import BadInput, GpnetError
+from gpnet_ros.network import checkpoint
 from gpnet_ros.nodes.table import RunSettings
 
 #: The oracle knows its grasps to be good; its smallest score is no threshold (as on the core path).
@@ -32,6 +33,8 @@ def run_rounds(args: argparse.Namespace) -> dict[str, Any]:
         args: of `gpnet bench clearing`; `log` names a file to which each round is appended as a line of JSON.
     """
     played: list[Round] = []
+    if args.priority != "oracle":  # a wrong name ends here, not as a broken round
+        checkpoint.read_card(checkpoint.find(args.model))
     require_writable(args.log)
     with tempfile.TemporaryDirectory(prefix="gpnet_bench_") as scratch, ExitStack() as stack:
         bench = Bench(args, Path(scratch), stack)
@@ -103,6 +106,7 @@ def count(done: Round) -> Tally:
     return Tally(
         rounds=1,
         rounds_cleared=int(done.cleared),
+        rounds_broken=int(done.failed),
         rounds_all_right=int(done.all_right),
         objects=done.objects,
         objects_removed=len(done.removed),

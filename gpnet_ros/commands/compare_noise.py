@@ -41,6 +41,10 @@ def run(args: argparse.Namespace) -> int:
     folders = sorted(p.parent for p in args.frames.glob("*/depth.png"))
     if not folders:
         raise BadInput(f"There is no frame in {args.frames}: folders with depth.png and camera.json are needed.")
+    if args.seed < 0:
+        raise BadInput(f"--seed is {args.seed}; allowed: 0 or more.")
+    if args.out is not None:
+        _make(args.out)
     rows, skipped = {}, {}
     for folder in folders:
         depth, intrinsics = read_depth(folder)
@@ -60,6 +64,13 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"frames": rows, "skipped": skipped}))
     return 0 if rows else 1
+
+
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"The folder {out} cannot be made ({error.strerror}); choose another --out.") from error
 
 
 def read_depth(folder: Path) -> tuple[NDArray[np.float32], Intrinsics]:
@@ -144,6 +155,5 @@ def _write_pair(out: Path, folder: Path, depth: NDArray[np.float32], view: View,
         color = np.asarray(image, dtype=np.uint8)
     real = np.hstack([color, _heat(depth)])
     simulated = np.hstack([view.color[:, :, ::-1], _heat(twin)])
-    out.mkdir(parents=True, exist_ok=True)
     pair = cv2.resize(np.vstack([real, simulated]), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     cv2.imwrite(str(out / f"{folder.name}.png"), pair)

@@ -26,6 +26,7 @@ from gpnet_ros.commands.run_folder import BAG, SUMMARY, VIDEO, RunFolder, draw
 from gpnet_ros.commands.session import Session, open_session, round_parameters
 from gpnet_ros.commands.video import write_video
 from gpnet_ros.errors import BadInput, GpnetError
+from gpnet_ros.network import checkpoint
 from gpnet_ros.nodes.table import RunSettings
 
 #: The video: pictures per second, simulated seconds per second, width [px]. A round costs about half a minute.
@@ -48,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     low, high = OBJECTS_RANGE
     if not low <= args.objects <= high:
         raise BadInput(f"--objects is {args.objects}; allowed: {low} to {high}.")
+    checkpoint.read_card(checkpoint.find(args.model))  # before a folder or a process is there
     settings = RunSettings(sim=True, model=args.model, seed=args.seed, objects=args.objects, factor=args.factor)
     title = f"gpnet demo: UR10 over a heap of {args.objects} objects, seed {args.seed}, model {args.model}"
     title += f", time x {args.factor:g}" if args.factor != 1.0 else ""

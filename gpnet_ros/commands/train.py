@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -161,11 +162,29 @@ def run(args: argparse.Namespace) -> int:
     if not (steps > 0 and seconds > 0):
         raise BadInput(f"--minutes {args.minutes} and --epochs {args.epochs} must be positive.")
     folder = args.run or Path("runs") / args.out.resolve().name
+    make_folders(args.out, folder)
     budget = Budget(seconds, steps)
     card = train(training, validation, recipe, budget, out=args.out, folder=folder, resume=args.resume)
     if args.json:
         print(json.dumps({"model": str(args.out), "metric": card.metric, "recipe": card.recipe}))
     return 0
+
+
+def make_folders(*folders: Path) -> None:
+    """Make them now, not after hours of training.
+
+    Raises:
+        BadInput: one cannot be made or written.
+    """
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise BadInput(
+                f"The folder {folder} cannot be written ({error.strerror}); choose another --out or --run."
+            ) from error
 
 
 def train(

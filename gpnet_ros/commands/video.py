@@ -21,6 +21,9 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.sim.state import State
 from gpnet_ros.sim.video import Spectator, check_recording, chosen_states
 
+#: Containers that hold H.264 and that players open.
+SUFFIXES = (".mp4", ".mkv", ".mov")
+
 _spectator: Spectator | None = None  # of a worker process
 
 
@@ -66,13 +69,19 @@ def write_video(run_dir: Path, out: Path, fps: int = 12, speed: float = 3.0, wid
         Number of pictures.
 
     Raises:
-        BadInput: the folder holds no recording.
+        BadInput: the folder holds no recording, or `out` cannot be written or is no video.
     """
     import av
 
+    if out.suffix.lower() not in SUFFIXES:
+        raise BadInput(f"--out {out} cannot be a video: its name must end with one of {', '.join(SUFFIXES)}.")
     check_recording(run_dir)
     size = (width // 16 * 16, width // 16 * 9 // 2 * 2)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.open("ab").close()
+    except OSError as error:
+        raise BadInput(f"--out {out} cannot be written ({error.strerror}); choose another file.") from error
     count = 0
     with av.open(str(out), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(fps), options={"crf": "24", "preset": "veryfast"})

@@ -176,6 +176,14 @@ def run(arguments: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     settings = load(SimSettings, arguments.settings or config_dir() / "sim.yaml")
+    if arguments.seed < 0:
+        raise BadInput(f"--seed is {arguments.seed}; allowed: 0 or more.")
+    try:
+        arguments.run_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"--run-dir {arguments.run_dir} cannot be made ({error.strerror}); choose another one."
+        ) from error
     process = CellProcess(
         arguments.run_dir,
         arguments.ip,
