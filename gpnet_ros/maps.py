@@ -154,8 +154,10 @@ class Maps:
 
     @property
     def angle(self) -> NDArray[np.float32]:
-        """θ per pixel [rad], (-pi/2, pi/2]; for display only, decode with `angle_at`."""
-        return (0.5 * np.arctan2(self.sin2, self.cos2)).astype(np.float32)
+        """θ per pixel [rad], [-pi/2, pi/2) in float32; for display only, decode with `angle_at`."""
+        theta = (0.5 * np.arctan2(self.sin2, self.cos2)).astype(np.float32)
+        half_turn = np.float32(np.pi / 2)  # compared in float32: rounding reaches it from below
+        return np.where(theta >= half_turn, -half_turn, theta)
 
     def angle_at(self, row: int, column: int, weights: NDArray[np.float32]) -> float:
         """θ [rad] from cos 2θ, sin 2θ averaged in the window around a cell; never from a blurred θ."""

@@ -12,7 +12,11 @@ import numpy as np
 import pytest
 
 from gpnet_ros.cli import COMMANDS, main
+from gpnet_ros.commands import video
+from gpnet_ros.commands.detect import report
+from gpnet_ros.data.dataset import Dataset
 from gpnet_ros.devices.recorded import load_frame
+from gpnet_ros.grasp import Grasp
 
 FRAME = Path(__file__).parent / "data" / "frames" / "d435_cleargrasp_153_opaque"
 COLOR, DEPTH, CAMERA = FRAME / "color.jpg", FRAME / "depth.png", FRAME / "camera.json"
@@ -119,6 +123,52 @@ def test_depth_of_zeros_or_another_size_is_refused(capsys: pytest.CaptureFixture
         assert words in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("degrees", "told"), [(89.996, -90.0), (89.99, 89.99), (-90.0, -90.0)])
+def test_told_angle_stays_below_90_degrees_when_it_is_rounded(degrees: float, told: float) -> None:
+    frame = load_frame(COLOR, None, None)
+    grasp = Grasp((3.0, 4.0), float(np.radians(degrees)), 30.0, None, None, 0.9, 0.8, 0.7)
+    assert report(grasp, [], frame)["angle_deg"] == told
+
+
+def test_unwritable_video_is_refused_before_it_is_rendered(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(video, "check_recording", lambda folder: None)
+    for out in ("/proc/nowhere/a.mp4", str(tmp_path / "folder.mp4")):
+        (tmp_path / "folder.mp4").mkdir(exist_ok=True)
+        assert main(["video", str(tmp_path), "--out", out]) == 2
+        assert out in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--out", "--run"])
+def test_unwritable_folder_is_refused_before_the_training(
+    option: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(Dataset, "load", lambda folder: [1])
+    monkeypatch.setattr("gpnet_ros.commands.train.train", lambda *_, **__: pytest.fail("it trains"))
+    folders = {"--out": str(tmp_path / "model"), "--run": str(tmp_path / "run"), option: "/proc/nowhere"}
+    words = [word for pair in folders.items() for word in pair]
+    assert main(["train", "--data", "x", "--minutes", "1", *words]) == 2
+    assert "/proc/nowhere" in capsys.readouterr().err
+
+
+def test_unforeseen_unusable_path_is_one_sentence_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gpnet_ros.commands.detect.run", lambda args: Path("/proc/nowhere/file").write_text(""))
+    assert main(["detect", str(COLOR)]) == 2
+    assert "/proc/nowhere/file" in capsys.readouterr().err
+
+
+def test_system_error_without_a_path_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(args: object) -> int:
+        raise OSError("out of something")
+
+    monkeypatch.setattr("gpnet_ros.commands.detect.run", fail)
+    with pytest.raises(OSError, match="something"):
+        main(["detect", str(COLOR)])
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -129,7 +179,16 @@ def test_depth_of_zeros_or_another_size_is_refused(capsys: pytest.CaptureFixture
         ["detect", str(CAMERA)],
         ["bench", "clearing", "--objects", "99"],
         ["bench", "clearing", "--rounds", "0"],
+        ["bench", "clearing", "--workers", "-1"],
+        ["bench", "clearing", "--path", "ros", "--model", "no-such-model"],
+        ["demo", "--model", "no-such-model"],
+        ["demo", "--seed", "-1"],
         ["generate", "--out", "/proc/nowhere", "--scenes", "1"],
+        ["sim", "--seed", "-1"],
+        ["sim", "--run-dir", "/proc/nowhere"],
+        ["video", str(FRAME), "--out", "a.xyz"],
+        ["compare-noise", "--frames", str(FRAME.parent), "--out", "/proc/nowhere"],
+        ["compare-noise", "--frames", str(FRAME.parent), "--seed", "-1"],
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(arguments: list[str]) -> None:

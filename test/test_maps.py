@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -91,6 +93,16 @@ def test_encoded_angle_is_decoded(degrees: float) -> None:
     maps = maps_with_peak(100, 80, np.radians(degrees))
     error = maps.angle_at(100, 80, maps.q_star) - np.radians(degrees)
     assert abs((error + np.pi / 2) % np.pi - np.pi / 2) < 1e-5
+
+
+def test_angle_map_lies_in_minus_90_to_90_degrees_without_90() -> None:
+    maps = maps_with_peak(100, 80, 0.0)
+    for sin2 in (0.0, -0.0, 1e-9, -1e-9):
+        edge = replace(maps, cos2=np.full_like(maps.cos2, -1.0), sin2=np.full_like(maps.sin2, sin2))
+        assert edge.angle.dtype == np.float32
+        assert np.all(edge.angle >= -np.float32(np.pi / 2)) and np.all(edge.angle < np.float32(np.pi / 2))
+    near = maps_with_peak(100, 80, float(np.radians(89.0)))
+    np.testing.assert_allclose(np.degrees(near.angle), 89.0, atol=1e-4)
 
 
 def test_angles_on_both_sides_of_the_wrap_average_to_the_wrap_not_to_zero() -> None:

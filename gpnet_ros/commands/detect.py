@@ -1,7 +1,7 @@
 """Find the grasp in one colour and depth image, without ROS.
 
-Prints where to grasp, or why not; with --out also writes overlay.png and the maps. With --cell the frame
-is seen through the workspace of a cell whose hand-eye file is known, else as a whole.
+Prints where to grasp, or why not; with --out also writes overlay.png and the maps. The whole frame
+is seen; the grasp is along the optical axis.
 
 Exit status: 0 a grasp was found, 1 there is none (each candidate's reason is printed), 2 bad input.
 """
@@ -88,7 +88,7 @@ def report(grasp: Grasp | None, rejected: list[Rejected], frame: Frame) -> dict[
     if grasp is not None:
         answer |= {
             "pixel": [round(x, 2) for x in grasp.pixel],
-            "angle_deg": round(grasp.angle_deg, 2),
+            "angle_deg": _rounded_angle(grasp.angle_deg),
             "width_m": None if grasp.width is None else round(grasp.width, 5),
             "quality": round(grasp.quality, 4),
             "priority": round(grasp.priority, 4),
@@ -99,6 +99,12 @@ def report(grasp: Grasp | None, rejected: list[Rejected], frame: Frame) -> dict[
         {"pixel": [round(x, 2) for x in r.pixel], "reason": r.reason, "detail": r.detail} for r in rejected
     ]
     return answer
+
+
+def _rounded_angle(angle_deg: float) -> float:
+    """To two digits, still in [-90, 90)."""
+    rounded = round(angle_deg, 2)
+    return rounded - 180.0 if rounded >= 90.0 else rounded
 
 
 def pose_of(grasp: Grasp, frame: Frame) -> dict[str, Any] | None:
