@@ -17,6 +17,7 @@ from gpnet_ros.network.detector import Detector
 from gpnet_ros.nodes import params, start
 from gpnet_ros.nodes.exposures import Exposures
 from gpnet_ros.nodes.map_outputs import MapOutputs
+from gpnet_ros.pose import Transform
 from gpnet_ros.settings import setting, validate
 
 
@@ -44,6 +45,7 @@ class InferenceNode(start.ManagedNode):
         super().__init__("inference_node")
         self.settings = params.declare(self, InferenceSettings)
         self.detector: Detector | None = None
+        self.T_base_camera: Transform | None = None
         self.worker: threading.Thread | None = None
         self.running = threading.Event()
 
@@ -79,18 +81,24 @@ class InferenceNode(start.ManagedNode):
             self.worker.join(timeout=5.0)
 
     def make_grid(self) -> Any:
-        """How a frame is seen: through the workspace square of the cell, or as a whole."""
+        """How a frame is seen: through the workspace square of the cell, or as a whole.
+
+        A camera on the flange sees the whole frame: the square lies elsewhere in each frame, and where the
+        arm was is the planner's knowledge, not this node's.
+        """
+        self.T_base_camera = None
         if self.settings.view == "whole":
             return None
         workspace = load_cell(self.settings.cell_file or None).workspace
         hand_eye = load_hand_eye(self.settings.hand_eye_file or None)
-        self.T_base_camera = hand_eye.T_base_camera()
+        if hand_eye.mount == "flange":
+            self.get_logger().info("the camera is on the flange: the network sees the whole frame")
+            return None
+        T_base_camera = self.T_base_camera = hand_eye.T_base_camera()
 
         def grid(frame: Frame) -> Grid:
             assert frame.intrinsics is not None
-            return Grid.workspace(
-                frame.intrinsics, self.T_base_camera, workspace.centre, workspace.side, workspace.table_z
-            )
+            return Grid.workspace(frame.intrinsics, T_base_camera, workspace.centre, workspace.side, workspace.table_z)
 
         return grid
 
@@ -112,8 +120,7 @@ class InferenceNode(start.ManagedNode):
         if self.settings.priority == "none":
             return maps.with_priority(np.ones_like(maps.priority))
         if self.settings.priority == "height":
-            T = self.T_base_camera if self.settings.view == "workspace" else None
-            return maps.with_priority(height_priority(frame, maps.grid, T))
+            return maps.with_priority(height_priority(frame, maps.grid, self.T_base_camera))
         return maps
 
 
