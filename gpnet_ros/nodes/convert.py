@@ -1,8 +1,8 @@
 """The edge between ROS messages and the package's own values; every conversion once, both ways.
 
 ROS speaks `base_link`, the controller `base`: the same origin turned by 180° about z (ur_description).
-cv_bridge and tf_transformations are used where they are installed for what only they can do (exotic
-encodings); everything else is numpy and scipy, and a test holds both equal where both exist.
+Where they are installed, cv_bridge reads exotic encodings and tf_transformations makes the quaternions;
+everything else is numpy and scipy, and a test holds both equal where both exist.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ from std_msgs.msg import Header
 from gpnet_ros.errors import FrameRefused
 from gpnet_ros.frame import Frame, Intrinsics, depth_from_raw
 from gpnet_ros.pose import Transform, from_xyz_quat, to_xyz_quat, transform
+
+try:
+    from tf_transformations import quaternion_from_matrix
+except (ImportError, AttributeError):  # the latter: an old transforms3d below it under numpy 2
+    quaternion_from_matrix = None
 
 #: T_base_link_base: 180° about z, its own inverse.
 T_BASE_LINK_BASE: Transform = transform(np.diag([-1.0, -1.0, 1.0]), np.zeros(3))
@@ -142,6 +147,9 @@ def to_frame(color: Image | None, depth: Image | None, camera: CameraInfo | None
 def to_pose(T: Transform) -> Pose:
     """Pose message of a transform."""
     position, quaternion = to_xyz_quat(T)
+    if quaternion_from_matrix is not None:
+        quaternion = np.asarray(quaternion_from_matrix(T), dtype=np.float64)
+        quaternion = -quaternion if quaternion[3] < 0 else quaternion
     message = Pose()
     message.position.x, message.position.y, message.position.z = (float(v) for v in position)
     o = message.orientation

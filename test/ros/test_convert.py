@@ -13,7 +13,7 @@ from scenes import CAMERA
 
 from gpnet_ros.errors import FrameRefused
 from gpnet_ros.nodes import convert
-from gpnet_ros.pose import from_rotvec, transform
+from gpnet_ros.pose import from_rotvec, to_xyz_quat, transform
 
 RNG = np.random.default_rng(4)
 COLOR = RNG.integers(0, 256, (6, 8, 3), dtype=np.uint8)
@@ -121,4 +121,19 @@ def test_tf_transformations_gives_the_same_quaternion(pose: tuple[float, ...]) -
     theirs = pytest.importorskip("tf_transformations")
     T = from_rotvec(pose)
     o = convert.to_pose(T).orientation
+    ours = to_xyz_quat(T)[1]
+    given_by = np.array([o.x, o.y, o.z, o.w])
+    assert o.w >= 0
+    np.testing.assert_allclose(given_by if ours @ given_by > 0 else -given_by, ours, atol=1e-7)  # w = 0: either sign
     np.testing.assert_allclose(theirs.quaternion_matrix([o.x, o.y, o.z, o.w])[:3, :3], T[:3, :3], atol=1e-7)
+
+
+def test_quaternion_of_tf_transformations_is_used_with_w_not_negative(monkeypatch: pytest.MonkeyPatch) -> None:
+    T = from_rotvec([0.1, 0.2, 0.3, 0.4, -0.5, 0.6])
+    ours = to_xyz_quat(T)[1]
+    for sign in (1.0, -1.0):
+        asked: list[np.ndarray] = []
+        monkeypatch.setattr(convert, "quaternion_from_matrix", lambda m, s=sign, a=asked: a.append(m) or s * ours)
+        o = convert.to_pose(T).orientation
+        assert len(asked) == 1
+        np.testing.assert_allclose([o.x, o.y, o.z, o.w], ours)
