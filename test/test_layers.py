@@ -20,7 +20,8 @@ ALLOWED = {
     "commands": {"core", "network", "data", "devices", "sim", "nodes", "commands"},
 }
 ROS = {"rclpy", "sensor_msgs", "std_msgs", "std_srvs", "geometry_msgs", "visualization_msgs", "diagnostic_msgs"}
-ROS |= {"rosgraph_msgs", "lifecycle_msgs", "builtin_interfaces", "tf2_ros", "cv_bridge", "tf_transformations", "launch"}
+ROS |= {"rosgraph_msgs", "lifecycle_msgs", "builtin_interfaces", "rcl_interfaces"}
+ROS |= {"tf2_ros", "cv_bridge", "tf_transformations", "launch"}
 #: third-party module -> layers that may import it
 ONLY_IN = {
     **{module: {"nodes"} for module in ROS},
