@@ -366,7 +366,7 @@ def test_other_arm_than_configured_is_refused_with_figures() -> None:
             assert arm.state().status == "not_ready"
             result = arm.move(lifted(arm.state(), 0.02), never)
             assert result.status is MoveStatus.REFUSED and "ur10e" in result.message
-            assert running.admin("state")["runtime_state"] == STOPPED
+            assert until(lambda: running.admin("state")["runtime_state"] == STOPPED)
         finally:
             arm.disconnect()
 
