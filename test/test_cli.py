@@ -78,7 +78,7 @@ def test_detect_answers_a_real_frame(capsys: pytest.CaptureFixture[str], tmp_pat
 
 
 def test_millimetres_and_metres_give_the_same_pose(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    raw = cv2.imread(str(DEPTH), cv2.IMREAD_UNCHANGED)
+    raw = np.asarray(cv2.imread(str(DEPTH), cv2.IMREAD_UNCHANGED))
     np.save(tmp_path / "depth.npy", raw.astype(np.float32) * np.float32(0.001))
     options = ["--camera", str(CAMERA), "--min-quality", "0.0"]
     _, a = detect(capsys, str(COLOR), str(DEPTH), *options)
@@ -116,7 +116,7 @@ def test_wrong_depth_unit_is_refused(capsys: pytest.CaptureFixture[str], tmp_pat
 
 
 def test_depth_of_zeros_or_another_size_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    raw = cv2.imread(str(DEPTH), cv2.IMREAD_UNCHANGED)
+    raw = np.asarray(cv2.imread(str(DEPTH), cv2.IMREAD_UNCHANGED))
     for image, words in ((np.zeros_like(raw), "valid"), (raw[:100], "differ in size")):
         cv2.imwrite(str(tmp_path / "depth.png"), image)
         assert main(["detect", str(COLOR), str(tmp_path / "depth.png"), "--camera", str(CAMERA)]) == 2

@@ -31,7 +31,8 @@ class Said:
     """A report of the planner."""
 
     def __init__(self, record: Record) -> None:
-        self.record, self.messages = record, {}
+        self.record: Record = record
+        self.messages: dict[str, Any] = {}
 
     def sight(self) -> None:
         """No frame was kept."""
@@ -45,7 +46,7 @@ class World:
 
     def __init__(self, script: list[tuple[str, int | None, bool, bool]], objects: int = 2, ended: str = "x") -> None:
         self.script, self.ended = list(script), ended
-        self.facts: Record = {
+        self.true_record: Record = {
             "objects": [{"family": f"object{i}"} for i in range(objects)],
             "grips": [], "in_tote": [], "at_rest": True, "time": 0.0,
         }  # fmt: skip
@@ -61,16 +62,16 @@ class World:
             return None
         status, lifted, top, reached = self.script.pop(0)
         if lifted is not None:
-            self.facts["grips"].append({"lifted": [lifted], "took_top_level": top})
-            self.facts["in_tote"] += [lifted] if reached else []
+            self.true_record["grips"].append({"lifted": [lifted], "took_top_level": top})
+            self.true_record["in_tote"] += [lifted] if reached else []
         record: Record = {"status": status, "message": "", "finished": None, "time_s": {"decide": 0.2}, "stamp": 1.0}
-        record |= {"rejected": []} if status.startswith("nothing") else {"step": "home"}
+        record |= dict[str, Any](rejected=[]) if status.startswith("nothing") else dict[str, Any](step="home")
         if not self.script:
             record["finished"] = self.ended
         return Said(record)
 
     def truth(self) -> Record:
-        return json.loads(json.dumps(self.facts))
+        return json.loads(json.dumps(self.true_record))
 
     def truth_at_rest(self, patience: float) -> Record:
         return self.truth()
@@ -134,7 +135,7 @@ def test_round_that_ends_blind_asks_for_new_processes() -> None:
 
 def test_grips_of_an_earlier_round_do_not_count() -> None:
     world = World([("missed", None, False, False)])
-    world.facts["grips"].append({"lifted": [0], "took_top_level": True})
+    world.true_record["grips"].append({"lifted": [0], "took_top_level": True})
     assert not any(p.ok for p in world.play().picks)
 
 
@@ -146,8 +147,8 @@ def interrupted(*later: Record) -> Round:
     def following(timeout: float) -> Said | None:
         said = first(timeout)
         if not world.script:
-            world.facts["grips"] += later
-            world.facts["in_tote"] = [0]
+            world.true_record["grips"] += later
+            world.true_record["in_tote"] = [0]
         return said
 
     world.next = following  # type: ignore[method-assign]
@@ -243,7 +244,7 @@ def test_broken_round_costs_only_itself(monkeypatch: pytest.MonkeyPatch, tmp_pat
     log = tmp_path / "log.jsonl"
     a, opened, closed = bench(monkeypatch, {7: World(PERFECT), 8: hanging, 9: World(PERFECT)}, arguments(log=log))
     assert opened == closed == [7, 9]
-    assert (a["rounds"], a["rounds_cleared"], a["objects_removed"]) == (3, 2, 5)
+    assert (a["rounds"], a["rounds_cleared"], a["rounds_broken"], a["objects_removed"]) == (3, 2, 1, 5)
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert [line["seed"] for line in lines] == [7, 8, 9] and [line["failed"] for line in lines] == [False, True, False]
     assert "camera_node has ended" in lines[1]["ended"]
@@ -345,14 +346,33 @@ def test_second_interrupt_does_not_spoil_the_orderly_end() -> None:
     assert tidied == [True] and signal.getsignal(signal.SIGTERM) is before
 
 
+@pytest.mark.parametrize(("broken", "status"), [(3, 1), (2, 0)])
+def test_bench_fails_only_when_every_round_broke(
+    broken: int, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worlds = {k: World(PERFECT) for k in range(7 + broken, 10)}
+
+    @contextmanager
+    def fake(run: RunSettings, folder: Path, planner: Record, say: Any = None) -> Iterator[FakeSession]:
+        if run.seed not in worlds:
+            raise DeviceError("The simulated cell did not become ready.")
+        yield FakeSession([], worlds, run.seed)
+
+    monkeypatch.setattr(clearing_ros, "open_session", fake)
+    words = ["bench", "clearing", "--path", "ros", "--rounds", "3", "--objects", "2", "--seed", "7", "--json"]
+    assert main(words) == status
+    assert json.loads(capsys.readouterr().out.strip().split("\n")[-1])["rounds_broken"] == broken
+
+
 def test_shared_memory_that_is_left_is_removed_and_what_is_in_use_is_kept() -> None:
-    before = starter._shared_memory()
+    before = starter._shared_memory(91)
     left, used = (Path("/dev/shm") / f"fastrtps_gpnet{os.getpid()}_{name}" for name in ("left", "used"))
     try:
         for path in (left, used):
             path.write_bytes(bytes(4096))
+            os.utime(path, (1.0, 1.0))  # a fresh file may still be on its way to its reader
         with used.open("r+b") as file, mmap.mmap(file.fileno(), 4096):
-            starter._clean_shared_memory(before)
+            starter._clean_shared_memory(91, before)
             assert used.exists() and not left.exists()
     finally:
         for path in (left, used):
