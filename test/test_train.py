@@ -20,7 +20,7 @@ from gpnet_ros.commands import train as command
 from gpnet_ros.commands.train import TARGETS, Batches, Budget, TrainSettings, drop_modality, judge_all, train
 from gpnet_ros.errors import BadInput, GpnetError, SettingsError
 from gpnet_ros.maps import WIDTH_SCALE, encode_angle
-from gpnet_ros.network.checkpoint import load
+from gpnet_ros.network.checkpoint import find, load, read_card
 from gpnet_ros.network.loss import Targets
 from gpnet_ros.network.trainer import Trainer, one_cycle
 from gpnet_ros.normalise import normalise
@@ -182,7 +182,9 @@ def test_modalities_are_dropped_as_often_as_said() -> None:
 
 def test_the_recipe_file_holds_the_recipe_and_bad_recipes_are_refused(tmp_path: Path) -> None:
     recipe = command.setting_files.load(TrainSettings, Path(__file__).parents[1] / "config" / "train.yaml")
-    assert recipe.batch == 16
+    card = read_card(find("gpnet"))
+    trained_with = {name: card.recipe[name] for name in ("size", "channels", "loss", "batch", "rate", "small_share")}
+    assert {name: getattr(recipe, name) for name in trained_with} == trained_with, "the shipped weights' own recipe"
     for values in ({"batch": 1}, {"rate": float("nan")}, {"loss": "best"}, {"epochs": 5}):
         with pytest.raises(SettingsError):
             command.setting_files.from_dict(TrainSettings, values)
