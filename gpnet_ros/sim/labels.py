@@ -21,7 +21,7 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.pose import Transform, image_angles, invert, transform
 from gpnet_ros.settings import GripperGeometry
-from gpnet_ros.sim.clearance import FingerRoom, finger_rooms, height_map
+from gpnet_ros.sim.finger_room import FingerRoom, finger_rooms, height_map
 
 Floats = NDArray[np.float32]
 
