@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame, Intrinsics, fill_nearest
 from gpnet_ros.pose import Transform, invert
+from gpnet_ros.settings import Workspace
 
 #: Side of the network's input [px] (GP-Net, section 4).
 NETWORK_SIDE = 224
@@ -221,6 +222,30 @@ def encode_width(width_m: ArrayLike, z: ArrayLike, grid_fx: float) -> NDArray[np
     """Width label in [0, 1] of an opening [m] at depth z [m], for a grid of focal length grid_fx [px]."""
     pixels = np.asarray(width_m, dtype=np.float64) * grid_fx / np.asarray(z, dtype=np.float64)
     return np.clip(pixels / WIDTH_SCALE, 0, 1).astype(np.float32)
+
+
+def workspace_grid(frame: Frame, T_base_camera: Transform, workspace: Workspace) -> Grid:
+    """The workspace square of the cell as the camera of this frame sees it.
+
+    Raises:
+        BadInput: the frame has no camera model, or the camera does not look at the workspace.
+    """
+    if frame.intrinsics is None:
+        raise BadInput("The workspace can only be found with a camera model; the frame has none.")
+    return Grid.workspace(frame.intrinsics, T_base_camera, workspace.centre, workspace.side, workspace.table_z)
+
+
+def prioritise(maps: Maps, frame: Frame, priority: str, T_base_camera: Transform | None) -> Maps:
+    """The maps with the priority that is asked for: `learned` as they are, `none` ones, `height` the prior.
+
+    Raises:
+        BadInput: see `height_priority`.
+    """
+    if priority == "none":
+        return maps.with_priority(np.ones_like(maps.priority))
+    if priority == "height":
+        return maps.with_priority(height_priority(frame, maps.grid, T_base_camera))
+    return maps
 
 
 def height_priority(frame: Frame, grid: Grid, T_base_camera: Transform | None) -> NDArray[np.float32]:

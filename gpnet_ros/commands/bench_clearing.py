@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from gpnet_ros.cell import Cell, load_cell, load_hand_eye
+from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
-from gpnet_ros.maps import Grid, Maps, height_priority
+from gpnet_ros.maps import Maps, prioritise, workspace_grid
 
 #: Objects in a heap that the benchmark makes.
 OBJECTS_RANGE = (1, 10)
@@ -142,26 +142,10 @@ def perception(model: str, priority: str) -> Callable[[Frame], Maps]:
     from gpnet_ros.network.detector import Detector
 
     torch.set_num_threads(1)  # one process per core is faster than one network on all of them
-    cell, T_base_camera = load_cell(), load_hand_eye().T_base_camera()
-    detector = Detector(model, device="cpu", grid=lambda frame: workspace_grid(frame, T_base_camera, cell))
+    square, T_base_camera = load_cell().workspace, load_hand_eye().T_base_camera()
+    detector = Detector(model, device="cpu", grid=lambda frame: workspace_grid(frame, T_base_camera, square))
 
-    def perceive(frame: Frame) -> Maps:
-        maps = detector(frame)
-        if priority == "none":
-            return maps.with_priority(np.ones_like(maps.priority))
-        if priority == "height":
-            return maps.with_priority(height_priority(frame, maps.grid, T_base_camera))
-        return maps
-
-    return perceive
-
-
-def workspace_grid(frame: Frame, T_base_camera: np.ndarray, cell: Cell) -> Grid:
-    """The workspace square of the cell as this frame's camera sees it."""
-    if frame.intrinsics is None:
-        raise BadInput("The workspace can only be found with a camera model; the frame has none.")
-    square = cell.workspace
-    return Grid.workspace(frame.intrinsics, T_base_camera, square.centre, square.side, square.table_z)
+    return lambda frame: prioritise(detector(frame), frame, priority, T_base_camera)
 
 
 def summary(

@@ -16,11 +16,9 @@ from gpnet_ros.commands.bench_clearing import Tally, summary
 from gpnet_ros.commands.ros_round import Round, play_round
 from gpnet_ros.commands.session import Session, open_session, round_parameters
 from gpnet_ros.errors import BadInput, GpnetError
+from gpnet_ros.grasp import TRUE_QUALITY_MIN
 from gpnet_ros.network import checkpoint
 from gpnet_ros.nodes.table import RunSettings
-
-#: The oracle knows its grasps to be good; its smallest score is no threshold (as on the core path).
-_ORACLE_QUALITY_MIN = 0.01
 
 
 def run_rounds(args: argparse.Namespace) -> dict[str, Any]:
@@ -79,7 +77,7 @@ class Bench:
         )
         planner = round_parameters(a.objects)
         if a.priority == "oracle":
-            planner["quality_min"] = _ORACLE_QUALITY_MIN
+            planner["quality_min"] = TRUE_QUALITY_MIN
         self.started += 1
         folder = self.folder / f"start_{self.started}"
         self.session = self.stack.enter_context(open_session(run, folder, planner))

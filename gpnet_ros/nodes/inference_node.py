@@ -6,13 +6,12 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.errors import GpnetError
 from gpnet_ros.frame import Frame
-from gpnet_ros.maps import Grid, Maps, height_priority
+from gpnet_ros.maps import Maps, prioritise, workspace_grid
 from gpnet_ros.network.detector import Detector
 from gpnet_ros.nodes import params, start
 from gpnet_ros.nodes.exposures import Exposures
@@ -96,11 +95,7 @@ class InferenceNode(start.ManagedNode):
             return None
         T_base_camera = self.T_base_camera = hand_eye.T_base_camera()
 
-        def grid(frame: Frame) -> Grid:
-            assert frame.intrinsics is not None
-            return Grid.workspace(frame.intrinsics, T_base_camera, workspace.centre, workspace.side, workspace.table_z)
-
-        return grid
+        return lambda frame: workspace_grid(frame, T_base_camera, workspace)
 
     def work(self) -> None:
         """Answer the newest frame, again and again; a bad frame is a warning with its reason."""
@@ -117,11 +112,7 @@ class InferenceNode(start.ManagedNode):
 
     def prioritise(self, maps: Maps, frame: Frame) -> Maps:
         """Maps with the priority that the parameter asks for."""
-        if self.settings.priority == "none":
-            return maps.with_priority(np.ones_like(maps.priority))
-        if self.settings.priority == "height":
-            return maps.with_priority(height_priority(frame, maps.grid, self.T_base_camera))
-        return maps
+        return prioritise(maps, frame, self.settings.priority, self.T_base_camera)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from gpnet_ros.devices.mode_gate import MODES
 from gpnet_ros.errors import SettingsError
+from gpnet_ros.grasp import TRUE_QUALITY_MIN
 from gpnet_ros.settings import config_dir, setting, validate
 
 #: Where P comes from; `oracle` plans from the truth of the simulated cell, in place of the network.
@@ -77,7 +78,7 @@ def node_processes(run: RunSettings) -> list[NodeProcess]:
     network = {"model": run.model, "device": run.device, "priority": run.priority}
     inference = NodeProcess("inference_node", "inference_node", _files("inference", run), {**network, **time})
     if run.priority == "oracle":
-        mode["quality_min"] = 0.01  # what is true needs no threshold
+        mode["quality_min"] = TRUE_QUALITY_MIN
         inference = NodeProcess("oracle_node", "oracle_node", (), {"run_dir": run.run_dir, **time})
     return [
         NodeProcess("camera_node", "camera_node", _files("camera", run), {**camera, **time}),

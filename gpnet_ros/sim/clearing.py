@@ -14,8 +14,8 @@ import numpy as np
 from gpnet_ros.cell import Cell, HandEye
 from gpnet_ros.data.noise import DepthNoise, color_noise, d435_depth
 from gpnet_ros.frame import Frame
-from gpnet_ros.grasp import SelectSettings
-from gpnet_ros.maps import WINDOW, Grid, Maps, encode_angle, encode_width
+from gpnet_ros.grasp import TRUE_QUALITY_MIN, SelectSettings
+from gpnet_ros.maps import WINDOW, Grid, Maps, encode_angle, encode_width, workspace_grid
 from gpnet_ros.pick import Decision, Memory, decide
 from gpnet_ros.pose import Transform
 from gpnet_ros.sim.d435 import D435_640x480
@@ -169,7 +169,7 @@ def clear_heap(
         frame = look.frame(view)
         maps = perceive(frame) if perceive else _oracle(view, present, frame, look, cell)
         q_start = np.array(cell.home) if plan_arm else None
-        chosen_by = select if perceive else SelectSettings(quality_min=0.01)  # what is true needs no threshold
+        chosen_by = select if perceive else SelectSettings(quality_min=TRUE_QUALITY_MIN)
         decision = decide(frame, maps, T_base_camera, cell, q_start, memory=memory, select=chosen_by)
         if decision.status == "nothing_left":
             break
@@ -187,9 +187,7 @@ def clear_heap(
 
 
 def _oracle(view: View, heap: Heap, frame: Frame, look: Look, cell: Cell) -> Maps:
-    assert frame.intrinsics is not None
-    square = cell.workspace
-    grid = Grid.workspace(frame.intrinsics, look.T_base_camera, square.centre, square.side, square.table_z)
+    grid = workspace_grid(frame, look.T_base_camera, cell.workspace)
     return true_maps(view, heap, grid, look.T_base_camera, cell)
 
 

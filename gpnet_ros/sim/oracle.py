@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from gpnet_ros.cell import Cell, HandEye
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
-from gpnet_ros.maps import Grid, Maps
+from gpnet_ros.maps import Maps, workspace_grid
 from gpnet_ros.sim.arm import FLANGE
 from gpnet_ros.sim.clearing import true_maps
 from gpnet_ros.sim.heap import Heap
@@ -53,8 +53,7 @@ class Oracle:
         heap, scenery = self._scene_of(state)
         T_base_camera = self._hand_eye.T_base_camera(pose_of(state.poses, FLANGE))
         depth, ids = PlacedScene(scenery.scene, scenery.place(state.poses)).depth(frame.intrinsics, T_base_camera)
-        square = self._cell.workspace
-        grid = Grid.workspace(frame.intrinsics, T_base_camera, square.centre, square.side, square.table_z)
+        grid = workspace_grid(frame, T_base_camera, self._cell.workspace)
         T = poses_of(state.poses[: len(heap.objects)])
         there = over_table(T[:, :3, 3]) & ~in_tote(self._cell, T[:, :3, 3])
         if not there.any():
