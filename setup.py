@@ -54,6 +54,9 @@ setup(
         "mujoco-core>=4.0.1",
         "embreex>=4.4",
         "manifold3d>=3.5",
+        "trimesh>=4.5",
+        "coacd>=1.0.7",
+        "h5py>=3.10",
         "ur_rtde==1.6.5",
         "pyrealsense2>=2.55",
     ],
@@ -68,6 +71,7 @@ setup(
         ],
         *node_shims(),
     ],
+    extras_require={"ray": ["ray>=2.40"]},
     zip_safe=True,
     entry_points={
         "console_scripts": [

@@ -26,7 +26,9 @@ ROS |= {"tf2_ros", "cv_bridge", "tf_transformations", "launch"}
 ONLY_IN = {
     **{module: {"nodes"} for module in ROS},
     **{module: {"devices"} for module in ("rtde_control", "rtde_receive", "rtde_io", "pyrealsense2")},
-    **{module: {"sim"} for module in ("mujoco", "embreex", "manifold3d")},
+    **{module: {"sim"} for module in ("mujoco", "embreex", "manifold3d", "trimesh", "coacd")},
+    "h5py": {"data"},
+    "ray": {"commands"},
     **{module: {"commands", "nodes"} for module in ("rosbags", "matplotlib")},
     "av": {"sim", "commands"},
     "torch": {"network", "data", "commands"},
