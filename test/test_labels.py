@@ -28,13 +28,17 @@ def at(x: float = 0.0, y: float = 0.0, z: float = 0.0, yaw: float = 0.0) -> NDAr
 
 
 def label(
-    parts: list[shapes.Part], poses: list[NDArray[np.float64]], T_base_camera: NDArray[np.float64] = TILTED
+    parts: list[shapes.Part],
+    poses: list[NDArray[np.float64]],
+    T_base_camera: NDArray[np.float64] = TILTED,
+    walls: list[shapes.Part] | None = None,
 ) -> tuple[GraspLabels, NDArray[np.float32]]:
-    """Labels and depth of convex parts at poses on the table."""
+    """Labels and depth of convex parts at poses on the table; the camera sees through the walls."""
     scene = RayScene([table_mesh(), *(Mesh(p.vertices, p.faces, i + 1) for i, p in enumerate(parts))])
     depth, ids = scene.place([np.eye(4), *poses]).depth(CAMERA, T_base_camera)
     meshes = [(p.vertices, p.faces) for p in parts]
-    return grasp_labels(meshes, poses, depth, ids, CAMERA, T_base_camera, GRIPPER), depth
+    obstacles = [(p.vertices, p.faces) for p in walls or []]
+    return grasp_labels(meshes, poses, depth, ids, CAMERA, T_base_camera, GRIPPER, obstacles=obstacles), depth
 
 
 def grasps_in_base(
@@ -166,6 +170,27 @@ def test_the_listed_grasps_are_distinct_poses_on_their_objects() -> None:
         assert np.sign(g.T_base_tcp[1, 3]) == (-1 if g.object == 0 else 1)
     for a, b in zip(labels.grasps[:-1], labels.grasps[1:], strict=True):
         assert np.linalg.norm(a.T_base_tcp[:3, 3] - b.T_base_tcp[:3, 3]) > 0.005
+
+
+@pytest.mark.parametrize(("gap", "free"), [(0.008, False), (0.05, True)])
+def test_walls_take_room_from_fingers_and_palm(gap: float, free: bool) -> None:
+    bar = shapes.box((0.12, 0.03, 0.05))
+    walls = [shapes.box((0.3, 0.01, 0.06), (0.65, side * (0.015 + gap + 0.005), 0.03)) for side in (-1, 1)]
+    labels = label([bar], [at(z=0.025)], walls=walls)[0]
+    across = labels.opening[labels.quality > 0]
+    assert bool(len(across)) == free
+    # Taller than the fingers are long: the palm meets the walls although the fingers have room beside them.
+    tall = [shapes.box((0.3, 0.01, 0.12), (0.65, side * (0.015 + gap + 0.005), 0.06)) for side in (-1, 1)]
+    assert not label([bar], [at(z=0.025)], walls=tall)[0].quality.any()
+
+
+def test_walls_far_away_change_nothing() -> None:
+    bar = shapes.box((0.12, 0.03, 0.05))
+    walls = [shapes.box((0.6, 0.01, 0.2), (0.65, side * 0.3, 0.1)) for side in (-1, 1)]
+    without, within = label([bar], [at(z=0.025)])[0], label([bar], [at(z=0.025)], walls=walls)[0]
+    assert np.abs(without.quality - within.quality).max() < 0.1  # the lattice of heights lies elsewhere
+    assert np.array_equal(without.ids, within.ids)
+    assert {g.object for g in within.grasps} == {0}
 
 
 def test_an_empty_table_has_no_labels() -> None:

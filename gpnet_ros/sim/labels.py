@@ -102,6 +102,7 @@ def grasp_labels(
     table_z: float = 0.0,
     table_clearance: float = 0.004,
     grasps_per_object: int = 8,
+    obstacles: Sequence[tuple[NDArray[np.float64], NDArray[np.integer]]] = (),
 ) -> GraspLabels:
     """Labels of a view.
 
@@ -116,6 +117,8 @@ def grasp_labels(
         table_z: height of the table [m].
         table_clearance: of the tips above the table [m].
         grasps_per_object: most entries of `grasps` per object.
+        obstacles: closed surfaces that stand still, such as the walls of a bin: vertices (n, 3) in base [m],
+            faces (m, 3). Neither fingers nor palm may come down on them, and they have no grasps.
 
     Raises:
         BadInput: sizes do not fit each other, or an id has no mesh.
@@ -132,7 +135,10 @@ def grasp_labels(
     lowest = np.maximum(surface[:, 2] - gripper.finger_depth, table_z + table_clearance).astype(np.float32)
     points = _Points(surface, lowest, (ids.ravel()[pixels] - 1).astype(np.int32))
     centres = np.asarray(T_base_object, dtype=np.float64)[:, :2, 3].astype(np.float32)
-    grades = _all_yaws(meshes, T_base_object, points, centres, gripper, table_z)
+    T_all = np.asarray(T_base_object, dtype=np.float64)
+    solids = [_corners(v @ T[:3, :3].T + T[:3, 3], f) for (v, f), T in zip(meshes, T_all, strict=True)]
+    solids += [_corners(v, f) for v, f in obstacles]
+    grades = _all_yaws(solids, points, centres, gripper, table_z)
     best = np.argmax(_prefer(grades[0], points.object, len(meshes)), axis=1)
     score, opened, raised = grades[:, np.arange(len(pixels)), best]
     tips = points.tip + raised
@@ -163,20 +169,22 @@ def _check(meshes: int, poses: int, depth: Floats, ids: NDArray[np.int32], intri
         )
 
 
+def _corners(vertices: NDArray[np.float64], faces: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Corners (m, 3, 3) [m] of the triangles of a mesh."""
+    return np.asarray(np.asarray(vertices, dtype=np.float64)[faces])
+
+
 def _all_yaws(
-    meshes: Sequence[tuple[NDArray[np.float64], NDArray[np.integer]]],
-    T_base_object: Sequence[Transform] | NDArray[np.float64],
-    points: _Points,
-    centres: Floats,
-    gripper: GripperGeometry,
-    table_z: float,
+    solids: Sequence[NDArray[np.float64]], points: _Points, centres: Floats, gripper: GripperGeometry, table_z: float
 ) -> Floats:
-    """Score, opening [m] and raise of the tips [m], (3, n, yaws), 0 where there is no grasp."""
+    """Score, opening [m] and raise of the tips [m], (3, n, yaws), 0 where there is no grasp.
+
+    `solids` are triangles (m, 3, 3) in base of the objects first, then of what stands still.
+    """
     scene = EmbreeScene()
-    corners = [(v @ T[:3, :3].T + T[:3, 3])[f] for (v, f), T in zip(meshes, np.asarray(T_base_object), strict=True)]
-    for triangles in corners:  # one geometry per object: the hit's geomID is the object
+    for triangles in solids:  # one geometry per object: the hit's geomID is the object
         TriangleMesh(scene, np.ascontiguousarray(triangles, dtype=np.float32))
-    everything = np.concatenate(corners).reshape(-1, 3)
+    everything = np.concatenate(solids).reshape(-1, 3)
     heights = height_map(scene, everything.min(axis=0), everything.max(axis=0), table_z)
     grades = np.zeros((3, len(points.tip), len(YAWS)), dtype=np.float32)
     for k, room in enumerate(finger_rooms(heights, gripper, YAWS)):
