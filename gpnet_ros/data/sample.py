@@ -24,7 +24,9 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class DenseGrasps:
-    """Best grasp of each pixel, (h, w) each, of the whole picture; h and w divide those of the frame.
+    """Best grasp per pixel, (h, w) each, for every s-th pixel of a frame (H, W) = (s h, s w).
+
+    Entry (r, c) belongs to the pixel in row s r + s // 2 and column s c + s // 2.
 
     Attributes:
         quality: in [0, 1], 0 where there is no grasp.
