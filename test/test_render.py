@@ -12,7 +12,7 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.pose import from_rotvec, look_at, transform
 from gpnet_ros.sim.d435 import D435_640x480
-from gpnet_ros.sim.meshes import box_mesh, capsule_mesh, cylinder_mesh, table_mesh, tote_mesh
+from gpnet_ros.sim.meshes import bin_mesh, box_mesh, capsule_mesh, cylinder_mesh, table_mesh
 from gpnet_ros.sim.raycast import Mesh, RayScene, corner_normals
 from gpnet_ros.sim.render import render
 from gpnet_ros.sim.style import Light, Style, random_object, random_style, random_table
@@ -126,7 +126,7 @@ def test_the_camera_exposes_itself() -> None:
 
 
 def test_no_random_style_burns_out_or_drowns() -> None:
-    things = [table_mesh(), tote_mesh(texture=Texture("plain", color=(0.2, 0.3, 0.6)))]
+    things = [table_mesh(), bin_mesh(texture=Texture("plain", color=(0.2, 0.3, 0.6)))]
     poses = [np.eye(4), transform(np.eye(3), (0.65, 0.25, 0.0))]
     rng = np.random.default_rng(0)
     for k in range(6):
@@ -175,8 +175,8 @@ def test_primitives_are_closed_and_turned_outwards(mesh: Mesh, volume: float | N
     assert all(edges[(j, i)] == n for (i, j), n in edges.items()), "every edge is used once in each direction"
 
 
-def test_the_tote_is_open_on_top_and_has_a_floor() -> None:
-    scene = RayScene([table_mesh(), tote_mesh((0.4, 0.3, 0.15), wall=0.004)])
+def test_the_bin_is_open_on_top_and_has_a_floor() -> None:
+    scene = RayScene([table_mesh(), bin_mesh((0.4, 0.3, 0.15), wall=0.004)])
     depth, _ = scene.place([np.eye(4), transform(np.eye(3), (0.65, 0.0, 0.0))]).depth(SMALL, DOWN)
     assert depth[60, 80] == pytest.approx(0.9 - 0.004, abs=1e-5)
     assert depth.min() == pytest.approx(0.9 - 0.154, abs=1e-4)

@@ -76,19 +76,20 @@ def table_mesh(
     return box_mesh((w, d, thickness), 0, texture, (x, y, -thickness / 2))
 
 
-def tote_mesh(inner: ArrayLike = (0.4, 0.3, 0.15), wall: float = 0.004, texture: Texture | None = None) -> Mesh:
+def bin_mesh(inner: ArrayLike = (0.4, 0.3, 0.15), wall: float = 0.004, texture: Texture | None = None) -> Mesh:
     """Open box standing on z = 0 of its frame, centred on its origin.
 
     Args:
-        inner: clear length, width and height [m].
+        inner: clear length (x), width (y) and height [m].
         wall: thickness of walls and floor [m].
-        texture: looks; None takes the style's table.
+        texture: looks, see `style.random_bin`; None takes the style's table.
     """
     x, y, h = np.asarray(inner, dtype=np.float64)
     parts = [box_mesh((x + 2 * wall, y + 2 * wall, wall), centre=(0, 0, wall / 2))]
     for s in (-1, 1):
         parts.append(box_mesh((wall, y + 2 * wall, h), centre=(s * (x + wall) / 2, 0, wall + h / 2)))
-        parts.append(box_mesh((x + 2 * wall, wall, h), centre=(0, s * (y + wall) / 2, wall + h / 2)))
+        # Between the other two, so that no two faces lie in one place.
+        parts.append(box_mesh((x, wall, h), centre=(0, s * (y + wall) / 2, wall + h / 2)))
     return join_meshes(parts, 0, texture)
 
 

@@ -129,7 +129,16 @@ def random_table(seed: int) -> Texture:
     return Texture(kind, seed, color, accent, tile, float(rng.uniform(*gloss)), metallic)
 
 
-def random_object(seed: int) -> Texture:
+def random_bin(seed: int) -> Texture:
+    """Inside and outside of a bin: plastic, cardboard or wood."""
+    rng = np.random.default_rng([seed, 3])
+    kind = str(rng.choice(("plain", "cardboard", "wood"), p=(0.6, 0.2, 0.2)))
+    blue, grey = (0.14, 0.28, 0.52), (0.5, 0.52, 0.54)
+    color = _shifted((blue, grey)[int(rng.integers(2))], rng.normal(0, 0.03, 3))
+    return Texture(kind, seed, color, (0.52, 0.36, 0.22), gloss=0.2)
+
+
+def random_object(seed: int, family: str | None = None) -> Texture:
     """Surface of a household or workshop thing: mostly plastics and packaging, matt to glossy."""
     rng = np.random.default_rng([seed, 2])
     kinds = ("plain", "package", "banded", "speckled", "wood", "cardboard", "brushed", "mottled")
