@@ -50,12 +50,14 @@ class LabelledGrasp:
         opening: that is commanded [m].
         score: in (0, 1].
         object: index of the object.
+        surface: height in base of the object's point above the fingertips that the picture shows [m].
     """
 
     T_base_tcp: Transform
     opening: float
     score: float
     object: int
+    surface: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -307,14 +309,13 @@ def _distinct(
     chosen: list[LabelledGrasp] = []
     for k in np.unique(points.object):
         rows = np.flatnonzero((points.object == k) & (scores > 0))
+        rows = rows[np.argsort(-scores[rows], kind="stable")]
         kept: list[int] = []
-        for row in rows[np.argsort(-scores[rows], kind="stable")]:
-            near = np.linalg.norm(points.surface[kept, :2] - points.surface[row, :2], axis=1) < 0.012
-            turn = np.abs((yaws[kept] - yaws[row] + np.pi / 2) % np.pi - np.pi / 2)
-            if not (near & (turn < np.deg2rad(40))).any():
-                kept.append(int(row))
-                if len(kept) == most:
-                    break
+        while len(rows) and len(kept) < most:
+            kept.append(int(rows[0]))
+            near = np.linalg.norm(points.surface[rows, :2] - points.surface[rows[0], :2], axis=1) < 0.012
+            turn = np.abs((yaws[rows] - yaws[rows[0]] + np.pi / 2) % np.pi - np.pi / 2)
+            rows = rows[~(near & (turn < np.deg2rad(40)))]
         chosen += [_in_space(points, row, yaws[row], openings[row], scores[row]) for row in kept]
     return tuple(sorted(chosen, key=lambda grasp: -grasp.score))
 
@@ -323,4 +324,4 @@ def _in_space(points: _Points, row: int, yaw: float, opening: float, score: floa
     x, down = np.array([np.cos(yaw), np.sin(yaw), 0.0]), np.array([0.0, 0.0, -1.0])
     position = [*points.surface[row, :2].astype(float), float(points.tip[row])]
     T = transform(np.column_stack([x, np.cross(down, x), down]), position)
-    return LabelledGrasp(T, float(opening), float(score), int(points.object[row]))
+    return LabelledGrasp(T, float(opening), float(score), int(points.object[row]), float(points.surface[row, 2]))
