@@ -199,23 +199,33 @@ def read_mat(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
     return {name: np.asarray(value) for name, value in loaded.items() if name in wanted}
 
 
-def _decoded(path: Path, flags: int) -> NDArray[Any]:
-    data = read_bytes(path)
+def decode_image(data: bytes, name: str, flags: int) -> NDArray[Any]:
+    """Pixels of an encoded picture; its declared size is checked before memory is asked for.
+
+    Args:
+        data: the whole file.
+        name: of the file, for the sentence that says what is wrong with it.
+        flags: of cv2.imdecode.
+    """
     try:
         width, height = declared_size(data)
     except ValueError as error:
-        raise BadInput(f"The picture {path} is not usable ({error}): unpack the data set again.") from error
+        raise BadInput(f"The picture {name} is not usable ({error}): unpack the data set again.") from error
     if not 0 < width * height <= PIXELS_MAX:
         raise BadInput(
-            f"The picture {path} claims {width}x{height} pixels, at most {PIXELS_MAX} are read: it is damaged."
+            f"The picture {name} claims {width}x{height} pixels, at most {PIXELS_MAX} are read: it is damaged."
         )
     try:
         image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     except cv2.error:
         image = None
     if image is None or image.shape[:2] != (height, width):
-        raise BadInput(f"The picture {path} cannot be decoded: it is damaged; unpack the data set again.")
+        raise BadInput(f"The picture {name} cannot be decoded: it is damaged; unpack the data set again.")
     return image
+
+
+def _decoded(path: Path, flags: int) -> NDArray[Any]:
+    return decode_image(read_bytes(path), str(path), flags)
 
 
 def _array(file: IO[bytes], size: int, name: str) -> NDArray[Any]:
