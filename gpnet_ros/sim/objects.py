@@ -18,6 +18,8 @@ FAMILIES: tuple[str, ...] = tuple(GENERATORS)
 #: Families that a vertical 85 mm jaw can take in every resting pose. The others (mug, bowl, wrench) lie
 #: too flat or too wide in some poses and serve as distractors for training.
 GRASPABLE: tuple[str, ...] = tuple(f for f in FAMILIES if f not in ("mug", "bowl", "wrench"))
+#: Families that training never sees, of different kinds: what is measured on them tells how a network generalises.
+HELD_OUT: tuple[str, ...] = ("flat_box", "can", "u_bracket", "hammer", "hex_nut")
 
 #: Bounds of an object's mass [kg]: from a plastic part to a hand tool; far below the payload.
 MASS_RANGE = (0.03, 0.25)
