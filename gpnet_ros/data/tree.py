@@ -1,0 +1,53 @@
+"""Finding the scenes of a data set below whatever folder of it the user names.
+
+People unpack the parts of a data set side by side, one level deeper than published, or take one scene only; the
+folders that hold scenes are recognised by what they are, not by where they lie.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+DEPTH_MAX = 4
+
+
+def find_folders(root: Path, wanted: Callable[[Path], bool], depth: int = DEPTH_MAX) -> list[Path]:
+    """Folders that are wanted, `root` itself or at most `depth` levels below it, sorted; none inside another.
+
+    What cannot be listed holds nothing.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        return []
+    if wanted(root):
+        return [root]
+    if depth == 0:
+        return []
+    return [found for child in folders_in(root) for found in find_folders(child, wanted, depth - 1)]
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """Folders directly in a folder, hidden ones left out, sorted by name; numbers by value."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
+    except OSError:
+        return []
+    return [Path(folder) / name for name in sorted(names, key=by_number)]
+
+
+def files_in(folder: Path) -> list[str]:
+    """Names of the files directly in a folder, sorted by name; numbers by value; empty if there is no such folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted((entry.name for entry in entries if entry.is_file()), key=by_number)
+    except OSError:
+        return []
+
+
+def by_number(name: str) -> tuple[int, int, str]:
+    """Sort key by which "9" comes before "10", and names that are no numbers follow."""
+    head = name.split(".", 1)[0].split("_", 1)[0]
+    return (0, int(head), name) if head.isascii() and head.isdigit() and len(head) < 19 else (1, 0, name)
