@@ -155,6 +155,15 @@ def read_depth(path: Path, unit: float) -> NDArray[np.float32]:
     return metres(read_plane(path), unit)
 
 
+def check_size(path: Path, shape: tuple[int, ...], picture: tuple[int, ...]) -> None:
+    """Refuse depth or masks whose (height, width) is not that of their picture."""
+    if shape[:2] != picture[:2]:
+        raise BadInput(
+            f"{path} has {shape[1]}x{shape[0]} pixels, its picture has {picture[1]}x{picture[0]}: they do not belong "
+            "together; unpack the data set again."
+        )
+
+
 def read_npy(path: Path) -> NDArray[Any]:
     """Array of a .npy file; pickled objects are refused."""
     data = read_bytes(path, ARRAY_BYTES_MAX)
@@ -199,21 +208,22 @@ def read_mat(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
     return {name: np.asarray(value) for name, value in loaded.items() if name in wanted}
 
 
-def decode_image(data: bytes, name: str, flags: int) -> NDArray[Any]:
+def decode_image(data: bytes, name: str, flags: int, pixels_max: int = PIXELS_MAX) -> NDArray[Any]:
     """Pixels of an encoded picture; its declared size is checked before memory is asked for.
 
     Args:
         data: the whole file.
         name: of the file, for the sentence that says what is wrong with it.
         flags: of cv2.imdecode.
+        pixels_max: most pixels that it may claim to have.
     """
     try:
         width, height = declared_size(data)
     except ValueError as error:
         raise BadInput(f"The picture {name} is not usable ({error}): unpack the data set again.") from error
-    if not 0 < width * height <= PIXELS_MAX:
+    if not 0 < width * height <= pixels_max:
         raise BadInput(
-            f"The picture {name} claims {width}x{height} pixels, at most {PIXELS_MAX} are read: it is damaged."
+            f"The picture {name} claims {width}x{height} pixels, at most {pixels_max} belong there: it is damaged."
         )
     try:
         image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
