@@ -183,7 +183,7 @@ def _read_v1(view: _View) -> tuple[Frame, Labels | None]:
     relations = read_relations(read_json(tree), tree) if tree.is_file() else None
     info = folder / "info.json"  # segment.jpg holds the ids too, but JPEG does not keep them
     if not info.is_file():
-        return frame, None
+        return frame, None if relations is None else Labels(None, dict(relations.names), relations)
     return frame, read_info(read_json(info), info, frame.shape, relations)
 
 
@@ -191,20 +191,23 @@ def _read_v2(view: _View) -> tuple[Frame, Labels | None]:
     scene = view.scene.rpartition("/")[2]
     stem = f"{scene}_{view.number}"
     frame = _frame(view.place / "RGBImages" / f"{stem}.jpg", view.place / "DepthImages" / f"{stem}.png", None)
-    path = view.place / "SegmentationImages" / f"{stem}.png"
-    if not path.is_file():
-        return frame, None
-    ids = read_ids(path)
-    if ids.shape != frame.shape:
-        raise BadInput(f"{path} is of another size than its picture: the data set is damaged; unpack it again.")
-    ids = np.where(ids == _TABLE, 0, ids).astype(np.int32)
     tree = view.place / "mrts.json"
     scenes = _json_once(tree, tree.stat().st_mtime_ns) if tree.is_file() else {}
     if not isinstance(scenes, dict):
         raise BadInput(f"{tree} is no table of scenes: the file is damaged; unpack the data set again.")
     relations = read_relations(scenes[scene], tree) if scene in scenes else None
-    names = dict.fromkeys(shown_ids(ids).tolist(), "") | ({} if relations is None else relations.names)
-    return frame, Labels(ids, names, relations)
+    names = {} if relations is None else dict(relations.names)
+    path = view.place / "SegmentationImages" / f"{stem}.png"
+    if not path.is_file():
+        return frame, None if relations is None else Labels(None, names, relations)
+    ids = read_ids(path)
+    if ids.shape != frame.shape:
+        raise BadInput(f"{path} is of another size than its picture: the data set is damaged; unpack it again.")
+    ids = np.where(ids == _TABLE, 0, ids).astype(np.int32)
+    shown = shown_ids(ids).tolist()
+    if relations is not None and not set(shown) <= set(names):
+        raise BadInput(f"{path} shows the objects {shown}, but the relations of the scene know {sorted(names)}.")
+    return frame, Labels(ids, dict.fromkeys(shown, "") | names, relations)
 
 
 @lru_cache(maxsize=8)
@@ -236,7 +239,7 @@ def _objects(labels: Labels) -> Objects:
     return Objects(
         known,
         category=category if all(category) else None,
-        boxes=visible_boxes(labels.ids, known),
+        boxes=None if labels.ids is None else visible_boxes(labels.ids, known),
         covered_by=None if relations is None else relations.covered_by(known),
     )
 

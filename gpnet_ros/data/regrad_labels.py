@@ -44,12 +44,12 @@ class Labels:
     """What a view's files say of its objects.
 
     Attributes:
-        ids: (H, W) int32 visible masks, 0 for no object.
+        ids: (H, W) int32 visible masks, 0 for no object; None if no file says.
         names: category of each object by id, "" if not known; objects without a pixel included.
         relations: None if no file says.
     """
 
-    ids: NDArray[np.int32]
+    ids: NDArray[np.int32] | None
     names: dict[int, str]
     relations: Relations | None
 
@@ -180,8 +180,7 @@ def _pixels(segmentation: Any, path: Path, shape: tuple[int, int]) -> tuple[NDAr
         good = False
     if not good:
         raise BadInput(f"{path} holds a segmentation that is not a list of rows and one of columns: it is damaged.")
-    rows, columns = rows.astype(np.int64), columns.astype(np.int64)
     height, width = shape
     if len(rows) and not (rows.min() >= 0 and rows.max() < height and columns.min() >= 0 and columns.max() < width):
         raise BadInput(f"{path} holds pixels outside the picture of {width}x{height}: it belongs to another picture.")
-    return rows, columns
+    return rows.astype(np.int64), columns.astype(np.int64)
