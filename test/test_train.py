@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 from gpnet_ros.commands import train as command
-from gpnet_ros.commands.train import TARGETS, Batches, Budget, TrainSettings, drop_modality, judge_all, train
+from gpnet_ros.commands.train import Budget, TrainSettings, judge_all, train
+from gpnet_ros.data.batches import TARGETS, Batches, BatchSettings, drop_modality
 from gpnet_ros.errors import BadInput, GpnetError, SettingsError
 from gpnet_ros.maps import WIDTH_SCALE, encode_angle
 from gpnet_ros.network.checkpoint import find, load, read_card
@@ -58,6 +59,7 @@ def _polygon(side: int, centre: tuple[float, float], size: tuple[float, float], 
 
 
 TINY = TrainSettings(size="s", batch=4, small_crop=64, small_share=0.5, threads=1, checkpoint_seconds=3600.0)
+SMALL_BATCH = BatchSettings(TINY.seed, TINY.batch, 64, TINY.channels, TINY.modality_dropout)
 
 
 @pytest.mark.slow
@@ -75,7 +77,7 @@ def test_a_short_run_learns_and_writes_a_usable_model(tmp_path: Path) -> None:
 
 def test_the_loss_of_one_batch_falls_to_half_and_its_mean_follows() -> None:
     trainer = _trainer()
-    x, planes = Batches(Bars(4), TINY, 64, 0).batch(0)
+    x, planes = Batches(Bars(4), SMALL_BATCH, 0).batch(0)
     start = [v.clone() for v in trainer.ema.parameters()]
     losses = [
         trainer.update(x, Targets(*planes), 0.3, mode="suppress", shrink_width=False, warmup=0.1) for _ in range(25)
@@ -103,7 +105,7 @@ def test_a_budget_of_time_ends_the_run_with_the_schedule_at_its_end(tmp_path: Pa
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
-    batches = Batches(Bars(5), TINY, 64, 0)
+    batches = Batches(Bars(5), SMALL_BATCH, 0)
     straight = _steps(_trainer(), batches, 0, 4)
     first = _steps(_trainer(), batches, 0, 2)
     first.save(tmp_path)

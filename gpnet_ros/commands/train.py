@@ -15,15 +15,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
 
 from gpnet_ros import settings as setting_files
+from gpnet_ros.data.batches import TARGETS, BatchSettings, Samples, batches
+from gpnet_ros.data.dataset import Dataset
+from gpnet_ros.data.device_set import DeviceSet
 from gpnet_ros.errors import BadInput
 from gpnet_ros.maps import NETWORK_SIDE
 from gpnet_ros.network import checkpoint, score
@@ -32,8 +33,6 @@ from gpnet_ros.network.loss import Targets
 from gpnet_ros.network.trainer import Trainer
 from gpnet_ros.settings import setting, validate
 
-#: Order of the target maps in a batch.
-TARGETS = ("quality", "cos2", "sin2", "width", "priority")
 #: Scenes that are judged while the run goes on; the end is judged on all.
 QUICK_SCENES = 60
 
@@ -65,18 +64,6 @@ class TrainSettings:
             raise BadInput(f"small_crop is {self.small_crop}; it must be a multiple of 4.")
 
 
-class Samples(Protocol):
-    """What training needs of a data set; `data.dataset.Dataset` is one."""
-
-    def __len__(self) -> int:
-        """Number of scenes."""
-
-    def sample(
-        self, index: int, rng: np.random.Generator, *, crop: int, augment: bool, channels: str
-    ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
-        """Input (C, crop, crop) and target maps (crop, crop) by the names in `TARGETS`."""
-
-
 @dataclass(frozen=True)
 class Budget:
     """When a run ends: after `seconds` of steps, or after `steps`, whichever comes first."""
@@ -87,42 +74,6 @@ class Budget:
     def progress(self, trainer: Trainer) -> float:
         """Share of the run that is done, in [0, 1]."""
         return min(1.0, max(trainer.elapsed / self.seconds, trainer.step / self.steps))
-
-
-class Batches(IterableDataset):
-    """Endless augmented batches from step `start` on; the same whether or not the run was interrupted."""
-
-    def __init__(self, samples: Samples, recipe: TrainSettings, crop: int, start: int) -> None:
-        self._samples, self._recipe, self._crop, self._start = samples, recipe, crop, start
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        step = self._start
-        while True:
-            yield self.batch(step)
-            step += 1
-
-    def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Input (B, C, crop, crop) and targets (5, B, crop, crop) of one step."""
-        r = self._recipe
-        rng = np.random.default_rng([r.seed, step])
-        inputs, targets = [], []
-        for index in rng.integers(0, len(self._samples), r.batch):
-            x, target = self._samples.sample(int(index), rng, crop=self._crop, augment=True, channels=r.channels)
-            inputs.append(drop_modality(x, rng.random(), r.modality_dropout))
-            targets.append(np.stack([target[name] for name in TARGETS]))
-        return torch.from_numpy(np.stack(inputs)), torch.from_numpy(np.stack(targets, axis=1))
-
-
-def drop_modality(x: NDArray[np.float32], chance: float, share: float) -> NDArray[np.float32]:
-    """RGB-D input (4, h, w) without colour if chance < share, without depth if chance > 1 - share.
-
-    So one model serves cameras and frames of all three kinds; `normalise` gives zeros for what is missing.
-    """
-    if len(x) != 4 or share <= chance <= 1.0 - share:
-        return x
-    kept = x.copy()
-    kept[slice(0, 3) if chance < share else slice(3, 4)] = 0.0
-    return kept
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -142,13 +93,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--crop", type=int, dest="small_crop", help="side of the small crops, in place of the recipe's")
     parser.add_argument("--threads", type=int, help="CPU threads, in place of the recipe's")
     parser.add_argument("--seed", type=int, help="in place of the recipe's")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: a GPU if there is one"
+    )
     parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train as asked."""
-    from gpnet_ros.data.dataset import Dataset
-
     names = ("size", "architecture", "channels", "loss", "small_crop", "threads", "seed")
     chosen = {n: getattr(args, n) for n in names if getattr(args, n) is not None}
     config = args.config or setting_files.config_dir() / "train.yaml"
@@ -164,10 +116,22 @@ def run(args: argparse.Namespace) -> int:
     folder = args.run or Path("runs") / args.out.resolve().name
     make_folders(args.out, folder)
     budget = Budget(seconds, steps)
-    card = train(training, validation, recipe, budget, out=args.out, folder=folder, resume=args.resume)
+    device = training_device(args.device)
+    card = train(training, validation, recipe, budget, out=args.out, folder=folder, resume=args.resume, device=device)
     if args.json:
         print(json.dumps({"model": str(args.out), "metric": card.metric, "recipe": card.recipe}))
     return 0
+
+
+def training_device(asked: str) -> torch.device:
+    """The device that was asked for; with "auto" a GPU if there is one.
+
+    Raises:
+        BadInput: there is no such device.
+    """
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise BadInput("--device cuda: torch sees no GPU here; use --device cpu, or install torch with CUDA.")
+    return torch.device("cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def make_folders(*folders: Path) -> None:
@@ -196,6 +160,7 @@ def train(
     out: Path,
     folder: Path,
     resume: bool = False,
+    device: torch.device | None = None,
 ) -> checkpoint.Card:
     """One run, from fresh weights or a saved state to a model with its card.
 
@@ -204,6 +169,7 @@ def train(
         recipe: how. budget: how long.
         out: folder of the model. folder: of the run's state and log.
         resume: continue from the state in `folder`.
+        device: that trains, the CPU by default; on a GPU the pictures live and are augmented there.
 
     Returns:
         The card that was written.
@@ -212,7 +178,7 @@ def train(
     torch.manual_seed(recipe.seed)
     blank = blank_card(recipe)
     trainer = Trainer(
-        checkpoint.build(blank),
+        checkpoint.build(blank).to(device or "cpu"),
         rate=recipe.rate,
         weight_decay=recipe.weight_decay,
         ema_decay=recipe.ema_decay,
@@ -222,10 +188,16 @@ def train(
         trainer.restore(folder)
     else:
         (folder / "log.jsonl").unlink(missing_ok=True)
+    device_set = None
+    if device is not None and device.type != "cpu" and isinstance(training, Dataset):
+        device_set = DeviceSet(training, device)
     while (progress := budget.progress(trainer)) < 1.0:
         small = progress < recipe.small_share
         crop, until = (recipe.small_crop, recipe.small_share) if small else (NETWORK_SIDE, 1.0)
-        _phase(trainer, training, validation, recipe, budget, crop=crop, until=until, folder=folder)
+        settings = BatchSettings(recipe.seed, recipe.batch, crop, recipe.channels, recipe.modality_dropout)
+        source = batches(training, device_set, settings, trainer.step)
+        _phase(trainer, source, validation, recipe, budget, crop=crop, until=until, folder=folder)
+    trainer.ema.cpu()
     verdicts = judge_all(trainer.ema, validation, recipe.channels)
     data = {"views": len(training), **describe(training)}
     how = asdict(recipe) | {"steps": trainer.step, "minutes": round(trainer.elapsed / 60, 1)}
@@ -237,7 +209,7 @@ def train(
 
 def _phase(
     trainer: Trainer,
-    training: Samples,
+    source: Iterator[tuple[Tensor, Tensor]],
     validation: Samples | None,
     recipe: TrainSettings,
     budget: Budget,
@@ -247,13 +219,11 @@ def _phase(
     folder: Path,
 ) -> None:
     """Steps at one size of crop, until that share of the run is done."""
-    batches = Batches(training, recipe, crop, trainer.step)
-    # One worker augments ahead; timed together with the step, so that the schedule follows real time.
-    loader = iter(DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=3))
     begin = saved = time.monotonic()
     losses: list[float] = []
     while (progress := budget.progress(trainer)) < until:
-        x, planes = next(loader)
+        # Timed together with the step, so that the schedule follows real time.
+        x, planes = next(source)
         losses.append(
             trainer.update(
                 x,
@@ -304,20 +274,21 @@ def judge_all(
     """The verdict on the argmax of each validation scene, as seen without augmentation."""
     total = 0 if samples is None else len(samples) if count is None else min(count, len(samples))
     verdicts = []
+    device = next(net.parameters()).device
     for index in range(total):
         assert samples is not None
         rng = np.random.default_rng([index])
         x, target = samples.sample(index, rng, crop=NETWORK_SIDE, augment=False, channels=channels)
         with torch.inference_mode():
-            output = net(torch.from_numpy(x)[None])[0].numpy()
+            output = net(torch.from_numpy(x)[None].to(device))[0].cpu().numpy()
         verdicts.append(score.judge(score.as_maps(output), np.stack([target[name] for name in TARGETS])))
     return verdicts
 
 
-def describe(samples: Samples) -> dict[str, int]:
-    """Of what heaps a data set is, so that it can be generated again; nothing for a set without records."""
-    seeds = [int(r.meta["heap_seed"]) for r in getattr(samples, "records", ())]
-    return {"heaps": len(set(seeds)), "first_seed": min(seeds), "last_seed": max(seeds)} if seeds else {}
+def describe(samples: Samples) -> dict[str, Any]:
+    """Of what scenes a data set is, so that it can be generated again; nothing for a set without records."""
+    names = sorted({r.scene for r in getattr(samples, "records", ())})
+    return {"scenes": len(names), "first_scene": names[0], "last_scene": names[-1]} if names else {}
 
 
 def blank_card(recipe: TrainSettings) -> checkpoint.Card:

@@ -1,4 +1,4 @@
-"""Augmentation: one affine map from a stored picture to a training crop, with the labels moved exactly.
+"""Augmentation: one affine map from a stored picture to a training view, with the labels moved exactly.
 
 Turning the picture stands for turning the heap on the table, so sensor noise is added afterwards: a D435's
 occlusion shadows lie to one side of the picture however the heap is turned.
@@ -12,24 +12,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gpnet_ros.data.shards import (
-    ANGLE,
-    ANGLE_UNIT,
-    DEPTH_UNIT,
-    IDS,
-    OPENING,
-    OPENING_UNIT,
-    QUALITY,
-    QUALITY_UNIT,
-    Record,
-)
+from gpnet_ros.data.record import ANGLE, ANGLE_UNIT, DEPTH_UNIT, OPENING, OPENING_UNIT, QUALITY, QUALITY_UNIT, Record
+from gpnet_ros.maps import NETWORK_SIDE
+from gpnet_ros.settings import Workspace
 
 Floats = NDArray[np.float32]
 
+#: Size of a pixel of the cell's grid [m]: what detection sees, and so what views are scaled to ...
+PITCH = Workspace().side / NETWORK_SIDE
+#: ... within this range, or, for this share of the views, as a camera without a cell may see it [m].
 SCALE_RANGE = (0.85, 1.15)
+FREE_SHARE, FREE_PITCH = 0.25, (0.0010, 0.0030)
 #: A crop's centre is drawn around the picture's centre, or around an object if the crop is small [share of side].
 SHIFT = 0.09
 SMALL_CROP = 200  # crops below this follow the objects, lest they show nothing but table [px]
+#: Blur of the colour before it is shrunk [px per factor of shrinking], as `Grid.warp_color` does.
+_ANTIALIAS = 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,23 +53,28 @@ class Crop:
     scale: float
 
 
-def centred(side: int, crop: int) -> NDArray[np.float64]:
-    """The map (2, 3) from stored pixels to the middle `crop` pixels of a picture of `side`."""
-    border = (side - crop) / 2
-    return np.array([[1.0, 0.0, -border], [0.0, 1.0, -border]])
+def centred(picture: Record, crop: int) -> NDArray[np.float64]:
+    """The map (2, 3) from stored pixels to a view of the picture's middle at the scale of the cell's grid."""
+    scale = picture.pitch / PITCH
+    height, width = picture.ids.shape
+    middle = np.array([(width - 1) / 2, (height - 1) / 2])
+    return np.column_stack([scale * np.eye(2), (crop - 1) / 2 - scale * middle])
 
 
-def random_map(rng: np.random.Generator, ids: NDArray[np.uint8], crop: int) -> NDArray[np.float64]:
+def random_map(rng: np.random.Generator, picture: Record, crop: int) -> NDArray[np.float64]:
     """A map (2, 3) from stored to crop pixels: any turn, a scale, a mirror half of the time, a shift."""
-    height, width = ids.shape
-    turn, scale = rng.uniform(0, 2 * np.pi), rng.uniform(*SCALE_RANGE)
+    height, width = picture.ids.shape
+    pitch = PITCH / rng.uniform(*SCALE_RANGE)
+    if rng.random() < FREE_SHARE:
+        pitch = float(np.exp(rng.uniform(*np.log(FREE_PITCH))))
+    scale = picture.pitch / pitch
+    turn = rng.uniform(0, 2 * np.pi)
     mirror = np.diag([1.0, -1.0 if rng.random() < 0.5 else 1.0])
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     linear = scale * rotation @ mirror
     focus = np.array([(width - 1) / 2, (height - 1) / 2])
-    on_object = np.flatnonzero(ids)
-    if crop < SMALL_CROP and len(on_object):
-        row, column = divmod(int(rng.choice(on_object)), width)
+    if crop < SMALL_CROP and picture.ids.any():
+        row, column = divmod(int(rng.choice(np.flatnonzero(picture.ids))), width)
         focus = np.array([column, row], dtype=np.float64)
     shift = rng.uniform(-SHIFT, SHIFT, 2) * (crop if crop >= SMALL_CROP else 3 * crop)
     return np.column_stack([linear, (crop - 1) / 2 + shift - linear @ focus])
@@ -82,28 +85,36 @@ def warp(picture: Record, matrix: NDArray[np.float64], crop: int) -> Crop:
 
     Beyond the picture, colour and depth repeat its edge, which is table; there are no grasps.
     """
-    size = (crop, crop)
+    size, nearest = (crop, crop), cv2.INTER_NEAREST
     repeat = {"borderMode": cv2.BORDER_REPLICATE}
-    color = cv2.warpAffine(picture.color, matrix, size, flags=cv2.INTER_LINEAR, **repeat)
-    raw = cv2.warpAffine(picture.depth, matrix, size, flags=cv2.INTER_NEAREST, **repeat)
-    labels = cv2.warpAffine(picture.labels, matrix, size, flags=cv2.INTER_NEAREST)
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    sigma = _ANTIALIAS * max(0.0, 1.0 / scale - 1.0)
+    source = cv2.GaussianBlur(picture.color, (0, 0), sigma) if sigma > 0.05 else picture.color
+    color = cv2.warpAffine(source, matrix, size, flags=cv2.INTER_LINEAR, **repeat)
+    raw = cv2.warpAffine(picture.depth, matrix, size, flags=nearest, **repeat)
+    ids = cv2.warpAffine(picture.ids, matrix, size, flags=nearest)
+    grasps = cv2.warpAffine(picture.grasps, strided(matrix, picture.stride), size, flags=nearest)
     depth = raw.astype(np.float32) * np.float32(DEPTH_UNIT)
     depth[raw == 0] = np.nan
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     return Crop(
         color=np.asarray(color, dtype=np.uint8),
         depth=depth,
-        ids=labels[..., IDS],
-        quality=labels[..., QUALITY] * np.float32(QUALITY_UNIT),
-        angle=moved_angles(labels[..., ANGLE], matrix),
-        opening=labels[..., OPENING] * np.float32(OPENING_UNIT),
+        ids=np.asarray(ids, dtype=np.uint8),
+        # Where labels are coarser than the picture, an object's rim must not lend its grasps to the table.
+        quality=np.where(ids > 0, grasps[..., QUALITY], 0) * np.float32(QUALITY_UNIT),
+        angle=moved_angles(matrix)[grasps[..., ANGLE]],
+        opening=grasps[..., OPENING] * np.float32(OPENING_UNIT),
         scale=scale,
     )
 
 
-def moved_angles(steps: NDArray[np.uint8], matrix: NDArray[np.float64]) -> Floats:
-    """Angles [rad] in the crop of stored angles (in `ANGLE_UNIT` from -pi/2): each direction is mapped itself."""
+def strided(matrix: NDArray[np.float64], stride: int) -> NDArray[np.float64]:
+    """The map (2, 3) to crop pixels from entries of `Record.grasps`: entry k belongs to pixel s k + s // 2."""
+    return np.column_stack([stride * matrix[:, :2], matrix[:, 2] + matrix[:, :2] @ np.full(2, stride // 2)])
+
+
+def moved_angles(matrix: NDArray[np.float64]) -> Floats:
+    """Angle [rad] in the crop (256,) of each stored angle (in `ANGLE_UNIT` from -pi/2): directions are mapped."""
     stored = np.arange(256) * ANGLE_UNIT - np.pi / 2
     x, y = matrix[:, :2] @ np.stack([np.cos(stored), np.sin(stored)])
-    table = ((np.arctan2(y, x) + np.pi / 2) % np.pi - np.pi / 2).astype(np.float32)
-    return table[steps]
+    return ((np.arctan2(y, x) + np.pi / 2) % np.pi - np.pi / 2).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Training samples from shards: augmented, seen by a D435, with the target maps of GP-Net."""
+"""Training views: pictures of a data set, augmented, seen by a D435, with the target maps of GP-Net."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.data.augment import Crop, centred, random_map, warp
+from gpnet_ros.data.generated import Generated
 from gpnet_ros.data.noise import DepthNoise, color_noise, d435_depth, random_depth_noise
-from gpnet_ros.data.shards import Record, read_shard, shard_paths
+from gpnet_ros.data.record import Record, record
+from gpnet_ros.data.sample import split_scenes
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.maps import NETWORK_SIDE, encode_angle, encode_width
@@ -25,13 +27,13 @@ Priority = Literal["graded", "binary"]
 #: Blur of the quality target [px]: a label ends at a hard edge, a grasp a pixel beside it is not worthless.
 SOFTNESS = 1.0
 #: Quality that the blur leaves behind below this is no grasp.
-_QUALITY_MIN = 0.02
+QUALITY_MIN = 0.02
 #: Share of a graded priority that each layer keeps of the layer above.
 LAYER_FACTOR = 0.5
 
 
 class Dataset:
-    """All pictures of a folder of shards, in memory; about 0.75 MB each."""
+    """All pictures of a folder of shards, in memory; about 1.5 MB each."""
 
     def __init__(self, records: Sequence[Record], priority: Priority = "graded") -> None:
         """Take records.
@@ -57,27 +59,24 @@ class Dataset:
         """All finished shards of a folder.
 
         Raises:
-            BadInput: no shards, or a damaged one.
+            BadInput: no shards, a damaged one, or pictures without dense grasps.
         """
+        data = Generated(Path(folder))
         with ThreadPoolExecutor(2) as pool:  # decoding runs outside the interpreter's lock
-            return cls([r for shard in pool.map(read_shard, shard_paths(Path(folder))) for r in shard], priority)
+            return cls(list(pool.map(lambda index: record(data[index]), range(len(data)))), priority)
 
     def __len__(self) -> int:
         return len(self.records)
 
     def split(self, share: float, seed: int = 0) -> tuple[Dataset, Dataset]:
-        """Two data sets, the second with about `share` of the heaps; all views of a heap go together.
+        """Two data sets, the second with about `share` of the scenes; all views of a scene go together.
 
         Raises:
             BadInput: one of them would be empty.
         """
-        heaps = sorted({int(r.meta["heap_seed"]) for r in self.records})
-        count = round(share * len(heaps))
-        if not 0 < count < len(heaps):
-            raise BadInput(f"A share of {share} of {len(heaps)} heaps leaves one part empty: choose another share.")
-        second = set(np.random.default_rng(seed).permutation(heaps)[:count].tolist())
-        parts = [[r for r in self.records if (r.meta["heap_seed"] in second) == side] for side in (False, True)]
-        return Dataset(parts[0], self.priority), Dataset(parts[1], self.priority)
+        names = [set(part) for part in split_scenes(tuple(r.scene for r in self.records), share, seed)]
+        first, second = ([r for r in self.records if r.scene in part] for part in names)
+        return Dataset(first, self.priority), Dataset(second, self.priority)
 
     def sample(
         self,
@@ -95,23 +94,22 @@ class Dataset:
             rng: of augmentation and sensor noise.
             crop: side of the view [px].
             augment: turn, scale, shift, mirror, and vary sensor and colour; else the middle of the picture
-                through an average D435.
+                at the scale of the cell, through an average D435.
             channels: of the input, as `normalise` takes them.
 
         Returns:
             Input (C, crop, crop), and quality, cos2, sin2, width, priority, each (crop, crop) float32.
         """
         picture = self.records[index]
-        side = picture.depth.shape[0]
-        matrix = random_map(rng, picture.labels[..., 0], crop) if augment else centred(side, crop)
+        matrix = random_map(rng, picture, crop) if augment else centred(picture, crop)
         view = warp(picture, matrix, crop)
-        focal = picture.meta["camera"]["fx"] * view.scale
+        focal = picture.focal * view.scale
         # Noise depends on the focal length only; the optical axis of a turned crop is not where it was.
         camera = Intrinsics(crop, crop, focal, focal, (crop - 1) / 2, (crop - 1) / 2)
         color = color_noise(view.color, rng) if augment else view.color
         noise = random_depth_noise(rng) if augment else DepthNoise()
         depth = None if channels == "rgb" else d435_depth(view.depth, camera, noise, rng, color)
-        return normalise(color, depth, channels), self._targets(view, focal, picture.meta["layer"])
+        return normalise(color, depth, channels), self._targets(view, focal, picture.layer)
 
     def _targets(self, view: Crop, focal: float, layer: Sequence[int]) -> dict[str, Floats]:
         steps = [LAYER_FACTOR**k if self.priority == "graded" else float(k == 0) for k in layer]
@@ -133,7 +131,7 @@ def grasp_targets(quality: Floats, angle: Floats, width: Floats) -> dict[str, Fl
     cos2, sin2 = encode_angle(angle[area])
     planes = np.stack([np.ones_like(cos2), cos2, sin2, width[area]], axis=-1) * quality[area][..., None]
     soft = cv2.GaussianBlur(planes, (0, 0), SOFTNESS, borderType=cv2.BORDER_ISOLATED)
-    found = soft[..., 0] > _QUALITY_MIN
+    found = soft[..., 0] > QUALITY_MIN
     length = np.maximum(np.hypot(soft[..., 1], soft[..., 2]), 1e-6)
     raw = (soft[..., 0], soft[..., 1] / length, soft[..., 2] / length, soft[..., 3] / np.maximum(soft[..., 0], 1e-6))
     for target, plane in zip(targets.values(), raw, strict=True):

@@ -86,7 +86,7 @@ class Trainer:
         tensors |= {f"ema.{k}": v for k, v in self.ema.state_dict().items()}
         for index, moments in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{k}": v for k, v in moments.items()}
-        plain = {k: v.detach().contiguous().clone() for k, v in tensors.items()}
+        plain = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
         meta = {"run": json.dumps({"step": self.step, "elapsed": self.elapsed})}
         draft = folder / (STATE + ".new")
         save_file(plain, draft, metadata=meta)
