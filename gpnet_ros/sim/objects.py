@@ -15,11 +15,14 @@ from gpnet_ros.sim.families import GENERATORS
 from gpnet_ros.sim.shapes import Part, union, volume_moments
 
 FAMILIES: tuple[str, ...] = tuple(GENERATORS)
-#: Families that a vertical 85 mm jaw can take in every resting pose. The others (mug, bowl, wrench) lie
-#: too flat or too wide in some poses and serve as distractors for training.
-GRASPABLE: tuple[str, ...] = tuple(f for f in FAMILIES if f not in ("mug", "bowl", "wrench"))
-#: Families that training never sees, of different kinds: what is measured on them tells how a network generalises.
-HELD_OUT: tuple[str, ...] = ("flat_box", "can", "u_bracket", "hammer", "hex_nut")
+#: Families that a vertical 85 mm jaw cannot take in every resting pose: too flat or too wide in some. They stay
+#: in the scenes as distractors. Decided by the truth alone, before any training: `gpnet bench families`.
+DISTRACTORS: tuple[str, ...] = ("mug", "bowl", "plate", "ladle", "scissors", "wrench")
+GRASPABLE: tuple[str, ...] = tuple(f for f in FAMILIES if f not in DISTRACTORS)
+#: Families that no training scene holds: something round, flat, hollow, a package, a tool and a profile.
+HELD_OUT: tuple[str, ...] = ("pear", "soap_bar", "pipe_tee", "gable_carton", "padlock", "beam")
+#: What heaps to be cleared are made of by default: of what was trained on, all that can be taken.
+BENCHMARK: tuple[str, ...] = tuple(f for f in GRASPABLE if f not in HELD_OUT)
 
 #: Bounds of an object's mass [kg]: from a plastic part to a hand tool; far below the payload.
 MASS_RANGE = (0.03, 0.25)

@@ -16,6 +16,16 @@ from scipy.spatial import ConvexHull
 
 Floats = NDArray[np.float64]
 
+#: Turns what stands along z so that it lies along x, or along y.
+ALONG_X = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
+ALONG_Y = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+
+
+#: Growth of parts before they are united, relative; half a nanometre for a wall.
+_OVERLAP = 1e-7
+#: The union loses edges shorter than this [m], and pieces below this share of the volume: both are traces of rounding.
+_DETAIL, _SPECK = 1e-5, 1e-4
+
 
 @dataclass(frozen=True, eq=False)
 class Part:
@@ -96,6 +106,35 @@ def ring_sector(inner: Sequence[float], outer: Sequence[float], z: Sequence[floa
     return hull(points)
 
 
+def shell(inner: Sequence[float], outer: Sequence[float], z: Sequence[float], sectors: int = 12) -> list[Part]:
+    """A hollow wall all around z, as that many pieces; radii and heights as of `ring_sector`."""
+    t = np.linspace(0.0, 2.0 * np.pi, sectors + 1)
+    return [ring_sector(inner, outer, z, a, b) for a, b in zip(t[:-1], t[1:], strict=True)]
+
+
+def lathe(radii: Sequence[float], z: Sequence[float], corners: int = 20) -> list[Part]:
+    """A solid of revolution about z whose outline need not be convex: one stump between neighbouring heights [m]."""
+    ends = zip(radii[:-1], radii[1:], z[:-1], z[1:], strict=True)
+    return [frustum(r_low, r_high, low, high, corners) for r_low, r_high, low, high in ends]
+
+
+def ellipsoid(radii: ArrayLike, offset: ArrayLike = (0.0, 0.0, 0.0), corners: int = 14, power: float = 1.0) -> Part:
+    """Faceted ellipsoid of half axes `radii` (3,) [m]; a power below 1 makes it boxier (a superquadric)."""
+    u, v = np.meshgrid(
+        np.linspace(-np.pi, np.pi, corners + 1)[:-1], np.linspace(-np.pi / 2, np.pi / 2, corners // 2 + 1)
+    )
+    unit = np.stack([np.cos(v) * np.cos(u), np.cos(v) * np.sin(u), np.sin(v)], axis=-1).reshape(-1, 3)
+    points = np.sign(unit) * np.abs(unit) ** power * np.asarray(radii)
+    return hull(np.unique(points.round(7), axis=0) + np.asarray(offset))
+
+
+def bar(start: ArrayLike, end: ArrayLike, width: float, height: float) -> Part:
+    """A bar in the xy plane between two points (2,) [m], centred on z = 0."""
+    a, b = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
+    across = np.array([a[1] - b[1], b[0] - a[0]]) / np.linalg.norm(b - a) * width / 2
+    return prism(np.array([a + across, a - across, b - across, b + across]), -height / 2, height / 2)
+
+
 def sweep(rings: Sequence[Floats]) -> list[Part]:
     """Parts between neighbouring rings (n, 3) of a bent or tapered rod."""
     return [hull(np.vstack([a, b])) for a, b in zip(rings[:-1], rings[1:], strict=True)]
@@ -117,10 +156,20 @@ def arc_rings(bend: float, start: float, stop: float, radii: Sequence[float], co
 
 
 def union(parts: Sequence[Part]) -> tuple[Floats, NDArray[np.int32]]:
-    """Vertices (n, 3) and faces (m, 3) of the closed outer surface of overlapping parts."""
-    solids = [manifold3d.Manifold.hull_points(np.ascontiguousarray(p.vertices)) for p in parts]
-    mesh = manifold3d.Manifold.batch_boolean(solids, manifold3d.OpType.Add).to_mesh64()
+    """Vertices (n, 3) and faces (m, 3) of the closed outer surface of overlapping or touching parts."""
+    solids = [manifold3d.Manifold.hull_points(np.ascontiguousarray(_grown(p.vertices))) for p in parts]
+    whole = manifold3d.Manifold.batch_boolean(solids, manifold3d.OpType.Add)
+    pieces = whole.simplify(_DETAIL).decompose() if len(solids) > 1 else [whole]
+    largest = max(piece.volume() for piece in pieces)
+    real = [piece for piece in pieces if piece.volume() > _SPECK * largest]
+    mesh = manifold3d.Manifold.compose(real).to_mesh64()
     return np.array(mesh.vert_properties[:, :3]), np.array(mesh.tri_verts, dtype=np.int32)
+
+
+def _grown(vertices: Floats) -> Floats:
+    """Vertices moved outwards by a hair: parts that share a face would else keep it as an inner wall."""
+    centre = vertices.mean(axis=0)
+    return centre + (vertices - centre) * (1.0 + _OVERLAP)
 
 
 def volume_moments(vertices: Floats, faces: NDArray[np.int32]) -> tuple[float, Floats, Floats]:
