@@ -185,7 +185,7 @@ def _read_rectangles(path: Path, shape: tuple[int, int], score_min: float) -> Re
     if rows.ndim != 2 or rows.shape[1] != _COLUMNS or not np.issubdtype(rows.dtype, np.number):
         raise BadInput(f"{path} has shape {rows.shape}, but rows of {_COLUMNS} numbers belong there: it is damaged.")
     rows = rows.astype(np.float64)
-    rows = rows[np.isfinite(rows).all(axis=1)]
+    rows = rows[(np.abs(rows) < 2**31).all(axis=1)]  # finite, and no cast of it overflows
     half = rows[:, 2:4] - rows[:, :2]
     opening = 2 * np.hypot(*half.T)
     inside = ((rows[:, :2] > -0.5) & (rows[:, :2] < np.array(shape[::-1]) - 0.5)).all(axis=1)

@@ -145,7 +145,7 @@ def centers_of_mass(
     if points.ndim != 2 or points.shape[1] != 4 or number.shape != (len(points),):
         raise BadInput(f"{path} holds keypts/com of shape {points.shape}: rows of 4 with an object_id belong there.")
     pixel = np.full((len(known), 2), np.nan)
-    for k, point in zip(np.rint(number).astype(int).tolist(), points[:, 1:].astype(np.float64) * CENTIMETRE):
+    for k, point in zip(np.rint(number).tolist(), points[:, 1:].astype(np.float64) * CENTIMETRE):
         if k in rows and rows[k] in known and point[2] > 0:
             pixel[np.searchsorted(known, rows[k])] = frame.intrinsics.project(point)
     return pixel if np.isfinite(pixel).any() else None
@@ -163,7 +163,7 @@ def _grasps(arrays: dict[str, NDArray[Any]], path: Path) -> tuple[NDArray[np.flo
     n = len(number)
     if poses.shape != (n, 4, 4) or wide.shape != (n,) or score.shape != (n,) or number.ndim != 1:
         raise BadInput(f"{path} holds {n} grasps with poses of shape {poses.shape}: one 4x4 each belongs there.")
-    good = np.isfinite(poses).all(axis=(1, 2)) & np.isfinite(wide) & (wide > 0) & np.isfinite(score)
+    good = np.isfinite(poses).all(axis=(1, 2)) & np.isfinite(wide + number + score) & (wide > 0)
     poses = poses[good].copy()
     poses[:, :3, 3] *= CENTIMETRE
     return poses, wide[good] * CENTIMETRE, np.asarray(score, np.float64)[good], np.rint(number[good])
@@ -181,7 +181,7 @@ def _contacts(arrays: dict[str, NDArray[Any]], path: Path) -> tuple[NDArray[np.f
     if cups is not None and owner is not None:
         if cups.shape != (owner.size, 4, 4):
             raise BadInput(f"{path} holds suction poses of shape {cups.shape} of {owner.size} objects: it is damaged.")
-        good = np.isfinite(cups).all(axis=(1, 2))
+        good = np.isfinite(cups).all(axis=(1, 2)) & np.isfinite(owner.ravel())
         points.append(cups[good, :3, 3].astype(np.float64) * CENTIMETRE)
         numbers.append(np.rint(owner.ravel()[good]).astype(np.float64))
     return np.concatenate(points), np.concatenate(numbers)

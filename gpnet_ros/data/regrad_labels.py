@@ -122,7 +122,7 @@ def read_grasps(path: Path, known: set[int] | None, vertical_min: float) -> Rect
         rows = np.array([[k, *center, *size, theta, *scores[:4]] for k, (center, size, theta), scores in items], float)
     except (TypeError, ValueError) as error:
         raise BadInput(f"{path} holds a grasp that is not [id, [[x, y], [w, h], angle], 4 scores]: damaged.") from error
-    if rows.ndim != 2 or rows.shape[1] != 10 or not np.isfinite(rows).all():
+    if rows.ndim != 2 or rows.shape[1] != 10 or not (np.abs(rows) < 2**31).all():
         raise BadInput(f"{path} holds a grasp that is not [id, [[x, y], [w, h], angle], 4 scores]: it is damaged.")
     rows = rows[(rows[:, 6] >= vertical_min) & (rows[:, 3:5] > 0).all(axis=1) & (rows[:, 0] != _GRASP_TABLE)]
     object_id = np.rint(rows[:, 0]).astype(np.int64)
@@ -165,7 +165,7 @@ def _named(name: Any, path: Path) -> tuple[str, int]:
 
 def _plain_id(item: dict[str, Any], path: Path) -> int:
     value = item.get("obj_id")
-    if not isinstance(value, (int, float)) or value != int(value) or int(value) % 10 != 1 or int(value) < 11:
+    if not isinstance(value, (int, float)) or not 11 <= value < 2**31 or value % 10 != 1:
         raise BadInput(f"{path} has the obj_id {value!r}, but ten times the object's id plus one belongs there.")
     return int(value) // 10
 
