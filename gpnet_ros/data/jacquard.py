@@ -1,9 +1,9 @@
 """The Jacquard grasping data: rendered single objects with grasps that were tried in simulation.
 
 Format: `<root>/<object>/<k>_<object>_{RGB.png, mask.png, perfect_depth.tiff, stereo_depth.tiff, grasps.txt}`, pictures
-of 1024x1024, one grasp per line `x;y;theta;opening;jaw` in pixels and degrees, y towards the bottom of the picture (Depierre,
-Dellandréa and Chen, IROS 2018, and the read-me of the data; dougsm/ggcnn reads it in jacquard_data.py). The official
-archives unpack to Jacquard_Dataset_0 to 11, the sample archive to Samples; all may lie under the root.
+of 1024x1024, one grasp per line `x;y;theta;opening;jaw` in pixels and degrees, y towards the bottom of the picture
+(Depierre, Dellandréa and Chen, IROS 2018, and the read-me of the data; dougsm/ggcnn reads it in jacquard_data.py). The
+official archives unpack to Jacquard_Dataset_0 to 11, the sample archive to Samples; all may lie under the root.
 """
 
 from __future__ import annotations
