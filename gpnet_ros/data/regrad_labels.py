@@ -175,7 +175,8 @@ def _pixels(segmentation: Any, path: Path, shape: tuple[int, int]) -> tuple[NDAr
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     try:
         rows, columns = (np.asarray(part, dtype=np.float64).ravel() for part in segmentation)
-        good = len(rows) == len(columns) and (rows % 1 == 0).all() and (columns % 1 == 0).all()
+        both = np.concatenate([rows, columns])
+        good = len(rows) == len(columns) and np.isfinite(both).all() and (both % 1 == 0).all()
     except (TypeError, ValueError):
         good = False
     if not good:
