@@ -18,6 +18,7 @@ def draw_relations(axis: Any, objects: Objects) -> None:
     assert objects.covered_by is not None
     assert objects.top_level is not None
     places = node_places(objects)
+    axis.set_box_aspect(1)
     axis.set_xlim(0, 1)
     axis.set_ylim(0, 1)
     for below, above in np.argwhere(objects.covered_by):

@@ -159,10 +159,12 @@ def openings_are_within_the_stroke(sample: Sample) -> Iterator[str]:
         return
     if not np.isfinite(depth).any():
         return
-    # An opening looks widest where it is nearest.
-    limit = stroke * max(camera.fx, camera.fy) / float(np.nanmin(depth))
+    # An opening looks widest where it is nearest, and, seen at a slant, towards the corners of the picture.
+    corners = camera.deproject([[0, 0], [camera.width - 1, 0], [0, camera.height - 1]], np.ones(3))
+    slant = float(np.linalg.norm(corners, axis=1).max())
+    limit = slant * stroke * max(camera.fx, camera.fy) / float(np.nanmin(depth))
     largest = float(sample.rectangles.opening.max())
-    if largest > limit * 1.1:
+    if largest > limit * 1.05:
         yield f"a rectangle's opening is {largest:.0f} px, the gripper's stroke is at most {limit:.0f} px here"
 
 
