@@ -71,8 +71,8 @@ def _rows(path: Path) -> tuple[Floats, NDArray[np.int64]]:
     """Points (n, 3) [m] and pixel numbers (n,)."""
     text = read_text(path)
     header, found, body = text.partition("DATA ascii\n")
-    if not found:
-        raise BadInput(f"{path} is not a point cloud of the Cornell data (no line 'DATA ascii'): unpack it again.")
+    if not found or not body.strip():
+        raise BadInput(f"{path} is not a Cornell point cloud (no points after 'DATA ascii'): unpack it again.")
     promised = [line.split()[1] for line in header.splitlines() if line.startswith("POINTS ")]
     try:
         rows = np.loadtxt(StringIO(body), ndmin=2, comments="#")

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any
 from xml.etree import ElementTree
 
@@ -243,7 +244,7 @@ def _array(file: IO[bytes], size: int, name: str) -> NDArray[Any]:
         version = np.lib.format.read_magic(file)
         header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
         shape, _, dtype = header(file)
-    except (ValueError, KeyError, EOFError, SyntaxError, RecursionError) as error:
+    except (ValueError, KeyError, EOFError, SyntaxError, TokenError, RecursionError) as error:
         raise BadInput(f"{name} is not a NumPy array file ({error}): unpack the data set again.") from error
     if dtype.hasobject:
         raise BadInput(f"{name} holds pickled Python objects, which can run code: it is refused; store plain numbers.")
