@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from embreex.mesh_construction import TriangleMesh
@@ -17,6 +18,9 @@ from gpnet_ros.sim.texture import Texture
 
 #: Faces that meet at less than this angle are shaded as one smooth surface.
 CREASE_ANGLE = np.deg2rad(38.0)
+
+#: Rays and points that are worked on at once: arrays of this length stay in the processor's cache.
+CHUNK = 1 << 15
 
 #: Secondary rays start this far off the surface [m]: Embree computes in float32.
 RAY_OFFSET = 2e-4
@@ -55,7 +59,7 @@ class Hits:
         mesh: int32 index of the mesh, -1 on a miss.
         id: int32 id of the mesh, 0 on a miss.
         normals: (H, W, 3) float32 unit shading normals in base, facing the camera.
-        points: (H, W, 3) float32 in base [m]; undefined on a miss.
+        points: (H, W, 3) float32 in base [m]; on a miss, 1 m in front of the camera's plane.
         local: (H, W, 3) float32 in the frame of the mesh that was hit [m]; undefined on a miss.
         side: int8 side of the mesh's box that the face looks to: 0 +x, 1 -x, 2 +y, 3 -y, 4 +z, 5 -z.
     """
@@ -68,6 +72,15 @@ class Hits:
     local: NDArray[np.float32]
     side: NDArray[np.int8]
 
+    def part(self, rows: Any) -> Hits:
+        """The hits at an index of all arrays' first axes."""
+        return Hits(*(getattr(self, f.name)[rows] for f in fields(Hits)))
+
+    def flat(self) -> Hits:
+        """The same hits as lists, (H * W, ...)."""
+        arrays = (getattr(self, f.name) for f in fields(Hits))
+        return Hits(*(np.ascontiguousarray(a.reshape(-1, *a.shape[self.mesh.ndim :])) for a in arrays))
+
 
 class RayScene:
     """Meshes that can be put anywhere and looked at from anywhere."""
@@ -79,6 +92,8 @@ class RayScene:
         self.ids = np.array([m.id for m in meshes], dtype=np.int32)
         counts = [len(m.faces) for m in meshes]
         self._face_mesh = np.repeat(np.arange(len(meshes), dtype=np.int32), counts)
+        #: (n, 2, 3) lowest and highest corner of each mesh in its frame [m].
+        self.bounds = np.array([[m.vertices.min(axis=0), m.vertices.max(axis=0)] for m in meshes], dtype=np.float32)
         self._triangles = [np.asarray(m.vertices, dtype=np.float64)[m.faces] for m in meshes]
         self._corner_normals = np.concatenate([corner_normals(m) for m in meshes]).astype(np.float32)
         normals = np.concatenate([_face_normals(t) for t in self._triangles])
@@ -138,15 +153,21 @@ class PlacedScene:
         Returns:
             Hits whose arrays are flat, (n, ...).
         """
+        parts = [self._trace(rays[k : k + CHUNK], T_base_camera) for k in range(0, max(len(rays), 1), CHUNK)]
+        return Hits(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Hits)))
+
+    def _trace(self, rays: NDArray[np.float32], T_base_camera: Transform) -> Hits:
+        """As `trace`, all at once."""
         scene = self.scene
         z, prim, bary, directions = self._first_hits(rays, T_base_camera)
         mesh = np.where(prim >= 0, scene._face_mesh[prim], -1).astype(np.int32)
         origin = T_base_camera[:3, 3].astype(np.float32)
-        points = origin + directions * np.nan_to_num(z)[:, None]
-        u, v = bary
+        points = origin + directions * np.where(prim >= 0, z, np.float32(1.0))[:, None]
+        u, v = (b[:, None] for b in bary)
         corners = scene._corner_normals[prim]
-        weights = np.stack([1.0 - u - v, u, v], axis=1)
-        normals = np.einsum("nij,ni->nj", corners, weights)
+        normals = corners[:, 0] * (1 - u - v)
+        normals += corners[:, 1] * u
+        normals += corners[:, 2] * v
         local = np.empty_like(points)
         for k in range(len(scene.meshes)):
             rows = np.flatnonzero(mesh == k)
@@ -154,8 +175,8 @@ class PlacedScene:
             normals[rows] = normals[rows] @ R.T
             local[rows] = (points[rows] - t) @ R
         away = np.einsum("nj,nj->n", normals, directions) > 0
-        normals[away] *= -1.0
-        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
+        length = np.sqrt(np.einsum("nj,nj->n", normals, normals))
+        normals *= (np.where(away, -1, 1) / np.maximum(length, 1e-9)).astype(np.float32)[:, None]
         ids = np.where(mesh >= 0, scene.ids[mesh], 0).astype(np.int32)
         return Hits(z, mesh, ids, normals, points, local, scene._face_side[prim])
 
@@ -187,8 +208,10 @@ class PlacedScene:
 
 def pixel_rays(intrinsics: Intrinsics) -> NDArray[np.float32]:
     """Rays (H * W, 3) through the pixel centres in the camera frame, with z = 1."""
-    u, v = np.meshgrid(np.arange(intrinsics.width), np.arange(intrinsics.height))
-    return intrinsics.deproject(np.stack([u, v], axis=-1).reshape(-1, 2), np.ones(u.size)).astype(np.float32)
+    rays = np.ones((intrinsics.height, intrinsics.width, 3), dtype=np.float32)
+    rays[..., 0] = (np.arange(intrinsics.width) - intrinsics.cx) / intrinsics.fx
+    rays[..., 1] = ((np.arange(intrinsics.height) - intrinsics.cy) / intrinsics.fy)[:, None]
+    return rays.reshape(-1, 3)
 
 
 def corner_normals(mesh: Mesh) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.pose import Transform
-from gpnet_ros.sim.raycast import Hits, PlacedScene, RayScene, pixel_rays
+from gpnet_ros.sim.decals import lay
+from gpnet_ros.sim.raycast import CHUNK, Hits, PlacedScene, RayScene, pixel_rays
 from gpnet_ros.sim.shading import Floats, expose, radiance, visibility
 from gpnet_ros.sim.style import Style
 
@@ -24,6 +25,10 @@ _RAYS: dict[str, tuple[int, int]] = {"fast": (1, 2), "high": (5, 3)}
 
 #: Where the extra rays of an edge pixel go [px].
 _OFFSETS = np.array([[-0.28, -0.18], [0.3, -0.22], [0.02, 0.33]])
+
+
+#: Floor that pictures show beside the table [m]; the height of a work table, EN ISO 14738.
+_FLOOR_Z = -0.75
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,37 +76,83 @@ def render(
     rays, extra = _RAYS[quality]
     placed = scene.place(T_base_mesh)
     hits = placed.cast(intrinsics, T_base_camera)
-    flat = _flat(hits)
     edges = _edges(hits)
     seen = _half_size_visibility(placed, hits, edges, style, rays, rng)
     eye = T_base_camera[:3, 3].astype(np.float32)
+    flat, bevelled = _bevelled(hits, edges)
     light = _light(placed, flat, seen.reshape(len(flat.mesh), -1), eye, style)
     rows = np.flatnonzero(edges.ravel())
-    light[rows] = _smooth_edges(placed, light[rows], rows, intrinsics, T_base_camera, style, extra, rng)
+    beside = _beside(placed, flat, rows, bevelled, intrinsics, T_base_camera, extra)
+    light[rows] = _smooth_edges(placed, light[rows], beside, eye, style, extra, rng)
     color = expose(light.reshape(hits.normals.shape), style, rng)
     return View(color, hits.z, hits.id)
 
 
 def _light(placed: PlacedScene, hits: Hits, seen: Floats, eye: Floats, style: Style) -> Floats:
-    """Linear light (n, 3) from flat hits; a dim room where nothing was hit."""
+    """Linear light (n, 3) from flat hits; where nothing was hit, the floor and a dim room."""
+    light = np.empty((len(hits.mesh), 3), dtype=np.float32)
+    for k in range(0, len(light), CHUNK):
+        rows = slice(k, k + CHUNK)
+        light[rows] = _light_at_once(placed, hits.part(rows), seen[rows], eye, style)
+    return light
+
+
+def _light_at_once(placed: PlacedScene, hits: Hits, seen: Floats, eye: Floats, style: Style) -> Floats:
+    """As `_light`, of as many hits as the cache holds."""
     albedo = np.zeros((len(hits.mesh), 3), dtype=np.float32)
     finish = np.zeros((len(hits.mesh), 2), dtype=np.float32)
     for k, mesh in enumerate(placed.scene.meshes):
-        texture = mesh.texture or style.table
         rows = np.flatnonzero(hits.mesh == k)
-        albedo[rows] = texture.albedo(hits.local[rows], hits.side[rows])
-        finish[rows] = texture.gloss, texture.metallic
+        local = hits.local[rows]
+        texture = mesh.texture or style.table
+        albedo[rows], finish[rows] = texture.surface(local, hits.side[rows], placed.scene.bounds[k])
+        if mesh.texture is None and style.decals:
+            albedo[rows] = lay(style.decals, local, albedo[rows])
+    missed = np.flatnonzero(hits.mesh < 0)
+    if len(missed):
+        hits, seen = _on_floor(hits, seen, missed, eye)
+        side = np.full(len(missed), 4, dtype=np.int8)
+        albedo[missed], finish[missed] = style.floor.surface(hits.points[missed], side)
     light = radiance(hits, albedo, finish, seen, eye, style)
-    light[hits.mesh < 0] = np.multiply(style.ground, 0.3 * style.ambient)
+    above = missed[hits.points[missed, 2] > _FLOOR_Z + 0.01]
+    light[above] = np.multiply(style.ground, 0.3 * style.ambient)
     return light
+
+
+def _on_floor(hits: Hits, seen: Floats, missed: NDArray[np.int64], eye: Floats) -> tuple[Hits, Floats]:
+    """The same hits and visibility with rays that missed everything going on to a floor below the table.
+
+    Only pictures show this floor: depth and ids know nothing of it.
+    """
+    points, normals, seen = hits.points.copy(), hits.normals.copy(), seen.copy()
+    ray = points[missed] - eye
+    reach = np.where(ray[:, 2] < -0.05, (_FLOOR_Z - eye[2]) / np.minimum(ray[:, 2], -0.05), 1.0)
+    points[missed] = eye + ray * reach.astype(np.float32)[:, None]
+    normals[missed] = (0.0, 0.0, 1.0)
+    seen[missed] = 0.5  # the table keeps light from it
+    return replace(hits, points=points, normals=normals), seen
+
+
+def _bevelled(hits: Hits, edges: NDArray[np.bool_]) -> tuple[Hits, NDArray[np.bool_]]:
+    """Flat hits whose normals turn over a pixel or two where one body has an edge, and where (n,) they do.
+
+    No real edge is as sharp as those of the meshes: worn and moulded edges catch the light.
+    """
+    mesh = hits.mesh.astype(np.float32)
+    cross = np.ones((3, 3), np.uint8)
+    inside = edges & (cv2.erode(mesh, cross) == cv2.dilate(mesh, cross)) & (hits.mesh >= 0)
+    normals = hits.normals.copy()
+    normals[inside] = cv2.blur(hits.normals, (3, 3))[inside]
+    normals[inside] /= np.maximum(np.linalg.norm(normals[inside], axis=1, keepdims=True), 1e-6)
+    return replace(hits, normals=normals).flat(), inside.ravel()
 
 
 def _half_size_visibility(
     placed: PlacedScene, hits: Hits, edges: NDArray[np.bool_], style: Style, rays: int, rng: np.random.Generator
 ) -> Floats:
     """`visibility` (H, W, lights + 1), traced on every second pixel and spread along surfaces."""
-    coarse = Hits(*(getattr(hits, f.name)[::2, ::2] for f in fields(Hits)))
-    small = visibility(placed, _flat(coarse), style, rays, rng).reshape(*coarse.mesh.shape, -1)
+    coarse = hits.part(np.s_[::2, ::2])
+    small = visibility(placed, coarse.flat(), style, rays, rng).reshape(*coarse.mesh.shape, -1)
     for axis in (0, 1):
         small = _spread(small, coarse, axis)
     return _enlarge(small, coarse, hits, edges)
@@ -169,31 +220,33 @@ def _edges(hits: Hits) -> NDArray[np.bool_]:
     return edge
 
 
-def _smooth_edges(
+def _beside(
     placed: PlacedScene,
-    centre: Floats,
+    flat: Hits,
     rows: NDArray[np.int64],
+    bevelled: NDArray[np.bool_],
     intrinsics: Intrinsics,
     T_base_camera: Transform,
-    style: Style,
     extra: int,
-    rng: np.random.Generator,
-) -> Floats:
-    """Light (n, 3) of edge pixels: the mean over the centre and some rays beside it."""
-    if len(rows) == 0:
-        return centre
-    offsets = np.tile(_OFFSETS[:extra] / [intrinsics.fx, intrinsics.fy], (len(rows), 1))
+) -> Hits:
+    """Hits of `extra` rays beside each of the pixels `rows`; on a bevelled edge they keep its normal."""
     rays = np.repeat(pixel_rays(intrinsics)[rows], extra, axis=0)
+    offsets = np.tile(_OFFSETS[:extra] / [intrinsics.fx, intrinsics.fy], (len(rows), 1))
     rays[:, :2] += offsets.astype(np.float32)
     hits = placed.trace(rays, T_base_camera)
-    seen = visibility(placed, hits, style, 1, rng)
-    light = _light(placed, hits, seen, T_base_camera[:3, 3].astype(np.float32), style)
+    pixel = np.repeat(rows, extra)
+    keep = np.flatnonzero(bevelled[pixel] & (hits.mesh == flat.mesh[pixel]))
+    hits.normals[keep] = flat.normals[pixel[keep]]
+    return hits
+
+
+def _smooth_edges(
+    placed: PlacedScene, centre: Floats, beside: Hits, eye: Floats, style: Style, extra: int, rng: np.random.Generator
+) -> Floats:
+    """Light (n, 3) of edge pixels: the mean over the centre and the `extra` rays beside it."""
+    if len(centre) == 0:
+        return centre
+    light = _light(placed, beside, visibility(placed, beside, style, 1, rng), eye, style)
     # A glint in one of few rays would stand out as a white dot.
     light = np.minimum(light, 4.0 * np.median(centre) + 1.0)
     return (centre + light.reshape(-1, extra, 3).sum(axis=1)) / (extra + 1)
-
-
-def _flat(hits: Hits) -> Hits:
-    """The same hits as lists."""
-    arrays = [getattr(hits, f.name) for f in fields(Hits)]
-    return Hits(*(np.ascontiguousarray(a.reshape(-1, *a.shape[2:])) for a in arrays))

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gpnet_ros.sim.raycast import RAY_OFFSET, Hits, PlacedScene
+from gpnet_ros.sim.raycast import CHUNK, RAY_OFFSET, Hits, PlacedScene
 from gpnet_ros.sim.style import Light, Style
 
 Floats = NDArray[np.float32]
@@ -26,6 +26,15 @@ MEAN_TARGET, BRIGHT_TARGET = 0.22, 0.80
 
 def visibility(placed: PlacedScene, hits: Hits, style: Style, rays: int, rng: np.random.Generator) -> Floats:
     """Share of every light, and at last of the surroundings, that reaches flat hits: (n, lights + 1)."""
+    parts = [
+        _visibility(placed, hits.part(slice(k, k + CHUNK)), style, rays, rng)
+        for k in range(0, max(len(hits.mesh), 1), CHUNK)
+    ]
+    return np.concatenate(parts)
+
+
+def _visibility(placed: PlacedScene, hits: Hits, style: Style, rays: int, rng: np.random.Generator) -> Floats:
+    """As `visibility`, all at once."""
     seen = np.ones((len(hits.mesh), len(style.lights) + 1), dtype=np.float32)
     solid = np.flatnonzero(hits.mesh >= 0)
     normals = hits.normals[solid]
@@ -41,7 +50,7 @@ def visibility(placed: PlacedScene, hits: Hits, style: Style, rays: int, rng: np
     for _ in range(rays):
         # A point on the unit sphere around the tip of the normal is distributed by the cosine.
         direction = normals + np.float32(0.999) * _on_sphere(rng, len(solid))
-        direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+        direction /= np.sqrt(np.einsum("nj,nj->n", direction, direction))[:, None]
         open_sky += ~placed.blocked(origins, direction, AO_REACH)
     seen[solid, -1] = open_sky / rays
     return seen
@@ -61,14 +70,16 @@ def radiance(hits: Hits, albedo: Floats, finish: Floats, seen: Floats, eye: Floa
     gloss, metallic = finish[:, :1], finish[:, 1:]
     n = hits.normals
     to_eye = eye - hits.points
-    to_eye /= np.maximum(np.linalg.norm(to_eye, axis=1, keepdims=True), 1e-9)  # a missed ray has no point
+    to_eye /= np.sqrt(np.einsum("nj,nj->n", to_eye, to_eye))[:, None]
     cosine = np.clip(np.einsum("nj,nj->n", n, to_eye), 0.0, 1.0)[:, None]
     base = F0_DIELECTRIC + (albedo - F0_DIELECTRIC) * metallic
     fresnel = base + (1.0 - base) * ((1.0 - cosine) ** 5) * gloss  # Schlick; rough surfaces lack the rim
     diffuse = albedo * (1.0 - metallic)
     up = 0.5 + 0.5 * n[:, 2:]
     sky, ground = _f32(style.sky), _f32(style.ground)
-    out = diffuse * (ground + (sky - ground) * up) * (style.ambient * seen[:, -1:])
+    # Light that a corner keeps from the sky comes back from its bright walls (Jimenez et al. 2016).
+    open_sky: Floats = np.divide(seen[:, -1:], 1.0 - albedo * (1.0 - seen[:, -1:]), dtype=np.float32)
+    out = diffuse * (ground + (sky - ground) * up) * (style.ambient * open_sky)
     mirror = 2.0 * cosine * n - to_eye
     out += fresnel * _surroundings(mirror, gloss, style) * (0.35 + 0.65 * seen[:, -1:])
     shininess = 4.0 + 400.0 * gloss**2.5
@@ -86,8 +97,10 @@ def _from_light(
     to_light /= np.sqrt(distance2)
     incidence = np.clip(np.einsum("nj,nj->n", hits.normals, to_light), 0.0, None)[:, None]
     half = to_light + to_eye
-    half /= np.linalg.norm(half, axis=1, keepdims=True)
+    half /= np.sqrt(np.maximum(np.einsum("nj,nj->n", half, half), 1e-9))[:, None]
     lobe = np.clip(np.einsum("nj,nj->n", hits.normals, half), 0.0, 1.0)[:, None]
+    # The lamp's own size blurs its reflection: variances of lobe and lamp add up.
+    shininess = 1.0 / (1.0 / shininess + 0.25 * np.float32(light.radius) ** 2 / distance2)
     gleam = np.exp(shininess * np.log(np.maximum(lobe, 1e-6))) * (shininess + 8.0) / 8.0
     strength = np.float32(light.power / np.pi) * incidence * seen / distance2
     return (diffuse + fresnel * gleam) * strength * _f32(light.color)
@@ -125,15 +138,24 @@ def expose(linear: Floats, style: Style, rng: np.random.Generator) -> NDArray[np
     height, width = linear.shape[:2]
     scale = width / 640.0
     light = cv2.GaussianBlur(linear, (0, 0), max(style.blur * scale, 0.3))
-    light = light * _vignette(height, width, style.vignette) * _f32(style.white_balance)
-    luminance = light @ _f32((0.2126, 0.7152, 0.0722))
-    bright = float(np.percentile(luminance[::2, ::2], 99.0))
+    light *= _vignette(height, width, style.vignette) * _f32(style.white_balance)
+    luminance = light[::2, ::2] @ _f32((0.2126, 0.7152, 0.0722))
+    bright = float(np.percentile(luminance, 99.0))
     gain = min(MEAN_TARGET / max(float(luminance.mean()), 1e-6), BRIGHT_TARGET / max(bright, 1e-6))
     light *= np.float32(gain * 2.0**style.exposure)
+    picture = np.empty(light.shape, dtype=np.uint8)
+    for rows in range(0, height, 64):
+        picture[rows : rows + 64] = _develop(light[rows : rows + 64], style, rng)
+    return picture
+
+
+def _develop(light: Floats, style: Style, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Sensor noise and tone curve of exposed light (rows, W, 3)."""
     noise = rng.standard_normal(light.shape, dtype=np.float32)
-    light += noise * (np.float32(style.read_noise) + np.float32(style.shot_noise) * np.sqrt(np.maximum(light, 0.0)))
-    curve = _shoulder(np.maximum(light, 0.0)) ** np.float32(style.gamma / 2.2)
-    return np.clip(curve * 255.0 + 0.5, 0.0, 255.0).astype(np.uint8)
+    light = np.maximum(light, np.float32(0.0))
+    light = light + noise * (np.float32(style.read_noise) + np.float32(style.shot_noise) * np.sqrt(light))
+    curve = _shoulder(np.maximum(light, np.float32(0.0))) ** np.float32(style.gamma / 2.2)
+    return np.clip(curve * np.float32(255.0) + np.float32(0.5), 0.0, 255.0).astype(np.uint8)
 
 
 def _shoulder(light: Floats) -> Floats:
