@@ -1,115 +1,203 @@
-"""Make training data: simulated heaps with pictures, exact depth and dense grasp labels.
+"""Make training data: simulated scenes with pictures, exact depth, grasps, relations and more, in shards.
 
-Writes shards of pictures to a folder. A shard is written whole, so an interrupted run continues with --resume.
+The same arguments give the same bytes on the same machine, whatever the number of workers; an interrupted run goes
+on with --resume. docs/data_format.md describes what is written.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import hashlib
+import importlib.metadata
 import json
-import multiprocessing
 import os
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from tqdm import tqdm
 
-from gpnet_ros.data.shards import Record, record, shard_path, write_shard
+from gpnet_ros.commands.executors import Maker, Members, in_processes, on_ray
+from gpnet_ros.data.shard_index import file_sha256
+from gpnet_ros.data.shard_writer import SCENES_PER_SHARD, Plan, ShardWriter
 from gpnet_ros.errors import BadInput
+from gpnet_ros.sim.recipe import LabelSet, Profile, Recipe, Split
 
-#: Pictures of each heap: a heap costs as much as two pictures of it.
-VIEWS_PER_HEAP = 2
-#: Heaps of one --seed; those of the next seed begin after them.
-HEAPS_PER_SEED = 1_000_000
-
-Job = tuple[Path, int, int, str]  # shard, first scene, one after the last, kind
+#: Scenes of one --seed; those of the next seed begin after them.
+SCENES_PER_SEED = 1_000_000
+SEED_MAX = 999_999
+TEST_SETS = ("table-test", "stack-test", "unseen-test")
+TEST_SET_SCENES = 500
+_SCENES = 2000
+_DECIDED_BY_TEST_SET = ("seed", "profile", "objects", "split", "meshes")
+_EXECUTORS = {"process": in_processes, "ray": on_ray}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `gpnet generate`."""
-    parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
-    parser.add_argument("--scenes", type=int, default=2000, help="number of pictures (default 2000)")
-    parser.add_argument("--seed", type=int, default=1, help="other heaps for another seed (train and val need two)")
-    parser.add_argument("--kind", choices=("mixed", "stack", "drop"), default="mixed", help="how heaps are made")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per core)")
-    parser.add_argument("--shard", type=int, default=100, help="pictures per shard (default 100)")
-    parser.add_argument("--resume", action="store_true", help="keep finished shards and make the missing ones")
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    add = parser.add_argument
+    add("--out", type=Path, required=True, help="folder for the shards")
+    add("--scenes", type=int, help=f"number of scenes (default {_SCENES}; of a test set all {TEST_SET_SCENES})")
+    add("--seed", type=int, help="other scenes for another seed (default 1)")
+    add("--profile", choices=get_args(Profile), help="table (default), bin, stack or single objects")
+    add("--objects", help="number of objects, or a range such as 3-7 (default 1-10)")
+    add("--split", choices=get_args(Split), help="families and objects for training (default) or held out")
+    add("--meshes", type=Path, help="folder with your own meshes (obj, stl, ply), one object each")
+    add("--test-set", choices=TEST_SETS, help="the scenes of a fixed test set, instead of the options above")
+    add("--size", default="480x480", help="width x height of a picture [px] (default 480x480)")
+    add("--views", type=int, default=1, help="pictures of each scene (default 1)")
+    add("--labels", choices=get_args(LabelSet), default="grasp", help="all: amodal masks, suction, ... too")
+    add("--parents", action="store_true", help="also find which object rests on which by taking each away")
+    add("--workers", type=int, default=os.cpu_count() or 1, help="scenes made at a time (default: one per core)")
+    add("--executor", choices=_EXECUTORS, default="process", help="ray: on the cluster of RAY_ADDRESS, else here")
+    add("--shard", type=int, default=SCENES_PER_SHARD, help=f"scenes per shard (default {SCENES_PER_SHARD})")
+    add("--resume", action="store_true", help="go on with an interrupted run of the same arguments")
+    add("--json", action="store_true", help="print one JSON object as the last line")
+
+
+@dataclass(frozen=True)
+class SceneMaker:
+    """Makes the scenes of a run in a worker; the simulation is loaded there and only there.
+
+    Attributes:
+        recipe: of every scene.
+        first: seed of scene 0.
+        test_set: name of a fixed test set, or None.
+    """
+
+    recipe: Recipe
+    first: int = 0
+    test_set: str | None = None
+
+    def __call__(self, number: int) -> Members:
+        """Files of a scene, names relative to its folder."""
+        from gpnet_ros.sim.scene import make_scene
+        from gpnet_ros.sim.scene_files import scene_files
+
+        if self.test_set is None:
+            return scene_files(make_scene(self.first + number, self.recipe))
+        from gpnet_ros.sim.test_sets import make_test_scene
+
+        return scene_files(make_test_scene(self.test_set, number, self.recipe))
 
 
 def run(args: argparse.Namespace) -> int:
     """Run `gpnet generate`."""
-    for name, low in (("scenes", 1), ("workers", 1), ("shard", 1), ("seed", 0)):
-        if getattr(args, name) < low:
-            raise BadInput(f"--{name} is {getattr(args, name)}; it must be {low} or more.")
-    if args.out.exists() and any(args.out.glob("shard_*.npz")) and not args.resume:
-        raise BadInput(f"{args.out} already holds shards; add --resume to continue, or choose another folder.")
-    try:
-        args.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"--out {args.out} cannot be written ({error.strerror}); choose another folder.") from error
-    jobs = [job for job in _jobs(args) if not job[0].exists()]
+    plan, maker = planned(args)
+    return generate(args, plan, maker)
+
+
+def planned(args: argparse.Namespace) -> tuple[Plan, SceneMaker]:
+    """What the arguments ask for.
+
+    Raises:
+        BadInput: a value out of bounds, or options that exclude each other.
+    """
+    if args.test_set is not None:
+        given = [name for name in _DECIDED_BY_TEST_SET if getattr(args, name) is not None]
+        if given:
+            raise BadInput(f"--{given[0]} cannot be given with --test-set, whose scenes are fixed: leave it out.")
+    seed = 1 if args.seed is None else args.seed
+    usual, most = (_SCENES, SCENES_PER_SEED) if args.test_set is None else (TEST_SET_SCENES, TEST_SET_SCENES)
+    scenes = usual if args.scenes is None else args.scenes
+    for name, value, low, high in (
+        ("scenes", scenes, 1, most),
+        ("seed", seed, 0, SEED_MAX),
+        ("workers", args.workers, 1, 10_000),
+        ("shard", args.shard, 1, 10_000),
+    ):
+        if not low <= value <= high:
+            raise BadInput(f"--{name} is {value}; it must be {low} to {high}.")
+    recipe = _recipe(args)
+    first = seed * SCENES_PER_SEED
+    arguments: dict[str, Any] = {"scenes": scenes, "shard": args.shard, **asdict(recipe)}
+    if args.meshes is not None:
+        arguments |= {"meshes": args.meshes.resolve().name, "meshes_sha256": _folder_sha256(args.meshes)}
+    if args.test_set is None:
+        arguments["seed"] = seed
+        names = [f"{first + number:012d}" for number in range(scenes)]
+    else:
+        arguments["test_set"] = args.test_set
+        names = [f"{args.test_set}-{number:04d}" for number in range(scenes)]
+    plan = Plan(f"gpnet_ros {_version()}", arguments, names, args.shard)
+    return plan, SceneMaker(recipe, first, args.test_set)
+
+
+def generate(args: argparse.Namespace, plan: Plan, maker: Maker) -> int:
+    """Make what is missing of a plan and report."""
     started = time.monotonic()
     made = 0
-    os.environ["OMP_NUM_THREADS"] = "1"  # the workers share the cores, read when they start
-    total = sum(last - first for _, first, last, _ in jobs)
-    with tqdm(total=total, unit="scene", desc=str(args.out), smoothing=0) as bar:
-        for count in _results(jobs, args.workers):
-            made += count
-            bar.update(count)
+    with ShardWriter(args.out, plan, args.resume) as writer:
+        missing = list(writer.missing())
+        bar = tqdm(total=len(plan.scenes), initial=len(plan.scenes) - len(missing), unit="scene", desc=str(args.out))
+        with bar:
+            try:
+                with contextlib.closing(_made(args, maker, missing)) as scenes:
+                    for number, members in scenes:
+                        writer.add(number, members)
+                        made += 1
+                        bar.update()
+            except KeyboardInterrupt:
+                print(f"\n{args.out} is not finished: go on with --resume.", file=sys.stderr)
+                raise
+        shards = writer.index.shards
     seconds = time.monotonic() - started
-    rate = made / seconds if made else 0.0
-    print(f"{made} scenes made in {seconds:.0f} s ({rate:.2f} per second); {args.out} holds {args.scenes}.")
+    rate, size = made / seconds, sum(shard.bytes for shard in shards)
+    print(
+        f"{made} scenes made in {seconds:.0f} s ({rate:.2f} per second); {args.out} holds {len(plan.scenes)} scenes in "
+        f"{len(shards)} shards, {size / 1e6:.1f} MB."
+    )
     if args.json:
-        result: dict[str, Any] = {"out": str(args.out), "scenes": args.scenes, "made": made}
-        print(json.dumps({**result, "seconds": round(seconds, 1), "scenes_per_second": round(rate, 3)}))
+        report: dict[str, Any] = {"out": str(args.out), "scenes": len(plan.scenes), "made": made}
+        report |= {"shards": len(shards), "views": sum(shard.views for shard in shards), "bytes": size}
+        print(json.dumps(report | {"seconds": round(seconds, 1), "scenes_per_second": round(rate, 3)}))
     return 0
 
 
-def _jobs(args: argparse.Namespace) -> Iterator[Job]:
-    base = args.seed * HEAPS_PER_SEED * VIEWS_PER_HEAP
-    for number, first in enumerate(range(0, args.scenes, args.shard)):
-        last = min(first + args.shard, args.scenes)
-        yield shard_path(args.out, number), base + first, base + last, args.kind
+def _made(args: argparse.Namespace, maker: Maker, numbers: list[int]) -> Generator[tuple[int, Members], None, None]:
+    if numbers:
+        yield from _EXECUTORS[args.executor](maker, numbers, min(args.workers, len(numbers)))
 
 
-def _results(jobs: list[Job], workers: int) -> Iterator[int]:
-    """Number of scenes of each finished job, as they finish."""
-    if min(workers, len(jobs)) <= 1:
-        yield from map(make_shard, jobs)
-        return
-    with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs))) as pool:
-        yield from pool.imap_unordered(make_shard, jobs)
+def _recipe(args: argparse.Namespace) -> Recipe:
+    low, high = _two(args.objects or "1-10", "-", "--objects", "a number such as 5 or a range such as 3-7")
+    size = _two(args.size, "x", "--size", "width and height such as 640x480")
+    meshes = None if args.meshes is None else str(args.meshes.resolve())
+    if meshes is not None and not args.meshes.is_dir():
+        raise BadInput(f"--meshes {args.meshes} is no folder: give the folder that holds your meshes.")
+    return Recipe(
+        profile=args.profile or "table",
+        objects=(low, high),
+        size=size,
+        views=args.views,
+        labels=args.labels,
+        split=args.split or "train",
+        meshes=meshes,
+        parents=args.parents,
+    )
 
 
-def make_shard(job: Job) -> int:
-    """Make and write one shard; returns its number of scenes."""
-    import cv2
-
-    cv2.setNumThreads(1)
-    path, first, last, kind = job
-    write_shard(path, [make_record(number, kind) for number in range(first, last)])
-    return last - first
+def _two(text: str, sign: str, option: str, wanted: str) -> tuple[int, int]:
+    parts = text.lower().split(sign)
+    if not all(part.strip().isdecimal() for part in parts) or len(parts) not in ((1, 2) if sign == "-" else (2,)):
+        raise BadInput(f"{option} is {text!r}; it must be {wanted}.")
+    return int(parts[0]), int(parts[-1])
 
 
-def make_record(number: int, kind: str) -> Record:
-    """Record of the scene `number`; numbers that share a heap are neighbours."""
-    from gpnet_ros.sim.scene import make_scene
+def _folder_sha256(folder: Path) -> str:
+    """Of names and content of all files: scenes made of edited meshes are other scenes."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{file_sha256(path)}\n".encode())
+    return digest.hexdigest()
 
-    heap_seed, view = divmod(number, VIEWS_PER_HEAP)
-    scene = make_scene(heap_seed, kind, view)  # type: ignore[arg-type]
-    k = scene.intrinsics
-    meta = {
-        "heap_seed": heap_seed,
-        "view": view,
-        "heap": scene.heap.to_dict(),
-        "layer": scene.layer.tolist(),
-        "top_level": scene.relations.top_level.tolist(),
-        "supports": scene.relations.supports.astype(int).tolist(),
-        "camera": {"fx": k.fx, "fy": k.fy, "cx": k.cx, "cy": k.cy},
-        "T_base_camera": scene.T_base_camera.tolist(),
-    }
-    labels = scene.labels
-    return record(scene.view.color, scene.view.depth, labels.ids, labels.quality, labels.angle, labels.opening, meta)
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("gpnet_ros")
+    except importlib.metadata.PackageNotFoundError:  # run from a source tree that is not installed
+        return "unknown"

@@ -56,9 +56,9 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], None], durable: bool = 
     try:
         with part.open("wb") as file:
             write(file)
+            file.flush()
             if durable:
-                file.flush()
-                os.fsync(file.fileno())
+                _synced(file.fileno())
         part.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -67,9 +67,13 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], None], durable: bool = 
     if durable:
         folder = os.open(path.parent, os.O_RDONLY)
         try:
-            os.fsync(folder)
+            _synced(folder)
         finally:
             os.close(folder)
+
+
+def _synced(descriptor: int) -> None:
+    os.fsync(descriptor)
 
 
 def write_members(path: Path, members: Iterable[tuple[str, bytes]], durable: bool = True) -> None:

@@ -66,12 +66,15 @@ class ShardWriter:
         self._parts = self.folder / _PARTS
         self._place = {name: number for number, name in enumerate(plan.scenes)}
         _check_folder(self.folder, resume)
+        planned = Index(plan.generator, dict(plan.arguments), len(plan.scenes))
+        self._begun(planned)
         with writing(self.folder):
             self._parts.mkdir(parents=True, exist_ok=True)
             self._lock = _locked(self._parts / "lock")
         try:
             with writing(self.folder):
-                self.index = self._start(resume)
+                self.index = self._begun(planned) or planned
+                write_index(self.folder, self.index)
                 self._finished = {int(shard.file[6:-4]) for shard in self.index.shards}
                 self._present = self._kept_parts()
                 for shard in range(self._shards):  # parts may be complete, the process killed while it packed
@@ -85,7 +88,10 @@ class ShardWriter:
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):
-            if self.index.complete:
+            nothing = not self.index.scenes and not self._present
+            if nothing:  # it failed before the first scene: leave the folder for a better try
+                (self.folder / INDEX_FILE).unlink()
+            if nothing or self.index.complete:
                 shutil.rmtree(self._parts)
         self._lock.close()
 
@@ -121,14 +127,13 @@ class ShardWriter:
     def _part(self, number: int) -> Path:
         return self._parts / f"{number:07d}.zip"
 
-    def _start(self, resume: bool) -> Index:
-        planned = Index(self.plan.generator, dict(self.plan.arguments), len(self.plan.scenes))
-        index = planned
-        if resume and (self.folder / INDEX_FILE).exists():
-            index = _whole_shards(self.folder, read_index(self.folder))
-            _check_same(self.folder, index, planned)
-        write_index(self.folder, index)
-        return index
+    def _begun(self, planned: Index) -> Index | None:
+        """What an earlier run of the same plan finished, if there was one."""
+        if not (self.folder / INDEX_FILE).exists():
+            return None
+        index = read_index(self.folder)
+        _check_same(self.folder, index, planned)
+        return _whole_shards(self.folder, index)
 
     def _kept_parts(self) -> set[int]:
         """Scenes whose parts an earlier run left whole; other leftovers are deleted."""
@@ -169,7 +174,7 @@ class ShardWriter:
         for number in numbers:
             name, members = self.plan.scenes[number], read_all(self._part(number))
             folder = member_name(name)
-            entries[name] = SceneEntry(shard, folder, dict(_samples(folder, members)))
+            entries[name] = SceneEntry(shard, folder, dict(_samples(name, folder, members)))
             yield from ((f"{folder}/{member}", data) for member, data in members.items())
 
 
@@ -190,11 +195,16 @@ def member_name(name: str) -> str:
     return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E") or "%"
 
 
-def _samples(folder: str, members: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
+def _samples(scene: str, folder: str, members: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
     """Name and folder of each sample of a scene."""
     for member, data in members.items():
         if member.endswith(f"/{_SAMPLE_FILE}"):
-            yield str(json.loads(data)["name"]), f"{folder}/{member.removesuffix(f'/{_SAMPLE_FILE}')}"
+            about = json.loads(data)
+            if about["scene"] != scene:
+                raise BadInput(
+                    f"Picture {about['name']} of scene {about['scene']!r} was handed in as one of {scene!r}."
+                )
+            yield str(about["name"]), f"{folder}/{member.removesuffix(f'/{_SAMPLE_FILE}')}"
 
 
 def _check_folder(folder: Path, resume: bool) -> None:
