@@ -1,4 +1,4 @@
-"""Training scenes: layers of a heap, cameras, and labels that hold when they are executed."""
+"""Scenes: they hold together, are the same again, and their labels hold when they are executed."""
 
 from __future__ import annotations
 
@@ -6,90 +6,145 @@ import numpy as np
 import pytest
 
 from gpnet_ros.errors import BadInput
-from gpnet_ros.maps import NETWORK_SIDE, Grid
-from gpnet_ros.pose import invert, opening_axis, transform
-from gpnet_ros.settings import GripperGeometry, Workspace
-from gpnet_ros.sim.d435 import D435_640x480
+from gpnet_ros.frame import Intrinsics
+from gpnet_ros.pose import invert, look_at, opening_axis, transform
+from gpnet_ros.sim.arrangement import arrange
 from gpnet_ros.sim.hand import Hand
-from gpnet_ros.sim.relations import Relations
-from gpnet_ros.sim.scene import SIDE, Scene, layers, make_scene, random_camera
+from gpnet_ros.sim.labels import LabelledGrasp
+from gpnet_ros.sim.recipe import Recipe
+from gpnet_ros.sim.scene import Scene, grasp_rectangles, label_stride, make_scene
 
-
-def related(supports: list[tuple[int, int]], covers: list[tuple[int, int]], n: int) -> Relations:
-    """Relations of n objects from pairs (upper, lower)."""
-    s, c = np.zeros((2, n, n), dtype=bool)
-    for upper, lower in supports:
-        s[upper, lower] = True
-    for upper, lower in covers:
-        c[lower, upper] = True
-    return Relations(s, c, ~s.any(axis=0) & ~c.any(axis=1))
-
-
-def test_layers_count_what_must_go_first() -> None:
-    assert layers(related([], [], 3)).tolist() == [0, 0, 0]
-    assert layers(related([(2, 1), (1, 0)], [], 3)).tolist() == [2, 1, 0]
-    assert layers(related([(2, 0)], [(1, 2)], 4)).tolist() == [2, 0, 1, 0]
-    assert layers(related([], [(1, 0)], 2)).tolist() == [1, 0]
-
-
-def test_layer_zero_is_top_level_and_rings_have_no_order() -> None:
-    some = related([(3, 1), (2, 1), (1, 0)], [(3, 2)], 5)
-    assert np.array_equal(layers(some) == 0, some.top_level)
-    assert layers(related([(0, 1), (1, 2), (2, 0), (3, 0)], [], 4)).tolist() == [1, 1, 1, 0]
-
-
-def test_cameras_see_the_workspace_in_the_middle_at_the_scale_of_the_grid() -> None:
-    workspace = Workspace()
-    rng = np.random.default_rng(0)
-    usual = 0
-    for _ in range(200):
-        camera, T_base_camera = random_camera(rng)
-        centre = (invert(T_base_camera) @ [*workspace.centre, workspace.table_z, 1.0])[:3]
-        assert np.allclose(camera.project(centre), (SIDE - 1) / 2)
-        assert T_base_camera[2, 2] < -0.85  # looks down, 30 degrees of tilt at most
-        grid = Grid.workspace(D435_640x480, T_base_camera, workspace.centre, workspace.side)
-        usual += camera.fx == pytest.approx(grid.intrinsics(D435_640x480).fx)
-        assert 0.0009 < centre[2] / camera.fx < 0.0031  # [m] per pixel
-    assert 0.6 < usual / 200 < 0.9
-    assert SIDE > NETWORK_SIDE
+SMALL = (120, 96)
 
 
 @pytest.fixture(scope="module")
 def scene() -> Scene:
-    return make_scene(5, "drop")
+    return make_scene(3, Recipe(objects=(5, 5), size=SMALL, views=2, labels="all"))
 
 
 def test_a_scene_holds_together(scene: Scene) -> None:
     n = len(scene.heap.objects)
-    assert scene.view.color.shape == (SIDE, SIDE, 3)
-    assert scene.view.depth.shape == scene.labels.quality.shape == (SIDE, SIDE)
-    assert set(np.unique(scene.view.ids)) <= set(range(n + 1))
-    assert (scene.view.ids > 0).any()
-    assert not scene.labels.quality[scene.view.ids == 0].any()
-    assert 0 <= scene.labels.quality.min() <= scene.labels.quality.max() <= 1
-    assert np.array_equal(scene.layer == 0, scene.relations.top_level)
-    # What is seen of an object lies within its size around where the object lies.
-    for v, u in np.argwhere(scene.view.ids > 0)[::50]:
-        index = scene.view.ids[v, u] - 1
-        point = scene.T_base_camera @ [*scene.intrinsics.deproject((u, v), scene.view.depth[v, u]), 1.0]
-        distance = np.linalg.norm(point[:3] - scene.heap.T_base_object[index][:3, 3])
-        assert distance < scene.heap.objects[index].radius + 1e-4
+    assert n == 5
+    assert len(scene.views) == 2
+    for view in scene.views:
+        assert view.view.color.shape == (SMALL[1], SMALL[0], 3)
+        assert view.view.ids.max() <= n
+        assert view.labels.quality.shape == (SMALL[1] // view.stride, SMALL[0] // view.stride)
+        assert not view.labels.quality[view.labels.ids == 0].any()
+        assert 0 <= view.labels.quality.min() <= view.labels.quality.max() <= 1
+        # What is seen of an object lies within its size around where the object lies.
+        for v, u in np.argwhere(view.view.ids > 0)[::50]:
+            index = view.view.ids[v, u] - 1
+            point = view.T_base_camera @ [*view.intrinsics.deproject((u, v), view.view.depth[v, u]), 1.0]
+            distance = np.linalg.norm(point[:3] - scene.heap.T_base_object[index][:3, 3])
+            assert distance < scene.heap.objects[index].radius + 1e-4
+
+
+def test_samples_agree_with_the_scene(scene: Scene) -> None:
+    samples = [view.sample() for view in scene.views]
+    assert len({sample.name for sample in samples}) == 2
+    assert {sample.scene for sample in samples} == {scene.name}
+    seen = np.zeros(5, dtype=bool)
+    for sample in samples:
+        assert sample.objects is not None
+        assert sample.rectangles is not None and sample.rectangles.object_id is not None
+        assert sample.suction is not None and sample.ids is not None
+        assert np.array_equal(sample.objects.top_level, scene.relations.top_level)
+        assert np.array_equal(sample.objects.layer == 0, scene.relations.top_level)
+        assert sample.objects.graspable is not None
+        seen |= sample.objects.graspable
+        # Each rectangle's middle shows its object, and objects have rectangles where grasps are.
+        assert set(sample.rectangles.object_id) == set(sample.objects.ids[sample.objects.graspable])
+        u, v = np.rint(sample.rectangles.center).astype(int).T
+        near = [sample.ids[max(b - 1, 0) : b + 2, max(a - 1, 0) : a + 2] for a, b in zip(u, v, strict=True)]
+        assert all((patch == k).any() for patch, k in zip(near, sample.rectangles.object_id, strict=True))
+    assert np.array_equal(seen, scene.graspable)
+
+
+def test_grasps_only_leaves_the_rest_unsaid() -> None:
+    (view,) = make_scene(3, Recipe(profile="single", size=(64, 64))).views
+    sample = view.sample()
+    assert sample.suction is None and sample.objects is not None
+    assert sample.objects.amodal_masks is None and sample.objects.occlusion is None
+    assert sample.objects.center_of_mass is None and sample.objects.boxes is not None
+
+
+def test_a_lone_object_is_top_level() -> None:
+    lone = make_scene(8, Recipe(profile="single", objects=(4, 9), size=(64, 64)))
+    assert len(lone.heap.objects) == 1
+    assert lone.relations.top_level.tolist() == [True] and lone.layer.tolist() == [0]
 
 
 def test_the_same_arguments_give_the_same_scene_and_others_do_not(scene: Scene) -> None:
-    again, other = make_scene(5, "drop"), make_scene(5, "drop", view=1)
-    assert np.array_equal(again.view.color, scene.view.color)
-    assert np.array_equal(again.labels.quality, scene.labels.quality)
-    assert not np.array_equal(other.view.color, scene.view.color)
-    seeds = {(o.family, o.seed) for o in scene.heap.objects}
-    everything = seeds | {(o.family, o.seed) for o in other.heap.objects}
-    assert everything in (seeds, {(o.family, o.seed) for o in other.heap.objects})  # one view holds all of the other
+    again = make_scene(3, scene.recipe)
+    for a, b in zip(scene.views, again.views, strict=True):
+        assert np.array_equal(a.view.color, b.view.color)
+        assert np.array_equal(a.view.depth, b.view.depth, equal_nan=True)
+        assert np.array_equal(a.labels.quality, b.labels.quality)
+        assert np.array_equal(a.rectangles.center, b.rectangles.center)
+    assert not np.array_equal(scene.views[0].view.color, scene.views[1].view.color)
+    other = arrange(4, Recipe(profile="bin", objects=(5, 5)))
+    assert [o.seed for o in other.heap.objects] != [o.seed for o in scene.heap.objects]
 
 
-@pytest.mark.parametrize(("seed", "kind"), [(-1, "drop"), (0, "tower")])
-def test_scenes_that_cannot_be_made_are_refused(seed: int, kind: str) -> None:
-    with pytest.raises(BadInput, match="cannot be made"):
-        make_scene(seed, kind)  # type: ignore[arg-type]
+def test_a_bin_holds_its_heap_and_blocks_grasps() -> None:
+    scene = make_scene(2, Recipe(profile="bin", objects=(6, 6), size=SMALL))
+    assert scene.bin is not None
+    assert scene.bin.holds(scene.heap.T_base_object[:, :3, 3]).all()
+    for model, T in zip(scene.heap.objects, scene.heap.T_base_object, strict=True):
+        assert (model.vertices @ T[:3, :3].T + T[:3, 3])[:, 2].min() > scene.bin.floor - 0.001
+    tips = scene.views[0].labels.tip
+    assert (tips[np.isfinite(tips)] > scene.bin.floor + 0.003).all()
+    assert make_scene(2, Recipe(profile="table", objects=(6, 6), size=SMALL)).bin is None
+
+
+def test_openings_and_pads_of_rectangles_are_projected_as_a_camera_sees_them() -> None:
+    camera = Intrinsics(640, 480, 600.0, 600.0, 320.0, 240.0)
+    T_base_camera = look_at([0.65, 0.0, 0.9], [0.65, 0.0, 0.0])
+    down = np.array([0.0, 0.0, -1.0])
+    for yaw in (0.0, 0.3, 1.2):
+        x = np.array([np.cos(yaw), np.sin(yaw), 0.0])
+        T = transform(np.column_stack([x, np.cross(down, x), down]), [0.68, 0.02, 0.01])
+        (grasp,) = (grasp_rectangles([LabelledGrasp(T, 0.06, 0.5, 2, 0.05)], camera, T_base_camera),)
+        scale = 600.0 / (0.9 - 0.05)
+        assert grasp.opening[0] == pytest.approx(0.06 * scale)
+        assert grasp.jaw[0] == pytest.approx(0.022 * scale)
+        surface = invert(T_base_camera) @ [0.68, 0.02, 0.05, 1.0]
+        assert grasp.center[0] == pytest.approx(camera.project(surface[:3]))
+        axis = invert(T_base_camera)[:3, :3] @ x
+        assert np.cos(2 * (grasp.angle[0] - np.arctan2(axis[1], axis[0]))) == pytest.approx(1.0)
+        assert grasp.object_id is not None and grasp.object_id.tolist() == [3]
+    nothing = grasp_rectangles([], camera, T_base_camera)
+    assert len(nothing) == 0 and nothing.score is not None and nothing.object_id is not None
+
+
+@pytest.mark.parametrize(("size", "stride"), [((480, 480), 2), ((640, 480), 2), ((96, 96), 1), ((500, 334), 2)])
+def test_strides_divide_the_picture(size: tuple[int, int], stride: int) -> None:
+    assert label_stride(size) == stride
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"profile": "tower"},
+        {"labels": "some"},
+        {"split": "test"},
+        {"objects": (0, 3)},
+        {"objects": (4, 3)},
+        {"objects": (1, 99)},
+        {"size": (8, 480)},
+        {"size": (480, 100_000)},
+        {"views": 0},
+    ],
+)
+def test_recipes_that_cannot_be_cooked_are_refused(wrong: dict) -> None:
+    with pytest.raises(BadInput):
+        Recipe(**wrong)
+
+
+def test_negative_seeds_are_refused() -> None:
+    with pytest.raises(BadInput, match="-1 is negative"):
+        make_scene(-1, Recipe())
 
 
 @pytest.mark.slow
@@ -97,14 +152,16 @@ def test_executed_labels_lift_and_executed_negatives_do_not() -> None:
     rng = np.random.default_rng(1)
     lifted: dict[bool, list[bool]] = {True: [], False: []}
     for seed in range(30):
-        scene = make_scene(7_000 + seed, "mixed")
-        quality, ids = scene.labels.quality, scene.view.ids
+        scene = make_scene(7_000 + seed, Recipe(size=(240, 240), objects=(1, 7)))
+        (view,) = scene.views
+        quality, ids = view.labels.quality, view.labels.ids
         for positive, count in ((True, 4), (False, 3)):
             pixels = np.argwhere((quality > 0.2) if positive else ((quality == 0) & (ids > 0)))
             for v, u in pixels[rng.permutation(len(pixels))[:count]]:
-                angle = scene.labels.angle[v, u] if positive else rng.uniform(-np.pi / 2, np.pi / 2)
-                width = scene.labels.opening[v, u] if positive else 0.075
-                outcome = Hand(scene.heap).pick(grasp_pose(scene, u, v, float(angle)), float(width))
+                angle = view.labels.angle[v, u] if positive else rng.uniform(-np.pi / 2, np.pi / 2)
+                width = view.labels.opening[v, u] if positive else 0.075
+                T = transform(*_tcp(view, u, v, float(angle)))
+                outcome = Hand(scene.heap).pick(T, float(width))
                 lifted[positive].append(outcome.status == "lifted" and outcome.object == ids[v, u] - 1)
     assert len(lifted[True]) > 60
     assert len(lifted[False]) > 60
@@ -112,13 +169,14 @@ def test_executed_labels_lift_and_executed_negatives_do_not() -> None:
     assert np.mean(lifted[False]) < 0.25
 
 
-def grasp_pose(scene: Scene, u: int, v: int, angle: float) -> np.ndarray:
+def _tcp(view, u: int, v: int, angle: float) -> tuple[np.ndarray, list[float]]:
     """The grasp of a pixel as a planner lifts it from the maps; the tips by the rule where there is no label."""
-    R = scene.T_base_camera[:3, :3]
-    surface = R @ scene.intrinsics.deproject((u, v), scene.view.depth[v, u]) + scene.T_base_camera[:3, 3]
-    x = R @ opening_axis((u, v), angle, scene.intrinsics, R.T @ [0, 0, -1])
-    tip = float(scene.labels.tip[v, u])
+    R = view.T_base_camera[:3, :3]
+    assert view.stride == 1
+    surface = R @ view.intrinsics.deproject((u, v), view.view.depth[v, u]) + view.T_base_camera[:3, 3]
+    x = R @ opening_axis((u, v), angle, view.intrinsics, R.T @ [0, 0, -1])
+    tip = float(view.labels.tip[v, u])
     if not np.isfinite(tip):
-        tip = max(surface[2] - GripperGeometry().finger_depth, 0.004)
+        tip = max(surface[2] - 0.025, 0.004)
     down = np.array([0.0, 0.0, -1.0])
-    return transform(np.column_stack([x, np.cross(down, x), down]), [*surface[:2], tip])
+    return np.column_stack([x, np.cross(down, x), down]), [*surface[:2], tip]

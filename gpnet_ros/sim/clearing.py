@@ -26,7 +26,6 @@ from gpnet_ros.sim.meshes import table_mesh
 from gpnet_ros.sim.raycast import Mesh, RayScene
 from gpnet_ros.sim.relations import relations
 from gpnet_ros.sim.render import View, render
-from gpnet_ros.sim.scene import layers
 from gpnet_ros.sim.style import Style, random_object, random_style
 
 #: A round ends after this many failures in a row, or after K + EXTRA_PICKS picks.
@@ -120,7 +119,7 @@ def true_maps(view: View, heap: Heap, grid: Grid, T_base_camera: Transform, cell
     fit = (cell.gripper, square.table_z, square.table_clearance)
     labels = grasp_labels(meshes, heap.T_base_object, depth, ids, camera, T_base_camera, *fit)
     # A top-level object without a grasp must not stop the round: the next layer comes after it.
-    layer = layers(relations(heap))
+    layer = relations(heap).layer
     maps = np.zeros((5, grid.height, grid.width), dtype=np.float32)
     points = camera.deproject(np.stack([columns, rows], axis=-1), depth) @ T_base_camera[:3, :3].T
     xy = (points + T_base_camera[:3, 3])[..., :2]

@@ -71,6 +71,7 @@ OBJECT_ROLLING = 0.0001  # [m]; MuJoCo default
 OBJECT_SOLREF = (0.005, 1.0)  # contact time constant [s], damping ratio; tuned
 OBJECT_SOLIMP = (0.95, 0.99, 0.001, 0.5, 2.0)  # MuJoCo Menagerie, robotiq_2f85 (pads)
 TABLE_FRICTION = 0.7
+BIN_FRICTION = 0.4  # smooth plastic on most things: the low end of OBJECT_FRICTION_RANGE
 WALL_FRICTION = 0.1  # of the funnel walls that keep a falling heap together; low, so nothing leans
 # MuJoCo Menagerie, robotiq_2f85: priority 1, solref .004 1, solimp .95 .99 .001.
 PAD_FRICTION = (0.8, 0.005, 0.0001)

@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from gpnet_ros.pose import Transform, transform
 from gpnet_ros.sim import constants as c
+from gpnet_ros.sim.bin import Bin
 from gpnet_ros.sim.objects import ObjectModel
 
 #: i rests on j if j pushes it up with more than this share of its weight.
@@ -52,6 +53,20 @@ def add_table(spec: mujoco.MjSpec) -> None:
     geom.size = [x / 2, y / 2, 0.05]
     geom.pos = [*c.HEAP_CENTRE, -0.05]
     _touches(geom, (c.TABLE_FRICTION, c.OBJECT_TORSION, c.OBJECT_ROLLING))
+
+
+def add_bin(spec: mujoco.MjSpec, bin: Bin) -> list[str]:
+    """Add floor and walls of a bin that stands still; returns the names of their geoms."""
+    yaw = Rotation.from_matrix(bin.T_base_bin[:3, :3]).as_quat(canonical=True)[[3, 0, 1, 2]]
+    names = []
+    for k, (size, centre) in enumerate(bin.boxes()):
+        geom = spec.worldbody.add_geom(name=f"bin_{k}", type=mujoco.mjtGeom.mjGEOM_BOX)
+        geom.size = (size / 2).tolist()
+        geom.pos = (bin.T_base_bin @ [*centre, 1.0])[:3].tolist()
+        geom.quat = yaw.tolist()
+        _touches(geom, (c.BIN_FRICTION, c.OBJECT_TORSION, c.OBJECT_ROLLING))
+        names.append(geom.name)
+    return names
 
 
 def set_options(spec: mujoco.MjSpec, timestep: float) -> None:

@@ -1,10 +1,10 @@
-"""Heaps: objects at rest on the table, dropped together or stacked on each other."""
+"""Heaps: objects at rest on the table or in a bin, dropped together or stacked on each other."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from gpnet_ros.errors import BadInput
 from gpnet_ros.pose import from_xyz_quat, to_xyz_quat
 from gpnet_ros.sim import constants as c
+from gpnet_ros.sim.bin import Bin
 from gpnet_ros.sim.objects import FAMILIES, GRASPABLE, ObjectModel, make_object
+from gpnet_ros.sim.recipe import OBJECTS_MAX
 from gpnet_ros.sim.settle import SettlingWorld
 
 #: Object seeds are drawn from this range; splits into seen and unseen shapes use parts of it.
 OBJECT_SEEDS = (0, 1_000_000)
-#: Greatest number of objects: more do not fit the workspace as one heap.
-OBJECTS_MAX = 20
-
 _RESTARTS = 8  # heaps started anew before giving up
 
 
@@ -30,10 +29,12 @@ class Heap:
     Attributes:
         objects: n models.
         T_base_object: (n, 4, 4), frames at the centres of mass.
+        bin: in which they lie; None on the bare table.
     """
 
     objects: tuple[ObjectModel, ...]
     T_base_object: NDArray[np.float64]
+    bin: Bin | None = None
 
     def __post_init__(self) -> None:
         poses = np.array(self.T_base_object, dtype=np.float64).reshape(-1, 4, 4)
@@ -45,18 +46,26 @@ class Heap:
         poses.setflags(write=False)
         object.__setattr__(self, "T_base_object", poses)
 
+    def take(self, left: Sequence[int] | NDArray[np.integer]) -> Heap:
+        """The heap with only the objects `left`, where they are."""
+        return Heap(tuple(self.objects[int(i)] for i in left), self.T_base_object[np.asarray(left, int)], self.bin)
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and names: family, seed, position [m] and quaternion xyzw of each object."""
+        """Plain numbers and names: family, seed, position [m] and quaternion xyzw of each object, and the bin."""
         entries = []
         for model, T in zip(self.objects, self.T_base_object, strict=True):
             position, quaternion = to_xyz_quat(T)
             entry = {"family": model.family, "seed": model.seed}
             entries.append({**entry, "position": position.tolist(), "quaternion": quaternion.tolist()})
-        return {"objects": entries}
+        return {"objects": entries} if self.bin is None else {"objects": entries, "bin": self.bin.to_dict()}
 
     @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Heap:
+    def from_dict(cls, stored: Mapping[str, Any], make: Callable[[str, int], ObjectModel] = make_object) -> Heap:
         """The heap that `to_dict` wrote.
+
+        Args:
+            stored: what it wrote.
+            make: object of a family and a seed; objects from a user's meshes need their maker.
 
         Raises:
             BadInput: an entry lacks a field, names no family, or holds no usable pose.
@@ -68,9 +77,29 @@ class Heap:
                 f"The stored heap cannot be read ({error!r}): each of its 'objects' needs "
                 "family, seed, position and quaternion."
             ) from error
-        objects = tuple(make_object(family, seed) for family, seed, _, _ in entries)
+        objects = tuple(make(family, seed) for family, seed, _, _ in entries)
         poses = [from_xyz_quat(position, quaternion) for _, _, position, quaternion in entries]
-        return cls(objects, np.array(poses).reshape(-1, 4, 4))
+        bin = stored.get("bin")
+        return cls(objects, np.array(poses).reshape(-1, 4, 4), None if bin is None else Bin.from_dict(bin))
+
+
+def settle_heap(
+    rng: np.random.Generator,
+    objects: Sequence[ObjectModel],
+    way: Literal["drop", "stack"],
+    centre: tuple[float, float] = c.HEAP_CENTRE,
+    bin: Bin | None = None,
+) -> Heap | None:
+    """One attempt to pile objects up; None if they did not come to rest inside the workspace or the bin."""
+    world = SettlingWorld(tuple(objects), centre, bin)
+    rests = world.drop(rng) if way == "drop" else world.stack(rng)
+    return Heap(world.objects, world.poses(), bin) if rests else None
+
+
+def rest_again(heap: Heap) -> Heap | None:
+    """The heap after it came to rest once more, e.g. when objects were taken; None if it did not."""
+    world = SettlingWorld(heap.objects, c.HEAP_CENTRE, heap.bin)
+    return Heap(heap.objects, world.poses(), heap.bin) if world.lie(heap.T_base_object) else None
 
 
 def stack_heap(
@@ -95,12 +124,7 @@ def stack_heap(
     Raises:
         BadInput: n or families out of range.
     """
-    rng = np.random.default_rng([1, seed])
-    for _ in range(_RESTARTS):
-        world = SettlingWorld(_draw_objects(rng, n, families, object_seeds), centre)
-        if world.stack(rng):
-            return Heap(world.objects, world.poses())
-    raise _no_rest(seed, n)
+    return _first_at_rest([1, seed], "stack", n, families, centre, object_seeds)
 
 
 def drop_heap(
@@ -114,21 +138,29 @@ def drop_heap(
 
     Arguments and errors as `stack_heap`.
     """
-    rng = np.random.default_rng([2, seed])
+    return _first_at_rest([2, seed], "drop", n, families, centre, object_seeds)
+
+
+def _first_at_rest(
+    seed: list[int],
+    way: Literal["drop", "stack"],
+    n: int,
+    families: Sequence[str],
+    centre: tuple[float, float],
+    object_seeds: tuple[int, int],
+) -> Heap:
+    rng = np.random.default_rng(seed)
     for _ in range(_RESTARTS):
-        world = SettlingWorld(_draw_objects(rng, n, families, object_seeds), centre)
-        if world.drop(rng):
-            return Heap(world.objects, world.poses())
-    raise _no_rest(seed, n)
+        heap = settle_heap(rng, draw_objects(rng, n, families, object_seeds), way, centre)
+        if heap is not None:
+            return heap
+    raise BadInput(f"No heap of {n} objects came to rest for seed {seed[1]}: take another seed or fewer objects.")
 
 
-def _no_rest(seed: int, n: int) -> BadInput:
-    return BadInput(f"No heap of {n} objects came to rest for seed {seed}: take another seed or fewer objects.")
-
-
-def _draw_objects(
+def draw_objects(
     rng: np.random.Generator, n: int, families: Sequence[str], object_seeds: tuple[int, int]
 ) -> tuple[ObjectModel, ...]:
+    """Objects at random; arguments and errors as `stack_heap`."""
     if not 1 <= n <= OBJECTS_MAX or not families:
         raise BadInput(
             f"A heap of {n} objects from {len(families)} families cannot be made: "

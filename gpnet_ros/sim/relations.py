@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from gpnet_ros.sim import constants as c
 from gpnet_ros.sim.contacts import (
+    SUPPORT_SHARE,
+    add_bin,
     add_objects,
     add_table,
     set_options,
     set_pose,
     support_forces,
-    supports,
 )
 from gpnet_ros.sim.heap import Heap
 from gpnet_ros.sim.objects import ObjectModel
@@ -36,11 +37,23 @@ class Relations:
         supports: (n, n), [i, j] = i rests on j.
         covered_by: (n, n), [i, j] = j lies above part of i.
         top_level: (n,), the object supports nobody and is not covered.
+        share: (n, n), [i, j] = upward force of j on i as a share of the weight of i; 0 where there is none.
     """
 
     supports: NDArray[np.bool_]
     covered_by: NDArray[np.bool_]
     top_level: NDArray[np.bool_]
+    share: NDArray[np.float64]
+
+    @property
+    def before(self) -> NDArray[np.bool_]:
+        """(n, n), [i, j] = j lies on i or leans on it: j is taken before i."""
+        return np.asarray(self.supports.T | self.covered_by)
+
+    @property
+    def layer(self) -> NDArray[np.int64]:
+        """(n,) 0 for those that may be taken now, 1 for those after them, ...; see `layers`."""
+        return layers(self.before)
 
 
 def relations(heap: Heap) -> Relations:
@@ -49,24 +62,49 @@ def relations(heap: Heap) -> Relations:
     Of the ways to call an object "on top" that were compared by picking it and watching the others,
     this one is about as good as lifting each object in simulation and far cheaper.
     """
-    rests, covered = contact_supports(heap), cover(heap)
+    share, covered = weight_shares(heap), cover(heap)
+    rests = share > SUPPORT_SHARE
     free = np.asarray(~(rests.any(axis=0) | covered.any(axis=1)))
-    return Relations(rests, covered, free)
+    return Relations(rests, covered, free, share)
 
 
-def contact_supports(heap: Heap) -> NDArray[np.bool_]:
-    """[i, j] = i rests on j, (n, n), from the contact forces of the heap as it lies."""
+def layers(before: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Layer (n,) of each object: 0 for those that may be taken now, 1 for those after them, ...
+
+    Objects that lie on each other in a ring have no order among themselves: they share a layer, which is never 0.
+
+    Args:
+        before: (n, n), [i, j] = j is taken before i.
+    """
+    n = len(before)
+    layer = np.full(n, -1, dtype=np.int64)
+    for k in range(n + 1):
+        left = layer < 0
+        waits = before & left[None, :] & left[:, None]
+        free = left & ~waits.any(axis=1)
+        if k and not free.any():
+            after = np.linalg.matrix_power(np.eye(n) + waits, n) > 0  # [i, j]: i waits for j, over any number of steps
+            free = left & ~(after & ~after.T).any(axis=1)
+        layer[free] = k
+    return layer
+
+
+def weight_shares(heap: Heap) -> NDArray[np.float64]:
+    """[i, j] = upward contact force of j on i over the weight of i, (n, n), of the heap as it lies."""
     spec = mujoco.MjSpec()
     set_options(spec, c.TIMESTEP_SETTLE)
     add_table(spec)
+    if heap.bin is not None:
+        add_bin(spec, heap.bin)
     names = add_objects(spec, heap.objects)
     model = spec.compile()
     data = mujoco.MjData(model)
     for name, T in zip(names, heap.T_base_object, strict=True):
         set_pose(model, data, name, T)
     mujoco.mj_forward(model, data)
-    bodies = [model.body(name).id for name in names]
-    return supports(support_forces(model, data, bodies), [o.mass for o in heap.objects])
+    forces = support_forces(model, data, [model.body(name).id for name in names])
+    weights = np.array([o.mass for o in heap.objects]) * c.GRAVITY
+    return np.clip(forces / weights[:, None], 0.0, None)
 
 
 def cover(heap: Heap) -> NDArray[np.bool_]:

@@ -1,175 +1,269 @@
-"""Training scenes: a heap, a camera, a look, and everything that is true about the picture."""
+"""Scenes: a heap, cameras, a look, and everything that is true about the pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gpnet_ros.errors import BadInput
-from gpnet_ros.frame import Intrinsics
-from gpnet_ros.maps import NETWORK_SIDE
-from gpnet_ros.pose import Transform, invert, look_at
-from gpnet_ros.settings import GripperGeometry, Workspace
-from gpnet_ros.sim.heap import Heap, drop_heap, stack_heap
-from gpnet_ros.sim.labels import GraspLabels, grasp_labels
-from gpnet_ros.sim.meshes import table_mesh
-from gpnet_ros.sim.objects import FAMILIES, ObjectModel
+from gpnet_ros.data.sample import DenseGrasps, Objects, Sample
+from gpnet_ros.frame import Frame, Intrinsics
+from gpnet_ros.pose import Transform, invert
+from gpnet_ros.rectangle import Rectangles
+from gpnet_ros.settings import GripperGeometry
+from gpnet_ros.sim.amodal import Amodal, amodal, visible_boxes
+from gpnet_ros.sim.arrangement import Arrangement, Shot, arrange
+from gpnet_ros.sim.bin import Bin
+from gpnet_ros.sim.heap import Heap
+from gpnet_ros.sim.labels import GraspLabels, LabelledGrasp, grasp_labels
+from gpnet_ros.sim.meshes import box_mesh, table_mesh
 from gpnet_ros.sim.raycast import Mesh, RayScene
-from gpnet_ros.sim.relations import Relations, relations
+from gpnet_ros.sim.recipe import Recipe
+from gpnet_ros.sim.relations import Relations
 from gpnet_ros.sim.render import View, render
-from gpnet_ros.sim.style import random_object, random_style
+from gpnet_ros.sim.style import random_bin, random_object, random_style
+from gpnet_ros.sim.suction import suction_quality
 
-Kind = Literal["mixed", "stack", "drop"]
-
-#: Side of the picture [px]: the network's grid and a border that rotation and shift can draw on.
-SIDE = 288
-#: Numbers of objects, and how often; the benchmark has 3 to 7, and every heap is cleared down to one.
-_COUNTS = {1: 0.05, 2: 0.1, 3: 0.16, 4: 0.18, 5: 0.18, 6: 0.15, 7: 0.13, 8: 0.05}
-_STACK_SHARE = 0.7  # of mixed scenes; stacks teach priority, dropped heaps and distractors variety
-_STACK_MAX = 7  # objects; larger stacks take seconds to build
-_CLEARED_SHARE = 0.4  # of the views, from which objects were taken off the top
-_FREE_CAMERA_SHARE = 0.25  # of the views, from anywhere and at another scale
-_TRIES = 5
+_LABEL_SIDE = 240  # of the dense labels, about, on the longer side [px]
+_GRASPS_PER_OBJECT = 48
+_FLOOR_Z = -0.75  # under the table [m]
+_GRIPPER = GripperGeometry()
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
-    """A rendered heap with its labels, on the network's grid enlarged to `SIDE`.
+class SceneView:
+    """One picture of a scene with its labels.
 
     Attributes:
-        heap: what lies there.
-        relations: between its n objects.
-        layer: (n,) int, 0 for top-level, 1 for what becomes top-level when layer 0 is gone, and so on.
-        intrinsics, T_base_camera: camera of view and labels.
-        view: colour, exact depth, ids.
-        labels: dense grasps.
+        scene: name of the scene.
+        name: of the picture within it.
+        intrinsics, T_base_camera: camera of all that follows.
+        view: colour, exact depth, ids (index of the object + 1).
+        labels: dense grasps of every `stride`-th pixel, and the distinct best grasps in space.
+        stride: pixels of the picture per entry of the labels.
+        rectangles: the distinct best grasps in the picture.
+        objects: what is known of each object.
+        suction: (H, W) float32 in [0, 1], or None.
     """
 
-    heap: Heap
-    relations: Relations
-    layer: NDArray[np.int32]
+    scene: str
+    name: str
     intrinsics: Intrinsics
     T_base_camera: Transform
     view: View
     labels: GraspLabels
+    stride: int
+    rectangles: Rectangles
+    objects: Objects
+    suction: NDArray[np.float32] | None
+
+    def sample(self) -> Sample:
+        """The picture as every loader yields it."""
+        dense = DenseGrasps(self.labels.quality, self.labels.angle, self.labels.opening)
+        return Sample(
+            name=f"{self.scene}/{self.name}",
+            scene=self.scene,
+            frame=Frame(self.view.color, self.view.depth, self.intrinsics),
+            rectangles=self.rectangles,
+            ids=self.view.ids,
+            objects=self.objects,
+            grasps=dense,
+            suction=self.suction,
+            T_base_camera=self.T_base_camera,
+        )
 
 
-def make_scene(seed: int, kind: Kind = "mixed", view: int = 0) -> Scene:
-    """One view of one heap; the same arguments give the same scene on one machine.
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A heap that was looked at.
 
-    Args:
-        seed: of the heap.
-        kind: how heaps are made.
-        view: 0, 1, ...: another camera, another look, and sometimes fewer objects of the same heap.
+    Attributes:
+        recipe: what it was made by.
+        arrangement: what lies where, with relations, seed and cameras.
+        graspable: (n,), a grasp of the object exists in one of the views.
+        views: the pictures.
+    """
+
+    recipe: Recipe
+    arrangement: Arrangement
+    graspable: NDArray[np.bool_]
+    views: tuple[SceneView, ...]
+
+    @property
+    def name(self) -> str:
+        """Unique for each seed."""
+        return scene_name(self.seed)
+
+    @property
+    def seed(self) -> int:
+        return self.arrangement.seed
+
+    @property
+    def heap(self) -> Heap:
+        return self.arrangement.heap
+
+    @property
+    def bin(self) -> Bin | None:
+        return self.heap.bin
+
+    @property
+    def relations(self) -> Relations:
+        return self.arrangement.relations
+
+    @property
+    def layer(self) -> NDArray[np.int64]:
+        """(n,) 0 for top-level, 1 for what becomes top-level when layer 0 is gone, and so on."""
+        return self.relations.layer
+
+    @property
+    def parents(self) -> NDArray[np.bool_] | None:
+        return self.arrangement.parents
+
+
+def make_scene(seed: int, recipe: Recipe) -> Scene:
+    """A scene; the same arguments give the same one on the same machine.
 
     Raises:
-        BadInput: an unknown kind or a negative seed.
+        BadInput: a negative seed, or meshes of the user that cannot be used.
     """
-    if kind not in ("mixed", "stack", "drop") or seed < 0:
-        raise BadInput(f"Scene of kind {kind!r}, seed {seed}, cannot be made: mixed, stack, drop; seed 0 or more.")
-    rng = np.random.default_rng([3, seed, view])
-    heap = _cleared(_heap(seed, kind), rng)
-    related = relations(heap)
-    intrinsics, T_base_camera = random_camera(rng)
-    style = random_style(int(rng.integers(2**31)))
-    scene = heap_meshes(heap.objects, rng)
-    poses = [np.eye(4), *heap.T_base_object]
-    picture = render(scene, poses, intrinsics, T_base_camera, style, "high")
-    labels = grasp_labels(
+    return photograph(arrange(seed, recipe), recipe)
+
+
+def photograph(arrangement: Arrangement, recipe: Recipe) -> Scene:
+    """Pictures and labels of what lies there already; nothing moves."""
+    meshes, poses = scene_meshes(arrangement.heap, arrangement.look)
+    rays = RayScene(meshes)
+    views = []
+    for k, shot in enumerate(arrangement.shots):
+        style = replace(random_style(shot.style), table=random_style(arrangement.look).table)
+        picture = render(rays, poses, shot.intrinsics, shot.T_base_camera, style, "high")
+        views.append(_labelled(arrangement, shot, picture, f"view_{k}", recipe))
+    graspable = np.zeros(len(arrangement.heap.objects), dtype=bool)
+    for view in views:
+        graspable |= graspable_objects(view.labels, len(graspable))
+    return Scene(recipe, arrangement, graspable, tuple(views))
+
+
+def scene_name(seed: int) -> str:
+    """Name of the scene of a seed: they sort like the seeds."""
+    return f"{seed:012d}"
+
+
+def scene_meshes(heap: Heap, look: int) -> tuple[list[Mesh], list[Transform]]:
+    """Table, floor, bin and objects (ids 1..n) for the renderer, and T_base_mesh of each.
+
+    Args:
+        heap: what lies there.
+        look: seed of the textures and of the table's size.
+    """
+    rng = np.random.default_rng([8, look])
+    seeds = rng.integers(2**31, size=2 + len(heap.objects))
+    size = rng.uniform([1.0, 1.2], [1.8, 2.4])
+    centre = heap.T_base_object[:, :2, 3].mean(axis=0) + rng.uniform(-0.4, 0.4, 2) * (size - 0.8)
+    floor = box_mesh((8.0, 8.0, 0.02), 0, random_style(int(seeds[0])).table, (*centre, _FLOOR_Z - 0.01))
+    meshes, poses = [table_mesh(size, centre=centre), floor], [np.eye(4), np.eye(4)]
+    if heap.bin is not None:
+        meshes.append(heap.bin.mesh(random_bin(int(seeds[1]))))
+        poses.append(heap.bin.T_base_bin)
+    for index, (model, T) in enumerate(zip(heap.objects, heap.T_base_object, strict=True)):
+        texture = random_object(int(seeds[2 + index]), model.family)
+        meshes.append(Mesh(model.vertices, model.faces, index + 1, texture))
+        poses.append(T)
+    return meshes, poses
+
+
+def _labelled(arrangement: Arrangement, shot: Shot, picture: View, name: str, recipe: Recipe) -> SceneView:
+    stride = label_stride(recipe.size)
+    labels = _labels(arrangement.heap, shot, picture, stride)
+    rectangles = grasp_rectangles(labels.grasps, shot.intrinsics, shot.T_base_camera)
+    whole = suction = None
+    if recipe.labels == "all":
+        whole = amodal(arrangement.heap, picture.ids, shot.intrinsics, shot.T_base_camera)
+        suction = suction_quality(picture.depth, picture.ids, arrangement.heap, shot.intrinsics, shot.T_base_camera)
+    objects = _objects(arrangement, picture, labels, whole)
+    scene = scene_name(arrangement.seed)
+    return SceneView(
+        scene, name, shot.intrinsics, shot.T_base_camera, picture, labels, stride, rectangles, objects, suction
+    )
+
+
+def label_stride(size: tuple[int, int]) -> int:
+    """Pixels per entry of the dense labels: divides width and height, and leaves about `_LABEL_SIDE` entries."""
+    wanted = max(round(max(size) / _LABEL_SIDE), 1)
+    return next(s for s in range(wanted, 0, -1) if size[0] % s == 0 and size[1] % s == 0)
+
+
+def _labels(heap: Heap, shot: Shot, picture: View, stride: int) -> GraspLabels:
+    k, first = shot.intrinsics, stride // 2
+    coarse = Intrinsics(
+        k.width // stride,
+        k.height // stride,
+        k.fx / stride,
+        k.fy / stride,
+        (k.cx - first) / stride,
+        (k.cy - first) / stride,
+    )
+    return grasp_labels(
         [(o.vertices, o.faces) for o in heap.objects],
         heap.T_base_object,
-        picture.depth,
-        picture.ids,
-        intrinsics,
-        T_base_camera,
-        GripperGeometry(),
+        np.ascontiguousarray(picture.depth[first::stride, first::stride]),
+        np.ascontiguousarray(picture.ids[first::stride, first::stride]),
+        coarse,
+        shot.T_base_camera,
+        _GRIPPER,
+        table_z=0.0 if heap.bin is None else heap.bin.floor,
+        grasps_per_object=_GRASPS_PER_OBJECT,
+        obstacles=() if heap.bin is None else (heap.bin.obstacle(),),
     )
-    return Scene(heap, related, layers(related), intrinsics, T_base_camera, picture, labels)
 
 
-def heap_meshes(objects: Sequence[ObjectModel], rng: np.random.Generator) -> RayScene:
-    """Table and objects for the renderer, in this order, each object with a random surface and id 1..n."""
-    meshes = [table_mesh()]
-    for index, model in enumerate(objects):
-        meshes.append(Mesh(model.vertices, model.faces, index + 1, random_object(int(rng.integers(2**31)))))
-    return RayScene(meshes)
+def grasp_rectangles(
+    grasps: Sequence[LabelledGrasp], intrinsics: Intrinsics, T_base_camera: Transform, pad: float = _GRIPPER.pad_width
+) -> Rectangles:
+    """Grasps in space as rectangles: opening and pad, at the height of the object's surface, projected exactly.
 
-
-def layers(related: Relations) -> NDArray[np.int32]:
-    """Layer (n,) of each object: 0 for those that may be taken now, 1 for those after them, ...
-
-    Objects that lie on each other in a ring have no order; they share the layer after the last free one.
+    Args:
+        grasps: n of them.
+        intrinsics, T_base_camera: the camera.
+        pad: width of a pad [m].
     """
-    before = related.supports.T | related.covered_by  # [i, j]: j must go before i
-    layer = np.full(len(before), -1, dtype=np.int32)
-    for k in range(len(before)):
-        left = layer < 0
-        free = left & ~(before & left[None, :]).any(axis=1)
-        layer[free if free.any() else left] = k
-        if (layer >= 0).all():
-            break
-    return layer
+    T = np.array([grasp.T_base_tcp for grasp in grasps]).reshape(-1, 4, 4)
+    middle = np.column_stack([T[:, :2, 3], [grasp.surface for grasp in grasps]]).reshape(-1, 3)
+    half = np.array([grasp.opening for grasp in grasps])[:, None] / 2
+    along, across = T[:, :3, 0] * half, T[:, :3, 1] * pad / 2
+    T_camera_base = invert(T_base_camera)
+    ends = np.stack([middle, middle - along, middle + along, middle - across, middle + across])
+    center, start, stop, left, right = intrinsics.project(ends @ T_camera_base[:3, :3].T + T_camera_base[:3, 3])
+    opening, jaw = stop - start, right - left
+    return Rectangles(
+        center,
+        np.arctan2(opening[:, 1], opening[:, 0]),
+        np.hypot(*opening.T),
+        np.hypot(*jaw.T),
+        np.array([grasp.score for grasp in grasps]),
+        np.array([grasp.object + 1 for grasp in grasps], dtype=np.int64),
+    )
 
 
-def random_camera(rng: np.random.Generator) -> tuple[Intrinsics, Transform]:
-    """Camera of a training picture: near the mount of the cell, or, now and then, anywhere above the heap.
-
-    Returns:
-        Model of the network's grid enlarged to `SIDE` about the workspace's centre, and T_base_camera.
-    """
-    workspace = Workspace()
-    free = rng.random() < _FREE_CAMERA_SHARE
-    target = np.array([*workspace.centre, workspace.table_z]) + [*rng.uniform(-0.03, 0.03, 2), 0.0]
-    # The cell's camera stands 0.85 m high with 13 degrees of tilt, on the far side of the heap.
-    height = rng.uniform(0.5, 1.0) if free else rng.uniform(0.75, 0.95)
-    tilt = rng.uniform(0.0, 0.5) if free else np.deg2rad(rng.uniform(5.0, 20.0))
-    azimuth = rng.uniform(-np.pi, np.pi) if free else rng.normal(0.0, 0.05)
-    roll = rng.normal(0.0, 0.03)
-    away = height * np.tan(tilt)
-    eye = target + [away * np.cos(azimuth), away * np.sin(azimuth), height]
-    right = (-np.sin(azimuth + roll), np.cos(azimuth + roll), 0.0)
-    T_base_camera = look_at(eye, target, right)
-    # The cell's grid has side / 224 per pixel; without a cell the whole frame is seen, up to 3 mm per pixel.
-    per_pixel = workspace.side / NETWORK_SIDE
-    if free:
-        per_pixel = float(np.exp(rng.uniform(np.log(0.0010), np.log(0.0030))))
-    centre = (invert(T_base_camera) @ np.array([*workspace.centre, workspace.table_z, 1.0]))[:3]
-    focal = float(centre[2] / per_pixel)
-    cx, cy = (SIDE - 1) / 2 - focal * centre[:2] / centre[2]
-    return Intrinsics(SIDE, SIDE, focal, focal, float(cx), float(cy)), T_base_camera
+def graspable_objects(labels: GraspLabels, n: int) -> NDArray[np.bool_]:
+    """(n,) whether the labels hold a grasp of the object."""
+    return np.asarray(np.bincount(labels.ids[labels.quality > 0], minlength=n + 1)[1:] > 0)
 
 
-@lru_cache(maxsize=4)
-def _heap(seed: int, kind: Kind) -> Heap:
-    """The heap of a seed; a stack takes up to seconds, and its views come one after the other."""
-    rng = np.random.default_rng([4, seed])
-    n = int(rng.choice(list(_COUNTS), p=list(_COUNTS.values())))
-    stacked = kind == "stack" or (kind == "mixed" and rng.random() < _STACK_SHARE)
-    for _ in range(_TRIES):
-        trial = int(rng.integers(2**31))
-        try:
-            return stack_heap(trial, min(n, _STACK_MAX)) if stacked else drop_heap(trial, n, FAMILIES)
-        except BadInput:  # did not come to rest; rolling things sometimes do not
-            n = max(n - 1, 1)
-    raise BadInput(f"No heap of kind {kind} came to rest for seed {seed}: take another seed.")
-
-
-def _cleared(heap: Heap, rng: np.random.Generator) -> Heap:
-    """The heap, or what is left of it after some picks off the top.
-
-    A top-level object supports nobody, so what is left lies still without settling again.
-    """
-    if len(heap.objects) < 2 or rng.random() > _CLEARED_SHARE:
-        return heap
-    for _ in range(int(rng.integers(1, len(heap.objects)))):
-        top = np.flatnonzero(relations(heap).top_level)
-        if len(top) == 0:
-            break
-        left = np.delete(np.arange(len(heap.objects)), rng.choice(top))
-        heap = Heap(tuple(heap.objects[i] for i in left), heap.T_base_object[left])
-    return heap
+def _objects(arrangement: Arrangement, picture: View, labels: GraspLabels, whole: Amodal | None) -> Objects:
+    models, related = arrangement.heap.objects, arrangement.relations
+    n = len(models)
+    return Objects(
+        ids=np.arange(1, n + 1),
+        category=tuple(model.family for model in models),
+        boxes=visible_boxes(picture.ids, n),
+        amodal_boxes=None if whole is None else whole.boxes,
+        amodal_masks=None if whole is None else whole.masks,
+        occlusion=None if whole is None else whole.occlusion,
+        center_of_mass=None if whole is None else whole.center_of_mass,
+        covered_by=related.before,
+        layer=related.layer,
+        graspable=graspable_objects(labels, n),
+    )

@@ -9,7 +9,9 @@ from scipy.spatial.transform import Rotation
 
 from gpnet_ros.pose import Transform, transform
 from gpnet_ros.sim import constants as c
+from gpnet_ros.sim.bin import Bin
 from gpnet_ros.sim.contacts import (
+    add_bin,
     add_objects,
     add_table,
     get_pose,
@@ -31,18 +33,25 @@ _CALM_FACTOR = 0.97  # ... by this factor every 20 ms: felt and dents that rigid
 _PROOF_TIME = 0.5  # without damping, a finished heap must stand still this long [s] ...
 _PROOF_DRIFT = 0.003  # ... within this [m]
 _TRIES = 8  # places tried for one object of a stack
+_STACK_MAX = 7  # objects of a stack that must make pairs; to find such places for more takes seconds
+_BIN_GAP = 0.003  # the funnel over a bin stands this far inside of its walls [m], so that nothing rests on a rim
 
 
 class SettlingWorld:
     """The physics in which one heap comes to rest. Objects that have not fallen yet hang aside."""
 
-    def __init__(self, objects: tuple[ObjectModel, ...], centre: tuple[float, float]) -> None:
-        self.objects, self.centre = objects, np.asarray(centre)
+    def __init__(self, objects: tuple[ObjectModel, ...], centre: tuple[float, float], bin: Bin | None = None) -> None:
+        self.objects, self.bin = objects, bin
+        self.centre = np.asarray(centre if bin is None else bin.centre)
         spec = mujoco.MjSpec()
         set_options(spec, c.TIMESTEP_SETTLE)
         add_table(spec)
         self.names = add_objects(spec, objects)
-        self.walls = [_add_wall(spec, self.centre, k) for k in range(4)]
+        half, yaw = np.full(2, _WALL_RADIUS), 0.0
+        if bin is not None:
+            add_bin(spec, bin)
+            half, yaw = np.array(bin.inner[:2]) / 2 - _BIN_GAP, bin.yaw
+        self.walls = [_add_wall(spec, self.centre, half, yaw, k) for k in range(4)]
         self.model = spec.compile()
         self.data = mujoco.MjData(self.model)
         self.bodies = np.array([self.model.body(name).id for name in self.names])
@@ -63,11 +72,15 @@ class SettlingWorld:
     def drop(self, rng: np.random.Generator) -> bool:
         """All objects in one column; False if they did not come to rest inside the workspace."""
         self._set_walls(True)
-        z = 0.02
+        z, spread = 0.02, np.full(2, 0.03)
+        R_bin = np.eye(2)
+        if self.bin is not None:  # somewhere between a heap in the middle and one layer all over the floor
+            z, R_bin = z + self.bin.floor, self.bin.T_base_bin[:2, :2]
+            spread = np.maximum(0.03, rng.uniform(0.3, 0.8) * (np.array(self.bin.inner[:2]) / 2 - 0.03))
         for index, model in enumerate(self.objects):
             R = Rotation.random(rng=rng).as_matrix()
             height = (model.vertices @ R.T)[:, 2]
-            xy = self.centre + rng.uniform(-0.03, 0.03, 2)
+            xy = self.centre + R_bin @ rng.uniform(-spread, spread)
             self._place(index, transform(R, [*xy, z - height.min()]))
             z += float(np.ptp(height)) + _GAP
         if not self._settle(len(self.objects)):
@@ -75,18 +88,26 @@ class SettlingWorld:
         self._set_walls(False)
         return self._settle(len(self.objects)) and self._stands()
 
+    def lie(self, T_base_object: NDArray[np.float64]) -> bool:
+        """Put all objects (n, 4, 4) where they lay before some others were taken; False if they do not stay there."""
+        for index, T in enumerate(T_base_object):
+            self._place(index, T)
+        return self._settle(len(self.objects)) and self._stands()
+
     def stack(self, rng: np.random.Generator) -> bool:
         """One object after the other, each aimed at one that lies there already.
 
         Table 3 of the paper has 2, 3, 4, 5, 6 (+-1) pairs for 3 to 7 objects; with at most `spare`
-        less than a pair for every object but the first, the mean comes out there.
+        less than a pair for every object but the first, the mean comes out there. Objects after the
+        `_STACK_MAX`-th lie wherever they come to rest.
         """
         spare = 0 if len(self.objects) <= 4 else int(rng.integers(2))
         for index in range(len(self.objects)):
             before = self._state()
             for _ in range(_TRIES):
                 self._place(index, self._aim(index, rng))
-                if self._settle(index + 1) and int(self.supports().sum()) >= index - spare:
+                wanted = min(index, _STACK_MAX - 1) - spare
+                if self._settle(index + 1) and int(self.supports().sum()) >= wanted:
                     break
                 self._restore(before)
             else:
@@ -148,6 +169,8 @@ class SettlingWorld:
 
     def _inside(self, count: int) -> bool:
         at = self.data.qpos.reshape(-1, 7)[:count, :3]
+        if self.bin is not None:
+            return bool(self.bin.holds(at).all())
         return bool((np.abs(at[:, :2] - self.centre) < _ROOM_RADIUS).all() and (at[:, 2] > 0).all())
 
     def _at(self, index: int) -> slice:
@@ -176,13 +199,26 @@ class SettlingWorld:
         mujoco.mj_setState(self.model, self.data, state, mujoco.mjtState.mjSTATE_INTEGRATION)
 
 
-def _add_wall(spec: mujoco.MjSpec, centre: NDArray[np.float64], side: int) -> str:
-    """One of four smooth walls of the funnel; it belongs to no collision until it is made solid."""
-    direction = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]])[side]
+def _add_wall(
+    spec: mujoco.MjSpec, centre: NDArray[np.float64], half: NDArray[np.float64], yaw: float, side: int
+) -> str:
+    """One of four smooth walls of the funnel; it belongs to no collision until it is made solid.
+
+    Args:
+        spec: to add it to.
+        centre: of the funnel [m].
+        half: half of its clear length and width [m].
+        yaw: of its length [rad].
+        side: 0 to 3.
+    """
+    axis, sign = divmod(side, 2)
+    thin, wide = 0.02, float(half.max()) + 0.04
+    along = np.eye(2)[axis] * (1 - 2 * sign) * (half[axis] + thin)
+    turn = Rotation.from_euler("z", yaw)
     geom = spec.worldbody.add_geom(name=f"wall_{side}", type=mujoco.mjtGeom.mjGEOM_BOX)
-    thin, wide = 0.02, _WALL_RADIUS + 0.04
-    geom.size = [thin, wide, 1.0] if side % 2 == 0 else [wide, thin, 1.0]
-    geom.pos = [*(centre + direction * (_WALL_RADIUS + thin)), 1.0]
+    geom.size = [thin, wide, 1.0] if axis == 0 else [wide, thin, 1.0]
+    geom.pos = [*(centre + turn.as_matrix()[:2, :2] @ along), 1.0]
+    geom.quat = turn.as_quat(canonical=True)[[3, 0, 1, 2]].tolist()
     geom.friction = [c.WALL_FRICTION, 0.0, 0.0]
     geom.priority = 1
     return geom.name

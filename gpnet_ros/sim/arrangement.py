@@ -1,0 +1,171 @@
+"""What lies where in a scene, and from where it is seen: all of it but the pictures, in plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpnet_ros.errors import BadInput
+from gpnet_ros.frame import Intrinsics
+from gpnet_ros.pose import Transform, from_xyz_quat, to_xyz_quat
+from gpnet_ros.sim.bin import random_bin_size
+from gpnet_ros.sim.heap import Heap, draw_objects, rest_again, settle_heap
+from gpnet_ros.sim.objects import ObjectModel, make_object
+from gpnet_ros.sim.recipe import OBJECTS_MAX, Recipe
+from gpnet_ros.sim.relations import Relations, relations
+from gpnet_ros.sim.removal import removal_parents
+from gpnet_ros.sim.scene_camera import random_camera
+from gpnet_ros.sim.splits import OBJECT_SEEDS, families
+
+_STACK_SHARE = 0.5  # of the scenes on the table; stacks teach what lies on what, fallen heaps variety
+_CLEARED_SHARE = 0.35  # of the scenes on the table: objects were taken off the top before the picture
+_TAKEN_MAX = 4  # objects taken so
+_TRIES = 30  # heaps begun for one scene ...
+_TRIES_FULL, _TRIES_RANGE = 4, 12  # ... with all objects; with no fewer than were asked for at least
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """One camera on a scene.
+
+    Attributes:
+        intrinsics: camera model.
+        T_base_camera: hand-eye.
+        style: seed of lights and of the camera's look.
+    """
+
+    intrinsics: Intrinsics
+    T_base_camera: Transform
+    style: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers: camera model [px], position [m] and quaternion xyzw in base, seed."""
+        position, quaternion = to_xyz_quat(self.T_base_camera)
+        pose = {"position": position.tolist(), "quaternion": quaternion.tolist()}
+        return {"camera": asdict(self.intrinsics), **pose, "style": self.style}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Shot:
+        """The shot that `to_dict` wrote."""
+        return cls(
+            Intrinsics(**stored["camera"]),
+            from_xyz_quat(stored["position"], stored["quaternion"]),
+            int(stored["style"]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Arrangement:
+    """A scene before anybody looked.
+
+    Attributes:
+        seed: of the scene.
+        heap: what lies there.
+        relations: between its n objects.
+        parents: (n, n), [i, j] = i moves when j is removed, as REGRAD has it; None if nobody looked.
+        look: seed of how table, bin and objects look.
+        shots: the cameras.
+    """
+
+    seed: int
+    heap: Heap
+    relations: Relations
+    parents: NDArray[np.bool_] | None
+    look: int
+    shots: tuple[Shot, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and names."""
+        related = self.relations
+        return {
+            "seed": self.seed,
+            **self.heap.to_dict(),
+            "share": related.share.tolist(),
+            "supports": related.supports.astype(int).tolist(),
+            "covered_by": related.covered_by.astype(int).tolist(),
+            "parents": None if self.parents is None else self.parents.astype(int).tolist(),
+            "look": self.look,
+            "shots": [shot.to_dict() for shot in self.shots],
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any], make: Callable[[str, int], ObjectModel] = make_object) -> Arrangement:
+        """The arrangement that `to_dict` wrote.
+
+        Raises:
+            BadInput: a field is missing or of another kind.
+        """
+        heap = Heap.from_dict(stored, make)
+        n = len(heap.objects)
+        try:
+            share = np.asarray(stored["share"], dtype=np.float64).reshape(n, n)
+            rests, covered = (np.asarray(stored[k], dtype=bool).reshape(n, n) for k in ("supports", "covered_by"))
+            parents = None if stored["parents"] is None else np.asarray(stored["parents"], dtype=bool).reshape(n, n)
+            shots = tuple(Shot.from_dict(shot) for shot in stored["shots"])
+            seed, look = int(stored["seed"]), int(stored["look"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadInput(
+                f"The stored scene cannot be read ({error!r}): use one as Arrangement.to_dict wrote it."
+            ) from error
+        top = ~(rests.any(axis=0) | covered.any(axis=1))
+        return cls(seed, heap, Relations(rests, covered, np.asarray(top), share), parents, look, shots)
+
+
+def arrange(seed: int, recipe: Recipe) -> Arrangement:
+    """Pile up a heap and place cameras; the same arguments give the same on one machine.
+
+    A heap that does not come to rest is begun anew with other objects, with fewer ones after some tries.
+
+    Raises:
+        BadInput: a negative seed, or meshes of the user that never come to rest.
+    """
+    if seed < 0:
+        raise BadInput(f"Scene seed {seed} is negative: it must be 0 or greater.")
+    heap = _heap(np.random.default_rng([5, seed]), seed, recipe)
+    look = int(np.random.default_rng([6, seed]).integers(2**31))
+    shots = []
+    for view in range(recipe.views):
+        rng = np.random.default_rng([7, seed, view])
+        intrinsics, T_base_camera = random_camera(rng, heap, recipe.size)
+        shots.append(Shot(intrinsics, T_base_camera, int(rng.integers(2**31))))
+    parents = removal_parents(heap) if recipe.parents else None
+    return Arrangement(seed, heap, relations(heap), parents, look, tuple(shots))
+
+
+def _heap(rng: np.random.Generator, seed: int, recipe: Recipe) -> Heap:
+    low, high = (1, 1) if recipe.profile == "single" else recipe.objects
+    n = int(rng.integers(low, high + 1))
+    way: Literal["drop", "stack"] = "drop"
+    taken = 0
+    if recipe.profile == "stack" or (recipe.profile == "table" and rng.random() < _STACK_SHARE):
+        way = "stack"
+    if recipe.profile == "table" and rng.random() < _CLEARED_SHARE:
+        taken = min(int(rng.integers(1, _TAKEN_MAX + 1)), OBJECTS_MAX - n)
+    for trial in range(_TRIES):
+        left = max(n - max(trial - _TRIES_FULL, 0), low if trial < _TRIES_RANGE else 1)
+        bin = random_bin_size(rng) if recipe.profile == "bin" else None
+        heap = settle_heap(rng, _objects(rng, left + taken, recipe), way, bin=bin)
+        if heap is not None and taken:
+            heap = _cleared(heap, left, rng)
+        if heap is not None:
+            return heap
+    raise BadInput(
+        f"No object came to rest for scene seed {seed}: take another seed, or meshes that have a side to lie on."
+    )
+
+
+def _objects(rng: np.random.Generator, n: int, recipe: Recipe) -> tuple[ObjectModel, ...]:
+    return draw_objects(rng, n, families(recipe.split), OBJECT_SEEDS[recipe.split])
+
+
+def _cleared(heap: Heap, count: int, rng: np.random.Generator) -> Heap | None:
+    """The `count` objects that are left after picks off the top, at rest; None if they do not stay there."""
+    before, left = relations(heap).before, np.arange(len(heap.objects))
+    while len(left) > count:
+        free = np.flatnonzero(~before[np.ix_(left, left)].any(axis=1))
+        left = np.delete(left, rng.choice(free) if len(free) else rng.integers(len(left)))
+    return rest_again(heap.take(left))
