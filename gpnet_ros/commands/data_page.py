@@ -25,8 +25,11 @@ OPENING_COLOR, PAD_COLOR, NEGATIVE_COLOR = "#00e5ff", "#ff7f0e", "#ff2020"
 _PER_OBJECT = 6  # rectangles drawn; a page of hundreds shows nothing
 _WITHOUT_OBJECTS = 30
 _COLUMNS = 4
+_NAMED = 6  # with more objects names cover the masks; they stand in the graph, too
 
 Draw = Callable[[Any], None]
+#: Left, top, width and height [px] of the part of a picture that is shown.
+Window = tuple[float, float, float, float]
 
 
 def save_page(path: Path, sample: Sample, note: str = "") -> tuple[str, ...]:
@@ -44,16 +47,21 @@ def save_page(path: Path, sample: Sample, note: str = "") -> tuple[str, ...]:
     height, width = sample.frame.shape
     rows = -(-len(panels) // _COLUMNS)
     columns = min(len(panels), _COLUMNS)
-    size = (4.4 * columns, (4.4 * min(max(height / width, 0.5), 1.5) + 0.5) * rows + 0.6)
+    size = (4.4 * columns, (3.8 * min(max(height / width, 0.6), 1.5) + 0.4) * rows + 0.5)
     figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
     for axis in axes.flat:
         axis.set_xticks([])
         axis.set_yticks([])
         axis.set_visible(False)
+    window = window_of(sample)
     for axis, (title, draw) in zip(axes.flat, panels, strict=False):
         axis.set_visible(True)
         axis.set_title(title, fontsize=10)
         draw(axis)
+        if title.startswith(("colour", "depth")):
+            _frame(axis, window)
+        elif not title.startswith("relations"):
+            _zoom(axis, window)
     scene = "" if sample.scene == sample.name else f"   scene {sample.scene}"
     figure.suptitle(f"{sample.name}{scene}   {width}x{height}{note}")
     try:
@@ -160,7 +168,7 @@ def draw_ids(axis: Any, ids: NDArray[np.int32], objects: Objects | None) -> None
         axis.text(
             u,
             v,
-            f"{number}{names.get(number, '')}",
+            f"{number}{names.get(number, '') if len(present) < _NAMED else ''}",
             ha="center",
             va="center",
             fontsize=7,
@@ -225,23 +233,24 @@ def _rectangles(image: NDArray[np.uint8], rectangles: Rectangles, name: str, col
 
     def draw(axis: Any) -> None:
         axis.imshow(image // 2 + 40)
-        shown = rectangles.take(rows)
-        draw_rectangles(axis, shown, color)
-        left, top, side = _square(shown, image.shape[:2])
-        axis.set_xlim(left - 0.5, left + side - 0.5)
-        axis.set_ylim(top + side - 0.5, top - 0.5)
+        draw_rectangles(axis, rectangles.take(rows), color)
 
     return f"{name}: {count} (thin: opening, thick: pads)", draw
 
 
-def _square(rectangles: Rectangles, shape: tuple[int, ...]) -> tuple[float, float, float]:
-    """Left, top and side of the square that holds the rectangles with a margin; small things are to be seen."""
-    if len(rectangles) == 0:
-        return 0.0, 0.0, float(max(shape))
-    points = rectangles.corners().reshape(-1, 2)
-    side = max(1.3 * float(np.ptp(points, axis=0).max()), max(shape) / 4)
-    left, top = (points.min(axis=0) + points.max(axis=0)) / 2 - side / 2
-    return float(left), float(top), side
+def window_of(sample: Sample) -> Window:
+    """The square part of the picture that holds objects and grasps with a margin; the whole where nothing is known."""
+    height, width = sample.frame.shape
+    points = [r.corners().reshape(-1, 2) for r in (sample.rectangles, sample.negatives) if r is not None]
+    if sample.ids is not None:
+        points.append(np.argwhere(sample.ids > 0)[:, ::-1].astype(np.float64))
+    every = np.concatenate([np.empty((0, 2)), *points])
+    if len(every) == 0:
+        return 0.0, 0.0, float(width), float(height)
+    low, high = np.clip(every.min(axis=0), 0, [width, height]), np.clip(every.max(axis=0), 0, [width, height])
+    side = max(1.15 * float((high - low).max()), max(height, width) / 5)
+    left, top = np.clip((low + high) / 2 - side / 2, 0, np.maximum([width - side, height - side], 0))
+    return float(left), float(top), min(side, float(width)), min(side, float(height))
 
 
 def _has_shapes(objects: Objects) -> bool:
@@ -263,9 +272,6 @@ def _shapes(axis: Any, image: NDArray[np.uint8], objects: Objects) -> None:
             _outline(axis, objects.amodal_masks[row], color, 1.6)
         if objects.center_of_mass is not None and np.isfinite(objects.center_of_mass[row]).all():
             axis.plot(*objects.center_of_mass[row], "+", color=color, markersize=9, markeredgewidth=2)
-    height, width = image.shape[:2]
-    axis.set_xlim(-0.5, width - 0.5)
-    axis.set_ylim(height - 0.5, -0.5)
 
 
 def _outline(axis: Any, mask: NDArray[np.bool_], color: Any, width: float) -> None:
@@ -273,6 +279,20 @@ def _outline(axis: Any, mask: NDArray[np.bool_], color: Any, width: float) -> No
     for contour in contours:
         line = contour.reshape(-1, 2)
         axis.plot(*np.vstack([line, line[:1]]).T, color=color, linewidth=width)
+
+
+def _zoom(axis: Any, window: Window) -> None:
+    left, top, width, height = window
+    axis.set_xlim(left - 0.5, left + width - 0.5)
+    axis.set_ylim(top + height - 0.5, top - 0.5)
+
+
+def _frame(axis: Any, window: Window) -> None:
+    """Where in the whole picture the other panels look."""
+    from matplotlib.patches import Rectangle
+
+    left, top, width, height = window
+    axis.add_patch(Rectangle((left - 0.5, top - 0.5), width, height, fill=False, ec="white", ls="--", lw=0.8))
 
 
 def _hatch(axis: Any) -> None:
