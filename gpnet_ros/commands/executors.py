@@ -192,9 +192,10 @@ def _gathered(ray: Any, task: Any, number: int) -> Members | _Failure:
     try:
         return ray.get(task)
     except ray.exceptions.RayError as error:
-        reason = str(error).strip().split("\n")[0]
+        reason = str(error).strip().split("\n")[-1]  # what comes before is where it happened
         raise WorkerLost(
-            f"A Ray worker was lost at scene {number} ({type(error).__name__}: {reason}): go on with --resume."
+            f"A Ray worker was lost at scene {number} ({reason}): see that gpnet_ros is installed on every node, "
+            "then go on with --resume."
         ) from error
 
 

@@ -1,0 +1,322 @@
+"""`gpnet generate`: the same bytes from any workers, through kill -9, and one sentence for whatever goes wrong."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fake_scenes import FakeMaker, fake_plan, scene_name
+
+from gpnet_ros.cli import main
+from gpnet_ros.commands import executors, generate
+from gpnet_ros.commands.executors import WorkerLost, in_processes
+from gpnet_ros.data.generated import Generated
+from gpnet_ros.data.shard_index import read_index
+from gpnet_ros.errors import BadInput, GpnetError
+
+SCENES = 7
+DEADLINE = 120.0
+
+
+def arguments(out: Path, *words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    generate.add_arguments(parser)
+    return parser.parse_args(["--out", str(out), *words])
+
+
+def run_fake(out: Path, *words: str, maker: FakeMaker | None = None) -> int:
+    return generate.generate(arguments(out, *words), fake_plan(SCENES), maker or FakeMaker())
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def wait_for(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    """The process runs; a zombie has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("generate") / "whole"
+    assert run_fake(folder, "--workers", "1") == 0
+    return folder
+
+
+def test_the_number_of_workers_does_not_show(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_fake(tmp_path / "a", "--workers", "3", "--json") == 0
+    assert content(tmp_path / "a") == content(whole)
+    report = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+    assert (report["scenes"], report["made"], report["shards"], report["views"]) == (SCENES, SCENES, 3, 2 * SCENES)
+    assert report["bytes"] == sum(shard.bytes for shard in read_index(whole).shards)
+
+
+def test_a_finished_folder_is_resumed_without_work(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = content(whole)
+    assert run_fake(whole, "--resume", "--json", maker=FakeMaker(0, "fail")) == 0
+    assert json.loads(capsys.readouterr().out.strip().splitlines()[-1])["made"] == 0
+    assert content(whole) == before
+    with pytest.raises(BadInput, match="--resume"):
+        run_fake(whole)
+
+
+RUN = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from test_generate import FakeMaker, run_fake
+if __name__ == "__main__":
+    maker = FakeMaker({at}, "wait", Path({until!r}))
+    run_fake(Path({out!r}), "--workers", "2", *sys.argv[1:], maker=maker)
+"""
+
+
+@pytest.mark.parametrize("group", [True, False], ids=["the whole group", "only the parent"])
+def test_kill_9_leaves_no_orphan_and_resume_gives_the_same_bytes(whole: Path, tmp_path: Path, group: bool) -> None:
+    out, until = tmp_path / "out", tmp_path / "go"
+    script = tmp_path / "run.py"
+    script.write_text(RUN.format(tests=str(Path(__file__).parent), at=4, until=str(until), out=str(out)))
+    process = subprocess.Popen([sys.executable, str(script)], start_new_session=True, stderr=subprocess.DEVNULL)
+    workers: list[int] = []
+    try:
+        wait_for(lambda: len(list(tmp_path.glob("waiting_*"))) == 2, "both workers in the middle of a scene")
+        wait_for(lambda: read_index(out).scenes and list(out.glob(".parts/*.zip")), "a shard and a part")
+        workers = [int(path.name.split("_")[1]) for path in tmp_path.glob("waiting_*")]
+        assert all(alive(pid) for pid in workers)
+        if group:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+        process.wait(DEADLINE)
+        wait_for(lambda: not any(alive(pid) for pid in workers), "the end of the workers")
+    finally:
+        until.touch()
+        for pid in [process.pid, *workers]:
+            if alive(pid):
+                os.kill(pid, signal.SIGKILL)
+    assert set(Generated(out).scenes) == {scene_name(k) for k in range(3)}
+    kept = (out / "shard_00000.zip").stat().st_mtime_ns
+    with pytest.raises(BadInput, match="--resume"):
+        run_fake(out)
+    assert run_fake(out, "--resume", "--workers", "2") == 0
+    assert (out / "shard_00000.zip").stat().st_mtime_ns == kept  # not made a second time
+    assert content(out) == content(whole)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind", "words"),
+    [
+        ("refuse", BadInput, "The folder of meshes is empty"),
+        ("fail", GpnetError, "Scene 4 .*a defect"),
+        ("die", WorkerLost, r"scene 4 \(exit status 3\).*--resume"),
+        ("kill", WorkerLost, r"scene 4 \(signal 9, perhaps .* memory\).*--resume"),
+    ],
+)
+def test_trouble_of_a_worker_is_one_sentence_and_resumable(
+    whole: Path, tmp_path: Path, trouble: str, kind: type[GpnetError], words: str
+) -> None:
+    with pytest.raises(kind, match=words):
+        run_fake(tmp_path / "a", "--workers", "1", maker=FakeMaker(4, trouble))
+    assert set(Generated(tmp_path / "a").scenes) == {scene_name(k) for k in range(3)}
+    assert run_fake(tmp_path / "a", "--resume", "--workers", "1") == 0
+    assert content(tmp_path / "a") == content(whole)
+
+
+def test_bad_input_at_the_first_scene_leaves_the_folder_free(whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="meshes"):
+        run_fake(tmp_path / "a", "--workers", "1", maker=FakeMaker(0, "refuse"))
+    assert run_fake(tmp_path / "a", "--workers", "1") == 0
+    assert content(tmp_path / "a") == content(whole)
+
+
+def test_workers_wait_for_whoever_writes() -> None:
+    """However slow the disk, there are no more answers in memory than workers."""
+    taken: list[int] = []
+
+    def numbers() -> object:
+        for number in range(50):
+            taken.append(number)
+            yield number
+
+    made = in_processes(FakeMaker(), numbers(), 2)  # type: ignore[arg-type]
+    next(made)
+    assert len(taken) == 3
+    made.close()  # type: ignore[attr-defined]
+    assert len(taken) == 3
+
+
+def test_workers_have_one_thread_each_and_the_parent_keeps_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    [(_, told)] = in_processes(environment, [0], 1)
+    assert (told["OMP_NUM_THREADS"], told["MKL_NUM_THREADS"], told["cv2"]) == (b"1", b"1", b"1")
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+    assert "MKL_NUM_THREADS" not in os.environ
+
+
+def environment(number: int) -> dict[str, bytes]:
+    import cv2
+
+    told = {key: os.environ.get(key, "").encode() for key in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    return told | {"cv2": str(cv2.getNumThreads()).encode()}
+
+
+def test_a_full_disk_ends_the_run_and_its_workers(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+    original = executors._start
+
+    def noted(make: executors.Maker) -> object:
+        connection, process = original(make)
+        started.append(process.pid or 0)
+        return connection, process
+
+    monkeypatch.setattr(executors, "_start", noted)
+    original_open = Path.open
+
+    def opened(path: Path, mode: str = "r", *args: object) -> object:
+        """The part of scene 4 goes to a disk without room."""
+        full = "w" in mode and path.name.startswith(".0000004")
+        return original_open(Path("/dev/full") if full else path, mode, *args)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(Path, "open", opened)
+    with pytest.raises(BadInput, match="No space left on device"):
+        run_fake(tmp_path / "a", "--workers", "1")
+    monkeypatch.undo()
+    assert started
+    assert not any(alive(pid) for pid in started)
+    assert set(Generated(tmp_path / "a").scenes) == {scene_name(k) for k in range(3)}
+    assert run_fake(tmp_path / "a", "--resume", "--workers", "1") == 0
+    assert content(tmp_path / "a") == content(whole)
+
+
+needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is an optional extra")
+
+
+@needs_ray
+def test_ray_gives_the_same_bytes(whole: Path, tmp_path: Path) -> None:
+    script = tmp_path / "run.py"
+    script.write_text(RUN.format(tests=str(Path(__file__).parent), at=-1, until="x", out=str(tmp_path / "out")))
+    words = [sys.executable, str(script), "--executor", "ray"]
+    paths = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}  # where Ray's workers find the fake scenes
+    done = subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE, check=False, env=paths)
+    assert done.returncode == 0, done.stderr
+    assert content(tmp_path / "out") == content(whole)
+
+
+def test_without_ray_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(BadInput, match=r"pip install 'gpnet_ros\[ray\]'"):
+        run_fake(tmp_path / "a", "--executor", "ray")
+    assert content(tmp_path / "a") == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--scenes", "0"], "--scenes is 0"),
+        (["--scenes", "1000001"], "1000000"),
+        (["--seed", "-1"], "--seed is -1"),
+        (["--workers", "0"], "--workers"),
+        (["--shard", "0"], "--shard"),
+        (["--objects", "7-3"], "7 to 3 objects"),
+        (["--objects", "many"], "'many'"),
+        (["--objects", "1-2-3"], "'1-2-3'"),
+        (["--objects", "-3"], "'-3'"),
+        (["--size", "480"], "'480'"),
+        (["--size", "1x100000"], "1x100000"),
+        (["--views", "0"], "0 views"),
+        (["--meshes", "/nowhere"], "/nowhere"),
+        (["--test-set", "table-test", "--seed", "3"], "--seed cannot"),
+        (["--test-set", "table-test", "--profile", "bin"], "--profile cannot"),
+        (["--test-set", "table-test", "--scenes", "501"], "--scenes is 501"),
+    ],
+)
+def test_nonsense_is_one_sentence_before_anything_is_written(
+    tmp_path: Path, words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    joined = [f"{words[k]}={words[k + 1]}" for k in range(0, len(words), 2)]
+    assert main(["generate", "--out", str(tmp_path / "out"), *joined]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert len(error.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unwritable_folder_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "--out", "/proc/nowhere", "--scenes", "1"]) == 2
+    error = capsys.readouterr().err
+    assert "/proc/nowhere" in error
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_what_decides_the_scenes_is_in_the_plan_and_nothing_else(tmp_path: Path) -> None:
+    def plan(*words: str) -> dict[str, object]:
+        return dict(generate.planned(arguments(tmp_path, *words))[0].arguments)
+
+    usual = plan()
+    assert plan("--workers", "9", "--executor", "ray", "--resume", "--json") == usual
+    (tmp_path / "meshes").mkdir()
+    mesh = tmp_path / "meshes" / "part.stl"
+    mesh.write_text("solid")
+    others = [
+        plan(*words.split())
+        for words in (
+            "--scenes 3",
+            "--seed 2",
+            "--profile bin",
+            "--objects 3",
+            "--size 64x32",
+            "--views 2",
+            "--labels all",
+            "--split seen",
+            "--parents",
+            "--shard 9",
+            "--test-set table-test",
+            f"--meshes {mesh.parent}",
+        )
+    ]
+    mesh.write_text("solid of another shape")
+    others.append(plan("--meshes", str(mesh.parent)))
+    assert all(one != usual for one in others)
+    assert len({json.dumps(one, sort_keys=True) for one in others}) == len(others)
+
+
+def test_scenes_of_a_seed_follow_each_other_and_seeds_do_not_meet(tmp_path: Path) -> None:
+    plan, maker = generate.planned(arguments(tmp_path, "--seed", "12", "--scenes", "3", "--objects", "3-7"))
+    assert list(plan.scenes) == ["000012000000", "000012000001", "000012000002"]
+    assert maker.first == 12_000_000
+    assert maker.recipe.objects == (3, 7)
+    assert generate.planned(arguments(tmp_path, "--objects", "4"))[1].recipe.objects == (4, 4)
+    test, _ = generate.planned(arguments(tmp_path, "--test-set", "stack-test"))
+    assert len(test.scenes) == 500
+    assert test.scenes[7] == "stack-test-0007"
+
+
+def test_help_does_not_load_the_simulation() -> None:
+    code = (
+        "import sys\nfrom gpnet_ros.cli import main\n"
+        "try: main(['generate', '--help'])\nexcept SystemExit: pass\n"
+        "assert not {'mujoco', 'torch', 'ray', 'embreex'} & set(sys.modules), 'heavy'"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
