@@ -252,8 +252,11 @@ def test_occlusion_from_whatever_says_it(tmp_path: Path) -> None:
         return objects.occlusion
 
     assert shares().tolist() == [0.25, 0.0]  # type: ignore[union-attr]
-    (folder / "0_order.json").unlink()
+    # Published views after the first have zero for every object, covered or not: that is no measurement.
+    (folder / "0_order.json").write_text(json.dumps(ORDER | {"1": ORDER["1"] | {"occlusion": 0.0}}))
     assert shares().tolist() == pytest.approx([0.125, 0.0])  # type: ignore[union-attr]  # from the masks
+    (folder / "0_order.json").unlink()
+    assert shares().tolist() == pytest.approx([0.125, 0.0])  # type: ignore[union-attr]
     stored = dict(np.load(folder / "0.npz"))
     del stored["seg_masks_single"]
     painted = stored["occlusion"]

@@ -26,7 +26,7 @@ class Order:
 
     Attributes:
         above: ids of the objects on top of each object, by id.
-        hidden: hidden share of each object in [0, 1], by id; empty if the file does not say.
+        hidden: hidden share of each object in [0, 1], by id; empty if nobody looked.
     """
 
     above: dict[int, frozenset[int]]
@@ -124,7 +124,7 @@ def hidden_shares(
 ) -> NDArray[np.float64] | None:
     """(n,) hidden share of each object: as order.json gives it, from the masks, or as painted into the picture.
 
-    A picture without any hidden share is not believed: views that were not examined are painted zero.
+    A painted picture without any hidden share is not believed: views that were not examined are painted zero.
     """
     if order is not None and set(order.hidden) >= set(known.tolist()):
         return np.array([order.hidden[k] for k in known.tolist()])
@@ -146,6 +146,8 @@ def _order_of_table(table: Any, path: Path) -> Order:
         raise BadInput(f"{path} is no table of objects with their parents: it is damaged; unpack it again.") from error
     if not all(0 <= share <= 1 for share in hidden.values()):
         raise BadInput(f"{path} has an occlusion outside 0 to 1: the file is damaged; unpack it again.")
+    if any(above.values()) and not any(hidden.values()):
+        hidden = {}  # the views after the first give zero for covered objects too: nobody looked
     return _checked(Order(above, hidden), path)
 
 
