@@ -21,7 +21,7 @@ from gpnet_ros.sim.style import Style
 Quality = Literal["fast", "high"]
 
 #: Shadow rays per light and pixel of the half-size grid, and extra rays per pixel on an edge.
-_RAYS: dict[str, tuple[int, int]] = {"fast": (1, 2), "high": (5, 3)}
+_RAYS: dict[str, tuple[int, int]] = {"fast": (1, 2), "high": (6, 3)}
 
 #: Where the extra rays of an edge pixel go [px].
 _OFFSETS = np.array([[-0.28, -0.18], [0.3, -0.22], [0.02, 0.33]])
@@ -82,8 +82,12 @@ def render(
     flat, bevelled = _bevelled(hits, edges)
     light = _light(placed, flat, seen.reshape(len(flat.mesh), -1), eye, style)
     rows = np.flatnonzero(edges.ravel())
-    beside = _beside(placed, flat, rows, bevelled, intrinsics, T_base_camera, extra)
-    light[rows] = _smooth_edges(placed, light[rows], beside, eye, style, extra, rng)
+    beside = placed.trace(_rays_beside(rows, intrinsics, extra), T_base_camera)
+    pixel = np.repeat(rows, extra)
+    lent = _lend(seen, hits, pixel, beside)
+    keep = np.flatnonzero(bevelled[pixel] & (beside.mesh == flat.mesh[pixel]))
+    beside.normals[keep] = flat.normals[pixel[keep]]
+    light[rows] = _mean_light(light[rows], _light(placed, beside, lent, eye, style))
     color = expose(light.reshape(hits.normals.shape), style, rng)
     return View(color, hits.z, hits.id)
 
@@ -134,16 +138,24 @@ def _on_floor(hits: Hits, seen: Floats, missed: NDArray[np.int64], eye: Floats) 
 
 
 def _bevelled(hits: Hits, edges: NDArray[np.bool_]) -> tuple[Hits, NDArray[np.bool_]]:
-    """Flat hits whose normals turn over a pixel or two where one body has an edge, and where (n,) they do.
+    """Flat hits whose normals turn over a pixel or two where a body has an outer edge, and where (n,) they do.
 
     No real edge is as sharp as those of the meshes: worn and moulded edges catch the light.
     """
     mesh = hits.mesh.astype(np.float32)
     cross = np.ones((3, 3), np.uint8)
     inside = edges & (cv2.erode(mesh, cross) == cv2.dilate(mesh, cross)) & (hits.mesh >= 0)
+    inside[[0, -1]] = inside[:, [0, -1]] = False
+    rows, cols = np.nonzero(inside)
+    outer = np.zeros(len(rows), dtype=np.float32)
+    for down, right in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+        turn = hits.normals[rows, cols] - hits.normals[rows + down, cols + right]
+        step = hits.points[rows, cols] - hits.points[rows + down, cols + right]
+        outer += np.einsum("nj,nj->n", turn, step)
+    inside[rows, cols] = outer > 0
     normals = hits.normals.copy()
-    normals[inside] = cv2.blur(hits.normals, (3, 3))[inside]
-    normals[inside] /= np.maximum(np.linalg.norm(normals[inside], axis=1, keepdims=True), 1e-6)
+    mean = cv2.blur(hits.normals, (3, 3))[inside]
+    normals[inside] = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-6)
     return replace(hits, normals=normals).flat(), inside.ravel()
 
 
@@ -220,33 +232,39 @@ def _edges(hits: Hits) -> NDArray[np.bool_]:
     return edge
 
 
-def _beside(
-    placed: PlacedScene,
-    flat: Hits,
-    rows: NDArray[np.int64],
-    bevelled: NDArray[np.bool_],
-    intrinsics: Intrinsics,
-    T_base_camera: Transform,
-    extra: int,
-) -> Hits:
-    """Hits of `extra` rays beside each of the pixels `rows`; on a bevelled edge they keep its normal."""
+def _rays_beside(rows: NDArray[np.int64], intrinsics: Intrinsics, extra: int) -> Floats:
+    """`extra` rays beside each of the flat pixels `rows`, as of `pixel_rays`."""
     rays = np.repeat(pixel_rays(intrinsics)[rows], extra, axis=0)
     offsets = np.tile(_OFFSETS[:extra] / [intrinsics.fx, intrinsics.fy], (len(rows), 1))
     rays[:, :2] += offsets.astype(np.float32)
-    hits = placed.trace(rays, T_base_camera)
-    pixel = np.repeat(rows, extra)
-    keep = np.flatnonzero(bevelled[pixel] & (hits.mesh == flat.mesh[pixel]))
-    hits.normals[keep] = flat.normals[pixel[keep]]
-    return hits
+    return rays
 
 
-def _smooth_edges(
-    placed: PlacedScene, centre: Floats, beside: Hits, eye: Floats, style: Style, extra: int, rng: np.random.Generator
-) -> Floats:
-    """Light (n, 3) of edge pixels: the mean over the centre and the `extra` rays beside it."""
+def _lend(seen: Floats, hits: Hits, pixel: NDArray[np.int64], beside: Hits) -> Floats:
+    """Visibility of rays beside pixels: that of the pixel or its neighbours, as far as they show the same surface.
+
+    Args:
+        seen: (H, W, lights + 1) of `hits`.
+        hits: (H, W).
+        pixel: (n,) flat pixel beside which each ray goes.
+        beside: (n,) what the rays met.
+    """
+    height, width = hits.mesh.shape
+    v, u = np.divmod(pixel, width)
+    total = np.zeros((len(pixel), seen.shape[2]), dtype=np.float32)
+    weight = np.full((len(pixel), 1), 1e-9, dtype=np.float32)
+    for down, right in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)):
+        r, c = np.clip(v + down, 0, height - 1), np.clip(u + right, 0, width - 1)
+        like = _likeness(beside.normals, beside.mesh, hits.normals[r, c], hits.mesh[r, c])[:, None] + np.float32(1e-5)
+        total += like * seen[r, c]
+        weight += like
+    return total / weight
+
+
+def _mean_light(centre: Floats, beside: Floats) -> Floats:
+    """Light (n, 3) of edge pixels: the mean over their centres (n, 3) and the rays beside them (n * extra, 3)."""
     if len(centre) == 0:
         return centre
-    light = _light(placed, beside, visibility(placed, beside, style, 1, rng), eye, style)
     # A glint in one of few rays would stand out as a white dot.
-    light = np.minimum(light, 4.0 * np.median(centre) + 1.0)
-    return (centre + light.reshape(-1, extra, 3).sum(axis=1)) / (extra + 1)
+    beside = np.minimum(beside, 4.0 * np.median(centre) + 1.0).reshape(len(centre), -1, 3)
+    return (centre + beside.sum(axis=1)) / np.float32(1 + beside.shape[1])

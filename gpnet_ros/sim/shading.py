@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -18,6 +18,9 @@ AO_REACH = 0.20
 
 #: Reflectance of plastics, paint and varnish at normal incidence (refractive index 1.5).
 F0_DIELECTRIC = 0.04
+
+#: Turn between neighbours of a spiral that covers a sphere evenly (Vogel 1979) [rad].
+_GOLDEN_ANGLE = np.pi * (3.0 - np.sqrt(5.0))
 
 #: The automatic exposure brings the mean of the picture here, and its 99th percentile to the
 #: start of the shoulder at most (linear, full scale 1).
@@ -42,14 +45,14 @@ def _visibility(placed: PlacedScene, hits: Hits, style: Style, rays: int, rng: n
     for k, light in enumerate(style.lights):
         lit = np.flatnonzero(np.einsum("nj,nj->n", normals, _to_light(light, origins)) > 0)
         free = np.zeros(len(lit), dtype=np.float32)
-        for _ in range(rays):
-            jitter = _on_sphere(rng, len(lit)) * np.float32(light.radius)
+        for jitter in _on_sphere(rng, len(lit), rays):
+            jitter *= np.float32(light.radius)
             free += ~placed.blocked(origins[lit], _to_light(light, origins[lit]) + jitter, 1.0)
         seen[solid[lit], k] = free / rays
     open_sky = np.zeros(len(solid), dtype=np.float32)
-    for _ in range(rays):
+    for tip in _on_sphere(rng, len(solid), rays):
         # A point on the unit sphere around the tip of the normal is distributed by the cosine.
-        direction = normals + np.float32(0.999) * _on_sphere(rng, len(solid))
+        direction = normals + np.float32(0.999) * tip
         direction /= np.sqrt(np.einsum("nj,nj->n", direction, direction))[:, None]
         open_sky += ~placed.blocked(origins, direction, AO_REACH)
     seen[solid, -1] = open_sky / rays
@@ -125,12 +128,15 @@ def _f32(values: Sequence[float]) -> Floats:
     return np.asarray(values, dtype=np.float32)
 
 
-def _on_sphere(rng: np.random.Generator, n: int) -> Floats:
-    """Points (n, 3) on the unit sphere, uniformly."""
-    z = rng.random(n, dtype=np.float32) * 2.0 - 1.0
+def _on_sphere(rng: np.random.Generator, n: int, rays: int) -> Iterator[Floats]:
+    """`rays` times n points (n, 3) on the unit sphere; those of one row are spread evenly over it."""
+    height = rng.random(n, dtype=np.float32)
     turn = rng.random(n, dtype=np.float32) * np.float32(2 * np.pi)
-    r = np.sqrt(1.0 - z * z)
-    return np.stack([r * np.cos(turn), r * np.sin(turn), z], axis=1)
+    for k in range(rays):
+        z = (height + k) * np.float32(2.0 / rays) - 1.0
+        r = np.sqrt(1.0 - z * z)
+        angle = turn + np.float32(k * _GOLDEN_ANGLE)
+        yield np.stack([r * np.cos(angle), r * np.sin(angle), z], axis=1)
 
 
 def expose(linear: Floats, style: Style, rng: np.random.Generator) -> NDArray[np.uint8]:
