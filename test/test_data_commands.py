@@ -33,6 +33,7 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
 from gpnet_ros.rectangle import Rectangles
 from gpnet_ros.rectangle_metric import iou
+from gpnet_ros.sim.objects import HELD_OUT
 
 
 def shards(folder: Path, samples: Sequence[Sample], per_shard: int = 2) -> Path:
@@ -367,6 +368,63 @@ def test_check_reads_public_sets_and_names_what_cannot_be_read(
     status, answer, _ = gpnet(capsys, "data", "check", root, "--from", "cornell")
     assert (status, answer["violations"]) == (1, 1)
     assert "pcd0101r.png" in answer["named"][0]
+
+
+# --- check: whole scenes of our own ---
+
+
+def scene_json(**changes: Any) -> dict[str, Any]:
+    """The scene of `labelled_sample`: 2 rests on 1."""
+    rests = [[0, 0, 0], [1, 0, 0], [0, 0, 0]]
+    covered = [[0, 1, 0], [0, 0, 0], [0, 0, 0]]
+    objects = [{"family": family, "seed": 5 + k} for k, family in enumerate(("box", "flat_box", "pipe"))]
+    return {"objects": objects, "supports": rests, "covered_by": covered, **changes}
+
+
+def generated(folder: Path, about: dict[str, Any], sample: Sample, arguments: dict[str, Any]) -> Path:
+    """One scene as `gpnet generate` writes it."""
+    with ShardWriter(folder, Plan("test", arguments, [sample.scene]), resume=False) as writer:
+        writer.add(0, {"scene.json": json.dumps(about).encode(), **scene_members([sample])})
+    return folder
+
+
+def test_check_passes_a_true_scene_and_looks_through_the_sensor(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = generated(tmp_path / "data", scene_json(), labelled_sample(), {"split": "train"})
+    status, answer, _ = gpnet(capsys, "data", "check", folder)
+    assert (status, answer["named"]) == (0, [])
+    assert answer["looked_at"]["unknown_depth_share_d435"] > answer["looked_at"]["unknown_depth_share"]
+
+
+def other_family(family: str, seed: int = 5) -> dict[str, Any]:
+    about = scene_json()
+    about["objects"][2] = {"family": family, "seed": seed}
+    return about
+
+
+@pytest.mark.parametrize(
+    ("about", "arguments", "said"),
+    [
+        (other_family(HELD_OUT[0]), {"split": "train"}, f"a {HELD_OUT[0]} is in a scene"),
+        (other_family("pipe", 900_000), {"split": "train"}, "pipe 900000 is in a scene"),
+        (scene_json(), {"split": "unseen"}, "a box is in a scene"),
+        (scene_json(), {"split": "train", "test_set": "table-test"}, "'seen', whose objects"),
+        (scene_json(supports=[[0, 0, 1], [1, 0, 0], [0, 0, 0]]), {}, "object 3 carries object 1"),
+        (scene_json(covered_by=[[0, 1, 0], [0, 0, 1], [0, 0, 0]]), {}, "object 2 is covered"),
+        (scene_json(supports=[[0] * 3] * 3, covered_by=[[0] * 3] * 3), {}, "relations that the scene does not have"),
+        (scene_json(objects=scene_json()["objects"][:2], supports=[[0, 0]] * 2, covered_by=[[0, 0]] * 2), {}, "list"),
+        ({"seed": 3}, {}, "scene.json cannot be used"),
+        (other_family("spoon"), {}, "the objects are"),
+    ],
+)
+def test_check_holds_pictures_against_their_scene(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], about: dict[str, Any], arguments: dict[str, Any], said: str
+) -> None:
+    folder = generated(tmp_path / "data", about, labelled_sample(), arguments)
+    status, answer, _ = gpnet(capsys, "data", "check", folder)
+    assert status == 1
+    assert any(said in sentence for sentence in answer["named"])
 
 
 # --- convert ---

@@ -15,7 +15,8 @@ import numpy as np
 from tqdm import tqdm
 
 from gpnet_ros.commands.data_sets import add_source, open_data
-from gpnet_ros.commands.scene_laws import scene_violations
+from gpnet_ros.commands.scene_laws import scene_violations, split_of
+from gpnet_ros.data.generated import Generated
 from gpnet_ros.data.laws import violations
 from gpnet_ros.data.sample import DataSet, read_split
 from gpnet_ros.data.set_statistics import SetStatistics
@@ -122,7 +123,8 @@ def _check_splits(files: list[Path], data: DataSet, findings: Findings) -> None:
 
 def _check_pictures(data: DataSet, scenes: int | None, findings: Findings) -> dict[str, Any]:
     """Read the pictures, hold the laws against them, and count."""
-    ours, figures = hasattr(data, "scene"), SetStatistics()
+    figures = SetStatistics()
+    split = split_of(data.index.arguments) if isinstance(data, Generated) else None
     distinct = list(dict.fromkeys(data.scenes))
     kept = frozenset(distinct)
     if scenes is not None and scenes < len(distinct):
@@ -132,19 +134,20 @@ def _check_pictures(data: DataSet, scenes: int | None, findings: Findings) -> di
         if scene in kept:
             pictures.setdefault(scene, []).append(index)
     for scene, indices in tqdm(pictures.items(), desc="scenes", unit="scene", disable=None):
-        about = data.scene(scene) if ours else {}  # type: ignore[attr-defined]
+        about = data.scene(scene) if isinstance(data, Generated) else {}
+        samples = []
         for index in indices:
             try:
-                sample = data[index]
+                samples.append(data[index])
             except BadInput as error:
                 findings.add(f"{data.names[index]}: {error}")
-                continue
+        for sample in samples:
             for sentence in violations(sample, ours=bool(about)):
                 findings.add(f"{sample.name}: {sentence}")
-            if about:
-                for sentence in scene_violations(about, sample):
-                    findings.add(f"{sample.name}: {sentence}")
             figures.add(sample, exact=bool(about))
+        if about:
+            for sentence in scene_violations(about, samples, split):
+                findings.add(f"scene {scene}: {sentence}")
     return figures.summary()
 
 
