@@ -149,7 +149,7 @@ def test_the_tips_stay_above_what_the_object_lies_on() -> None:
     labels, depth = label([slab, bar], [at(z=0.015), at(z=0.04)])
     points, _ = grasps_in_base(labels, depth)
     assert len(points) > 50
-    raise_ = RAISES[1][0]
+    raise_ = RAISES[-1][0]  # 5 mm more would still touch the slab
     assert np.allclose(labels.tip[labels.quality > 0], points[:, 2] - GRIPPER.finger_depth + raise_, atol=1e-5)
     assert labels.tip[labels.quality > 0].min() > 0.03
     assert {g.object for g in labels.grasps} == {1}
@@ -182,6 +182,34 @@ def test_walls_take_room_from_fingers_and_palm(gap: float, free: bool) -> None:
     # Taller than the fingers are long: the palm meets the walls although the fingers have room beside them.
     tall = [shapes.box((0.3, 0.01, 0.12), (0.65, side * (0.015 + gap + 0.005), 0.06)) for side in (-1, 1)]
     assert not label([bar], [at(z=0.025)], walls=tall)[0].quality.any()
+
+
+@pytest.mark.parametrize(
+    ("gap", "free"), [(0.0126, False), (0.013, False), (0.0134, False), (0.0138, False), (0.0142, False), (0.02, True)]
+)
+def test_no_finger_comes_down_on_a_thin_edge_wherever_it_lies(gap: float, free: bool) -> None:
+    bar, plate = shapes.box((0.12, 0.03, 0.05)), shapes.box((0.3, 0.0011, 0.05))
+    beside = 0.015 + gap  # of the plate's middle from the bar's; a finger needs 3 mm and its own 12
+    labels, depth = label([bar, plate, plate], [at(z=0.025), at(y=beside, z=0.025), at(y=-beside, z=0.025)])
+    mine = (labels.quality > 0) & (labels.ids == 1)
+    points, yaws = grasps_in_base(labels, depth)
+    keep = labels.ids[labels.quality > 0] == 1
+    points, yaws, opening = points[keep], yaws[keep], labels.opening[mine]
+    straight = turn_between(yaws, np.pi / 2) < 1e-3
+    assert straight.any() == free
+    for side in (-1, 1):
+        inner = side * (points[straight, 1]) + opening[straight] / 2  # of the finger on this side
+        clear = (inner + GRIPPER.finger_thickness < beside - 0.0005) | (inner > beside + 0.0005)
+        assert clear.all()
+
+
+@pytest.mark.parametrize(("below", "lowest"), [(0.064, 0.05), (0.05, 0.04)])
+def test_pads_do_not_close_on_what_lies_below(below: float, lowest: float) -> None:
+    slab, block = shapes.box((0.1, 0.06, 0.02)), shapes.box((0.1, below, 0.05))
+    labels, _ = label([slab, block], [at(z=0.06), at(z=0.025)])
+    tips = labels.tip[(labels.quality > 0) & (labels.ids == 1)]
+    assert len(tips) > 20
+    assert lowest < tips.min() < lowest + 0.01  # else they would take both
 
 
 def test_walls_far_away_change_nothing() -> None:

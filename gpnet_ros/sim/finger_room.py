@@ -26,7 +26,7 @@ SAFETY = 0.0015  # a finger stays this far above what lies under it [m]
 
 @dataclass(frozen=True, eq=False)
 class HeightMap:
-    """Highest surface over a lattice of points of the table.
+    """Highest surface within the cells of a lattice on the table.
 
     Attributes:
         height: (rows along y, columns along x) float32 in base [m].
@@ -67,7 +67,11 @@ class HeightMap:
 
 
 def height_map(scene: EmbreeScene, low: NDArray[np.float64], high: NDArray[np.float64], table_z: float) -> HeightMap:
-    """Height map by rays from above over the box low..high (3,) [m] and a border of table around it."""
+    """Height map by rays from above over the box low..high (3,) [m] and a border of table around it.
+
+    Rays fall half a cell apart, and a cell is as high as the highest of the nine on it: an edge that lies
+    between two lattice points still counts.
+    """
     x = np.arange(low[0] - BORDER, high[0] + BORDER, CELL)
     y = np.arange(low[1] - BORDER, high[1] + BORDER, CELL)
     height = np.full((len(y), len(x)), table_z, dtype=np.float32)
@@ -75,12 +79,14 @@ def height_map(scene: EmbreeScene, low: NDArray[np.float64], high: NDArray[np.fl
     rows = np.flatnonzero((y > low[1] - CELL) & (y < high[1] + CELL))
     columns = np.flatnonzero((x > low[0] - CELL) & (x < high[0] + CELL))
     start = float(high[2]) + 0.1
-    grid = np.stack(np.meshgrid(x[columns], y[rows]), axis=-1).reshape(-1, 2)
+    fine = [np.arange(-1, 2 * len(index)) * CELL / 2 + line[index[0]] for line, index in ((x, columns), (y, rows))]
+    grid = np.stack(np.meshgrid(*fine), axis=-1).reshape(-1, 2)
     origins = np.column_stack([grid, np.full(len(grid), start)]).astype(np.float32)
     down = np.tile(np.array([0, 0, -1], dtype=np.float32), (len(grid), 1))
     hit = scene.run(origins, down, output=1)
-    z = np.where(hit["geomID"] >= 0, start - hit["tfar"], table_z)
-    height[np.ix_(rows, columns)] = np.maximum(z, table_z).reshape(len(rows), len(columns))
+    z = np.where(hit["geomID"] >= 0, start - hit["tfar"], table_z).astype(np.float32)
+    highest = cv2.dilate(np.maximum(z, table_z).reshape(len(fine[1]), len(fine[0])), np.ones((3, 3), np.uint8))
+    height[np.ix_(rows, columns)] = highest[1::2, 1::2]
     return HeightMap(height, (float(x[0]), float(y[0])), CELL)
 
 

@@ -21,7 +21,7 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.pose import Transform, image_angles, invert, transform
 from gpnet_ros.settings import GripperGeometry
-from gpnet_ros.sim.finger_room import FingerRoom, finger_rooms, height_map
+from gpnet_ros.sim.finger_room import SAFETY, FingerRoom, finger_rooms, height_map
 
 Floats = NDArray[np.float32]
 
@@ -32,12 +32,14 @@ FRICTION = 0.6
 MARGINS = (0.010, 0.006, 0.003)  # free space between pad and object on either side, best first [m]
 _MARGIN_SCORE = (1.0, 0.9, 0.7)
 #: The tips are raised [m] where the fingers find no room at the full depth, and what that costs of the score.
-RAISES = ((0.0, 1.0), (0.010, 0.85))
+RAISES = ((0.0, 1.0), (0.005, 0.93), (0.010, 0.85))
 BAND_MIN = 0.006  # least height of object between the tips and the surface [m]
 CONTACT_DEPTH = 0.0015  # pads and objects give: exits this near to the farthest one touch as well [m]
 OFFSET_MAX, OFFSET_SHARE = 0.004, 0.2  # the centre may lie this far beside the middle: [m], or share of the width
 _HEIGHTS = (0.2, 0.5, 0.8)  # where in the band rays run, from the tips up
 _LATERAL = (0.0, -0.007, 0.007)  # beside the centre, on the pads [m]
+#: Where on the pads, above the tips and beside the centre [m], nothing else may be met while the jaw closes.
+_PAD_HEIGHTS, _PAD_LATERAL = (-SAFETY, 0.008, 0.020, 0.036), (-0.0105, -0.0052, 0.0, 0.0052, 0.0105)
 _TORQUE_ARM = 0.05  # distance of the centre of mass at which gravity's twist halves the score [m]
 
 
@@ -208,29 +210,45 @@ def _score(
     """Score and opening [m], (n,) each, for one opening direction."""
     axis = np.array([np.cos(yaw), np.sin(yaw), 0.0], dtype=np.float32)
     score, opening = np.zeros((2, len(points.tip)), dtype=np.float32)
-    # The centre rays alone rule most places out; only the others get the rays beside it.
-    central = [_exits(scene, points, side * axis, _LATERAL[:1], gripper.stroke) for side in (1, -1)]
-    rows = np.flatnonzero(np.isfinite(central[0][0]).any(axis=1) & np.isfinite(central[1][0]).any(axis=1))
+    # The centre rays alone rule most places out, on one side or by the width; only the others get the rays beside it.
+    rows, central = np.arange(len(points.tip)), []
+    for side in (1, -1):
+        found = _exits(scene, points.rows(rows), side * axis, _LATERAL[:1], gripper.stroke)
+        leaves = np.isfinite(found[0]).any(axis=1)
+        rows = rows[leaves]
+        central = [
+            *((distance[leaves], cosine[leaves]) for distance, cosine in central),
+            tuple(a[leaves] for a in found),
+        ]
+    reach = [np.where(np.isfinite(distance), distance, 0.0).max(axis=1, initial=0.0) for distance, _ in central]
+    narrow = sum(reach) <= gripper.stroke - 2 * MARGINS[-1]
+    rows = rows[narrow]
     if len(rows) == 0:
         return score, opening
     some = points.rows(rows)
     faces = []
     for side, (distance, cosine) in zip((1, -1), central, strict=True):
         beside = _exits(scene, some, side * axis, _LATERAL[1:], gripper.stroke)
-        faces.append(_contact(np.hstack([distance[rows], beside[0]]), np.hstack([cosine[rows], beside[1]])))
+        faces.append(_contact(np.hstack([distance[narrow], beside[0]]), np.hstack([cosine[narrow], beside[1]])))
     (right, grip_right, area_right), (left, grip_left, area_left) = faces
     width, offset = right + left, np.abs(right - left) / 2
     antipodal = np.minimum(grip_right, grip_left)
     good = (antipodal > 0) & (width <= gripper.stroke - 2 * MARGINS[-1])
     good &= offset <= np.maximum(OFFSET_MAX, OFFSET_SHARE * width)
-    wide, margin = _opening(some, np.maximum(right, left), room, gripper.stroke)
+    wide, margin = np.zeros((2, len(rows)), dtype=np.float32)
+    kept = np.flatnonzero(good)
+    wide[kept], margin[kept] = _opening(some.rows(kept), np.maximum(right, left)[kept], room, gripper.stroke)
+    kept = kept[margin[kept] > 0]
+    for side, contact in ((1, right), (-1, left)):  # a pad that meets another object first takes both, or neither
+        kept = kept[_free_to_close(scene, some.rows(kept), side * axis, wide[kept] / 2, contact[kept])]
+    good = np.isin(np.arange(len(good)), kept)
     arm = np.linalg.norm(centres[some.object] - some.surface[:, :2], axis=1)
     area = np.minimum(area_right, area_left)
     parts = antipodal * (0.5 + 0.5 * area) / (1 + (arm / _TORQUE_ARM) ** 2)
     parts *= margin * (1 - 0.25 * width / gripper.stroke) * (1 - 20.0 * np.minimum(offset, 0.02))
     # The root spreads the product of five factors over [0, 1] about as the success of executed grasps does.
     score[rows] = np.sqrt(np.where(good, np.maximum(parts, 0.0), 0.0))
-    opening[rows] = np.where(good & (margin > 0), wide, 0.0)
+    opening[rows] = np.where(good, wide, 0.0)
     return score, opening
 
 
@@ -260,6 +278,33 @@ def _exits(
     inside = (hit["geomID"] == np.repeat(points.object, m)) & (cosine > 0) & (hit["tfar"] < reach)
     distance = np.where(inside, hit["tfar"], np.inf).astype(np.float32)
     return distance.reshape(n, m), np.where(inside, cosine, 0.0).astype(np.float32).reshape(n, m)
+
+
+def _free_to_close(
+    scene: EmbreeScene, points: _Points, direction: Floats, start: Floats, contact: Floats
+) -> NDArray[np.bool_]:
+    """Whether the pad on one side meets nothing but the object of its point (n,) while the jaw closes.
+
+    Args:
+        scene: all solids.
+        points: between the pads.
+        direction: from the points towards this pad, (3,).
+        start: distance of the open pad (n,) [m].
+        contact: distance at which it touches the object (n,) [m].
+    """
+    across = np.array([-direction[1], direction[0]], dtype=np.float32)
+    n, m = len(start), len(_PAD_HEIGHTS) * len(_PAD_LATERAL)
+    origins = np.empty((n, len(_PAD_LATERAL), len(_PAD_HEIGHTS), 3), dtype=np.float32)
+    xy = points.surface[:, :2] + start[:, None] * direction[:2]
+    for k, lateral in enumerate(_PAD_LATERAL):
+        origins[:, k, :, :2] = (xy + np.float32(lateral) * across)[:, None]
+    origins[..., 2] = points.tip[:, None, None] + np.array(_PAD_HEIGHTS, dtype=np.float32)
+    rays = np.empty((n * m, 3), dtype=np.float32)
+    rays[:] = -direction
+    hit = scene.run(origins.reshape(-1, 3), rays, output=1)
+    reach = np.repeat(start - contact + np.float32(CONTACT_DEPTH), m)
+    other = (hit["geomID"] >= 0) & (hit["geomID"] != np.repeat(points.object, m)) & (hit["tfar"] < reach)
+    return np.asarray(~other.reshape(n, m).any(axis=1))
 
 
 def _contact(distance: Floats, cosine: Floats) -> tuple[Floats, Floats, Floats]:
