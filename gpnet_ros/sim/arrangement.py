@@ -24,6 +24,7 @@ from gpnet_ros.sim.splits import OBJECT_SEEDS, families
 _STACK_SHARE = 0.5  # of the scenes on the table; stacks teach what lies on what, fallen heaps variety
 _CLEARED_SHARE = 0.35  # of the scenes on the table: objects were taken off the top before the picture
 _TAKEN_MAX = 4  # objects taken so
+_MESH_SHARE = 0.75  # of the objects where the user has own meshes; the others are distractors
 _TRIES = 30  # heaps begun for one scene ...
 _TRIES_FULL, _TRIES_RANGE = 4, 12  # ... with all objects; with no fewer than were asked for at least
 
@@ -63,6 +64,7 @@ class Arrangement:
     """A scene before anybody looked.
 
     Attributes:
+        name: unique within a data set.
         seed: of the scene.
         heap: what lies there.
         relations: between its n objects.
@@ -71,6 +73,7 @@ class Arrangement:
         shots: the cameras.
     """
 
+    name: str
     seed: int
     heap: Heap
     relations: Relations
@@ -82,6 +85,7 @@ class Arrangement:
         """Plain numbers and names."""
         related = self.relations
         return {
+            "name": self.name,
             "seed": self.seed,
             **self.heap.to_dict(),
             "share": related.share.tolist(),
@@ -106,13 +110,13 @@ class Arrangement:
             rests, covered = (np.asarray(stored[k], dtype=bool).reshape(n, n) for k in ("supports", "covered_by"))
             parents = None if stored["parents"] is None else np.asarray(stored["parents"], dtype=bool).reshape(n, n)
             shots = tuple(Shot.from_dict(shot) for shot in stored["shots"])
-            seed, look = int(stored["seed"]), int(stored["look"])
+            name, seed, look = str(stored["name"]), int(stored["seed"]), int(stored["look"])
         except (KeyError, TypeError, ValueError) as error:
             raise BadInput(
                 f"The stored scene cannot be read ({error!r}): use one as Arrangement.to_dict wrote it."
             ) from error
         top = ~(rests.any(axis=0) | covered.any(axis=1))
-        return cls(seed, heap, Relations(rests, covered, np.asarray(top), share), parents, look, shots)
+        return cls(name, seed, heap, Relations(rests, covered, np.asarray(top), share), parents, look, shots)
 
 
 def arrange(seed: int, recipe: Recipe) -> Arrangement:
@@ -133,7 +137,12 @@ def arrange(seed: int, recipe: Recipe) -> Arrangement:
         intrinsics, T_base_camera = random_camera(rng, heap, recipe.size)
         shots.append(Shot(intrinsics, T_base_camera, int(rng.integers(2**31))))
     parents = removal_parents(heap) if recipe.parents else None
-    return Arrangement(seed, heap, relations(heap), parents, look, tuple(shots))
+    return Arrangement(scene_name(seed), seed, heap, relations(heap), parents, look, tuple(shots))
+
+
+def scene_name(seed: int) -> str:
+    """Name of the scene of a seed: names sort like the seeds."""
+    return f"{seed:012d}"
 
 
 def _heap(rng: np.random.Generator, seed: int, recipe: Recipe) -> Heap:
@@ -159,7 +168,18 @@ def _heap(rng: np.random.Generator, seed: int, recipe: Recipe) -> Heap:
 
 
 def _objects(rng: np.random.Generator, n: int, recipe: Recipe) -> tuple[ObjectModel, ...]:
-    return draw_objects(rng, n, families(recipe.split), OBJECT_SEEDS[recipe.split])
+    """Objects of the recipe's split; `_MESH_SHARE` of them the user's, if there is a folder of meshes."""
+    seeds = OBJECT_SEEDS[recipe.split]
+    if recipe.meshes is None:
+        return draw_objects(rng, n, families(recipe.split), seeds)
+    from gpnet_ros.sim.user_meshes import load_user_meshes  # its libraries load slowly
+
+    own = load_user_meshes(recipe.meshes)
+    count = int(rng.binomial(n, _MESH_SHARE))
+    objects = draw_objects(rng, count, own.families, seeds, own.make) if count else ()
+    if count < n:
+        objects += draw_objects(rng, n - count, families(recipe.split), seeds)
+    return tuple(objects[k] for k in rng.permutation(n))
 
 
 def _cleared(heap: Heap, count: int, rng: np.random.Generator) -> Heap | None:

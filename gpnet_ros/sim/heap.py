@@ -158,9 +158,13 @@ def _first_at_rest(
 
 
 def draw_objects(
-    rng: np.random.Generator, n: int, families: Sequence[str], object_seeds: tuple[int, int]
+    rng: np.random.Generator,
+    n: int,
+    families: Sequence[str],
+    object_seeds: tuple[int, int],
+    make: Callable[[str, int], ObjectModel] = make_object,
 ) -> tuple[ObjectModel, ...]:
-    """Objects at random; arguments and errors as `stack_heap`."""
+    """Objects at random, each from `make`; other arguments and errors as `stack_heap`."""
     if not 1 <= n <= OBJECTS_MAX or not families:
         raise BadInput(
             f"A heap of {n} objects from {len(families)} families cannot be made: "
@@ -169,4 +173,4 @@ def draw_objects(
     names: list[str] = []
     while len(names) < n:
         names += list(rng.permutation(list(families)))
-    return tuple(make_object(str(name), int(rng.integers(*object_seeds))) for name in names[:n])
+    return tuple(make(str(name), int(rng.integers(*object_seeds))) for name in names[:n])

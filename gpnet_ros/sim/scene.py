@@ -25,6 +25,7 @@ from gpnet_ros.sim.relations import Relations
 from gpnet_ros.sim.render import View, render
 from gpnet_ros.sim.style import random_bin, random_object, random_style
 from gpnet_ros.sim.suction import suction_quality
+from gpnet_ros.sim.texture import Texture
 
 _LABEL_SIDE = 240  # of the dense labels, about, on the longer side [px]
 _GRASPS_PER_OBJECT = 48
@@ -93,8 +94,7 @@ class Scene:
 
     @property
     def name(self) -> str:
-        """Unique for each seed."""
-        return scene_name(self.seed)
+        return self.arrangement.name
 
     @property
     def seed(self) -> int:
@@ -133,11 +133,13 @@ def make_scene(seed: int, recipe: Recipe) -> Scene:
 
 def photograph(arrangement: Arrangement, recipe: Recipe) -> Scene:
     """Pictures and labels of what lies there already; nothing moves."""
-    meshes, poses = scene_meshes(arrangement.heap, arrangement.look)
+    scenery = random_style(arrangement.look)
+    meshes, poses = scene_meshes(arrangement.heap, arrangement.look, scenery.floor)
     rays = RayScene(meshes)
     views = []
     for k, shot in enumerate(arrangement.shots):
-        style = replace(random_style(shot.style), table=random_style(arrangement.look).table)
+        # Things look the same from everywhere; lights and the camera's look are those of the shot.
+        style = replace(random_style(shot.style), table=scenery.table, decals=scenery.decals, floor=scenery.floor)
         picture = render(rays, poses, shot.intrinsics, shot.T_base_camera, style, "high")
         views.append(_labelled(arrangement, shot, picture, f"view_{k}", recipe))
     graspable = np.zeros(len(arrangement.heap.objects), dtype=bool)
@@ -146,29 +148,25 @@ def photograph(arrangement: Arrangement, recipe: Recipe) -> Scene:
     return Scene(recipe, arrangement, graspable, tuple(views))
 
 
-def scene_name(seed: int) -> str:
-    """Name of the scene of a seed: they sort like the seeds."""
-    return f"{seed:012d}"
-
-
-def scene_meshes(heap: Heap, look: int) -> tuple[list[Mesh], list[Transform]]:
+def scene_meshes(heap: Heap, look: int, floor: Texture | None) -> tuple[list[Mesh], list[Transform]]:
     """Table, floor, bin and objects (ids 1..n) for the renderer, and T_base_mesh of each.
 
     Args:
         heap: what lies there.
         look: seed of the textures and of the table's size.
+        floor: texture of the floor.
     """
     rng = np.random.default_rng([8, look])
-    seeds = rng.integers(2**31, size=2 + len(heap.objects))
+    seeds = rng.integers(2**31, size=1 + len(heap.objects))
     size = rng.uniform([1.0, 1.2], [1.8, 2.4])
     centre = heap.T_base_object[:, :2, 3].mean(axis=0) + rng.uniform(-0.4, 0.4, 2) * (size - 0.8)
-    floor = box_mesh((8.0, 8.0, 0.02), 0, random_style(int(seeds[0])).table, (*centre, _FLOOR_Z - 0.01))
-    meshes, poses = [table_mesh(size, centre=centre), floor], [np.eye(4), np.eye(4)]
+    ground = box_mesh((8.0, 8.0, 0.02), 0, floor, (*centre, _FLOOR_Z - 0.01))
+    meshes, poses = [table_mesh(size, centre=centre), ground], [np.eye(4), np.eye(4)]
     if heap.bin is not None:
-        meshes.append(heap.bin.mesh(random_bin(int(seeds[1]))))
+        meshes.append(heap.bin.mesh(random_bin(int(seeds[0]))))
         poses.append(heap.bin.T_base_bin)
     for index, (model, T) in enumerate(zip(heap.objects, heap.T_base_object, strict=True)):
-        texture = random_object(int(seeds[2 + index]), model.family)
+        texture = random_object(int(seeds[1 + index]), model.family)
         meshes.append(Mesh(model.vertices, model.faces, index + 1, texture))
         poses.append(T)
     return meshes, poses
@@ -183,7 +181,7 @@ def _labelled(arrangement: Arrangement, shot: Shot, picture: View, name: str, re
         whole = amodal(arrangement.heap, picture.ids, shot.intrinsics, shot.T_base_camera)
         suction = suction_quality(picture.depth, picture.ids, arrangement.heap, shot.intrinsics, shot.T_base_camera)
     objects = _objects(arrangement, picture, labels, whole)
-    scene = scene_name(arrangement.seed)
+    scene = arrangement.name
     return SceneView(
         scene, name, shot.intrinsics, shot.T_base_camera, picture, labels, stride, rectangles, objects, suction
     )

@@ -1,0 +1,101 @@
+"""Arrangements: the profiles differ as promised, splits do not overlap, and all comes back from plain numbers."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from gpnet_ros.errors import BadInput
+from gpnet_ros.sim import arrangement
+from gpnet_ros.sim.arrangement import Arrangement, arrange
+from gpnet_ros.sim.objects import FAMILIES, HELD_OUT
+from gpnet_ros.sim.recipe import Recipe
+from gpnet_ros.sim.relations import relations
+from gpnet_ros.sim.splits import OBJECT_SEEDS, families
+
+
+def test_numbers_of_objects_fill_the_range() -> None:
+    counts = [len(arrange(seed, Recipe(profile="bin", objects=(2, 4))).heap.objects) for seed in range(12)]
+    assert set(counts) == {2, 3, 4}
+
+
+def test_tables_mix_fallen_stacked_and_cleared_heaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted where heaps are begun, since what comes out does not tell for sure."""
+    begun: list[tuple[str, int]] = []
+    settle = arrangement.settle_heap
+
+    def watched(rng, objects, way, **kinds):
+        begun.append((way, len(objects)))
+        return settle(rng, objects, way, **kinds)
+
+    monkeypatch.setattr(arrangement, "settle_heap", watched)
+    for seed in range(16):
+        heap = arrange(seed, Recipe(objects=(2, 2))).heap
+        assert len(heap.objects) == 2
+    assert {way for way, _ in begun} == {"drop", "stack"}
+    assert {2} < {n for _, n in begun} <= {2, 3, 4, 5, 6}
+
+
+def test_what_is_left_of_a_heap_lies_still_and_keeps_its_relations() -> None:
+    heap = arrange(3, Recipe(profile="stack", objects=(5, 5))).heap
+    left = arrangement._cleared(heap, 3, np.random.default_rng(0))
+    assert left is not None and len(left.objects) == 3
+    for model, T in zip(left.objects, left.T_base_object, strict=True):
+        before = heap.T_base_object[heap.objects.index(model)]
+        assert np.linalg.norm(before[:3, 3] - T[:3, 3]) < 0.01
+
+
+def test_a_heap_that_does_not_rest_is_begun_anew_with_fewer_and_at_last_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+
+    def never(rng, objects, way, **kinds):
+        asked.append(len(objects))
+
+    monkeypatch.setattr(arrangement, "settle_heap", never)
+    with pytest.raises(BadInput, match="No object came to rest for scene seed 7"):
+        arrange(7, Recipe(profile="bin", objects=(4, 6)))
+    assert asked[0] >= 4 and asked[-1] == 1 and asked == sorted(asked, reverse=True)
+    assert len(asked) == 30
+
+
+def test_an_arrangement_comes_back_from_json() -> None:
+    made = arrange(2, Recipe(profile="bin", objects=(3, 3), views=2, parents=True))
+    again = Arrangement.from_dict(json.loads(json.dumps(made.to_dict())))
+    assert again.heap.T_base_object == pytest.approx(made.heap.T_base_object, abs=1e-12)
+    for a, b in zip(again.shots, made.shots, strict=True):
+        assert (a.intrinsics, a.style) == (b.intrinsics, b.style)
+        assert a.T_base_camera == pytest.approx(b.T_base_camera, abs=1e-12)
+    assert (again.name, again.seed, again.look) == (made.name, made.seed, made.look)
+    assert np.array_equal(again.relations.share, made.relations.share)
+    assert np.array_equal(again.relations.covered_by, made.relations.covered_by)
+    assert np.array_equal(again.parents, made.parents)
+    assert [o.mass for o in again.heap.objects] == [o.mass for o in made.heap.objects]
+    assert np.array_equal(again.relations.top_level, relations(made.heap).top_level)
+    assert again.heap.bin == made.heap.bin
+    for field in ("share", "shots", "look", "seed", "name", "parents", "objects"):
+        with pytest.raises(BadInput):
+            Arrangement.from_dict({k: v for k, v in made.to_dict().items() if k != field})
+
+
+def test_splits_share_no_object() -> None:
+    every = {split: (families(split), OBJECT_SEEDS[split]) for split in ("train", "seen", "unseen")}
+    for a, (families_a, seeds_a) in every.items():
+        for b, (families_b, seeds_b) in every.items():
+            apart = seeds_a[1] <= seeds_b[0] or seeds_b[1] <= seeds_a[0]
+            assert a == b or apart or not set(families_a) & set(families_b)
+    assert set(families("train")) == set(families("seen")) == set(FAMILIES) - set(HELD_OUT)
+    assert set(families("unseen")) == set(HELD_OUT)
+    assert set(families("train", graspable=True)) < set(families("train"))
+
+
+@pytest.mark.parametrize("split", ["train", "seen", "unseen"])
+def test_scenes_keep_to_their_split(split) -> None:
+    low, high = OBJECT_SEEDS[split]
+    for seed in range(3):
+        objects = arrange(seed, Recipe(profile="bin", objects=(4, 5), split=split)).heap.objects
+        assert all(low <= o.seed < high for o in objects)
+        assert {o.family for o in objects} <= set(families(split))
