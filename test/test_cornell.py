@@ -83,16 +83,73 @@ def test_depth_of_the_sample_is_neither_range_nor_a_base_coordinate(tmp_path: Pa
     assert abs(np.linalg.norm(point[:3]) - truth[v, u]) > 0.1  # what d.tiff would hold there
 
 
-def test_tiff_is_taken_only_when_asked_for(tmp_path: Path) -> None:
+def write_range(root: Path, depth: np.ndarray, T_origin_camera: Transform) -> np.ndarray:
+    """pcd0100d.tiff as GG-CNN's script makes it: distance of each point from the cloud's origin [m]."""
+    v, u = np.mgrid[:HEIGHT, :WIDTH]
+    points = KINECT.deproject(np.stack([u, v], axis=-1), depth) @ T_origin_camera[:3, :3].T + T_origin_camera[:3, 3]
+    distance = np.linalg.norm(points, axis=-1).astype(np.float32)
+    assert cv2.imwrite(str(root / "01" / "pcd0100d.tiff"), distance)
+    return distance
+
+
+def above_table(turn: float) -> tuple[Transform, np.ndarray]:
+    """Pose of a camera as Cornell's over a robot's base, and true depth of a level table with a box on it."""
+    T = np.eye(4)
+    T[:3, :3] = Rotation.from_euler("xyz", [np.pi + 0.66, 0.1, -np.pi / 2 + turn]).as_matrix()
+    T[:3, 3] = 0.6, -0.19, 0.7
+    v, u = np.mgrid[:HEIGHT, :WIDTH]
+    rays = KINECT.deproject(np.stack([u, v], axis=-1), np.ones(u.shape)) @ T[:3, :3].T
+    height = np.where((abs(u - 300) < 60) & (abs(v - 250) < 50), -0.02, -0.06)
+    return T, (height - T[2, 3]) / rays[..., 2]
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.2])
+def test_distance_from_the_robot_becomes_depth(turn: float, tmp_path: Path) -> None:
     write_cornell(tmp_path, Bar(0.0))
-    published = np.full((HEIGHT, WIDTH), 1.3, dtype=np.float32)
-    cv2.imwrite(str(tmp_path / "01" / "pcd0100d.tiff"), published)
+    T, truth = above_table(turn)
+    distance = write_range(tmp_path, truth, T)
+    assert np.abs(distance - truth).max() > 0.15  # a bowl, no depth
+    depth = Cornell(tmp_path)[0].frame.depth
+    assert depth is not None
+    error = depth - truth
+    assert np.nanmax(np.abs(error)) < 0.03 and np.nanstd(error) < 0.006 and np.isfinite(depth).mean() > 0.99
+    box = np.nanmedian((depth - truth)[245:255, 295:305]) - np.nanmedian((depth - truth)[320:330, 295:305])
+    assert abs(box) < 0.004  # the box stands out of the table as it should
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.3])
+def test_distance_from_the_camera_becomes_depth(tilt: float, tmp_path: Path) -> None:
+    write_cornell(tmp_path, Bar(0.0))
+    v, u = np.mgrid[:HEIGHT, :WIDTH]
+    truth = 1.0 / (KINECT.deproject(np.stack([u, v], axis=-1), np.ones(u.shape)) @ (0.0, -np.sin(tilt), np.cos(tilt)))
+    truth -= 0.1 * ((abs(u - 300) < 60) & (abs(v - 250) < 50))
+    distance = write_range(tmp_path, truth, np.eye(4))
+    assert np.abs(distance - truth).max() > 0.15
+    np.testing.assert_allclose(Cornell(tmp_path)[0].frame.depth, truth, atol=2e-3)
+
+
+def test_distances_without_a_table_say_nothing_about_depth(tmp_path: Path) -> None:
+    write_cornell(tmp_path, Bar(0.0))
+    noise = np.random.default_rng(0).uniform(0.5, 2.0, (HEIGHT, WIDTH)).astype(np.float32)
+    for values in (noise, np.zeros_like(noise)):
+        cv2.imwrite(str(tmp_path / "01" / "pcd0100d.tiff"), values)
+        assert Cornell(tmp_path)[0].frame.depth is None
+
+
+def test_sources_of_depth_are_chosen(tmp_path: Path) -> None:
+    write_cornell(tmp_path, Bar(0.0))
     assert Cornell(tmp_path)[0].frame.depth is None
-    assert Cornell(tmp_path, depth="none")[0].frame.depth is None
+    T, truth = above_table(0.0)
+    distance = write_range(tmp_path, truth, T)
+    for choice in ("cloud", "none"):
+        assert Cornell(tmp_path, depth=choice)[0].frame.depth is None  # type: ignore[arg-type]
     frame = Cornell(tmp_path, depth="tiff")[0].frame
-    np.testing.assert_array_equal(frame.depth, published)
+    np.testing.assert_array_equal(frame.depth, distance)
     assert frame.intrinsics is None
-    cv2.imwrite(str(tmp_path / "01" / "pcd0100d.tiff"), published[:100])
+    write_text(tmp_path / "01" / "pcd0100.txt", cloud_text(truth, KINECT, T, sparse()))
+    assert Cornell(tmp_path)[0].frame.intrinsics is not None  # the cloud is better
+    np.testing.assert_array_equal(Cornell(tmp_path, depth="tiff")[0].frame.depth, distance)
+    cv2.imwrite(str(tmp_path / "01" / "pcd0100d.tiff"), distance[:100])
     with pytest.raises(BadInput, match=r"pcd0100d\.tiff has 640x100"):
         Cornell(tmp_path, depth="tiff")[0]
     with pytest.raises(BadInput, match="stereo"):

@@ -14,7 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gpnet_ros.data.cornell_cloud import HEIGHT, WIDTH, Cloud, read_cloud
+from gpnet_ros.data.cornell_cloud import read_cloud
+from gpnet_ros.data.cornell_range import depth_of_range
 from gpnet_ros.data.corner_file import read_corners
 from gpnet_ros.data.reading import check_size, found_in, read_color, read_depth, read_lines
 from gpnet_ros.data.sample import Sample, keep_split
@@ -23,7 +24,7 @@ from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.pose import Transform
 from gpnet_ros.rectangle import Rectangles
 
-Depth = Literal["cloud", "tiff", "none"]
+Depth = Literal["auto", "cloud", "tiff", "none"]
 
 _FILE = re.compile(r"(pcd\d{4})(r\.png|cpos\.txt|cneg\.txt|d\.tiff|\.txt)")
 _COLOR, _POSITIVE, _NEGATIVE, _TIFF, _CLOUD = "r.png", "cpos.txt", "cneg.txt", "d.tiff", ".txt"
@@ -39,21 +40,22 @@ class Cornell:
     is there, which lists image, object and category, else the picture.
     """
 
-    def __init__(self, root: Path, split: Path | None = None, depth: Depth = "cloud") -> None:
+    def __init__(self, root: Path, split: Path | None = None, depth: Depth = "auto") -> None:
         """List the pictures under `root`.
 
         Args:
             root: folder that holds 01 to 10, or the pictures themselves.
             split: file of scene names.
             depth: "cloud" takes true depth, the camera model and the camera's pose over the robot from the point
-                cloud, and has no depth where the cloud is missing. "tiff" takes d.tiff as published networks do,
-                although its values are the points' distance from the robot's base [m], no depth. "none" leaves it out.
+                cloud. "auto" does so too, and where the cloud is missing estimates depth from d.tiff, whose values
+                are distances from the robot's base; see `cornell_range`. "tiff" takes these values as they are, as
+                published networks do. "none" leaves depth out. Where there is no source, depth is absent.
 
         Raises:
             BadInput: no pictures there, a bad split file, or an unknown `depth`.
         """
-        if depth not in ("cloud", "tiff", "none"):
-            raise BadInput(f"Depth {depth!r} of the Cornell data is unknown: choose cloud, tiff or none.")
+        if depth not in ("auto", "cloud", "tiff", "none"):
+            raise BadInput(f"Depth {depth!r} of the Cornell data is unknown: choose auto, cloud, tiff or none.")
         self._root, self._depth = Path(root), depth
         files, mapping = _files(self._root)
         if not files:
@@ -107,14 +109,14 @@ class Cornell:
     def _read_depth(
         self, kinds: dict[str, Path], shape: tuple[int, int]
     ) -> tuple[NDArray[np.float32] | None, Intrinsics | None, Transform | None]:
-        if self._depth == "tiff" and _TIFF in kinds:
-            depth = read_depth(kinds[_TIFF], 1.0)
-            check_size(kinds[_TIFF], depth.shape, shape)
-            return depth, None, None
-        if self._depth == "cloud" and _CLOUD in kinds:
-            cloud: Cloud = read_cloud(kinds[_CLOUD])
-            check_size(kinds[_CLOUD], (HEIGHT, WIDTH), shape)
+        if self._depth in ("auto", "cloud") and _CLOUD in kinds:
+            cloud = read_cloud(kinds[_CLOUD])
+            check_size(kinds[_CLOUD], cloud.depth.shape, shape)
             return cloud.depth, cloud.intrinsics, cloud.T_base_camera
+        if self._depth in ("auto", "tiff") and _TIFF in kinds:
+            distance = read_depth(kinds[_TIFF], 1.0)
+            check_size(kinds[_TIFF], distance.shape, shape)
+            return distance if self._depth == "tiff" else depth_of_range(distance), None, None
         return None, None, None
 
 
