@@ -52,6 +52,8 @@ AIMS = (
 )
 HEIGHT = 2.1
 _TABLE = 255
+_GRASPS = ("2D_Grasp", "3D_Grasp")
+_SCENE = re.compile(r"\d{3,6}").fullmatch
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ class Regrad:
 
 def _views(root: Path) -> list[_View]:
     views = []
-    for folder in find_folders(root, lambda folder: _is_split_v2(folder) or _is_scene(folder), depth=5):
+    for folder in find_folders(root, _holds_views, enter=lambda folder: folder.name not in _GRASPS, depth=5):
         part = _part(folder)
         if _is_split_v2(folder):
             views += [_View(part + scene, number, folder, 2) for scene, number in _pictures_v2(folder)]
@@ -150,12 +152,16 @@ def _part(folder: Path) -> str:
     return next((f"{name}/" for name in reversed(parts) if name in SPLITS), "")
 
 
+def _holds_views(folder: Path) -> bool:
+    return _is_split_v2(folder) or _is_scene(folder)
+
+
 def _is_split_v2(folder: Path) -> bool:
     return (folder / "RGBImages").is_dir() or (folder / "DepthImages").is_dir()
 
 
 def _is_scene(folder: Path) -> bool:
-    if not re.fullmatch(r"\d{3,6}", folder.resolve().name):
+    if not _SCENE(folder.resolve().name):
         return False
     return any(_is_view(sub) for sub in folders_in(folder))
 
@@ -173,7 +179,8 @@ def _pictures_v2(folder: Path) -> list[tuple[str, int]]:
 
 
 def _grasp_folders(root: Path) -> list[Path]:
-    return find_folders(root, lambda folder: folder.name == "2D_Grasp") or [root]
+    found = find_folders(root, lambda folder: folder.name == _GRASPS[0], enter=lambda folder: not _SCENE(folder.name))
+    return found or [root]
 
 
 def _read_v1(view: _View) -> tuple[Frame, Labels | None]:
