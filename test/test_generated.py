@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -429,6 +430,26 @@ def test_an_edited_index_is_one_sentence(copied: Path, change: Callable[[dict], 
     with pytest.raises(BadInput, match=words) as caught:
         Generated(copied)
     assert "index.json" in str(caught.value)
+
+
+def document(mark: str) -> str:
+    """The first block of code of a language in the description of the format."""
+    text = (Path(__file__).parent.parent / "docs" / "data_format.md").read_text("utf-8")
+    return text.split(f"```{mark}\n", 1)[1].split("```", 1)[0]
+
+
+def test_the_reader_in_the_document_reads(whole: Path) -> None:
+    code = document("python")
+    assert len(code.strip().splitlines()) <= 18
+    assert "gpnet" not in code
+    space: dict[str, Any] = {}
+    exec(code, space)
+    data = Generated(whole)
+    color, depth, about = space["read"](whole, data.names[9])
+    assert np.array_equal(color[..., ::-1], data[9].frame.color)  # type: ignore[arg-type]
+    assert np.allclose(depth, data[9].frame.depth, equal_nan=True)  # type: ignore[arg-type]
+    assert about["rectangles"]["center"] == [[4.0, 3.0]]
+    assert about["camera"]["fx"] == 40.0
 
 
 def test_another_folder_is_one_sentence(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -235,6 +236,20 @@ def test_poor_grasps_stay_grasps_and_unknown_numbers_stay_unknown() -> None:
     assert (read.grasps.angle < np.pi / 2).all()
     assert (read.suction > 0).all()
     assert np.array_equal(read.objects.center_of_mass, centre, equal_nan=True)  # type: ignore[arg-type]
+
+
+def keys_of(value: Any) -> set[str]:
+    if not isinstance(value, dict):
+        return set()
+    return set(value).union(*(keys_of(inner) for inner in value.values()))
+
+
+def test_every_key_and_file_is_in_the_document() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "data_format.md").read_text("utf-8")
+    files = encode_sample(full_sample())
+    about = json.loads(files["sample.json"])
+    names = keys_of(about) | {name for name in files if not name.startswith("amodal_")}
+    assert {name for name in names if f"`{name}`" not in text} == set()
 
 
 def test_same_sample_same_bytes() -> None:

@@ -93,13 +93,8 @@ def _encode_grasps(grasps: DenseGrasps, size: tuple[int, int], files: dict[str, 
     planes[..., 2] = np.where(some, np.maximum(planes[..., 2], 1), 0)
     for channel, name in enumerate((QUALITY_FILE, ANGLE_FILE, OPENING_FILE)):
         files[name] = _png(planes[..., channel])
-    units = {"quality_unit": QUALITY_UNIT, "angle_unit_rad": ANGLE_UNIT, "angle_zero_rad": -np.pi / 2}
-    return {
-        "files": [QUALITY_FILE, ANGLE_FILE, OPENING_FILE],
-        "stride": stride,
-        **units,
-        "opening_unit_m": OPENING_UNIT,
-    }
+    units = {"quality_unit": QUALITY_UNIT, "angle_unit_rad": ANGLE_UNIT, "opening_unit_m": OPENING_UNIT}
+    return {"files": [QUALITY_FILE, ANGLE_FILE, OPENING_FILE], "stride": stride, **units}
 
 
 def _encode_rectangles(rectangles: Rectangles) -> dict[str, Any]:
