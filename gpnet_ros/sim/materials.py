@@ -27,15 +27,16 @@ _WOODS: tuple[tuple[Color, Color], ...] = (
     ((0.45, 0.29, 0.19), (0.27, 0.16, 0.10)), ((0.87, 0.79, 0.64), (0.72, 0.60, 0.43)),
 )  # fmt: skip
 _METALS: tuple[Color, ...] = ((0.71, 0.71, 0.72), (0.60, 0.61, 0.63), (0.78, 0.66, 0.40), (0.74, 0.52, 0.42))
-_FRUIT: dict[str, tuple[Color, Color]] = {
-    "banana": ((0.88, 0.72, 0.20), (0.74, 0.66, 0.22)),
-    "apple": ((0.68, 0.14, 0.12), (0.80, 0.66, 0.28)),
-    "pear": ((0.70, 0.68, 0.26), (0.72, 0.54, 0.24)),
-    "lemon": ((0.92, 0.78, 0.18), (0.88, 0.74, 0.24)),
-    "orange": ((0.88, 0.46, 0.10), (0.84, 0.50, 0.14)),
-    "egg": ((0.82, 0.62, 0.46), (0.90, 0.78, 0.66)),
-    "potato": ((0.66, 0.52, 0.34), (0.56, 0.43, 0.28)),
-}
+_FRUIT: dict[str, tuple[tuple[Color, Color], ...]] = {
+    "banana": (((0.88, 0.72, 0.20), (0.74, 0.66, 0.22)),),
+    "apple": (((0.68, 0.14, 0.12), (0.80, 0.66, 0.28)), ((0.60, 0.68, 0.24), (0.72, 0.72, 0.34))),
+    "pear": (((0.70, 0.68, 0.26), (0.72, 0.54, 0.24)),),
+    "lemon": (((0.92, 0.78, 0.18), (0.88, 0.74, 0.24)), ((0.88, 0.46, 0.10), (0.84, 0.50, 0.14)),
+              ((0.40, 0.56, 0.18), (0.52, 0.60, 0.24))),
+    "pepper": (((0.70, 0.10, 0.08), (0.60, 0.14, 0.10)), ((0.92, 0.68, 0.10), (0.88, 0.56, 0.10)),
+               ((0.20, 0.40, 0.12), (0.28, 0.46, 0.16))),
+    "carrot": (((0.88, 0.44, 0.14), (0.82, 0.40, 0.16)),),
+}  # fmt: skip
 
 Material = Callable[[Rng, int], Texture]
 
@@ -124,17 +125,29 @@ def tinned(rng: Rng, seed: int) -> Texture:
     kind = "label" if rng.random() < 0.75 else "banded"
     color, accent = product_color(rng), product_color(rng)
     gloss = float(rng.uniform(0.1, 0.6))
-    return Texture(kind, seed, color, accent, 0.2, gloss, mapping="wrap", part=lid, where=("ends", 0.007))
+    return Texture(kind, seed, color, accent, 0.2, gloss, mapping="wrap", part=lid, where=("z", 0.007))
 
 
-def flacon(rng: Rng, seed: int) -> Texture:
-    """Bottle or jar: plastic or glazed body, often with a label around, and a cap."""
-    cap = replace(plastic(rng, seed), kind="plain")
-    body = float(rng.uniform(0.3, 0.8))
-    color, accent = product_color(rng), product_color(rng)
-    if rng.random() < 0.6:
-        return Texture("label", seed, color, accent, 0.2, body, mapping="wrap", part=cap, where=("top", 0.016))
-    return Texture("plain", seed, color, accent, 0.2, body, part=cap, where=("top", 0.016))
+def capped(where: tuple[str, float]) -> Material:
+    """Bottle, jar or tube: plastic or glazed body, often with a label around, and a cap."""
+
+    def body(rng: Rng, seed: int) -> Texture:
+        cap, gloss = replace(plastic(rng, seed), kind="plain"), float(rng.uniform(0.3, 0.8))
+        color, accent = product_color(rng), product_color(rng)
+        if rng.random() < 0.65:
+            return Texture("label", seed, color, accent, 0.2, gloss, mapping="wrap", part=cap, where=where)
+        return Texture("plain", seed, color, accent, 0.2, gloss, part=cap, where=where)
+
+    return body
+
+
+def tipped(body: Material, part: Material, where: tuple[str, float]) -> Material:
+    """A thing of two materials, see `Texture.where`."""
+
+    def both(rng: Rng, seed: int) -> Texture:
+        return replace(body(rng, seed), part=part(rng, seed), where=where)
+
+    return both
 
 
 def ceramic(rng: Rng, seed: int) -> Texture:
@@ -150,32 +163,35 @@ def recycled(rng: Rng, seed: int) -> Texture:
     return Texture("speckled", seed, color, product_color(rng), 0.25, float(rng.uniform(0.02, 0.3)))
 
 
-def hammered(rng: Rng, seed: int) -> Texture:
-    """Hammer: wooden or rubber handle, steel head on top."""
-    handle = timber(rng, seed) if rng.random() < 0.6 else rubber(rng, seed)
-    return replace(handle, part=cast_metal(rng, seed) if rng.random() < 0.5 else bare_metal(rng, seed),
-                   where=("top", 0.027))  # fmt: skip
+def thread(rng: Rng, seed: int) -> Texture:
+    """Thread, yarn or cable, wound."""
+    return Texture("banded", seed, product_color(rng), product_color(rng), 0.02, 0.1, detail="fibre")
 
 
-def driven(rng: Rng, seed: int) -> Texture:
-    """Screwdriver: coloured grip around a steel shaft."""
-    grip = two_tone(rng, seed) if rng.random() < 0.5 else plastic(rng, seed)
-    return replace(grip, part=bare_metal(rng, seed), where=("core", 0.0055))
+def bristles(rng: Rng, seed: int) -> Texture:
+    """Bristles, seen from the side."""
+    color = shifted(_WOODS[int(rng.integers(4))][0] if rng.random() < 0.6 else product_color(rng), -0.05)
+    return Texture("brushed", seed, color, color, 0.03, 0.05)
 
 
-def wound(rng: Rng, seed: int) -> Texture:
-    """Spool: flanges of wood, plastic or board, thread or wire about the core."""
-    flange = (timber, plastic, plastic)[int(rng.integers(3))](rng, seed)
-    thread = Texture("banded", seed, product_color(rng), product_color(rng), 0.02, 0.1, detail="fibre")
-    wire = bare_metal(rng, seed)
-    return replace(flange, part=thread if rng.random() < 0.7 else wire, where=("core", 0.0185))
+def frosted(rng: Rng, seed: int) -> Texture:
+    """White glass, as of a lamp."""
+    white = shifted((0.88, 0.88, 0.85), rng.normal(0, 0.03, 3))
+    return Texture("plain", seed, white, white, 0.2, float(rng.uniform(0.5, 0.9)))
+
+
+def stalk(rng: Rng, seed: int) -> Texture:
+    """Stalk and leaves of vegetables."""
+    color = shifted((0.32, 0.42, 0.16), rng.normal(0, 0.03, 3))
+    return Texture("mottled", seed, color, shifted(color, -0.08), 0.1, 0.1)
 
 
 def fruit(name: str) -> Material:
-    """Skin of a fruit."""
-    color, accent = _FRUIT[name]
+    """Skin of a fruit or vegetable, of one of its colours."""
+    colors = _FRUIT[name]
 
     def skin(rng: Rng, seed: int) -> Texture:
+        color, accent = colors[int(rng.integers(len(colors)))]
         shift = rng.normal(0, 0.03, 3)
         return Texture("skin", seed, shifted(color, shift), shifted(accent, shift), 0.14, float(rng.uniform(0.1, 0.4)))
 
@@ -184,26 +200,43 @@ def fruit(name: str) -> Material:
 
 #: Anything at all: what 3 in 10 things are made of whatever they are, so that no network learns shapes by colour.
 _ANY: tuple[Material, ...] = (
-    plastic, plastic, plastic, two_tone, timber, bare_metal, cast_metal, painted_metal, printed, brown_board,
+    plastic, plastic, plastic, plastic, two_tone, timber, bare_metal, cast_metal, painted_metal, painted_metal,
     ceramic, recycled, rubber,
 )  # fmt: skip
 _ANY_SHARE = 0.3
+#: What a thing is made of whose shape nobody tells.
+_UNKNOWN = (*_ANY, printed, printed, brown_board)
 
 #: Words in family names, and what such things are made of; the first that fits counts.
 _BY_FAMILY: tuple[tuple[tuple[str, ...], tuple[Material, ...]], ...] = (
-    *(((name,), (fruit(name),)) for name in _FRUIT),
-    (("flat_box", "box", "carton"), (printed, printed, printed, brown_board, timber)),
-    (("spray", "can", "battery"), (tinned,)),
-    (("bottle", "flask", "jar", "tube", "detergent"), (flacon, flacon, flacon, plastic)),
-    (("mug", "bowl", "plate", "saucer", "cup"), (ceramic, ceramic, ceramic, plastic, timber)),
-    (("hammer", "mallet"), (hammered,)),
-    (("screwdriver",), (driven,)),
-    (("spool", "reel"), (wound,)),
-    (("wrench", "spanner", "spoon", "ladle", "scissors"), (bare_metal, bare_metal, cast_metal, painted_metal)),
-    (("plier", "clamp"), (painted_metal, cast_metal, rubber)),
+    (("pepper",), (tipped(fruit("pepper"), stalk, ("+z", 0.011)),)),
+    (("carrot",), (tipped(fruit("carrot"), stalk, ("-z", 0.02)),)),
+    *(((name,), (tipped(fruit(name), timber, ("+z", 0.004)),)) for name in ("apple", "pear")),
+    *(((name,), (fruit(name),)) for name in ("banana", "lemon")),
+    (("flat_box", "box", "carton"), (printed, printed, printed, printed, brown_board, timber)),
+    (("can", "battery"), (tinned,)),
+    (("detergent",), (capped(("+z", 0.031)),)),
+    (("bottle", "flask", "jar"), (capped(("+z", 0.0155)),)),
+    (("tube",), (capped(("-z", 0.019)),)),
+    (("mug", "plate", "saucer", "cup"), (ceramic, ceramic, ceramic, ceramic, plastic)),
+    (("bowl",), (ceramic, ceramic, ceramic, plastic, timber)),
+    (("hammer", "mallet"), (tipped(timber, cast_metal, ("+z", 0.027)), tipped(timber, bare_metal, ("+z", 0.027)),
+                            tipped(rubber, bare_metal, ("+z", 0.027)))),
+    (("screwdriver",), tuple(tipped(grip, bare_metal, ("core", 0.0055)) for grip in (two_tone, plastic, timber))),
+    (("spool", "reel"), (tipped(timber, thread, ("core", 0.0185)), tipped(plastic, thread, ("core", 0.0185)),
+                         tipped(plastic, bare_metal, ("core", 0.0185)))),
+    (("plier",), (tipped(bare_metal, rubber, ("-x", 0.07)), tipped(cast_metal, plastic, ("-x", 0.07)))),
+    (("scissors",), (tipped(bare_metal, plastic, ("-x", 0.046)), bare_metal)),
+    (("brush",), (tipped(timber, bristles, ("-z", 0.018)), tipped(plastic, bristles, ("-z", 0.018)))),
+    (("bulb",), (tipped(frosted, bare_metal, ("+z", 0.026)),)),
+    (("torch",), (tipped(rubber, bare_metal, ("+z", 0.02)), tipped(plastic, rubber, ("+z", 0.02)), bare_metal)),
+    (("motor",), tuple(tipped(can, bare_metal, ("+z", 0.012)) for can in (bare_metal, cast_metal, painted_metal))),
+    (("padlock",), (bare_metal, bare_metal, painted_metal)),
+    (("wrench", "spanner", "spoon", "ladle"), (bare_metal, bare_metal, cast_metal, plastic)),
+    (("clamp",), (painted_metal, cast_metal, cast_metal)),
     (("nut", "bolt", "shaft", "gear", "bush", "flange", "washer"), (bare_metal, bare_metal, cast_metal)),
-    (("pipe", "elbow", "tee", "fitting"), (plastic, plastic, bare_metal, cast_metal)),
-    (("bracket", "channel", "profile", "extrusion", "l_piece"), (bare_metal, painted_metal, cast_metal, plastic)),
+    (("pipe", "elbow", "tee", "fitting"), (plastic, bare_metal, bare_metal, cast_metal)),
+    (("bracket", "channel", "profile", "beam", "l_piece"), (bare_metal, painted_metal, cast_metal, plastic)),
     (("t_piece", "cross", "prism", "ring", "cone"), (timber, plastic, painted_metal, two_tone)),
     (("brick", "plug", "connector", "knob", "handle", "dumbbell"), (plastic, plastic, rubber, painted_metal)),
     (("sponge",), (recycled, plastic)),
@@ -214,7 +247,7 @@ _BY_FAMILY: tuple[tuple[tuple[str, ...], tuple[Material, ...]], ...] = (
 
 def material(rng: Rng, seed: int, family: str | None) -> Texture:
     """A surface that suits the family, or, now and then and without a family, any surface."""
-    choice = _ANY
+    choice = _UNKNOWN if family is None else _ANY
     if family is not None and rng.random() >= _ANY_SHARE:
         fitting = (made for words, made in _BY_FAMILY if any(word in family for word in words))
         choice = next(fitting, _ANY)

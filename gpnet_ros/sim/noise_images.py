@@ -107,15 +107,15 @@ def _chips(side: int, variant: int) -> Bytes:
 @lru_cache(maxsize=8)
 def _strands(side: int, variant: int) -> Bytes:
     rng = np.random.default_rng([6, side, variant])
-    image = np.full((side, side), 110, dtype=np.uint8)
-    for _ in range(side * side // 110):
-        turn, length, width = rng.uniform(0, np.pi), rng.uniform(12, 42), rng.uniform(2.0, 9.0)
+    image = np.full((side, side), 118, dtype=np.uint8)
+    for _ in range(side * side // 60):
+        turn, length, width = rng.uniform(0, np.pi), rng.uniform(12, 46), rng.uniform(3.0, 11.0)
         along = np.array([np.cos(turn), np.sin(turn)])
         across = along[::-1] * [-1, 1]
         sides = np.array([[-1, -1], [1, -0.8], [1, 0.9], [-1, 1]]) * rng.uniform(0.7, 1.0, (4, 1))
         corners = rng.uniform(0, side, 2) + sides[:, :1] * along * length / 2 + sides[:, 1:] * across * width / 2
         points = [np.round(corners * 8).astype(np.int32)]
-        cv2.fillPoly(image, points, int(np.clip(rng.normal(128, 34), 20, 235)), cv2.LINE_AA, 3)
-        cv2.polylines(image, points, True, int(rng.uniform(60, 110)), 1, cv2.LINE_AA, 3)
+        cv2.fillPoly(image, points, int(np.clip(rng.normal(128, 24), 40, 215)), cv2.LINE_AA, 3)
+        cv2.polylines(image, points, True, int(rng.uniform(85, 120)), 1, cv2.LINE_AA, 3)
     image.setflags(write=False)
     return image

@@ -52,6 +52,11 @@ _FOLD = 1024
 _DETAIL_TILE = {"grain": 0.13, "fibre": 0.16, "weave": 0.18}
 
 
+#: Patterns whose grain runs along the longest side of the thing, as it is sawn and turned.
+_GRAINED = ("wood", "butcher_block")
+_PARTS = ("core", *(sign + axis for sign in ("", "+", "-") for axis in "xyz"))
+
+
 @dataclass(frozen=True)
 class Texture:
     """Looks of a surface.
@@ -68,8 +73,8 @@ class Texture:
             once around the third axis.
         detail: relief finer than the picture: "", "grain", "fibre" or "weave".
         part: looks of a part of the mesh; see `where`.
-        where: which part: "top", "bottom" or "ends" and its length along the third axis, or "core" and its radius
-            about that axis [m].
+        where: which part: "+z" the upper end, "-z" the lower, "z" both, likewise for x and y, and how long it is; or
+            "core" and its radius about the third axis [m].
     """
 
     kind: str = "plain"
@@ -83,13 +88,15 @@ class Texture:
     mapping: Literal["tile", "fit", "wrap"] = "tile"
     detail: str = ""
     part: Texture | None = None
-    where: tuple[str, float] = ("top", 0.0)
+    where: tuple[str, float] = ("+z", 0.0)
 
     def __post_init__(self) -> None:
         if self.kind not in PATTERNS:
             raise BadInput(f"Texture kind '{self.kind}' is not known: use one of {', '.join(PATTERNS)}.")
         if self.detail and self.detail not in _DETAIL_TILE:
             raise BadInput(f"Texture detail '{self.detail}' is not known: use one of {', '.join(_DETAIL_TILE)}.")
+        if self.where[0] not in _PARTS:
+            raise BadInput(f"Part '{self.where[0]}' of a texture is not known: use one of {', '.join(_PARTS)}.")
 
     def surface(self, local: Floats, side: NDArray[np.int8], bounds: Floats | None = None) -> tuple[Floats, Floats]:
         """Linear albedo (n, 3) in [0, 1], and gloss and metallic (n, 2).
@@ -141,6 +148,10 @@ def _planar(local: Floats, side: NDArray[np.int8], bounds: Floats, texture: Text
         at = (local - _f32(texture.origin)) * np.float32(1.0 / texture.tile)
     x = np.where(axis == 0, at[:, 1], at[:, 0])
     y = np.where(axis == 2, at[:, 1], at[:, 2])
+    if texture.kind in _GRAINED:
+        longest = int((bounds[1] - bounds[0]).argmax())
+        turned = (axis == 2) if longest == 1 else (axis < 2) & (longest == 2)
+        x, y = np.where(turned, y, x), np.where(turned, x, y)
     # Print reads from left to right, and upwards is up, on every side seen from outside.
     x[(side == 1) | (side == 2) | (side == 5)] *= -1.0
     return x, y
@@ -154,10 +165,12 @@ def _around(local: Floats, side: NDArray[np.int8], bounds: Floats, texture: Text
 
 
 def _in_part(local: Floats, bounds: Floats, where: str, size: float) -> NDArray[np.bool_]:
-    top, bottom = local[:, 2] > bounds[1, 2] - size, local[:, 2] < bounds[0, 2] + size
+    """Which of the points (n, 3) lie in a part; see `Texture.where`."""
     if where == "core":
         return np.einsum("nj,nj->n", local[:, :2], local[:, :2]) < size**2
-    return {"top": top, "bottom": bottom, "ends": top | bottom}[where]
+    axis = "xyz".index(where[-1])
+    upper, lower = local[:, axis] > bounds[1, axis] - size, local[:, axis] < bounds[0, axis] + size
+    return {"+": upper, "-": lower}.get(where[0], upper | lower)
 
 
 def _mirror(t: Floats, size: int) -> Floats:
