@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from labelled_pictures import across, labelled_sample
+from labelled_pictures import CAMERA, Z, across, labelled_sample
 
 from gpnet_ros.cli import main
 from gpnet_ros.commands.data_page import (
@@ -374,11 +374,13 @@ def test_check_reads_public_sets_and_names_what_cannot_be_read(
 
 
 def scene_json(**changes: Any) -> dict[str, Any]:
-    """The scene of `labelled_sample`: 2 rests on 1."""
-    rests = [[0, 0, 0], [1, 0, 0], [0, 0, 0]]
-    covered = [[0, 1, 0], [0, 0, 0], [0, 0, 0]]
+    """The scene of `labelled_sample`: 2 rests on 1, and its rectangles' grasps 20 mm below the tops."""
     objects = [{"family": family, "seed": 5 + k} for k, family in enumerate(("box", "flat_box", "pipe"))]
-    return {"objects": objects, "supports": rests, "covered_by": covered, **changes}
+    tips = CAMERA.deproject(across().center, np.full(4, Z - 0.01)) * [1, -1, -1] + [0.6, 0, Z]
+    grasps = {"position": tips.tolist(), "quaternion": [[1.0, 0, 0, 0]] * 4, "opening": [0.08] * 4}
+    view = {"name": "view_0", "grasps": {**grasps, "object_id": [1, 1, 3, 3]}}
+    about = {"objects": objects, "supports": [[2, 1, 0.7]], "covered_by": [[1, 2]], "views": [view]}
+    return {**about, "recipe": {"split": "train"}, **changes}
 
 
 def generated(folder: Path, about: dict[str, Any], sample: Sample, arguments: dict[str, Any]) -> Path:
@@ -397,6 +399,12 @@ def test_check_passes_a_true_scene_and_looks_through_the_sensor(
     assert answer["looked_at"]["unknown_depth_share_d435"] > answer["looked_at"]["unknown_depth_share"]
 
 
+def grasps_in_space(**changes: Any) -> dict[str, Any]:
+    about = scene_json()
+    about["views"][0]["grasps"] |= changes
+    return about
+
+
 def other_family(family: str, seed: int = 5) -> dict[str, Any]:
     about = scene_json()
     about["objects"][2] = {"family": family, "seed": seed}
@@ -410,10 +418,21 @@ def other_family(family: str, seed: int = 5) -> dict[str, Any]:
         (other_family("pipe", 900_000), {"split": "train"}, "pipe 900000 is in a scene"),
         (scene_json(), {"split": "unseen"}, "a box is in a scene"),
         (scene_json(), {"split": "train", "test_set": "table-test"}, "'seen', whose objects"),
-        (scene_json(supports=[[0, 0, 1], [1, 0, 0], [0, 0, 0]]), {}, "object 3 carries object 1"),
-        (scene_json(covered_by=[[0, 1, 0], [0, 0, 1], [0, 0, 0]]), {}, "object 2 is covered"),
-        (scene_json(supports=[[0] * 3] * 3, covered_by=[[0] * 3] * 3), {}, "relations that the scene does not have"),
-        (scene_json(objects=scene_json()["objects"][:2], supports=[[0, 0]] * 2, covered_by=[[0, 0]] * 2), {}, "list"),
+        (scene_json(recipe={"split": "seen"}), {}, "'seen', whose objects"),
+        (scene_json(supports=[[2, 1, 0.7], [1, 3, 0.1]]), {}, "object 3 carries object 1"),
+        (scene_json(covered_by=[[1, 2], [2, 3]]), {}, "object 2 is covered"),
+        (scene_json(supports=[], covered_by=[]), {}, "relations that the scene does not have"),
+        (
+            scene_json(objects=scene_json()["objects"][:1], supports=[], covered_by=[]),
+            {},
+            "list the 1 objects",
+        ),
+        (scene_json(supports=[[2, 9, 0.7]]), {}, "scene.json cannot be used"),
+        (scene_json(views=[]), {}, "does not list this picture"),
+        (grasps_in_space(opening=[0.08, 0.09, 0.08, 0.08]), {}, "an opening is 90.0 mm"),
+        (grasps_in_space(object_id=[1, 3, 1, 3]), {}, "not on the same objects"),
+        (grasps_in_space(object_id=[1, 1, 3]), {}, "not on the same objects"),
+        (grasps_in_space(position=[[0.6, 0.0, 0.01]] * 4), {}, "px from its rectangle"),
         ({"seed": 3}, {}, "scene.json cannot be used"),
         (other_family("spoon"), {}, "the objects are"),
     ],

@@ -1,4 +1,4 @@
-"""What must hold of a generated scene beyond each of its pictures: relations, held-out families and object seeds."""
+"""What must hold of a generated scene beyond each of its pictures: relations, grasps in space, what is held out."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.data.sample import Sample
+from gpnet_ros.pose import from_xyz_quat, invert
+from gpnet_ros.settings import GripperGeometry
 from gpnet_ros.sim.objects import FAMILIES
 from gpnet_ros.sim.recipe import Split
 from gpnet_ros.sim.splits import OBJECT_SEEDS, families
+
+_GRIPPER = GripperGeometry()
+_ROUNDING = 1e-6  # [m]
+#: How far from its rectangle's centre the fingertips of a grasp may be seen [m]: they close below the surface.
+_TIP_OFFSET = 0.045
 
 
 def split_of(arguments: Mapping[str, Any]) -> Split | None:
@@ -33,19 +40,36 @@ def scene_violations(about: Mapping[str, Any], samples: list[Sample], split: Spl
     Args:
         about: scene.json.
         samples: the pictures of the scene.
-        split: that the objects were drawn from.
+        split: that the objects were drawn from; None takes the one that the scene names.
     """
     try:
         objects = [(str(entry["family"]), int(entry["seed"])) for entry in about["objects"]]
-        n = len(objects)
-        rests, covered = (np.asarray(about[key], dtype=bool).reshape(n, n) for key in ("supports", "covered_by"))
-    except (KeyError, TypeError, ValueError) as error:
+        rests = _matrix(about["supports"], len(objects))
+        covered = _matrix(about["covered_by"], len(objects))
+        views = {str(view["name"]): view["grasps"] for view in about["views"]}
+        named = about["recipe"]["split"]
+    except (KeyError, TypeError, ValueError, IndexError) as error:
         yield f"scene.json cannot be used ({error!r})"
         return
-    if split is not None:
-        yield from _held_out(objects, split)
+    if split is not None or named in get_args(Split):
+        yield from _held_out(objects, named if split is None else split)
     for sample in samples:
         yield from _as_the_scene(sample, [family for family, _ in objects], rests, covered)
+        grasps = views.get(sample.name.removeprefix(f"{sample.scene}/"))
+        if grasps is None:
+            yield f"{sample.name}: the scene does not list this picture"
+        else:
+            yield from _as_in_space(sample, grasps)
+
+
+def _matrix(pairs: Any, n: int) -> NDArray[np.bool_]:
+    """[i, j] of pairs of ids from 1."""
+    matrix = np.zeros((n, n), dtype=bool)
+    for i, j, *_ in pairs:
+        if min(int(i), int(j)) < 1:
+            raise ValueError(f"object id {min(i, j)}")
+        matrix[int(i) - 1, int(j) - 1] = True
+    return matrix
 
 
 def _held_out(objects: list[tuple[str, int]], split: Split) -> Iterator[str]:
@@ -78,3 +102,25 @@ def _as_the_scene(
         yield f"{sample.name}: object {i + 1} is covered, but is said to be top-level"
     if (objects.covered_by & ~(rests.T | covered)).any():
         yield f"{sample.name}: the picture has relations that the scene does not have"
+
+
+def _as_in_space(sample: Sample, grasps: Mapping[str, Any]) -> Iterator[str]:
+    """Each rectangle has its grasp in space: on the same object, where it is seen, within stroke and reach."""
+    rectangles, camera, T_base_camera = sample.rectangles, sample.frame.intrinsics, sample.T_base_camera
+    if rectangles is None or rectangles.object_id is None or camera is None or T_base_camera is None:
+        yield f"{sample.name}: the picture lacks camera or rectangles"
+        return
+    ids, openings = (np.asarray(grasps[key], dtype=np.float64) for key in ("object_id", "opening"))
+    if not np.array_equal(ids, rectangles.object_id):
+        yield f"{sample.name}: the rectangles and the grasps in space are not on the same objects"
+        return
+    wrong = openings[(openings <= 0) | (openings > _GRIPPER.stroke + _ROUNDING)]
+    if len(wrong):
+        yield f"{sample.name}: an opening is {wrong[0] * 1e3:.1f} mm, the gripper has {_GRIPPER.stroke * 1e3:.0f}"
+    T_camera_base = invert(T_base_camera)
+    for row, (position, quaternion) in enumerate(zip(grasps["position"], grasps["quaternion"], strict=True)):
+        T_camera_tcp = T_camera_base @ from_xyz_quat(position, quaternion)
+        away = float(np.linalg.norm(camera.project(T_camera_tcp[:3, 3]) - rectangles.center[row]))
+        limit = _TIP_OFFSET * max(camera.fx, camera.fy) / T_camera_tcp[2, 3]
+        if T_camera_tcp[2, 3] <= 0 or away > limit:
+            yield f"{sample.name}: grasp {row} is {away:.0f} px from its rectangle, {limit:.0f} are plausible"
