@@ -334,6 +334,8 @@ def test_splits_are_scenes_and_never_views(tmp_path: Path) -> None:
     split = tmp_path / "split.txt"
     split.write_text("train/00002\n")
     assert Regrad(tmp_path, split).names == ("train/00002/1", "train/00002/2")
+    assert Regrad(tmp_path).official_splits()["train"] == ("train/00001", "train/00002")
+    assert Regrad(tmp_path).official_splits()["seen_test"] == ()
     split.write_text("train/00002/1\n")
     with pytest.raises(BadInput, match="train/00002/1"):
         Regrad(tmp_path, split)

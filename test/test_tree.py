@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gpnet_ros.data.tree import by_number, files_in, find_folders, folders_in
+import pytest
+
+from gpnet_ros.data.tree import by_number, files_in, find_folders, folders_in, name_of
 
 
 def make(root: Path, *names: str) -> None:
@@ -40,6 +42,14 @@ def test_links_in_a_circle_end(tmp_path: Path) -> None:
     make(tmp_path, "a")
     (tmp_path / "a" / "again").symlink_to(tmp_path)
     assert find_folders(tmp_path, is_scene) == []
+
+
+def test_a_link_is_known_by_its_own_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, "elsewhere/big")
+    (tmp_path / "scene7").symlink_to(tmp_path / "elsewhere" / "big")
+    assert [name_of(folder) for folder in find_folders(tmp_path, is_scene)] == ["scene7"]
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert name_of(Path(".")) == "elsewhere" and name_of(Path("big/..")) == "elsewhere"
 
 
 def test_numbers_are_sorted_by_value(tmp_path: Path) -> None:

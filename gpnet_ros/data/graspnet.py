@@ -19,7 +19,7 @@ from gpnet_ros.data.masks import shown_ids, visible_boxes
 from gpnet_ros.data.reading import found_in, metres, read_color, read_ids, read_mat, read_npy, read_plane
 from gpnet_ros.data.rigid import rigid
 from gpnet_ros.data.sample import Objects, Sample, keep_split
-from gpnet_ros.data.tree import files_in, find_folders
+from gpnet_ros.data.tree import files_in, find_folders, name_of
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.pose import Transform
@@ -71,10 +71,10 @@ class GraspNet:
                 f"{root} is no GraspNet-1Billion: expected scenes/scene_0000/{cameras[0]}/rgb/0000.png and so on, "
                 f"but {found_in(self._root)}; name the folder that holds 'scenes'."
             )
-        kept = keep_split(tuple(scene.resolve().name for scene, _, _ in rows), split)
+        kept = keep_split(tuple(name_of(scene) for scene, _, _ in rows), split)
         self._rows = [rows[index] for index in kept]
-        self.scenes = tuple(scene.resolve().name for scene, _, _ in self._rows)
-        self.names = tuple(f"{scene.resolve().name}/{c}/{stem}" for scene, c, stem in self._rows)
+        self.scenes = tuple(name_of(scene) for scene, _, _ in self._rows)
+        self.names = tuple(f"{name_of(scene)}/{c}/{stem}" for scene, c, stem in self._rows)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -109,7 +109,7 @@ class GraspNet:
         return {part: tuple(s for s in present if int(s[-4:]) in numbers) for part, numbers in OFFICIAL.items()}
 
     def _rectangles(self, scene: Path, camera: str, stem: str, shape: tuple[int, int]) -> Rectangles | None:
-        name = Path(scene.resolve().name) / camera / f"{stem}.npy"
+        name = Path(name_of(scene)) / camera / f"{stem}.npy"
         places = [scene / camera / "rect" / f"{stem}.npy"]
         places += [above / "rect_labels" / name for above in (self._root, scene.parent, scene.parent.parent)]
         path = next((place for place in places if place.is_file()), None)
@@ -117,7 +117,7 @@ class GraspNet:
 
 
 def _is_scene(folder: Path) -> bool:
-    if not _SCENE.fullmatch(folder.resolve().name):
+    if not _SCENE.fullmatch(name_of(folder)):
         return False
     return any((folder / camera / kind).is_dir() for camera in CAMERAS for kind in ("rgb", "depth"))
 

@@ -23,7 +23,7 @@ from gpnet_ros.data.masks import mask_boxes, shown_ids, visible_boxes
 from gpnet_ros.data.reading import found_in, metres, read_color, read_npz
 from gpnet_ros.data.rigid import rigid
 from gpnet_ros.data.sample import Objects, Sample, keep_split
-from gpnet_ros.data.tree import files_in, find_folders
+from gpnet_ros.data.tree import files_in, find_folders, name_of
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
 from gpnet_ros.pose import Transform
@@ -99,7 +99,7 @@ class MetaGraspNet:
 
 
 def _is_scene(folder: Path) -> bool:
-    return folder.resolve().name.startswith("scene") and bool(_views(folder))
+    return name_of(folder).startswith("scene") and bool(_views(folder))
 
 
 def _views(folder: Path) -> list[str]:
@@ -108,7 +108,7 @@ def _views(folder: Path) -> list[str]:
 
 
 def _scene_name(root: Path, folder: Path) -> str:
-    return folder.resolve().name if folder == root else folder.relative_to(root).as_posix()
+    return name_of(folder) if folder == root else folder.relative_to(root).as_posix()
 
 
 def _npz(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:

@@ -13,6 +13,7 @@ The set has no licence and is handed out by its authors.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,7 +26,7 @@ from gpnet_ros.data.masks import shown_ids, visible_boxes
 from gpnet_ros.data.reading import found_in, read_color, read_depth, read_ids, read_json
 from gpnet_ros.data.regrad_labels import Labels, read_grasps, read_info, read_intrinsics, read_relations
 from gpnet_ros.data.sample import Objects, Sample, keep_split
-from gpnet_ros.data.tree import by_number, files_in, find_folders, folders_in
+from gpnet_ros.data.tree import by_number, files_in, find_folders, folders_in, name_of
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.pose import Transform, look_at
@@ -122,6 +123,11 @@ class Regrad:
             T_base_camera=_pose(view.number, frame),
         )
 
+    def official_splits(self) -> dict[str, tuple[str, ...]]:
+        """Scenes of each official part (train, seen_valid, ...) that are here."""
+        present = dict.fromkeys(self.scenes)
+        return {part: tuple(s for s in present if s.startswith(f"{part}/")) for part in SPLITS}
+
     def _grasp_file(self, view: _View) -> Path | None:
         part, _, scene = view.scene.rpartition("/")
         number = str(view.number)
@@ -141,14 +147,14 @@ def _views(root: Path) -> list[_View]:
         if _is_split_v2(folder):
             views += [_View(part + scene, number, folder, 2) for scene, number in _pictures_v2(folder)]
         else:
-            scene = part + folder.resolve().name
+            scene = part + name_of(folder)
             views += [_View(scene, int(sub.name), folder, 1) for sub in folders_in(folder) if _is_view(sub)]
     return views
 
 
 def _part(folder: Path) -> str:
     """The split that a folder belongs to, with a slash: the nearest folder above, or itself, that has such a name."""
-    parts = folder.resolve().parts
+    parts = Path(os.path.abspath(folder)).parts
     return next((f"{name}/" for name in reversed(parts) if name in SPLITS), "")
 
 
@@ -161,7 +167,7 @@ def _is_split_v2(folder: Path) -> bool:
 
 
 def _is_scene(folder: Path) -> bool:
-    if not _SCENE(folder.resolve().name):
+    if not _SCENE(name_of(folder)):
         return False
     return any(_is_view(sub) for sub in folders_in(folder))
 

@@ -59,6 +59,11 @@ def files_in(folder: Path) -> list[str]:
         return []
 
 
+def name_of(folder: Path) -> str:
+    """Name of a folder, of "." too; that of a link, not of what it leads to: people link scenes into place."""
+    return os.path.basename(os.path.abspath(folder))
+
+
 def by_number(name: str) -> tuple[int, int, str]:
     """Sort key by which "9" comes before "10", and names that are no numbers follow."""
     head = name.split(".", 1)[0].split("_", 1)[0]
