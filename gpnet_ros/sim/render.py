@@ -140,7 +140,8 @@ def _on_floor(hits: Hits, seen: Floats, missed: NDArray[np.int64], eye: Floats) 
 def _bevelled(hits: Hits, edges: NDArray[np.bool_]) -> tuple[Hits, NDArray[np.bool_]]:
     """Flat hits whose normals turn over a pixel or two where a body has an outer edge, and where (n,) they do.
 
-    No real edge is as sharp as those of the meshes: worn and moulded edges catch the light.
+    No real edge is as sharp as those of the meshes: worn and moulded edges catch the light. The normals there are
+    means, shorter than 1.
     """
     mesh = hits.mesh.astype(np.float32)
     cross = np.ones((3, 3), np.uint8)
@@ -154,8 +155,7 @@ def _bevelled(hits: Hits, edges: NDArray[np.bool_]) -> tuple[Hits, NDArray[np.bo
         outer += np.einsum("nj,nj->n", turn, step)
     inside[rows, cols] = outer > 0
     normals = hits.normals.copy()
-    mean = cv2.blur(hits.normals, (3, 3))[inside]
-    normals[inside] = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-6)
+    normals[inside] = cv2.blur(hits.normals, (3, 3))[inside]
     return replace(hits, normals=normals).flat(), inside.ravel()
 
 

@@ -63,15 +63,16 @@ def radiance(hits: Hits, albedo: Floats, finish: Floats, seen: Floats, eye: Floa
     """Linear light (n, 3) that flat hits send to the eye.
 
     Args:
-        hits: flat.
+        hits: flat. Normals shorter than 1 are means over a curved spot, which shines less sharply (Toksvig 2005).
         albedo: (n, 3) linear.
         finish: (n, 2) gloss and metallic.
         seen: (n, lights + 1) of `visibility`.
         eye: (3,) in base [m].
         style: lights and surroundings.
     """
-    gloss, metallic = finish[:, :1], finish[:, 1:]
-    n = hits.normals
+    length = np.sqrt(np.einsum("nj,nj->n", hits.normals, hits.normals))[:, None] + np.float32(1e-6)
+    n = hits.normals / length
+    gloss, metallic = finish[:, :1] * length**4, finish[:, 1:]
     to_eye = eye - hits.points
     to_eye /= np.sqrt(np.einsum("nj,nj->n", to_eye, to_eye))[:, None]
     cosine = np.clip(np.einsum("nj,nj->n", n, to_eye), 0.0, 1.0)[:, None]
@@ -87,21 +88,28 @@ def radiance(hits: Hits, albedo: Floats, finish: Floats, seen: Floats, eye: Floa
     out += fresnel * _surroundings(mirror, gloss, style) * (0.35 + 0.65 * seen[:, -1:])
     shininess = 4.0 + 400.0 * gloss**2.5
     for k, light in enumerate(style.lights):
-        out += _from_light(light, hits, to_eye, diffuse, fresnel, shininess, seen[:, k : k + 1])
+        out += _from_light(light, hits.points, n, to_eye, diffuse, fresnel, shininess, seen[:, k : k + 1])
     return out
 
 
 def _from_light(
-    light: Light, hits: Hits, to_eye: Floats, diffuse: Floats, fresnel: Floats, shininess: Floats, seen: Floats
+    light: Light,
+    points: Floats,
+    normals: Floats,
+    to_eye: Floats,
+    diffuse: Floats,
+    fresnel: Floats,
+    shininess: Floats,
+    seen: Floats,
 ) -> Floats:
     """Diffuse and Blinn-Phong reflection of one light, (n, 3)."""
-    to_light = _to_light(light, hits.points)
+    to_light = _to_light(light, points)
     distance2 = np.einsum("nj,nj->n", to_light, to_light)[:, None]
     to_light /= np.sqrt(distance2)
-    incidence = np.clip(np.einsum("nj,nj->n", hits.normals, to_light), 0.0, None)[:, None]
+    incidence = np.clip(np.einsum("nj,nj->n", normals, to_light), 0.0, None)[:, None]
     half = to_light + to_eye
     half /= np.sqrt(np.maximum(np.einsum("nj,nj->n", half, half), 1e-9))[:, None]
-    lobe = np.clip(np.einsum("nj,nj->n", hits.normals, half), 0.0, 1.0)[:, None]
+    lobe = np.clip(np.einsum("nj,nj->n", normals, half), 0.0, 1.0)[:, None]
     # The lamp's own size blurs its reflection: variances of lobe and lamp add up.
     shininess = 1.0 / (1.0 / shininess + 0.25 * np.float32(light.radius) ** 2 / distance2)
     gleam = np.exp(shininess * np.log(np.maximum(lobe, 1e-6))) * (shininess + 8.0) / 8.0
