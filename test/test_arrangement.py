@@ -63,22 +63,28 @@ def test_a_heap_that_does_not_rest_is_begun_anew_with_fewer_and_at_last_refused(
 
 
 def test_an_arrangement_comes_back_from_json() -> None:
-    made = arrange(2, Recipe(profile="bin", objects=(3, 3), views=2, parents=True))
+    made = arrange(1, Recipe(profile="bin", objects=(4, 4), views=2, parents=True))
     again = Arrangement.from_dict(json.loads(json.dumps(made.to_dict())))
     assert again.heap.T_base_object == pytest.approx(made.heap.T_base_object, abs=1e-12)
     for a, b in zip(again.shots, made.shots, strict=True):
         assert (a.intrinsics, a.style) == (b.intrinsics, b.style)
         assert a.T_base_camera == pytest.approx(b.T_base_camera, abs=1e-12)
     assert (again.name, again.seed, again.look) == (made.name, made.seed, made.look)
+    assert np.array_equal(again.relations.supports, made.relations.supports)
     assert np.array_equal(again.relations.share, made.relations.share)
     assert np.array_equal(again.relations.covered_by, made.relations.covered_by)
     assert np.array_equal(again.parents, made.parents)
     assert [o.mass for o in again.heap.objects] == [o.mass for o in made.heap.objects]
     assert np.array_equal(again.relations.top_level, relations(made.heap).top_level)
     assert again.heap.bin == made.heap.bin
-    for field in ("share", "shots", "look", "seed", "name", "parents", "objects"):
+    for field in ("supports", "covered_by", "views", "look", "seed", "name", "objects"):
         with pytest.raises(BadInput):
             Arrangement.from_dict({k: v for k, v in made.to_dict().items() if k != field})
+    for pair in ([0, 1], [1, 5], "ab"):
+        with pytest.raises(BadInput, match="stored scene"):
+            Arrangement.from_dict(made.to_dict() | {"covered_by": [pair]})
+    without = {k: v for k, v in made.to_dict().items() if k != "parents"}
+    assert Arrangement.from_dict(without).parents is None
 
 
 def test_splits_share_no_object() -> None:

@@ -11,6 +11,7 @@ import trimesh
 
 from gpnet_ros.data.shard_samples import decode_sample
 from gpnet_ros.pose import from_xyz_quat
+from gpnet_ros.sim.arrangement import Arrangement
 from gpnet_ros.sim.objects import make_object
 from gpnet_ros.sim.recipe import Recipe
 from gpnet_ros.sim.scene import Scene, make_scene
@@ -27,7 +28,7 @@ def test_a_scene_and_its_pictures_come_back(scene: Scene) -> None:
     assert all(isinstance(data, bytes) for data in files.values())
     about = json.loads(files["scene.json"])
     assert about["name"] == scene.name and about["seed"] == 6
-    assert about["recipe"]["profile"] == "bin" and about["bin"]["inner"] == list(scene.bin.inner)
+    assert about["recipe"]["profile"] == "bin" and about["bin"]["inner"] == pytest.approx(scene.bin.inner, abs=1e-6)
     for k, entry in enumerate(about["objects"]):
         T = from_xyz_quat(entry["position"], entry["quaternion"])
         assert pytest.approx(scene.heap.T_base_object[k], abs=1e-6) == T
@@ -37,6 +38,8 @@ def test_a_scene_and_its_pictures_come_back(scene: Scene) -> None:
         mesh = trimesh.load(io.BytesIO(files[entry["mesh"]]), file_type="ply", process=False)
         assert mesh.is_watertight
         assert np.asarray(mesh.vertices) == pytest.approx(model.vertices, abs=1e-6)
+    again = Arrangement.from_dict(about)
+    assert np.array_equal(again.relations.top_level, scene.relations.top_level) and again.heap.bin is not None
     supports = np.zeros((3, 3), dtype=bool)
     for i, j, share in about["supports"]:
         supports[i - 1, j - 1] = True

@@ -82,19 +82,19 @@ class Arrangement:
     shots: tuple[Shot, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and names."""
-        related = self.relations
-        return {
+        """Plain numbers and names; ids count from 1."""
+        share = self.relations.share
+        about: dict[str, Any] = {
             "name": self.name,
             "seed": self.seed,
-            **self.heap.to_dict(),
-            "share": related.share.tolist(),
-            "supports": related.supports.astype(int).tolist(),
-            "covered_by": related.covered_by.astype(int).tolist(),
-            "parents": None if self.parents is None else self.parents.astype(int).tolist(),
             "look": self.look,
-            "shots": [shot.to_dict() for shot in self.shots],
+            **self.heap.to_dict(),
+            "supports": [[*pair, float(share[pair[0] - 1, pair[1] - 1])] for pair in _pairs(self.relations.supports)],
+            "covered_by": _pairs(self.relations.covered_by),
         }
+        if self.parents is not None:
+            about["parents"] = _pairs(self.parents)
+        return {**about, "views": [{"name": f"view_{k}", **shot.to_dict()} for k, shot in enumerate(self.shots)]}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any], make: Callable[[str, int], ObjectModel] = make_object) -> Arrangement:
@@ -106,17 +106,32 @@ class Arrangement:
         heap = Heap.from_dict(stored, make)
         n = len(heap.objects)
         try:
-            share = np.asarray(stored["share"], dtype=np.float64).reshape(n, n)
-            rests, covered = (np.asarray(stored[k], dtype=bool).reshape(n, n) for k in ("supports", "covered_by"))
-            parents = None if stored["parents"] is None else np.asarray(stored["parents"], dtype=bool).reshape(n, n)
-            shots = tuple(Shot.from_dict(shot) for shot in stored["shots"])
+            share = np.zeros((n, n))
+            for i, j, weight in stored["supports"]:
+                share[int(i) - 1, int(j) - 1] = float(weight)
+            covered = _matrix(stored["covered_by"], n)
+            parents = _matrix(stored["parents"], n) if "parents" in stored else None
+            shots = tuple(Shot.from_dict(shot) for shot in stored["views"])
             name, seed, look = str(stored["name"]), int(stored["seed"]), int(stored["look"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, IndexError) as error:
             raise BadInput(
-                f"The stored scene cannot be read ({error!r}): use one as Arrangement.to_dict wrote it."
+                f"The stored scene cannot be read ({error!r}): use one that gpnet generate wrote."
             ) from error
-        top = ~(rests.any(axis=0) | covered.any(axis=1))
-        return cls(name, seed, heap, Relations(rests, covered, np.asarray(top), share), parents, look, shots)
+        return cls(name, seed, heap, Relations.of(share, covered), parents, look, shots)
+
+
+def _pairs(matrix: NDArray[np.bool_]) -> list[list[int]]:
+    """Ids [i, j], counted from 1, of what is true in a matrix (n, n)."""
+    return [[int(i) + 1, int(j) + 1] for i, j in np.argwhere(matrix)]
+
+
+def _matrix(pairs: list[list[int]], n: int) -> NDArray[np.bool_]:
+    matrix = np.zeros((n, n), dtype=bool)
+    for i, j in pairs:
+        if not 1 <= min(i, j) <= max(i, j) <= n:
+            raise ValueError(f"pair {[i, j]} of {n} objects")
+        matrix[int(i) - 1, int(j) - 1] = True
+    return matrix
 
 
 def arrange(seed: int, recipe: Recipe) -> Arrangement:

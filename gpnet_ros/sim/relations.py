@@ -37,13 +37,20 @@ class Relations:
         supports: (n, n), [i, j] = i rests on j.
         covered_by: (n, n), [i, j] = j lies above part of i.
         top_level: (n,), the object supports nobody and is not covered.
-        share: (n, n), [i, j] = upward force of j on i as a share of the weight of i; 0 where there is none.
+        share: (n, n), [i, j] = upward force of j on i as a share of the weight of i; 0 where i does not rest on j.
     """
 
     supports: NDArray[np.bool_]
     covered_by: NDArray[np.bool_]
     top_level: NDArray[np.bool_]
     share: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, share: NDArray[np.float64], covered_by: NDArray[np.bool_]) -> Relations:
+        """Relations from shares of the weight (n, n) and cover (n, n)."""
+        rests = share > SUPPORT_SHARE
+        free = np.asarray(~(rests.any(axis=0) | covered_by.any(axis=1)))
+        return cls(rests, covered_by, free, np.where(rests, share, 0.0))
 
     @property
     def before(self) -> NDArray[np.bool_]:
@@ -62,10 +69,7 @@ def relations(heap: Heap) -> Relations:
     Of the ways to call an object "on top" that were compared by picking it and watching the others,
     this one is about as good as lifting each object in simulation and far cheaper.
     """
-    share, covered = weight_shares(heap), cover(heap)
-    rests = share > SUPPORT_SHARE
-    free = np.asarray(~(rests.any(axis=0) | covered.any(axis=1)))
-    return Relations(rests, covered, free, share)
+    return Relations.of(weight_shares(heap), cover(heap))
 
 
 def layers(before: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -5,6 +5,7 @@ docs/data_format.md describes them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import PurePath
 from typing import Any
@@ -15,14 +16,11 @@ from numpy.typing import NDArray
 from gpnet_ros.data.shard_writer import scene_members
 from gpnet_ros.data.shards import encode_json
 from gpnet_ros.pose import to_xyz_quat
-from gpnet_ros.sim.labels import LabelledGrasp
-from gpnet_ros.sim.objects import ObjectModel
 from gpnet_ros.sim.recipe import Recipe
 from gpnet_ros.sim.scene import Scene, SceneView
 
 VERSION = 1
-_DECIMALS = 7  # of lengths [m] and quaternions: a tenth of a micrometre
-_SHARE_DECIMALS = 4  # of scores and shares
+_DECIMALS = 7
 
 
 def scene_files(scene: Scene) -> dict[str, bytes]:
@@ -34,24 +32,21 @@ def scene_files(scene: Scene) -> dict[str, bytes]:
 
 def scene_about(scene: Scene) -> dict[str, Any]:
     """Content of scene.json: plain numbers in SI units, poses in base, ids from 1."""
-    related = scene.relations
-    about: dict[str, Any] = {
-        "version": VERSION,
-        "name": scene.name,
-        "seed": scene.seed,
-        "recipe": _recipe(scene.recipe),
-        "look": scene.arrangement.look,
-        "objects": [_object(scene, k) for k in range(len(scene.heap.objects))],
-        "supports": [[*_ids(pair), _share(related.share[tuple(pair)])] for pair in np.argwhere(related.supports)],
-        "covered_by": [_ids(pair) for pair in np.argwhere(related.covered_by)],
+    about = scene.arrangement.to_dict()
+    about |= {
+        "objects": [entry | _object(scene, k) for k, entry in enumerate(about["objects"])],
+        "views": [entry | {"grasps": _grasps(view)} for entry, view in zip(about["views"], scene.views, strict=True)],
     }
-    if scene.parents is not None:
-        about["parents"] = [_ids(pair) for pair in np.argwhere(scene.parents)]
-    if scene.bin is not None:
-        about["bin"] = scene.bin.to_dict()
-    shots = zip(scene.arrangement.shots, scene.views, strict=True)
-    about["views"] = [{"name": view.name, **shot.to_dict(), "grasps": _grasps(view)} for shot, view in shots]
-    return about
+    return {"version": VERSION, **rounded({**about, "recipe": _recipe(scene.recipe)})}
+
+
+def rounded(value: Any) -> Any:
+    """The same lists and dictionaries with floats to 7 decimals: a tenth of a micrometre."""
+    if isinstance(value, float):
+        return round(value, _DECIMALS)
+    if isinstance(value, Mapping):
+        return {key: rounded(entry) for key, entry in value.items()}
+    return [rounded(entry) for entry in value] if isinstance(value, (list, tuple)) else value
 
 
 def encode_ply(vertices: NDArray[np.float64], faces: NDArray[np.integer]) -> bytes:
@@ -74,15 +69,13 @@ def _recipe(recipe: Recipe) -> dict[str, Any]:
 
 
 def _object(scene: Scene, index: int) -> dict[str, Any]:
-    model: ObjectModel = scene.heap.objects[index]
+    """What scene.json says of an object beyond family, seed and pose."""
+    model = scene.heap.objects[index]
     return {
         "id": index + 1,
-        "family": model.family,
-        "seed": model.seed,
         "mesh": f"object_{index + 1}.ply",
-        **_pose(scene.heap.T_base_object[index]),
-        "mass": round(model.mass, _DECIMALS),
-        "friction": round(model.friction, _DECIMALS),
+        "mass": model.mass,
+        "friction": model.friction,
         "top_level": bool(scene.relations.top_level[index]),
         "layer": int(scene.layer[index]),
         "graspable": bool(scene.graspable[index]),
@@ -91,25 +84,12 @@ def _object(scene: Scene, index: int) -> dict[str, Any]:
 
 def _grasps(view: SceneView) -> dict[str, Any]:
     """The rectangles' grasps in space, in their order."""
-    grasps: tuple[LabelledGrasp, ...] = view.labels.grasps
-    poses = [_pose(grasp.T_base_tcp) for grasp in grasps]
+    grasps = view.labels.grasps
+    poses = [to_xyz_quat(grasp.T_base_tcp) for grasp in grasps]
     return {
-        "position": [pose["position"] for pose in poses],
-        "quaternion": [pose["quaternion"] for pose in poses],
-        "opening": [round(grasp.opening, _DECIMALS) for grasp in grasps],
-        "score": [round(grasp.score, _SHARE_DECIMALS) for grasp in grasps],
+        "position": [position.tolist() for position, _ in poses],
+        "quaternion": [quaternion.tolist() for _, quaternion in poses],
+        "opening": [grasp.opening for grasp in grasps],
+        "score": [grasp.score for grasp in grasps],
         "object_id": [grasp.object + 1 for grasp in grasps],
     }
-
-
-def _pose(T: NDArray[np.float64]) -> dict[str, list[float]]:
-    position, quaternion = to_xyz_quat(T)
-    return {"position": position.round(_DECIMALS).tolist(), "quaternion": quaternion.round(_DECIMALS).tolist()}
-
-
-def _ids(pair: NDArray[np.integer]) -> list[int]:
-    return [int(pair[0]) + 1, int(pair[1]) + 1]
-
-
-def _share(value: float) -> float:
-    return round(float(value), _SHARE_DECIMALS)
