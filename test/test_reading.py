@@ -14,7 +14,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import scipy.io
 
 from gpnet_ros.data import reading
 from gpnet_ros.data.reading import (
@@ -27,7 +26,6 @@ from gpnet_ros.data.reading import (
     read_ids,
     read_json,
     read_lines,
-    read_mat,
     read_npy,
     read_npz,
     read_plane,
@@ -275,22 +273,6 @@ def test_zip_bombs_and_broken_archives(tmp_path: Path, monkeypatch: pytest.Monke
         (tmp_path / "a.npz").write_bytes(broken)
         with pytest.raises(BadInput, match=r"a\.npz"):
             read_npz(tmp_path / "a.npz")
-
-
-def test_matlab_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "a.mat"
-    scipy.io.savemat(path, {"poses": np.ones((3, 4, 2)), "other": {"a": 1}}, do_compression=True)
-    np.testing.assert_array_equal(read_mat(path, ["poses", "absent"])["poses"], np.ones((3, 4, 2)))
-    assert read_mat(path, ["absent"]) == {}
-    with pytest.raises(BadInput, match=r"a\.mat has other as struct"):
-        read_mat(path, ["other"])
-    monkeypatch.setattr(reading, "MAT_VALUES_MAX", 10)
-    with pytest.raises(BadInput, match=r"a\.mat has poses"):
-        read_mat(path, ["poses"])
-    for data in (b"", b"MATLAB 7.3" + bytes(200), path.read_bytes()[:-20]):
-        path.write_bytes(data)
-        with pytest.raises(BadInput, match=r"a\.mat"):
-            read_mat(path, ["poses", "other"])
 
 
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/passwd", "", " ", "a\0b", "..", "C:/x", "..\\x", "out/x"])

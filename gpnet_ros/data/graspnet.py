@@ -1,10 +1,11 @@
 """GraspNet-1Billion, its planar half: pictures, masks and the rectangles that were projected from 6D grasps.
 
 Format as read by the public graspnetAPI (graspnetAPI/graspnet.py, grasp.py; Fang, Wang, Gou and Lu, CVPR 2020):
-scenes/scene_%04d/{realsense,kinect}/{rgb,depth,label}/%04d.png, meta/%04d.mat, rect/%04d.npy, camK.npy,
-camera_poses.npy, cam0_wrt_table.npy. Depth is in millimetres, labels are object ids plus one. The rectangles come as a
-download of their own (rect_labels/scene_%04d/<camera>/%04d.npy) that the API copies into the scenes; both places are
-read. The set may not be used commercially.
+scenes/scene_%04d/{realsense,kinect}/{rgb,depth,label}/%04d.png, rect/%04d.npy, camK.npy, camera_poses.npy,
+cam0_wrt_table.npy. Depth is in millimetres, labels are object ids plus one. The rectangles come as a download of their
+own (rect_labels/scene_%04d/<camera>/%04d.npy) that the API copies into the scenes; both places are read. meta/%04d.mat
+is not: it repeats the camera and the unit, and SciPy's parser of such files crashes the process on damaged ones. The
+set may not be used commercially.
 """
 
 from __future__ import annotations
@@ -13,10 +14,9 @@ import re
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gpnet_ros.data.masks import shown_ids, visible_boxes
-from gpnet_ros.data.reading import found_in, metres, read_color, read_ids, read_mat, read_npy, read_plane
+from gpnet_ros.data.reading import found_in, read_color, read_depth, read_ids, read_npy
 from gpnet_ros.data.rigid import rigid
 from gpnet_ros.data.sample import Objects, Sample, keep_split
 from gpnet_ros.data.tree import files_in, find_folders, name_of
@@ -87,8 +87,7 @@ class GraspNet:
         """
         scene, camera, stem = self._rows[index]
         folder = scene / camera
-        meta = _meta(folder / "meta" / f"{stem}.mat")
-        frame = _frame(folder, stem, camera, meta)
+        frame = _frame(folder, stem, camera)
         label = folder / "label" / f"{stem}.png"
         ids = read_ids(label) if label.is_file() else None
         if ids is not None and ids.shape != frame.shape:
@@ -128,36 +127,25 @@ def _pictures(folder: Path) -> list[str]:
     return sorted(name[:-4] for name in names if re.fullmatch(r"\d{4}\.png", name))
 
 
-def _meta(path: Path) -> dict[str, NDArray]:
-    return read_mat(path, ("intrinsic_matrix", "factor_depth")) if path.is_file() else {}
-
-
-def _frame(folder: Path, stem: str, camera: str, meta: dict[str, NDArray]) -> Frame:
+def _frame(folder: Path, stem: str, camera: str) -> Frame:
     rgb, range_ = folder / "rgb" / f"{stem}.png", folder / "depth" / f"{stem}.png"
     color = read_color(rgb) if rgb.is_file() else None
-    unit = MILLIMETRE
-    if meta.get("factor_depth") is not None and meta["factor_depth"].size == 1:
-        factor = float(meta["factor_depth"].ravel()[0])
-        if not 1 <= factor <= 100_000:
-            raise BadInput(f"{folder / 'meta' / (stem + '.mat')} has factor_depth {factor}: 1000 belongs there.")
-        unit = 1.0 / factor
-    depth = metres(read_plane(range_), unit) if range_.is_file() else None
+    depth = read_depth(range_, MILLIMETRE) if range_.is_file() else None
     if color is not None and depth is not None and color.shape[:2] != depth.shape:
         raise BadInput(f"{range_} is of another size than {rgb}: the data set is damaged; unpack it again.")
     image = color if color is not None else depth
     assert image is not None  # _pictures lists what has one of the two
-    return Frame(color, depth, _intrinsics(folder, camera, meta, image.shape[:2]))
+    return Frame(color, depth, _intrinsics(folder / "camK.npy", camera, image.shape[1], image.shape[0]))
 
 
-def _intrinsics(folder: Path, camera: str, meta: dict[str, NDArray], shape: tuple[int, ...]) -> Intrinsics | None:
-    path = folder / "camK.npy"
-    K = read_npy(path) if path.is_file() else meta.get("intrinsic_matrix")
-    height, width = shape
-    if K is None:
+def _intrinsics(path: Path, camera: str, width: int, height: int) -> Intrinsics | None:
+    if not path.is_file():
         published = PUBLISHED_CAMERA[camera]
-        return published if (published.height, published.width) == (height, width) else None
-    if K.shape != (3, 3) or not np.issubdtype(K.dtype, np.number) or not np.isfinite(K).all():
-        raise BadInput(f"The camera matrix of {folder} is not 3x3 finite numbers: camK.npy or meta is damaged.")
+        return published if (published.width, published.height) == (width, height) else None
+    K = read_npy(path)
+    usable = K.shape == (3, 3) and K.dtype.kind in "iuf" and bool(np.isfinite(K).all())
+    if not usable or min(K[0, 0], K[1, 1]) <= 0:
+        raise BadInput(f"{path} is no camera matrix, 3x3 with positive focal lengths: it is damaged; unpack it again.")
     return Intrinsics(width, height, float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2]))
 
 

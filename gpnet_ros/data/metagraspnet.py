@@ -28,7 +28,6 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
 from gpnet_ros.pose import Transform
 
-CENTIMETRE = 0.01
 _PICTURE = re.compile(r"(\d{1,9})(?:_rgb\.png|\.npz)")
 _NPZ = ("depth", "instances_objects", "instances_semantic", "occlusion", "seg_masks_single", "occlusion_objects")
 _POSES = ("camera/pose_relative_to_world", "camera/poses_relative_to_world")  # as the files say, and as the README
@@ -125,7 +124,7 @@ def _frame(folder: Path, view: str, arrays: dict[str, NDArray[Any]]) -> Frame:
     raw = arrays.get("depth")
     if raw is not None and (raw.ndim != 2 or raw.dtype.kind not in "iuf"):
         raise BadInput(f"{folder / (view + '.npz')} holds depth of shape {raw.shape}: (H, W) numbers belong there.")
-    depth = None if raw is None else metres(raw, CENTIMETRE)
+    depth = None if raw is None else metres(raw, grasps.CENTIMETRE)
     if color is not None and depth is not None and color.shape[:2] != depth.shape:
         raise BadInput(f"{path} is of another size than the depth in {view}.npz: unpack the data set again.")
     image = color if color is not None else depth
@@ -195,5 +194,5 @@ def _pose(poses: dict[str, NDArray[Any]], path: Path) -> Transform | None:
     stored = next((poses[name] for name in _POSES if name in poses), None)
     if stored is None or not stored.any():
         return None
-    T_base_camera = rigid(stored.reshape(-1, *stored.shape[-2:])[0], CENTIMETRE, str(path))
+    T_base_camera = rigid(stored.reshape(-1, *stored.shape[-2:])[0], grasps.CENTIMETRE, str(path))
     return T_base_camera if T_base_camera[2, 2] < 0 else None

@@ -20,7 +20,6 @@ from xml.etree import ElementTree
 
 import cv2
 import numpy as np
-import scipy.io
 from numpy.typing import NDArray
 
 from gpnet_ros.data.image_header import declared_size
@@ -30,8 +29,6 @@ FILE_BYTES_MAX = 512 * 2**20
 TEXT_BYTES_MAX = 64 * 2**20
 PIXELS_MAX = 50_000_000  # the largest public pictures of grasp data have 2.3 million
 ARRAY_BYTES_MAX = 1024 * 2**20
-MAT_BYTES_MAX = 2**20
-MAT_VALUES_MAX = 10_000_000
 
 
 def below(root: Path, name: str) -> Path:
@@ -188,25 +185,6 @@ def read_npz(path: Path, names: Iterable[str] | None = None) -> dict[str, NDArra
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         raise BadInput(f"{path} is not a whole .npz file ({error}): unpack the data set again.") from error
     return arrays
-
-
-def read_mat(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
-    """Numeric arrays of a MATLAB file of version 4 to 7 (not 7.3): those of `names` that are in it."""
-    data = read_bytes(path, MAT_BYTES_MAX)
-    wanted = set(names)
-    try:
-        about = [(name, shape, kind) for name, shape, kind in scipy.io.whosmat(BytesIO(data)) if name in wanted]
-        for name, shape, kind in about:
-            if math.prod(shape) > MAT_VALUES_MAX or kind in ("cell", "struct", "object", "function", "opaque"):
-                raise BadInput(
-                    f"{path} has {name} as {kind} of shape {shape}, but a small array belongs there: check it."
-                )
-        loaded = scipy.io.loadmat(BytesIO(data), variable_names=[name for name, _, _ in about]) if about else {}
-    except BadInput:
-        raise
-    except Exception as error:  # scipy raises what its parser stumbles over: ValueError, TypeError, zlib.error, ...
-        raise BadInput(f"{path} is not a MATLAB file ({error}): the file is damaged; unpack it again.") from error
-    return {name: np.asarray(value) for name, value in loaded.items() if name in wanted}
 
 
 def decode_image(data: bytes, name: str, flags: int, pixels_max: int = PIXELS_MAX) -> NDArray[Any]:

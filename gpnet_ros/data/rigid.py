@@ -10,6 +10,7 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.pose import Transform, transform
 
 ROTATION_ERROR_MAX = 0.01  # files store single precision, or four digits
+FARTHEST = 1e6  # no camera stands farther away, in any unit
 
 
 def rigid(values: ArrayLike, unit: float, where: str) -> Transform:
@@ -19,7 +20,7 @@ def rigid(values: ArrayLike, unit: float, where: str) -> Transform:
         BadInput: not finite, not 4x4, or its rotation mirrors or scales.
     """
     matrix = np.asarray(values, dtype=np.float64)
-    usable = matrix.shape == (4, 4) and bool(np.isfinite(matrix).all())
+    usable = matrix.shape == (4, 4) and bool((np.abs(matrix) < FARTHEST).all())
     if usable:
         R = matrix[:3, :3]
         usable = np.abs(R @ R.T - np.eye(3)).max() < ROTATION_ERROR_MAX and np.linalg.det(R) > 0
