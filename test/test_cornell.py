@@ -241,6 +241,15 @@ def test_a_second_copy_is_no_second_sample(tmp_path: Path) -> None:
     assert data.names == ("01/pcd0100",)
 
 
+def test_the_file_beside_the_picture_is_its_own(tmp_path: Path) -> None:
+    write_cornell(tmp_path, Bar(0.0), folder="a/01")
+    (tmp_path / "a" / "01" / "pcd0100r.png").unlink()
+    write_text(tmp_path / "a" / "01" / "pcd0100cpos.txt", "")
+    write_cornell(tmp_path, Bar(0.0), folder="b/01")
+    rectangles = Cornell(tmp_path)[0].rectangles
+    assert rectangles is not None and len(rectangles) == 1
+
+
 def test_objects_are_scenes_where_they_are_known(tmp_path: Path) -> None:
     for number, folder in ((100, "01"), (101, "01"), (1034, "10")):
         write_cornell(tmp_path, Bar(0.0), number, folder)

@@ -80,6 +80,21 @@ def test_a_picture_cut_off_anywhere_is_refused(ending: str, tmp_path: Path) -> N
             read_color(path)
 
 
+def test_a_tiff_whose_pixels_come_last_is_read_and_refused_when_cut_off(tmp_path: Path) -> None:
+    """OpenCV writes the directory last, other writers write it first."""
+    values = np.linspace(0.5, 2.0, 32, dtype="<f4").reshape(4, 8)
+    entries = [(256, 3, 8), (257, 3, 4), (258, 3, 32), (259, 3, 1), (262, 3, 1), (273, 4, 138), (277, 3, 1)]
+    entries += [(278, 3, 4), (279, 4, 128), (339, 3, 3)]
+    directory = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    data = b"II*\0" + struct.pack("<IH", 8, len(entries)) + directory + struct.pack("<I", 0)
+    data = data.ljust(138, b"\0") + values.tobytes()
+    (tmp_path / "a.tiff").write_bytes(data)
+    np.testing.assert_array_equal(read_depth(tmp_path / "a.tiff", 1.0), values)
+    (tmp_path / "a.tiff").write_bytes(data[:-1])
+    with pytest.raises(BadInput, match=r"a\.tiff is not usable \(it is cut off\)"):
+        read_depth(tmp_path / "a.tiff", 1.0)
+
+
 def test_a_flipped_bit_in_a_png_is_refused(tmp_path: Path) -> None:
     data = bytearray(write_color(tmp_path / "a.png"))
     data[len(data) // 2] ^= 8
@@ -275,7 +290,9 @@ def test_zip_bombs_and_broken_archives(tmp_path: Path, monkeypatch: pytest.Monke
             read_npz(tmp_path / "a.npz")
 
 
-@pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/passwd", "", " ", "a\0b", "..", "C:/x", "..\\x", "out/x"])
+@pytest.mark.parametrize(
+    "name", ["../x", "a/../../x", "/etc/passwd", "", " ", "a\0b", "..", "C:/x", "..\\x", "out/x", "a/../b.png"]
+)
 def test_names_that_lead_out_are_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "out").symlink_to(tmp_path)
