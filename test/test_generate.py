@@ -230,6 +230,16 @@ def test_without_ray_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert content(tmp_path / "a") == {}
 
 
+@needs_ray
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "auto"])
+def test_without_a_cluster_one_sentence_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    with pytest.raises(BadInput, match="RAY_ADDRESS"):
+        run_fake(tmp_path / "a", "--executor", "ray")
+    assert content(tmp_path / "a") == {}
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -320,3 +330,40 @@ def test_help_does_not_load_the_simulation() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def gpnet(*words: str) -> subprocess.Popen[bytes]:
+    """The real command in a process group of its own."""
+    command = [sys.executable, "-m", "gpnet_ros.cli", "generate", *words]
+    return subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def documented_keys() -> str:
+    return (Path(__file__).parent.parent / "docs" / "data_format.md").read_text("utf-8")
+
+
+def keys_of(value: object) -> set[str]:
+    if isinstance(value, dict):
+        return set(value).union(*(keys_of(inner) for inner in value.values()))
+    return set().union(*(keys_of(inner) for inner in value)) if isinstance(value, list) else set()
+
+
+def test_real_scenes_survive_kill_9_and_are_documented(tmp_path: Path) -> None:
+    size = ["--size", "96x96", "--scenes", "5", "--shard", "2"]
+    recipe = ["--profile", "single", "--seed", "7", "--workers", "1", *size]
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    process = gpnet("--out", str(broken), *recipe)
+    try:
+        wait_for(lambda: (broken / "shard_00000.zip").exists() or process.poll() is not None, "the first shard")
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(DEADLINE)
+    assert 0 < len(read_index(broken).scenes) < 5 or list(broken.glob(".parts/*"))
+    for words in (["--out", str(broken), "--resume"], ["--out", str(whole)]):
+        assert gpnet(*words, *recipe).wait(DEADLINE) == 0
+    assert content(broken) == content(whole)
+    data = Generated(whole)
+    assert data.scenes[0] == "000007000000"
+    assert all((sample := data[k]).frame.depth is not None and sample.grasps is not None for k in range(len(data)))
+    text = documented_keys()
+    assert {key for key in keys_of(data.scene(data.scenes[0])) if key not in text} == set()

@@ -11,6 +11,7 @@ import importlib.util
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 import threading
 import traceback
@@ -90,6 +91,7 @@ def on_ray(make: Maker, numbers: Iterable[int], workers: int) -> Iterator[tuple[
 
     address = os.environ.get("RAY_ADDRESS")
     local: dict[str, Any] = {} if address else {"num_cpus": workers, "include_dashboard": False}
+    _check_reachable(address)
     try:
         ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **local)
     except (ConnectionError, RuntimeError, ValueError) as error:
@@ -111,6 +113,17 @@ def on_ray(make: Maker, numbers: Iterable[int], workers: int) -> Iterator[tuple[
                 yield number, _checked(number, answer)
     finally:
         ray.shutdown()
+
+
+def _check_reachable(address: str | None) -> None:
+    """Ray itself tries for minutes to reach a cluster that is not there."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise BadInput(f"No Ray cluster answers at RAY_ADDRESS={address} ({error}): start it, or unset it.") from error
 
 
 def _attempt(make: Maker, number: int) -> Members | _Failure:
