@@ -38,6 +38,7 @@ setup(
     maintainer="The gpnet_ros authors",
     maintainer_email="maintainers@gpnet-ros.example.org",
     packages=find_packages(include=[f"{NAME}*"]),
+    package_data={f"{NAME}.sim": ["test_set_data/*"]},
     python_requires=">=3.11,<3.13",
     install_requires=[
         "setuptools",

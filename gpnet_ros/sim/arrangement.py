@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -134,17 +134,22 @@ def _matrix(pairs: list[list[int]], n: int) -> NDArray[np.bool_]:
     return matrix
 
 
-def arrange(seed: int, recipe: Recipe) -> Arrangement:
+def arrange(seed: int, recipe: Recipe, pool: Sequence[str] | None = None) -> Arrangement:
     """Pile up a heap and place cameras; the same arguments give the same on one machine.
 
     A heap that does not come to rest is begun anew with other objects, with fewer ones after some tries.
+
+    Args:
+        seed: of the scene.
+        recipe: what to make.
+        pool: families to draw from, instead of all of the recipe's split.
 
     Raises:
         BadInput: a negative seed, or meshes of the user that never come to rest.
     """
     if seed < 0:
         raise BadInput(f"Scene seed {seed} is negative: it must be 0 or greater.")
-    heap = _heap(np.random.default_rng([5, seed]), seed, recipe)
+    heap = _heap(np.random.default_rng([5, seed]), seed, recipe, families(recipe.split) if pool is None else pool)
     look = int(np.random.default_rng([6, seed]).integers(2**31))
     shots = []
     for view in range(recipe.views):
@@ -160,7 +165,7 @@ def scene_name(seed: int) -> str:
     return f"{seed:012d}"
 
 
-def _heap(rng: np.random.Generator, seed: int, recipe: Recipe) -> Heap:
+def _heap(rng: np.random.Generator, seed: int, recipe: Recipe, pool: Sequence[str]) -> Heap:
     low, high = (1, 1) if recipe.profile == "single" else recipe.objects
     n = int(rng.integers(low, high + 1))
     way: Literal["drop", "stack"] = "drop"
@@ -172,7 +177,7 @@ def _heap(rng: np.random.Generator, seed: int, recipe: Recipe) -> Heap:
     for trial in range(_TRIES):
         left = max(n - max(trial - _TRIES_FULL, 0), low if trial < _TRIES_RANGE else 1)
         bin = random_bin_size(rng) if recipe.profile == "bin" else None
-        heap = settle_heap(rng, _objects(rng, left + taken, recipe), way, bin=bin)
+        heap = settle_heap(rng, _objects(rng, left + taken, recipe, pool), way, bin=bin)
         if heap is not None and taken:
             heap = _cleared(heap, left, rng)
         if heap is not None:
@@ -182,18 +187,18 @@ def _heap(rng: np.random.Generator, seed: int, recipe: Recipe) -> Heap:
     )
 
 
-def _objects(rng: np.random.Generator, n: int, recipe: Recipe) -> tuple[ObjectModel, ...]:
-    """Objects of the recipe's split; `_MESH_SHARE` of them the user's, if there is a folder of meshes."""
+def _objects(rng: np.random.Generator, n: int, recipe: Recipe, pool: Sequence[str]) -> tuple[ObjectModel, ...]:
+    """Objects of the families in `pool`; `_MESH_SHARE` of them the user's, if there is a folder of meshes."""
     seeds = OBJECT_SEEDS[recipe.split]
     if recipe.meshes is None:
-        return draw_objects(rng, n, families(recipe.split), seeds)
+        return draw_objects(rng, n, pool, seeds)
     from gpnet_ros.sim.user_meshes import load_user_meshes  # its libraries load slowly
 
     own = load_user_meshes(recipe.meshes)
     count = int(rng.binomial(n, _MESH_SHARE))
     objects = draw_objects(rng, count, own.families, seeds, own.make) if count else ()
     if count < n:
-        objects += draw_objects(rng, n - count, families(recipe.split), seeds)
+        objects += draw_objects(rng, n - count, pool, seeds)
     return tuple(objects[k] for k in rng.permutation(n))
 
 
