@@ -15,6 +15,7 @@ COMMANDS: dict[str, str] = {
     "detect": "detect",
     "generate": "generate",
     "data show": "data_show",
+    "data sheet": "contact_sheet",
     "data check": "data_check",
     "data convert": "data_convert",
     "data split": "data_split",
@@ -22,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "sim": "simulate",
     "video": "video",
     "bench clearing": "bench_clearing",
+    "bench families": "bench_families",
     "bench latency": "bench_latency",
     "compare-noise": "compare_noise",
 }
