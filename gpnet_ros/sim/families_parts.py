@@ -98,13 +98,13 @@ def _bolt(rng: Rng) -> list[Part]:
 
 
 def _beam(rng: Rng) -> list[Part]:
-    """A length of I, U or T section."""
-    length, t = rng.uniform(0.06, 0.12), rng.uniform(0.005, 0.007)
-    w, h = rng.uniform(0.028, 0.042), rng.uniform(0.03, 0.045)
-    kind = int(rng.integers(3))
-    flanges = [box([length, w, t], [0, 0, s * (h - t) / 2]) for s in ((-1, 1), (1,), (-1, 1))[kind]]
-    side = (0.0, 0.0, (w - t) / 2)[kind]
-    return [*flanges, box([length, t, h], [0, side, 0])]
+    """A length of I section, its flanges of two widths."""
+    length, t = rng.uniform(0.06, 0.12), rng.uniform(0.006, 0.008)
+    w, h = rng.uniform(0.03, 0.042), rng.uniform(0.03, 0.045)
+    flanges = [
+        box([length, w * share, t], [0, 0, s * (h - t) / 2]) for s, share in ((-1, 1.0), (1, rng.uniform(0.75, 1.0)))
+    ]
+    return [*flanges, box([length, t, h])]
 
 
 def _angle_bracket(rng: Rng) -> list[Part]:

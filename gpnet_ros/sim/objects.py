@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,7 +18,7 @@ from gpnet_ros.sim.shapes import Part, union, volume_moments
 FAMILIES: tuple[str, ...] = tuple(GENERATORS)
 #: Families that a vertical 85 mm jaw cannot take in every resting pose: too flat or too wide in some. They stay
 #: in the scenes as distractors. Decided by the truth alone, before any training: `gpnet bench families`.
-DISTRACTORS: tuple[str, ...] = ("mug", "bowl", "plate", "ladle", "scissors", "wrench")
+DISTRACTORS: tuple[str, ...] = ("bowl", "plate", "scissors", "wrench", "pipe")
 GRASPABLE: tuple[str, ...] = tuple(f for f in FAMILIES if f not in DISTRACTORS)
 #: Families that no training scene holds: something round, flat, hollow, a package, a tool and a profile.
 HELD_OUT: tuple[str, ...] = ("pear", "soap_bar", "pipe_tee", "gable_carton", "padlock", "beam")
@@ -35,7 +36,7 @@ class ObjectModel:
     """A rigid object. The origin of its frame is the centre of mass.
 
     Attributes:
-        family: one of `FAMILIES`.
+        family: one of `FAMILIES`, or the name of a user's mesh.
         seed: with the family, all there is to know to make it again.
         parts: convex parts whose union is the object.
         vertices: (n, 3) of the closed outer surface [m].
@@ -78,11 +79,36 @@ def make_object(family: str, seed: int) -> ObjectModel:
         raise BadInput(f"There is no object family '{family}': choose one of {', '.join(FAMILIES)}.")
     if seed < 0:
         raise BadInput(f"Object seed {seed} is negative: it must be 0 or greater.")
-    rng = np.random.default_rng([zlib.crc32(family.encode()), seed])
+    rng = object_rng(family, seed)
     parts = GENERATORS[family](rng)
-    vertices, faces = union(parts)
+    return build_object(family, seed, parts, union(parts), rng)
+
+
+def object_rng(family: str, seed: int) -> np.random.Generator:
+    """What draws sizes, mass, friction and texture of an object."""
+    return np.random.default_rng([zlib.crc32(family.encode()), seed])
+
+
+def build_object(
+    family: str,
+    seed: int,
+    parts: Sequence[Part],
+    surface: tuple[NDArray[np.float64], NDArray[np.int32]],
+    rng: np.random.Generator,
+    mass_range: tuple[float, float] = MASS_RANGE,
+) -> ObjectModel:
+    """An object of a shape: uniform, of a random density, friction and texture.
+
+    Args:
+        family, seed: its name.
+        parts: convex parts that physics collides with, in any frame.
+        surface: closed outer surface in that frame, vertices (n, 3) [m] and faces (m, 3).
+        rng: for mass, friction and texture.
+        mass_range: bounds of the mass [kg].
+    """
+    vertices, faces = surface
     volume, centroid, moments = volume_moments(vertices, faces)
-    mass = float(np.clip(volume * rng.uniform(*DENSITY_RANGE), *MASS_RANGE))
+    mass = float(np.clip(volume * rng.uniform(*DENSITY_RANGE), *mass_range))
     # Inertia from second moments: trace(C) 1 - C.
     inertia = mass / volume * (np.trace(moments) * np.eye(3) - moments)
     vertices = vertices - centroid
