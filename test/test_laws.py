@@ -11,7 +11,6 @@ import pytest
 from labelled_pictures import labelled_sample
 
 from gpnet_ros.data.laws import LAWS, OUR_LAWS, violations
-from gpnet_ros.data.layers import layers_of
 from gpnet_ros.data.sample import DenseGrasps, Objects, Sample
 from gpnet_ros.frame import Frame
 from gpnet_ros.rectangle import Rectangles
@@ -118,11 +117,3 @@ def test_every_law_is_broken_by_some_test() -> None:
     broken = [change(labelled_sample()) for change in (*ANYBODYS.values(), *OURS.values())]
     for law in (*LAWS, *OUR_LAWS):
         assert any(list(law(sample)) for sample in broken), law.__name__
-
-
-def test_a_ring_of_objects_has_a_layer() -> None:
-    ring = np.array([[0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 1], [0, 0, 0, 0]], dtype=bool)
-    assert layers_of(ring).tolist() == [1, 1, 1, 0]
-    assert layers_of(np.zeros((0, 0), bool)).tolist() == []
-    chain = np.array([[0, 1, 0], [0, 0, 1], [0, 0, 0]], dtype=bool)  # 2 on 1 on 0
-    assert layers_of(chain).tolist() == [2, 1, 0]

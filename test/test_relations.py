@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gpnet_ros.data.layers import layers_of as layers
 from gpnet_ros.pose import transform
 from gpnet_ros.sim.bin import Bin
 from gpnet_ros.sim.heap import Heap, drop_heap, stack_heap
 from gpnet_ros.sim.objects import make_object
-from gpnet_ros.sim.relations import layers, relations
+from gpnet_ros.sim.relations import relations
 from gpnet_ros.sim.removal import removal_parents
 
 BOX = make_object("box", 0)

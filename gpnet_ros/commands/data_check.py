@@ -164,6 +164,9 @@ def _lines(answer: dict[str, Any]) -> list[str]:
         if isinstance(value, dict):
             value = ", ".join(f"{k} {v}" for k, v in value.items())
         lines.append(f"  {key.replace('_', ' '):26}{value}")
+    seen = answer.get("looked_at", {})
+    if seen.get("pictures", 0) != seen.get("scenes", 0):
+        lines.append("  (of pictures: what several pictures show is counted in each)")
     if answer["violations"]:
         lines.append(f"{answer['violations']} violations:")
         lines += [f"  {sentence}" for sentence in answer["named"]]

@@ -6,19 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def layers_of(covered_by: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Layer (n,) of each object: 0 for what may be taken now, 1 for what follows when those are gone, ...
+def layers_of(before: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Layer (n,) of each object: 0 for those that may be taken now, 1 for those after them, ...
 
-    Objects that lie on each other in a ring have no order; they share the layer after the last free one.
+    Objects that lie on each other in a ring have no order among themselves: they share a layer, which is never 0.
 
     Args:
-        covered_by: (n, n), [i, j] = j must go before i.
+        before: (n, n), [i, j] = j is taken before i.
     """
-    layer = np.full(len(covered_by), -1, dtype=np.int64)
-    for step in range(len(covered_by)):
+    n = len(before)
+    layer = np.full(n, -1, dtype=np.int64)
+    for k in range(n + 1):
         left = layer < 0
-        free = left & ~(covered_by & left[None, :]).any(axis=1)
-        layer[free if free.any() else left] = step
-        if (layer >= 0).all():
-            break
+        waits = before & left[None, :] & left[:, None]
+        free = left & ~waits.any(axis=1)
+        if k and not free.any():
+            after = np.linalg.matrix_power(np.eye(n) + waits, n) > 0  # [i, j]: i waits for j, over any number of steps
+            free = left & ~(after & ~after.T).any(axis=1)
+        layer[free] = k
     return layer

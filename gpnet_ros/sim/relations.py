@@ -10,6 +10,7 @@ from embreex import rtcore_scene
 from embreex.mesh_construction import TriangleMesh
 from numpy.typing import NDArray
 
+from gpnet_ros.data.layers import layers_of
 from gpnet_ros.sim import constants as c
 from gpnet_ros.sim.contacts import (
     SUPPORT_SHARE,
@@ -59,8 +60,8 @@ class Relations:
 
     @property
     def layer(self) -> NDArray[np.int64]:
-        """(n,) 0 for those that may be taken now, 1 for those after them, ...; see `layers`."""
-        return layers(self.before)
+        """(n,) 0 for those that may be taken now, 1 for those after them, ...; see `layers_of`."""
+        return layers_of(self.before)
 
 
 def relations(heap: Heap) -> Relations:
@@ -70,27 +71,6 @@ def relations(heap: Heap) -> Relations:
     this one is about as good as lifting each object in simulation and far cheaper.
     """
     return Relations.of(weight_shares(heap), cover(heap))
-
-
-def layers(before: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Layer (n,) of each object: 0 for those that may be taken now, 1 for those after them, ...
-
-    Objects that lie on each other in a ring have no order among themselves: they share a layer, which is never 0.
-
-    Args:
-        before: (n, n), [i, j] = j is taken before i.
-    """
-    n = len(before)
-    layer = np.full(n, -1, dtype=np.int64)
-    for k in range(n + 1):
-        left = layer < 0
-        waits = before & left[None, :] & left[:, None]
-        free = left & ~waits.any(axis=1)
-        if k and not free.any():
-            after = np.linalg.matrix_power(np.eye(n) + waits, n) > 0  # [i, j]: i waits for j, over any number of steps
-            free = left & ~(after & ~after.T).any(axis=1)
-        layer[free] = k
-    return layer
 
 
 def weight_shares(heap: Heap) -> NDArray[np.float64]:
