@@ -234,6 +234,26 @@ def test_amodal_masks_belong_to_the_objects_they_cover(tmp_path: Path) -> None:
     assert objects is not None and objects.amodal_masks is None and objects.amodal_boxes is None
 
 
+def test_names_of_both_versions(tmp_path: Path) -> None:
+    folder = write_sim(tmp_path)
+    stored = dict(np.load(folder / "0.npz"))
+    stored["occlusion_objects"] = stored.pop("seg_masks_single")
+    np.savez(folder / "0.npz", **stored)
+    with h5py.File(folder / "0_scene.hdf5", "a") as file:
+        file.move("camera/pose_relative_to_world", "camera/poses_relative_to_world")
+    sample = MetaGraspNet(tmp_path)[0]
+    assert sample.objects is not None and sample.objects.amodal_masks is not None
+    assert np.array_equal(sample.objects.amodal_masks, masks()[1])
+    assert sample.T_base_camera is not None and sample.T_base_camera[2, 3] == pytest.approx(0.75)
+
+
+def test_scores_of_files_that_were_not_simulated(tmp_path: Path) -> None:
+    write_sim(tmp_path, grasps=[(ON_BAR, BAR_NUMBER, 0.0)])  # all simulated scores are zero, the analytical is 1
+    sample = MetaGraspNet(tmp_path)[0]
+    assert sample.rectangles is not None and sample.rectangles.score is not None and sample.negatives is not None
+    assert sample.rectangles.score.tolist() == [1.0] and len(sample.negatives) == 0
+
+
 def test_amodal_masks_of_real_scenes(tmp_path: Path) -> None:
     write_real(tmp_path)
     objects = MetaGraspNet(tmp_path)[0].objects
