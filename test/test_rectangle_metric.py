@@ -282,11 +282,11 @@ def test_where_pixel_count_and_exact_overlap_differ() -> None:
     assert raster_iou(half_out, inside)[0, 0] == 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(box, box)
 def test_pixel_count_approaches_exact_overlap_as_rectangles_grow(p: tuple, q: tuple) -> None:
     assume(min(p[3:]) > 8 and min(q[3:]) > 8)
-    large = np.array([[12.0, 0, 3000.3], [0, 12.0, 3000.4]])
+    large = np.array([[8.0, 0, 2000.3], [0, 8.0, 2000.4]])
     a, b = make(p).moved(large), make(q).moved(large)
     assert raster_iou(a, b)[0, 0] == pytest.approx(iou(a, b)[0, 0], abs=0.02)
 
