@@ -22,6 +22,7 @@ from gpnet_ros.commands.executors import WorkerLost, in_processes
 from gpnet_ros.data.generated import Generated
 from gpnet_ros.data.shard_index import read_index
 from gpnet_ros.errors import BadInput, GpnetError
+from gpnet_ros.sim.user_meshes import load_user_meshes
 
 SCENES = 7
 DEADLINE = 120.0
@@ -256,6 +257,7 @@ def test_without_a_cluster_one_sentence_at_once(tmp_path: Path, monkeypatch: pyt
         (["--size", "1x100000"], "1x100000"),
         (["--views", "0"], "0 views"),
         (["--meshes", "/nowhere"], "/nowhere"),
+        (["--mesh-unit", "mm"], "needs --meshes"),
         (["--test-set", "table-test", "--seed", "3"], "--seed cannot"),
         (["--test-set", "table-test", "--profile", "bin"], "--profile cannot"),
         (["--test-set", "table-test", "--scenes", "501"], "--scenes is 501"),
@@ -286,8 +288,9 @@ def test_what_decides_the_scenes_is_in_the_plan_and_nothing_else(tmp_path: Path)
     usual = plan()
     assert plan("--workers", "9", "--executor", "ray", "--resume", "--json") == usual
     (tmp_path / "meshes").mkdir()
-    mesh = tmp_path / "meshes" / "part.stl"
-    mesh.write_text("solid")
+    mesh, corners = tmp_path / "meshes" / "part.obj", "v {0} 0 0\nv 0 {0} 0\nv 0 0 {0}\nv 0 0 0\n"
+    faces = "f 1 2 3\nf 1 4 2\nf 1 3 4\nf 2 4 3\n"
+    mesh.write_text(corners.format(0.1) + faces)
     others = [
         plan(*words.split())
         for words in (
@@ -305,7 +308,10 @@ def test_what_decides_the_scenes_is_in_the_plan_and_nothing_else(tmp_path: Path)
             f"--meshes {mesh.parent}",
         )
     ]
-    mesh.write_text("solid of another shape")
+    others.append(plan("--meshes", str(mesh.parent), "--mesh-unit", "m"))
+    assert others.pop() == others[-1]  # as was found out
+    mesh.write_text(corners.format(0.11) + faces)
+    load_user_meshes.cache_clear()  # a process reads a folder once
     others.append(plan("--meshes", str(mesh.parent)))
     assert all(one != usual for one in others)
     assert len({json.dumps(one, sort_keys=True) for one in others}) == len(others)

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import importlib.metadata
 import json
 import os
 import sys
 import time
 from collections.abc import Generator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
 from tqdm import tqdm
 
 from gpnet_ros.commands.executors import Maker, Members, in_processes, on_ray
-from gpnet_ros.data.shard_index import file_sha256
 from gpnet_ros.data.shard_writer import SCENES_PER_SHARD, Plan, ShardWriter
 from gpnet_ros.errors import BadInput
 from gpnet_ros.sim.recipe import LabelSet, Profile, Recipe, Split
@@ -32,6 +30,7 @@ SCENES_PER_SEED = 1_000_000
 SEED_MAX = 999_999
 TEST_SETS = ("table-test", "stack-test", "unseen-test")
 TEST_SET_SCENES = 500
+MESH_UNITS = ("m", "mm", "cm", "inch")
 _SCENES = 2000
 _DECIDED_BY_TEST_SET = ("seed", "profile", "objects", "split", "meshes")
 _EXECUTORS = {"process": in_processes, "ray": on_ray}
@@ -47,6 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--objects", help="number of objects, or a range such as 3-7 (default 1-10)")
     add("--split", choices=get_args(Split), help="families and objects for training (default) or held out")
     add("--meshes", type=Path, help="folder with your own meshes (obj, stl, ply), one object each")
+    add(
+        "--mesh-unit",
+        choices=MESH_UNITS,
+        help="unit of the meshes (default: told by their sizes)",
+    )
     add("--test-set", choices=TEST_SETS, help="the scenes of a fixed test set, instead of the options above")
     add("--size", default="480x480", help="width x height of a picture [px] (default 480x480)")
     add("--views", type=int, default=1, help="pictures of each scene (default 1)")
@@ -113,10 +117,12 @@ def planned(args: argparse.Namespace) -> tuple[Plan, SceneMaker]:
         if not low <= value <= high:
             raise BadInput(f"--{name} is {value}; it must be {low} to {high}.")
     recipe = _recipe(args)
+    if recipe.meshes is not None:
+        recipe, sha256 = _with_meshes(recipe)
     first = seed * SCENES_PER_SEED
     arguments: dict[str, Any] = {"scenes": scenes, "shard": args.shard, **asdict(recipe)}
     if args.meshes is not None:
-        arguments |= {"meshes": args.meshes.resolve().name, "meshes_sha256": _folder_sha256(args.meshes)}
+        arguments |= {"meshes": args.meshes.resolve().name, "meshes_sha256": sha256}
     if args.test_set is None:
         arguments["seed"] = seed
         names = [f"{first + number:012d}" for number in range(scenes)]
@@ -169,6 +175,8 @@ def _recipe(args: argparse.Namespace) -> Recipe:
     meshes = None if args.meshes is None else str(args.meshes.resolve())
     if meshes is not None and not args.meshes.is_dir():
         raise BadInput(f"--meshes {args.meshes} is no folder: give the folder that holds your meshes.")
+    if meshes is None and args.mesh_unit is not None:
+        raise BadInput(f"--mesh-unit {args.mesh_unit} needs --meshes: give the folder that holds your meshes.")
     return Recipe(
         profile=args.profile or "table",
         objects=(low, high),
@@ -177,6 +185,7 @@ def _recipe(args: argparse.Namespace) -> Recipe:
         labels=args.labels,
         split=args.split or "train",
         meshes=meshes,
+        mesh_unit=args.mesh_unit,
         parents=args.parents,
     )
 
@@ -188,12 +197,15 @@ def _two(text: str, sign: str, option: str, wanted: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[-1])
 
 
-def _folder_sha256(folder: Path) -> str:
-    """Of names and content of all files: scenes made of edited meshes are other scenes."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{file_sha256(path)}\n".encode())
-    return digest.hexdigest()
+def _with_meshes(recipe: Recipe) -> tuple[Recipe, str]:
+    """The recipe with its unit settled, and the SHA-256 of the meshes; they are prepared here, once for all workers."""
+    from gpnet_ros.sim.user_meshes import load_user_meshes
+
+    assert recipe.meshes is not None
+    own = load_user_meshes(recipe.meshes, recipe.mesh_unit)
+    if recipe.mesh_unit is None and own.unit != "m":
+        print(f"The meshes are in {own.unit}, by their sizes; say --mesh-unit if they are not.", file=sys.stderr)
+    return replace(recipe, mesh_unit=own.unit), own.sha256
 
 
 def _version() -> str:

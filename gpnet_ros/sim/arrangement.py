@@ -194,7 +194,7 @@ def _objects(rng: np.random.Generator, n: int, recipe: Recipe, pool: Sequence[st
         return draw_objects(rng, n, pool, seeds)
     from gpnet_ros.sim.user_meshes import load_user_meshes  # its libraries load slowly
 
-    own = load_user_meshes(recipe.meshes)
+    own = load_user_meshes(recipe.meshes, recipe.mesh_unit)
     count = int(rng.binomial(n, _MESH_SHARE))
     objects = draw_objects(rng, count, own.families, seeds, own.make) if count else ()
     if count < n:

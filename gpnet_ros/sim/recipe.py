@@ -29,6 +29,7 @@ class Recipe:
         labels: "grasp", or "all" with amodal masks, centres of mass and suction too.
         split: which families and object seeds; see `gpnet_ros.sim.splits`.
         meshes: folder with the user's own meshes, or None.
+        mesh_unit: of those meshes, as of `user_meshes.UNITS`; None finds out.
         parents: whether to find REGRAD's parents, by removing objects in simulation.
     """
 
@@ -39,6 +40,7 @@ class Recipe:
     labels: LabelSet = "grasp"
     split: Split = "train"
     meshes: str | None = None
+    mesh_unit: str | None = None
     parents: bool = False
 
     def __post_init__(self) -> None:
