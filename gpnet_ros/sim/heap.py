@@ -13,7 +13,7 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.pose import from_xyz_quat, to_xyz_quat
 from gpnet_ros.sim import constants as c
 from gpnet_ros.sim.bin import Bin
-from gpnet_ros.sim.objects import FAMILIES, GRASPABLE, ObjectModel, make_object
+from gpnet_ros.sim.objects import BENCHMARK, FAMILIES, ObjectModel, make_object
 from gpnet_ros.sim.recipe import OBJECTS_MAX
 from gpnet_ros.sim.settle import SettlingWorld
 
@@ -105,7 +105,7 @@ def rest_again(heap: Heap) -> Heap | None:
 def stack_heap(
     seed: int,
     n: int,
-    families: Sequence[str] = GRASPABLE,
+    families: Sequence[str] = BENCHMARK,
     centre: tuple[float, float] = c.HEAP_CENTRE,
     object_seeds: tuple[int, int] = OBJECT_SEEDS,
 ) -> Heap:

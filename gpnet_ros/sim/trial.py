@@ -60,7 +60,7 @@ def best_grasp(heap: Heap) -> LabelledGrasp | None:
     intrinsics = Intrinsics(_SIDE, _SIDE, _FOCAL, _FOCAL, (_SIDE - 1) / 2, (_SIDE - 1) / 2)
     T_base_camera = look_at(np.array([x, y, _HEIGHT]), np.array([x, y, 0.0]), (0.0, -1.0, 0.0))
     scene = RayScene([Mesh(model.vertices, model.faces, 1, None)])
-    depth, ids = PlacedScene(scene, [T_base_object]).depth(intrinsics, T_base_camera)
+    depth, ids = PlacedScene(scene, T_base_object[None]).depth(intrinsics, T_base_camera)
     meshes = [(model.vertices, model.faces)]
     gripper = GripperGeometry()
     labels = grasp_labels(meshes, heap.T_base_object, depth, ids, intrinsics, T_base_camera, gripper)
