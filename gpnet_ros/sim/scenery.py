@@ -51,7 +51,7 @@ class Scenery:
         """
         static = furniture(cell) + ([_boxes(cell.keep_out, _MAST)] if with_mast and cell.keep_out else [])
         objects = [
-            Mesh(model.vertices, model.faces, index + 1, random_object(model.texture_seed))
+            Mesh(model.vertices, model.faces, index + 1, random_object(model.texture_seed, model.family))
             for index, model in enumerate(heap.objects)
         ]
         machine = machine_meshes(cell)
