@@ -106,6 +106,7 @@ def grasp_labels(
     table_z: float = 0.0,
     table_clearance: float = 0.004,
     grasps_per_object: int = 8,
+    grasps_apart: float = 0.012,
     obstacles: Sequence[tuple[NDArray[np.float64], NDArray[np.integer]]] = (),
 ) -> GraspLabels:
     """Labels of a view.
@@ -121,6 +122,7 @@ def grasp_labels(
         table_z: height of the table [m].
         table_clearance: of the tips above the table [m].
         grasps_per_object: most entries of `grasps` per object.
+        grasps_apart: those of an object lie at least this far apart [m], or are turned by 40 degrees.
         obstacles: closed surfaces that stand still, such as the walls of a bin: vertices (n, 3) in base [m],
             faces (m, 3). Neither fingers nor palm may come down on them, and they have no grasps.
 
@@ -155,7 +157,7 @@ def grasp_labels(
     maps[1, pixels] = np.where(found, angle, 0.0)
     maps[2, pixels] = opened
     maps[3, pixels] = np.where(found, tips, np.nan)
-    grasps = _distinct(_Points(surface, tips, points.object), score, YAWS[best], opened, grasps_per_object)
+    grasps = _distinct(_Points(surface, tips, points.object), score, YAWS[best], opened, grasps_per_object, grasps_apart)
     quality, angles, opening, tip = maps.reshape(4, height, width)
     return GraspLabels(quality, angles, opening, tip, ids, grasps)
 
@@ -348,9 +350,9 @@ def _prefer(scores: Floats, objects: NDArray[np.int32], count: int) -> Floats:
 
 
 def _distinct(
-    points: _Points, scores: Floats, yaws: NDArray[np.float64], openings: Floats, most: int
+    points: _Points, scores: Floats, yaws: NDArray[np.float64], openings: Floats, most: int, apart: float
 ) -> tuple[LabelledGrasp, ...]:
-    """The best grasps of each object, at least 12 mm or 40 degrees apart, best first over all objects."""
+    """The best grasps of each object, at least `apart` [m] or 40 degrees apart, best first over all objects."""
     chosen: list[LabelledGrasp] = []
     for k in np.unique(points.object):
         rows = np.flatnonzero((points.object == k) & (scores > 0))
@@ -358,7 +360,7 @@ def _distinct(
         kept: list[int] = []
         while len(rows) and len(kept) < most:
             kept.append(int(rows[0]))
-            near = np.linalg.norm(points.surface[rows, :2] - points.surface[rows[0], :2], axis=1) < 0.012
+            near = np.linalg.norm(points.surface[rows, :2] - points.surface[rows[0], :2], axis=1) < apart
             turn = np.abs((yaws[rows] - yaws[rows[0]] + np.pi / 2) % np.pi - np.pi / 2)
             rows = rows[~(near & (turn < np.deg2rad(40)))]
         chosen += [_in_space(points, row, yaws[row], openings[row], scores[row]) for row in kept]

@@ -28,7 +28,7 @@ from gpnet_ros.sim.suction import suction_quality
 from gpnet_ros.sim.texture import Texture
 
 _LABEL_SIDE = 240  # of the dense labels, about, on the longer side [px]
-_GRASPS_PER_OBJECT = 48
+_GRASPS_PER_OBJECT, _GRASPS_APART = 60, 0.006  # as dense as Jacquard's annotations; [m]
 _FLOOR_Z = -0.75  # under the table [m]
 _GRIPPER = GripperGeometry()
 
@@ -213,6 +213,7 @@ def _labels(heap: Heap, shot: Shot, picture: View, stride: int) -> GraspLabels:
         _GRIPPER,
         table_z=0.0 if heap.bin is None else heap.bin.floor,
         grasps_per_object=_GRASPS_PER_OBJECT,
+        grasps_apart=_GRASPS_APART,
         obstacles=() if heap.bin is None else (heap.bin.obstacle(),),
     )
 
