@@ -231,7 +231,7 @@ def _judge(
     plan = None
     if q_start is not None:
         try:
-            plan = _plan(clear.T_base_tcp, clear.opening, q_start, cell, heights, hover, spot)
+            plan = safe_plan(clear.T_base_tcp, clear.opening, q_start, cell, heights, hover, spot)
         except Unreachable as error:
             return Rejected(grasp.pixel, "unreachable", str(error))
         except UnsafePlan as error:
@@ -239,15 +239,21 @@ def _judge(
     return Decision("grasp", (), grasp, T_base_grasp, clear.T_base_tcp, clear.opening, plan)
 
 
-def _plan(
+def safe_plan(
     T_base_tcp: Transform,
     opening: float,
     q_start: ArrayLike,
     cell: Cell,
     heights: HeightMap,
-    hover: bool,
-    spot: int,
+    hover: bool = False,
+    spot: int = 0,
 ) -> Plan:
+    """The arm's way to a grasp and to the tote, if the safety check passes it; arguments as of `decide`.
+
+    Raises:
+        Unreachable: the arm cannot get there.
+        UnsafePlan: names the move and the limit.
+    """
     if hover:
         return check(plan_hover(T_base_tcp, q_start, cell, heights.top), cell, q_start, heights)
     return check(plan_pick(T_base_tcp, opening, q_start, cell, heights.top, spot), cell, q_start, heights)

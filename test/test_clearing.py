@@ -12,7 +12,7 @@ from gpnet_ros.cli import main
 from gpnet_ros.commands.bench_clearing import perception
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Grid, Maps
-from gpnet_ros.sim.clearing import FAILURES_MAX, clear_heap
+from gpnet_ros.sim.clearing import FAILURES_MAX, Look, clear_heap
 from gpnet_ros.sim.heap import stack_heap
 
 CELL, HAND_EYE = load_cell(), load_hand_eye()
@@ -63,7 +63,9 @@ def test_bench_prints_counts_that_add_up(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_priorities_change_only_p() -> None:
-    look_frame = clear_heap(stack_heap(5, 1, ("box",)), 5, None, CELL, HAND_EYE).picks[0].frame
+    heap = stack_heap(5, 1, ("box",))
+    look = Look(heap, 5, HAND_EYE.T_base_camera())
+    look_frame = look.frame(look.view(heap, [0]))
     learned, none, height = (perception("gpnet", p)(look_frame) for p in ("learned", "none", "height"))
     assert np.array_equal(learned.quality, none.quality)
     assert np.array_equal(learned.quality, height.quality)

@@ -71,6 +71,10 @@ OBJECT_ROLLING = 0.0001  # [m]; MuJoCo default
 OBJECT_SOLREF = (0.005, 1.0)  # contact time constant [s], damping ratio; tuned
 OBJECT_SOLIMP = (0.95, 0.99, 0.001, 0.5, 2.0)  # MuJoCo Menagerie, robotiq_2f85 (pads)
 TABLE_FRICTION = 0.7
+#: Rolling resistance of table and bin floor [m]: Coulomb's 0.5 mm of hard wood on hard wood, as in engineering
+#: tables. Without it a can that is nudged rolls off any table.
+FLOOR_ROLLING = 0.0005
+FLOOR_CONDIM = 6  # sliding, torsional and rolling friction
 BIN_FRICTION = 0.4  # smooth plastic on most things: the low end of OBJECT_FRICTION_RANGE
 WALL_FRICTION = 0.1  # of the funnel walls that keep a falling heap together; low, so nothing leans
 # MuJoCo Menagerie, robotiq_2f85: priority 1, solref .004 1, solimp .95 .99 .001.

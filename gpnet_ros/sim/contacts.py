@@ -52,7 +52,8 @@ def add_table(spec: mujoco.MjSpec) -> None:
     x, y = c.TABLE_SIZE
     geom.size = [x / 2, y / 2, 0.05]
     geom.pos = [*c.HEAP_CENTRE, -0.05]
-    _touches(geom, (c.TABLE_FRICTION, c.OBJECT_TORSION, c.OBJECT_ROLLING))
+    _touches(geom, (c.TABLE_FRICTION, c.OBJECT_TORSION, c.FLOOR_ROLLING))
+    geom.condim = c.FLOOR_CONDIM
 
 
 def add_bin(spec: mujoco.MjSpec, bin: Bin) -> list[str]:
@@ -64,7 +65,8 @@ def add_bin(spec: mujoco.MjSpec, bin: Bin) -> list[str]:
         geom.size = (size / 2).tolist()
         geom.pos = (bin.T_base_bin @ [*centre, 1.0])[:3].tolist()
         geom.quat = yaw.tolist()
-        _touches(geom, (c.BIN_FRICTION, c.OBJECT_TORSION, c.OBJECT_ROLLING))
+        _touches(geom, (c.BIN_FRICTION, c.OBJECT_TORSION, c.FLOOR_ROLLING))
+        geom.condim = c.FLOOR_CONDIM
         names.append(geom.name)
     return names
 

@@ -12,6 +12,7 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.pose import Transform, transform
 from gpnet_ros.sim import constants as c
 from gpnet_ros.sim.contacts import (
+    add_bin,
     add_objects,
     add_table,
     get_pose,
@@ -45,7 +46,7 @@ class PickOutcome:
             (lost during lift or carry) or "collision" (the descent met more force than allowed).
         object: index of the object that was lifted, else None.
         removed: indices of all objects that are in the tote by this pick; two can come up at once.
-        fallen: indices of objects that left the workspace but are not in the tote.
+        fallen: indices of objects that left the workspace, or their bin, but are not in the tote.
         moved: (n,) displacement of each object that stays on the table [m]; NaN for the others.
         force_peak: greatest contact force on the gripper while it descended [N].
     """
@@ -59,7 +60,7 @@ class PickOutcome:
 
 
 class Hand:
-    """A heap on the table and a gripper that moves exactly as told.
+    """A heap on the table or in a bin and a gripper that moves exactly as told.
 
     Indices of objects are those of the heap handed in, throughout.
     """
@@ -78,12 +79,14 @@ class Hand:
             force_max: contact force at which a descent stops [N].
         """
         self.objects, self.remaining = heap.objects, list(range(len(heap.objects)))
-        self._centre, self._force_max = np.asarray(centre), force_max
+        self._centre, self._force_max, self._bin = np.asarray(centre), force_max, heap.bin
         spec = mujoco.MjSpec()
         set_options(spec, c.TIMESTEP_GRASP)
         # Objects that rest cost nothing until something touches them, and do not creep.
         spec.option.enableflags |= mujoco.mjtEnableBit.mjENBL_SLEEP
         add_table(spec)
+        if heap.bin is not None:
+            add_bin(spec, heap.bin)
         self._names = add_objects(spec, heap.objects)
         _add_carried_gripper(spec)
         self._model = spec.compile()
@@ -97,7 +100,7 @@ class Hand:
     @property
     def heap(self) -> Heap:
         """The objects that remain, in the order of `remaining`, where they lie now."""
-        return Heap(tuple(self.objects[i] for i in self.remaining), self._poses()[self.remaining])
+        return Heap(tuple(self.objects[i] for i in self.remaining), self._poses()[self.remaining], self._bin)
 
     def pick(self, T_base_grasp: Transform, width: float) -> PickOutcome:
         """Open, come down, close, lift, carry to the tote and let go.
@@ -224,6 +227,8 @@ class Hand:
 
     def _outside(self, index: int) -> bool:
         position = self._poses()[index, :3, 3]
+        if self._bin is not None:
+            return not bool(self._bin.holds(position[None])[0])
         return bool(np.abs(position[:2] - self._centre).max() > c.WORKSPACE_RADIUS or position[2] < 0)
 
     def _poses(self) -> NDArray[np.float64]:

@@ -157,7 +157,9 @@ def grasp_labels(
     maps[1, pixels] = np.where(found, angle, 0.0)
     maps[2, pixels] = opened
     maps[3, pixels] = np.where(found, tips, np.nan)
-    grasps = _distinct(_Points(surface, tips, points.object), score, YAWS[best], opened, grasps_per_object, grasps_apart)
+    grasps = _distinct(
+        _Points(surface, tips, points.object), score, YAWS[best], opened, grasps_per_object, grasps_apart
+    )
     quality, angles, opening, tip = maps.reshape(4, height, width)
     return GraspLabels(quality, angles, opening, tip, ids, grasps)
 
@@ -212,37 +214,26 @@ def _score(
     """Score and opening [m], (n,) each, for one opening direction."""
     axis = np.array([np.cos(yaw), np.sin(yaw), 0.0], dtype=np.float32)
     score, opening = np.zeros((2, len(points.tip)), dtype=np.float32)
-    # The centre rays alone rule most places out, on one side or by the width; only the others get the rays beside it.
-    rows, central = np.arange(len(points.tip)), []
-    for side in (1, -1):
-        found = _exits(scene, points.rows(rows), side * axis, _LATERAL[:1], gripper.stroke)
-        leaves = np.isfinite(found[0]).any(axis=1)
-        rows = rows[leaves]
-        central = [
-            *((distance[leaves], cosine[leaves]) for distance, cosine in central),
-            tuple(a[leaves] for a in found),
-        ]
-    reach = [np.where(np.isfinite(distance), distance, 0.0).max(axis=1, initial=0.0) for distance, _ in central]
-    narrow = sum(reach) <= gripper.stroke - 2 * MARGINS[-1]
-    rows = rows[narrow]
+    rows, central = _between(scene, points, axis, gripper)
     if len(rows) == 0:
         return score, opening
     some = points.rows(rows)
     faces = []
     for side, (distance, cosine) in zip((1, -1), central, strict=True):
         beside = _exits(scene, some, side * axis, _LATERAL[1:], gripper.stroke)
-        faces.append(_contact(np.hstack([distance[narrow], beside[0]]), np.hstack([cosine[narrow], beside[1]])))
+        faces.append(_contact(np.hstack([distance, beside[0]]), np.hstack([cosine, beside[1]])))
     (right, grip_right, area_right), (left, grip_left, area_left) = faces
     width, offset = right + left, np.abs(right - left) / 2
     antipodal = np.minimum(grip_right, grip_left)
     good = (antipodal > 0) & (width <= gripper.stroke - 2 * MARGINS[-1])
     good &= offset <= np.maximum(OFFSET_MAX, OFFSET_SHARE * width)
-    wide, margin = np.zeros((2, len(rows)), dtype=np.float32)
+    wide, margin = np.zeros_like(width), np.zeros_like(width)
     kept = np.flatnonzero(good)
     wide[kept], margin[kept] = _opening(some.rows(kept), np.maximum(right, left)[kept], room, gripper.stroke)
     kept = kept[margin[kept] > 0]
     for side, contact in ((1, right), (-1, left)):  # a pad that meets another object first takes both, or neither
-        kept = kept[_free_to_close(scene, some.rows(kept), side * axis, wide[kept] / 2, contact[kept])]
+        gap = np.subtract(wide[kept] / 2, contact[kept], dtype=np.float32)
+        kept = kept[_free_to_close(scene, some.rows(kept), side * axis, contact[kept], gap)]
     good = np.isin(np.arange(len(good)), kept)
     arm = np.linalg.norm(centres[some.object] - some.surface[:, :2], axis=1)
     area = np.minimum(area_right, area_left)
@@ -252,6 +243,26 @@ def _score(
     score[rows] = np.sqrt(np.where(good, np.maximum(parts, 0.0), 0.0))
     opening[rows] = np.where(good, wide, 0.0)
     return score, opening
+
+
+def _between(
+    scene: EmbreeScene, points: _Points, axis: Floats, gripper: GripperGeometry
+) -> tuple[NDArray[np.int64], list[tuple[Floats, Floats]]]:
+    """Points whose object leaves on both sides, within the stroke, by the centre rays alone: most are ruled out.
+
+    Returns:
+        Their rows (k,), and for +axis and -axis distances and cosines (k, heights) as of `_exits`.
+    """
+    rows = np.arange(len(points.tip))
+    found: list[tuple[Floats, Floats]] = []
+    for side in (1, -1):
+        one = _exits(scene, points.rows(rows), side * axis, _LATERAL[:1], gripper.stroke)
+        leaves = np.isfinite(one[0]).any(axis=1)
+        rows = rows[leaves]
+        found = [*((d[leaves], c[leaves]) for d, c in found), (one[0][leaves], one[1][leaves])]
+    reach = [np.where(np.isfinite(d), d, 0.0).max(axis=1, initial=0.0) for d, _ in found]
+    narrow = reach[0] + reach[1] <= gripper.stroke - 2 * MARGINS[-1]
+    return rows[narrow], [(d[narrow], c[narrow]) for d, c in found]
 
 
 def _exits(
@@ -283,7 +294,7 @@ def _exits(
 
 
 def _free_to_close(
-    scene: EmbreeScene, points: _Points, direction: Floats, start: Floats, contact: Floats
+    scene: EmbreeScene, points: _Points, direction: Floats, contact: Floats, gap: Floats
 ) -> NDArray[np.bool_]:
     """Whether the pad on one side meets nothing but the object of its point (n,) while the jaw closes.
 
@@ -291,20 +302,20 @@ def _free_to_close(
         scene: all solids.
         points: between the pads.
         direction: from the points towards this pad, (3,).
-        start: distance of the open pad (n,) [m].
         contact: distance at which it touches the object (n,) [m].
+        gap: how far it stands from there while open (n,) [m].
     """
     across = np.array([-direction[1], direction[0]], dtype=np.float32)
-    n, m = len(start), len(_PAD_HEIGHTS) * len(_PAD_LATERAL)
+    n, m = len(gap), len(_PAD_HEIGHTS) * len(_PAD_LATERAL)
     origins = np.empty((n, len(_PAD_LATERAL), len(_PAD_HEIGHTS), 3), dtype=np.float32)
-    xy = points.surface[:, :2] + start[:, None] * direction[:2]
+    xy = points.surface[:, :2] + (contact + gap)[:, None] * direction[:2]
     for k, lateral in enumerate(_PAD_LATERAL):
         origins[:, k, :, :2] = (xy + np.float32(lateral) * across)[:, None]
     origins[..., 2] = points.tip[:, None, None] + np.array(_PAD_HEIGHTS, dtype=np.float32)
     rays = np.empty((n * m, 3), dtype=np.float32)
     rays[:] = -direction
     hit = scene.run(origins.reshape(-1, 3), rays, output=1)
-    reach = np.repeat(start - contact + np.float32(CONTACT_DEPTH), m)
+    reach = np.repeat(gap + np.float32(CONTACT_DEPTH), m)
     other = (hit["geomID"] >= 0) & (hit["geomID"] != np.repeat(points.object, m)) & (hit["tfar"] < reach)
     return np.asarray(~other.reshape(n, m).any(axis=1))
 
