@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "sim": "simulate",
     "video": "video",
     "bench clearing": "bench_clearing",
+    "bench labels": "bench_labels",
     "bench families": "bench_families",
     "bench latency": "bench_latency",
     "compare-noise": "compare_noise",
