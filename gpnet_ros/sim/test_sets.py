@@ -42,7 +42,7 @@ _SUMS = "sha256.txt"
 _FIRST_SEED = 10**12
 
 
-def test_recipe(name: str, number: int) -> Recipe:
+def recipe_of(name: str, number: int) -> Recipe:
     """What a scene of a set was made by.
 
     Raises:
@@ -70,18 +70,18 @@ def make_test_scene(name: str, number: int, recipe: Recipe) -> Scene:
     Raises:
         BadInput: no such scene, more than one view, or files or families that are not those of the set.
     """
-    made_by = test_recipe(name, number)
+    made_by = recipe_of(name, number)
     if recipe.views != 1:
         raise BadInput(f"Scenes of a test set have one view each; {recipe.views} were asked for: leave --views out.")
-    arrangement = test_arrangement(name, number)
+    arrangement = arrangement_of(name, number)
     shots = tuple(replace(shot, intrinsics=_scaled(shot.intrinsics, recipe.size)) for shot in arrangement.shots)
     arrangement = replace(arrangement, shots=shots, parents=arrangement.parents if recipe.parents else None)
     return photograph(arrangement, replace(made_by, size=recipe.size, labels=recipe.labels, parents=recipe.parents))
 
 
-def test_arrangement(name: str, number: int) -> Arrangement:
+def arrangement_of(name: str, number: int) -> Arrangement:
     """What lies where in a scene of a set, with the camera of its 480x480 picture; arguments as `make_test_scene`."""
-    test_recipe(name, number)
+    recipe_of(name, number)
     lines = _lines(name)
     if number >= len(lines):
         raise BadInput(f"Test set {name} holds {len(lines)} scenes only, not scene {number}: install the package anew.")
@@ -156,7 +156,7 @@ def freeze(folder: Path, workers: int = 2, scenes: int = SCENES) -> None:
 def _frozen(job: tuple[str, int]) -> bytes:
     """A scene as one line of JSON."""
     name, number = job
-    recipe = test_recipe(name, number)
+    recipe = recipe_of(name, number)
     pool = families(recipe.split, graspable=recipe.profile == "stack")
     made = arrange(_FIRST_SEED * (1 + NAMES.index(name)) + number, recipe, pool)
     made = replace(made, name=f"{name}-{number:04d}")
