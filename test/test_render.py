@@ -12,12 +12,12 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.pose import from_rotvec, look_at, transform
 from gpnet_ros.sim.d435 import D435_640x480
-from gpnet_ros.sim.grounds import random_table
+from gpnet_ros.sim.decals import Decal
 from gpnet_ros.sim.meshes import bin_mesh, box_mesh, capsule_mesh, cylinder_mesh, table_mesh
 from gpnet_ros.sim.raycast import Mesh, RayScene, corner_normals
 from gpnet_ros.sim.render import render
-from gpnet_ros.sim.style import Light, Style, random_object, random_style
-from gpnet_ros.sim.texture import PATTERNS, Texture
+from gpnet_ros.sim.style import Light, Style, random_bin, random_object, random_style
+from gpnet_ros.sim.texture import Texture
 
 SMALL = Intrinsics(160, 120, 154.0, 154.0, 79.5, 59.5)
 DOWN = look_at((0.65, 0.0, 0.9), (0.65, 0.0, 0.0))  # image x along +y, image y along +x
@@ -127,22 +127,95 @@ def test_the_camera_exposes_itself() -> None:
 
 
 def test_no_random_style_burns_out_or_drowns() -> None:
-    things = [table_mesh(), bin_mesh(texture=Texture("plain", color=(0.2, 0.3, 0.6)))]
     poses = [np.eye(4), transform(np.eye(3), (0.65, 0.25, 0.0))]
     rng = np.random.default_rng(0)
-    for k in range(6):
-        things.append(cylinder_mesh(0.03, 0.08, k + 1, random_object(k)))
-        poses.append(transform(np.eye(3), (*rng.uniform([0.5, -0.25], [0.8, 0.1]), 0.04)))
-    scene = RayScene(things)
+    poses += [transform(np.eye(3), (*rng.uniform([0.5, -0.25], [0.8, 0.1]), 0.04)) for _ in range(6)]
+    tiny = Intrinsics(64, 48, 61.6, 61.6, 31.5, 23.5)
     means = []
-    for seed in range(14):
-        color = render(scene, poses, SMALL, TILTED, random_style(seed)).color
-        assert (color.min(axis=2) >= 250).mean() < 0.005, f"style {seed} burns out"
-        assert (color.max(axis=2) <= 5).mean() < 0.02, f"style {seed} drowns"
+    for seed in range(200):
+        if seed % 10 == 0:  # making surfaces costs more than this picture
+            things = [table_mesh(), bin_mesh(texture=random_bin(seed))]
+            things += [cylinder_mesh(0.03, 0.08, k + 1, random_object(seed + k)) for k in range(6)]
+            scene = RayScene(things)
+        style = random_style(seed)
+        if seed % 4:
+            style = replace(style, table=replace(style.table, kind="plain"), decals=())
+        color = render(scene, poses, tiny, TILTED, style).color
+        assert (color.max(axis=2) >= 254).mean() < 0.01, f"style {seed} burns out"
+        assert (color.max(axis=2) <= 3).mean() < 0.02, f"style {seed} drowns"
         means.append(color.mean())
     assert min(means) > 35
     assert max(means) < 200
     assert np.std(means) > 5, "styles differ"
+
+
+def test_light_that_is_far_too_strong_for_the_sensor_still_leaves_differences() -> None:
+    scene, poses = RayScene([table_mesh(), BOX]), [np.eye(4), ON_TABLE]
+    style = replace(CLEAN, lights=(Light((0.65, 0.1, 0.6), 0.02, 900.0),), exposure=1.0)
+    color = render(scene, poses, SMALL, DOWN, style).color
+    assert (color >= 254).mean() < 0.01
+    assert len(np.unique(color[60:, 80])) > 10, "the lamp's spot is no white disc"
+
+
+def test_a_corner_is_darker_than_the_open_floor_of_a_bin() -> None:
+    """Ambient occlusion alone: no lamp to speak of."""
+    grey = bin_mesh((0.4, 0.3, 0.15), texture=Texture("plain", color=(0.5, 0.5, 0.5)))
+    style = replace(CLEAN, lights=(Light((0.65, 0.0, 3.0), 0.1, 0.01),), ambient=0.5)
+    picture = grey_pictures(RayScene([table_mesh(), grey]), [np.eye(4), transform(np.eye(3), (0.65, 0, 0))], style)
+    assert picture[58:62, 78:82].mean() > 1.15 * picture[58:62, 51:53].mean()
+
+
+def test_an_outer_edge_catches_the_light_and_an_inner_one_does_not() -> None:
+    sharp = box_mesh((0.3, 0.3, 0.1), 1, Texture("plain", color=(0.3, 0.3, 0.3), gloss=0.5))
+    # The light stands behind a camera that looks at an edge from 45 degrees: only what faces both lights up.
+    camera = look_at((0.65 - 0.6, 0.0, 0.65), (0.65 - 0.15, 0.0, 0.1), (0, -1, 0))
+    style = replace(CLEAN, lights=(Light((-0.1, 0.0, 0.8), 0.05, 9.0),), ambient=0.1)
+    scene, poses = RayScene([sharp]), [transform(np.eye(3), (0.65, 0.0, 0.05))]
+    hits = scene.cast(poses, SMALL, camera)
+    side, top = (hits.mesh == 0) & (hits.normals[..., 2] < 0.5), (hits.mesh == 0) & (hits.normals[..., 2] > 0.5)
+    edge = int(np.flatnonzero(np.diff(top[:, 80].astype(int)))[-1])
+    picture = render(scene, poses, SMALL, camera, style, "high").color.astype(float).mean(axis=2)
+    assert side[edge + 8, 80]
+    faces = max(picture[edge - 8, 70:90].mean(), picture[edge + 8, 70:90].mean())
+    assert picture[edge - 1 : edge + 3, 70:90].mean(axis=1).max() > faces + 3
+    walls = bin_mesh((0.3, 0.3, 0.1), 0.05, Texture("plain", color=(0.3, 0.3, 0.3), gloss=0.5))
+    scene = RayScene([walls])
+    hits = scene.cast(poses, SMALL, camera)
+    row = render(scene, poses, SMALL, camera, style, "high").color.astype(float).mean(axis=2)[:, 80]
+    inner = [k for k in range(4, 116) if hits.normals[k, 80, 2] < 0.5 and hits.normals[k + 1, 80, 2] > 0.9
+             and hits.points[k, 80, 2] < 0.11]  # fmt: skip
+    assert inner, "the crease between far wall and floor is seen"
+    assert row[inner[-1]] < max(row[inner[-1] - 4], row[inner[-1] + 5]) + 3
+
+
+def test_beside_the_table_the_picture_shows_a_floor_and_depth_knows_nothing() -> None:
+    scene, poses = RayScene([table_mesh((0.3, 0.3), centre=(0.65, 0.0))]), [np.eye(4)]
+    red, blue = (
+        replace(CLEAN, floor=Texture("plain", color=color, gloss=0.0)) for color in ((0.7, 0.2, 0.2), (0.2, 0.2, 0.7))
+    )
+    one, two = (render(scene, poses, SMALL, DOWN, style) for style in (red, blue))
+    beside = np.isnan(one.depth)
+    assert 0.3 < beside.mean() < 0.95
+    assert (one.color[beside].astype(int)[:, 0] > one.color[beside].astype(int)[:, 2]).mean() > 0.99
+    assert (two.color[beside].astype(int)[:, 2] > two.color[beside].astype(int)[:, 0]).mean() > 0.99
+    np.testing.assert_array_equal(beside, np.isnan(two.depth))
+    up = look_at((0.65, 0.0, 0.5), (2.0, 0.0, 0.9), (0, -1, 0))
+    assert render(scene, poses, SMALL, up, red).color.shape == (120, 160, 3), "rays above the horizon meet no floor"
+
+
+def test_decals_are_paint_on_the_table_alone() -> None:
+    scene, poses = RayScene([table_mesh(), BOX]), [np.eye(4), ON_TABLE]
+    paper = Decal("paper", 1, (0.65, 0.0), 0.5)
+    style = replace(CLEAN, table=Texture("plain", color=(0.2, 0.25, 0.2)))
+    bare, covered = (render(scene, poses, SMALL, DOWN, replace(style, decals=d)) for d in ((), (paper,)))
+    np.testing.assert_array_equal(bare.depth, covered.depth)
+    np.testing.assert_array_equal(bare.ids, covered.ids)
+    change = (covered.color.astype(int) - bare.color).mean(axis=2)
+    near = np.zeros((120, 160), bool)
+    near[40:80, 60:100] = True
+    assert change[near & (bare.ids == 0)].max() > 60, "white paper shows"
+    assert change[bare.ids > 0].max() < 10, "but not through the box"
+    assert change[~near][:500].max() < 10
 
 
 def test_round_things_are_shaded_round_and_edges_stay_sharp() -> None:
@@ -188,46 +261,6 @@ def test_a_mesh_without_texture_takes_the_table_of_the_style() -> None:
     one, two = (render(RayScene([table_mesh()]), [np.eye(4)], SMALL, DOWN, s).color.mean((0, 1)) for s in (blue, red))
     assert one[2] > one[0] + 40
     assert two[0] > two[2] + 40
-
-
-def test_print_reads_from_left_to_right_on_every_side() -> None:
-    texture = Texture("package", seed=4, tile=0.2)
-    for axis in range(3):
-        across, up = [(1, 2), (0, 2), (0, 1)][axis]
-        for sign, side in ((1.0, 2 * axis), (-1.0, 2 * axis + 1)):
-            normal = np.eye(3)[axis] * sign
-            upwards = np.eye(3)[up]
-            right = np.cross(upwards, normal)  # as seen from outside
-            assert abs(right[across]) == 1.0
-            t = np.linspace(-0.09, 0.09, 40)
-            points = (t[:, None] * right + normal * 0.01).astype(np.float32)
-            row = texture.surface(points, np.full(40, side, dtype=np.int8))[0]
-            if sign > 0:
-                first = row
-        np.testing.assert_allclose(row, first, atol=1e-6)
-        assert row.std() > 0.01, "the row shows print, so a mirrored one would differ"
-        assert not np.allclose(row, row[::-1], atol=0.05)
-
-
-@pytest.mark.parametrize("kind", sorted(PATTERNS))
-def test_textures_are_seeded_albedos(kind: str) -> None:
-    rng = np.random.default_rng(0)
-    points = rng.uniform(-0.3, 0.3, (5000, 3)).astype(np.float32)
-    side = rng.integers(0, 6, 5000).astype(np.int8)
-    albedo = Texture(kind, seed=1).surface(points, side)[0]
-    assert albedo.shape == (5000, 3)
-    assert np.isfinite(albedo).all()
-    assert albedo.min() > 0
-    assert albedo.max() < 1
-    np.testing.assert_array_equal(albedo, Texture(kind, seed=1).surface(points, side)[0])
-    assert not np.array_equal(albedo, Texture(kind, seed=2).surface(points, side)[0])
-
-
-def test_objects_and_tables_come_in_many_looks() -> None:
-    assert len({random_object(s) for s in range(30)}) == 30
-    assert random_object(3) == random_object(3)
-    assert len({random_table(s).kind for s in range(40)}) >= 4
-    assert len({len(random_style(s).lights) for s in range(20)}) == 3
 
 
 def test_what_cannot_be_rendered_is_refused() -> None:

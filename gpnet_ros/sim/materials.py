@@ -81,7 +81,7 @@ def timber(rng: Rng, seed: int) -> Texture:
     color, accent = _WOODS[int(rng.integers(len(_WOODS)))]
     shift = rng.normal(0, 0.03)
     return Texture(
-        "wood", seed, shifted(color, shift), shifted(accent, shift), 0.6, float(rng.uniform(0.03, 0.3)), detail="fibre"
+        "wood", seed, shifted(color, shift), shifted(accent, shift), 0.2, float(rng.uniform(0.03, 0.3)), detail="fibre"
     )
 
 

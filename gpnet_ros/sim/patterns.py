@@ -1,7 +1,8 @@
 """Pictures of materials: wood, cloth, metal, stone, board, skin of fruit.
 
 Each pattern makes one sheet (rows, columns, 4) uint8 for all sides of a thing: sRGB and, last, how far the surface
-shines there: 128 as its texture says, 0 not at all, 255 twice as much (smudges, scratches, worn places).
+shines there: 128 as its texture says, 0 not at all, 255 twice as much (smudges, scratches, worn places). `side` is
+how many pixels the picture should have along a side.
 """
 
 from __future__ import annotations
@@ -44,65 +45,67 @@ def coat(image: NDArray[np.uint8], wear: ArrayLike = 0.0) -> Bytes:
     return np.asarray(cv2.merge([*cv2.split(image), shine]))
 
 
-def plain(color: Color, accent: Color, rng: Rng) -> Bytes:
+def plain(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
     """Plastic and paint: one colour, faint clouds, smudges of hands."""
     t = 0.03 * fractal(rng, (128, 128), (3, 3), 3)
     return sheet(color, accent, t, 0.18 * fractal(rng, (128, 128), (6, 6), 3))
 
 
-def scuffed(color: Color, accent: Color, rng: Rng) -> Bytes:
+def scuffed(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
     """Plastic and paint that have been in use: scratches and dull patches."""
-    marks = scratches(rng, (512, 512), rng.uniform(0.5, 4.0))
-    t = 0.05 * fractal(rng, (512, 512), (4, 4), 4) + rng.uniform(0.1, 0.35) * marks
-    return sheet(color, accent, t, 0.25 * fractal(rng, (512, 512), (5, 5), 4, 0.7) - 0.5 * marks)
+    marks = scratches(rng, (side, side), rng.uniform(0.5, 4.0))
+    t = 0.05 * fractal(rng, (side, side), (4, 4), 4) + rng.uniform(0.1, 0.35) * marks
+    return sheet(color, accent, t, 0.25 * fractal(rng, (side, side), (5, 5), 4, 0.7) - 0.5 * marks)
 
 
-def mottled(color: Color, accent: Color, rng: Rng) -> Bytes:
+def mottled(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
     """Concrete, stone, cast metal, worn paint."""
-    clouds = fractal(rng, (512, 512), (4, 4), 6, 0.65)
-    t = 0.5 + 0.2 * clouds + 0.1 * fractal(rng, (512, 512), (250, 250), 1)
+    clouds = fractal(rng, (side, side), (4, 4), 6, 0.65)
+    t = 0.5 + 0.2 * clouds + 0.1 * fractal(rng, (side, side), (side / 2, side / 2), 1)
     return sheet(color, accent, t, 0.3 * clouds)
 
 
-def speckled(color: Color, accent: Color, rng: Rng) -> Bytes:
+def speckled(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
     """Terrazzo, laminate with chips, recycled plastic."""
-    sorts = chips(rng, 512)
+    sorts = chips(rng, side)
     shades = np.concatenate([[0.0], rng.choice([0.0, 0.35, 0.7, 1.0, -0.35], 8)]).astype(np.float32)
-    t = shades[sorts] + 0.06 * fractal(rng, (512, 512), (5, 5), 3)
+    t = shades[sorts] + 0.06 * fractal(rng, (side, side), (5, 5), 3)
     return sheet(color, accent, t, 0.1 * (sorts > 0))
 
 
-def strand_board(color: Color, accent: Color, rng: Rng) -> Bytes:
+def strand_board(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
     """Chipboard of coarse strands (OSB); the accent is the darkest strand."""
-    level = strands(rng, 512).astype(np.float32)
+    level = strands(rng, side).astype(np.float32)
     t = 0.45 - (level - 128.0) * np.float32(1 / 110)
     return sheet(color, accent, t, (level - 128.0) * np.float32(1 / 200))
 
 
-def wood(color: Color, accent: Color, rng: Rng) -> Bytes:
+def wood(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
     """Boards, or one veneer, with the grain along the columns; the accent is the colour of the late wood."""
-    boards = int(rng.choice([1, 1, 6, 8, 10, 12]))
-    image, board = _boards(color, accent, rng, boards, 0)
+    boards = int(rng.choice([1, 1, 6, 8, 10, 12])) if side > 256 else 1
+    image, board = _boards(color, accent, rng, side, boards, 0)
     if boards > 1:
         image[np.flatnonzero(np.diff(board))] //= 2
     return image
 
 
-def butcher_block(color: Color, accent: Color, rng: Rng) -> Bytes:
+def butcher_block(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
     """Worktop of many narrow staves, glued edge to edge and end to end."""
     staves = int(rng.integers(20, 34))
-    image, _ = _boards(color, accent, rng, staves, int(rng.integers(1, 4)))
+    image, _ = _boards(color, accent, rng, side, staves, int(rng.integers(1, 4)))
     return image
 
 
-def _boards(color: Color, accent: Color, rng: Rng, boards: int, joints: int) -> tuple[Bytes, NDArray[np.int64]]:
+def _boards(
+    color: Color, accent: Color, rng: Rng, side: int, boards: int, joints: int
+) -> tuple[Bytes, NDArray[np.int64]]:
     """Wood cut into boards along the columns, each cut at `joints` places; and the board (rows,) of each row."""
-    rows, cols = 1024, 384
+    rows, cols = 2 * side, 3 * side // 4
     height = np.linspace(0.0, 1.0, rows, dtype=np.float32)[:, None]
     warp = fractal(rng, (rows, cols), (6, 1.5), 2)
-    phase = height * np.float32(rng.uniform(20, 70)) + warp * np.float32(rng.uniform(0.5, 2.0))
+    phase = height * np.float32(rng.uniform(20, 70) * side / 512) + warp * np.float32(rng.uniform(0.5, 2.0))
     rings = np.abs(phase % 2.0 - 1.0)  # early wood fades into late wood, late wood ends sharply
-    fibre = fractal(rng, (rows, cols), (250, 6), 2, 0.7)
+    fibre = fractal(rng, (rows, cols), (side / 2, 6), 2, 0.7)
     t = 0.3 * rings**2 + 0.1 * fibre + 0.12 * fractal(rng, (rows, cols), (20, 1), 2) + 0.2
     board = np.minimum((height[:, 0] * boards).astype(np.int64), boards - 1)
     for k in range(boards if boards > 1 else 0):  # no two boards are cut alike
@@ -114,9 +117,8 @@ def _boards(color: Color, accent: Color, rng: Rng, boards: int, joints: int) -> 
     return sheet(color, accent, t, -0.12 * fibre), board
 
 
-def cloth(color: Color, accent: Color, rng: Rng) -> Bytes:
+def cloth(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
     """Cloth with soft creases; plain, striped or checked. The weave is the detail of its texture."""
-    side = 512
     t = np.zeros((side, side), dtype=np.float32)
     draw = rng.random()
     if draw < 0.45:
@@ -139,31 +141,35 @@ def _stripes(side: int, rng: Rng) -> Image:
     return np.maximum(level, 0.5 * ((place > thin) & (place < thin + 0.06)))
 
 
-def brushed(color: Color, accent: Color, rng: Rng) -> Bytes:
+def brushed(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
     """Brushed or rolled metal, with stains and a few scratches across."""
-    lines = fractal(rng, (512, 512), (256, 2), 2, 0.7)
-    stains = fractal(rng, (512, 512), (3, 3), 5)
-    t = 0.5 + 0.16 * lines + 0.14 * stains + 0.3 * scratches(rng, (512, 512), rng.uniform(0.2, 1.5))
+    lines = fractal(rng, (side, side), (side / 2, 2), 2, 0.7)
+    stains = fractal(rng, (side, side), (3, 3), 5)
+    t = 0.5 + 0.16 * lines + 0.14 * stains + 0.3 * scratches(rng, (side, side), rng.uniform(0.2, 1.5))
     dark = tuple(0.8 * c for c in color)
     return sheet((dark[0], dark[1], dark[2]), color, t, 0.15 * lines - 0.2 * np.maximum(stains, 0.0))
 
 
-def kraft(color: Color, accent: Color, rng: Rng) -> Bytes:
+def kraft(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
     """Brown board: flutes that shine through, fibres, rubbed places."""
-    flutes = np.sin(np.arange(512, dtype=np.float32) * np.float32(2 * np.pi / 9.0))[None, :]
-    t = 0.05 * flutes + 0.08 * fractal(rng, (512, 512), (6, 6), 5) + 0.07 * fractal(rng, (512, 512), (250, 80), 1)
+    flutes = np.sin(np.arange(side, dtype=np.float32) * np.float32(2 * np.pi / 9.0))[None, :]
+    t = (
+        0.05 * flutes
+        + 0.08 * fractal(rng, (side, side), (6, 6), 5)
+        + 0.07 * fractal(rng, (side, side), (side / 2, side / 6), 1)
+    )
     return sheet(color, accent, t)
 
 
-def belt(color: Color, accent: Color, rng: Rng) -> Bytes:
+def belt(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
     """Conveyor belt: dark rubber, dust and drag marks along it."""
-    drag = fractal(rng, (512, 512), (40, 1), 3, 0.7)
-    dust = fractal(rng, (512, 512), (4, 3), 5)
-    t = 0.06 * drag + 0.07 * dust + 0.25 * scratches(rng, (512, 512), rng.uniform(0.0, 1.0))
+    drag = fractal(rng, (side, side), (40, 1), 3, 0.7)
+    dust = fractal(rng, (side, side), (4, 3), 5)
+    t = 0.06 * drag + 0.07 * dust + 0.25 * scratches(rng, (side, side), rng.uniform(0.0, 1.0))
     return sheet(color, accent, t, 0.3 * drag - 0.2 * np.maximum(dust, 0.0))
 
 
-def glazed(color: Color, accent: Color, rng: Rng) -> Bytes:
+def glazed(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
     """Ceramics: glaze of uneven thickness, sometimes freckled, sometimes with another colour from one height on."""
     t = 0.05 * fractal(rng, (256, 256), (3, 3), 3)
     if rng.random() < 0.4:
@@ -174,7 +180,7 @@ def glazed(color: Color, accent: Color, rng: Rng) -> Bytes:
     return sheet(color, accent, t)
 
 
-def skin(color: Color, accent: Color, rng: Rng) -> Bytes:
+def skin(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
     """Fruit: one colour runs into the other, with streaks, freckles and a few bruises."""
     run = np.linspace(-1, 1, 256, dtype=np.float32)[None, :] * rng.choice([-1, 1])
     t = 0.35 + 0.3 * run + 0.2 * fractal(rng, (256, 256), (2, 2), 4)
@@ -187,7 +193,7 @@ def skin(color: Color, accent: Color, rng: Rng) -> Bytes:
     return image
 
 
-def banded(color: Color, accent: Color, rng: Rng) -> Bytes:
+def banded(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
     """Bands around the third axis, as on tools and bottles."""
     t = np.zeros(256, dtype=np.float32)
     for _ in range(int(rng.integers(1, 4))):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.sim.noise_images import Bytes, fractal
-from gpnet_ros.sim.patterns import Color, Rng, coat, kraft, to_bytes
+from gpnet_ros.sim.patterns import Color, Rng, coat, kraft, sheet, to_bytes
 
 Picture = NDArray[np.uint8]
 _FONTS = (cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_SIMPLEX)
@@ -18,7 +18,7 @@ _LETTERS = list("AAEEIIOOURSTLNMKDPB")
 _SIDE = 256
 
 
-def package(color: Color, accent: Color, rng: Rng) -> Bytes:
+def package(color: Color, accent: Color, rng: Rng, side: int = _SIDE) -> Bytes:
     """Printed carton: a sheet for each pair of sides, (3, side, side, 4); the first has small print."""
     third = tuple(rng.uniform(0.05, 0.95, 3))
     brand = word(rng, 3, 7)
@@ -33,7 +33,7 @@ def package(color: Color, accent: Color, rng: Rng) -> Bytes:
     return np.stack(sheets)
 
 
-def label(color: Color, accent: Color, rng: Rng) -> Bytes:
+def label(color: Color, accent: Color, rng: Rng, side: int = _SIDE) -> Bytes:
     """Paper around a can or a bottle: brand on two sides, bands at the edges, small print between."""
     image = _ground(color, accent, rng)
     third = tuple(rng.uniform(0.05, 0.95, 3))
@@ -51,12 +51,12 @@ def label(color: Color, accent: Color, rng: Rng) -> Bytes:
     return coat(cv2.GaussianBlur(image, (0, 0), 0.6))
 
 
-def carton(color: Color, accent: Color, rng: Rng) -> Bytes:
+def carton(color: Color, accent: Color, rng: Rng, side: int = _SIDE) -> Bytes:
     """Shipping box: brown board, tape along the middle, sometimes a sticker or a stamp, (3, side, side, 4)."""
     sheets = []
-    for side in range(3):
-        image = np.ascontiguousarray(cv2.resize(kraft(color, accent, rng), (_SIDE, _SIDE))[..., :3])
-        if side == 2 or rng.random() < 0.3:
+    for face in range(3):
+        image = np.ascontiguousarray(kraft(color, accent, rng, _SIDE)[..., :3])
+        if face == 2 or rng.random() < 0.3:
             width = int(rng.integers(14, 26))
             band = image[_SIDE // 2 - width : _SIDE // 2 + width].astype(np.float32)
             tape = np.array(rng.choice([[0.78, 0.66, 0.46], [0.62, 0.48, 0.3], [0.85, 0.82, 0.75]])) * 255
@@ -90,8 +90,7 @@ def _ground(color: Color, accent: Color, rng: Rng) -> Picture:
     else:
         wave = rng.uniform(0.55, 0.8) + 0.08 * np.sin(np.linspace(0, rng.uniform(3, 8), _SIDE))[None, :]
         t = np.clip((t - wave.astype(np.float32)) * 80, 0, 1)
-    image = np.asarray(color) * (1 - t[..., None]) + np.asarray(accent) * t[..., None]
-    return np.ascontiguousarray(np.round(255 * image).astype(np.uint8))
+    return np.ascontiguousarray(sheet(color, accent, t)[..., :3])
 
 
 def _front(image: Picture, color: Color, spots: tuple[Color, Color], brand: str, rng: Rng) -> None:

@@ -22,7 +22,7 @@ from gpnet_ros.sim.patterns import Color
 
 Floats = NDArray[np.float32]
 
-PATTERNS: dict[str, Callable[[Color, Color, np.random.Generator], Bytes]] = {
+PATTERNS: dict[str, Callable[[Color, Color, np.random.Generator, int], Bytes]] = {
     "plain": patterns.plain,
     "scuffed": patterns.scuffed,
     "mottled": patterns.mottled,
@@ -47,6 +47,9 @@ _ALBEDO = np.clip((np.arange(256) / 255.0) ** 2.2, 0.015, 0.88).astype(np.float3
 
 #: cv2.remap takes images of at most 32767 pixels a side, so lists of points are folded to this width.
 _FOLD = 1024
+
+#: Pixel of a picture on the surface [m], as far as 512 pixels reach; cameras above a table see no finer.
+_FINEST = 0.0009
 
 #: Side of the square that fine detail repeats in [m].
 _DETAIL_TILE = {"grain": 0.13, "fibre": 0.16, "weave": 0.18}
@@ -191,7 +194,8 @@ def pixels_at(image: NDArray, u: Floats, v: Floats) -> NDArray:
 def texture_sheets(texture: Texture) -> Bytes:
     """The picture of a texture (sheets, rows, columns, 4): one sheet for all axes, or one per axis."""
     rng = np.random.default_rng([texture.seed, sum(map(ord, texture.kind))])
-    made = PATTERNS[texture.kind](texture.color, texture.accent, rng)
+    side = next(s for s in (128, 256, 512) if s == 512 or s * _FINEST >= texture.tile)
+    made = PATTERNS[texture.kind](texture.color, texture.accent, rng, side)
     return np.ascontiguousarray(made.reshape(-1, *made.shape[-3:]))
 
 
