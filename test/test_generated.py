@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -192,6 +192,23 @@ def test_a_full_disk_is_one_sentence_and_leaves_what_is_finished(
         fill(folder, resume=True)
         assert content(folder) == expected
     assert seen > 5
+
+
+def test_files_are_exchanged_not_overwritten(tmp_path: Path) -> None:
+    """Who has the old file open goes on reading the old one; a failure in the middle changes nothing."""
+    path = tmp_path / "index.json"
+    shard_files.write_whole(path, lambda file: file.write(b"old") and None)
+    with path.open("rb") as reader:
+        shard_files.write_whole(path, lambda file: file.write(b"new, longer") and None)
+        assert reader.read() == b"old"
+
+    def broken(file: IO[bytes]) -> None:
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        shard_files.write_whole(path, broken)
+    assert content(tmp_path) == {"index.json": b"new, longer"}
 
 
 def test_resume_makes_again_what_was_lost(copied: Path, whole: Path) -> None:
