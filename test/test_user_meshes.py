@@ -173,6 +173,27 @@ def test_broken_and_hostile_files_are_one_sentence_that_names_the_file(tmp_path,
     assert "\n" not in str(refused.value)
 
 
+def test_files_damaged_at_random_are_a_solid_or_one_sentence(tmp_path):
+    rng = np.random.default_rng(5)
+    refusals = []
+    for number in range(240):
+        kind = list(WRITERS)[number % 3]
+        path = WRITERS[kind](tmp_path / f"ell.{kind}", *ELL)
+        data = bytearray(path.read_bytes())
+        a, b = sorted(int(k) for k in rng.integers(0, len(data), 2))
+        for k in rng.integers(0, len(data), 6):
+            data[k] = int(rng.integers(256))
+        path.write_bytes((data[:a], data[:a] + data[b:], data[:b] + data[a:], data)[number % 4])
+        try:
+            solid = read_solid(path)
+        except BadInput as error:
+            refusals.append((path.name, str(error)))
+        else:
+            assert is_closed(solid[1]) and volume(solid) > 0
+    assert 100 < len(refusals) < 240
+    assert all(name in told and "\n" not in told for name, told in refusals)
+
+
 def test_what_a_file_refers_to_is_not_opened(tmp_path):
     bait = tmp_path / "secret.mtl"
     os.mkfifo(bait)  # opening it would block for ever

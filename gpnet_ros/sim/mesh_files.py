@@ -105,9 +105,18 @@ def _weld(path: Path, vertices: NDArray[np.float64], faces: NDArray[np.int32]) -
 
 def _manifold(vertices: NDArray[np.float64], faces: NDArray[np.int32]) -> manifold3d.Manifold | None:
     """The solid; None where the surface is not closed and orientable."""
+    if not _is_closed(faces):  # manifold3d may crash on what it refuses
+        return None
     mesh = manifold3d.Mesh64(np.ascontiguousarray(vertices), np.ascontiguousarray(faces, dtype=np.uint64))
     solid = manifold3d.Manifold(mesh)
     return None if solid.status() != manifold3d.Error.NoError or solid.is_empty() else solid
+
+
+def _is_closed(faces: NDArray[np.integer]) -> bool:
+    """Whether each edge has exactly two faces, which agree on what is outside."""
+    edges = np.vstack([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).astype(np.int64)
+    forth, back = (np.sort(edges[:, k] << 32 | edges[:, 1 - k]) for k in (0, 1))
+    return len(faces) >= 4 and bool((forth[1:] != forth[:-1]).all()) and np.array_equal(forth, back)
 
 
 def _repaired(path: Path, vertices: NDArray[np.float64], faces: NDArray[np.int32]) -> manifold3d.Manifold:
