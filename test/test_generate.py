@@ -326,6 +326,14 @@ def test_scenes_of_a_seed_follow_each_other_and_seeds_do_not_meet(tmp_path: Path
     test, _ = generate.planned(arguments(tmp_path, "--test-set", "stack-test"))
     assert len(test.scenes) == 500
     assert test.scenes[7] == "stack-test-0007"
+    assert not {"seed", "profile", "objects", "split", "meshes"} & set(test.arguments)
+
+
+def test_the_command_knows_the_test_sets() -> None:
+    """The names stand in the command too, since the module of the sets loads the simulation."""
+    from gpnet_ros.sim import test_sets
+
+    assert (generate.TEST_SETS, generate.TEST_SET_SCENES) == (test_sets.NAMES, test_sets.SCENES)
 
 
 def test_help_does_not_load_the_simulation() -> None:

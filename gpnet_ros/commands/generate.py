@@ -32,7 +32,7 @@ TEST_SETS = ("table-test", "stack-test", "unseen-test")
 TEST_SET_SCENES = 500
 MESH_UNITS = ("m", "mm", "cm", "inch")
 _SCENES = 2000
-_DECIDED_BY_TEST_SET = ("seed", "profile", "objects", "split", "meshes")
+_DECIDED_BY_TEST_SET = ("seed", "profile", "objects", "split", "meshes", "mesh_unit")
 _EXECUTORS = {"process": in_processes, "ray": on_ray}
 
 
@@ -104,7 +104,9 @@ def planned(args: argparse.Namespace) -> tuple[Plan, SceneMaker]:
     if args.test_set is not None:
         given = [name for name in _DECIDED_BY_TEST_SET if getattr(args, name) is not None]
         if given:
-            raise BadInput(f"--{given[0]} cannot be given with --test-set, whose scenes are fixed: leave it out.")
+            raise BadInput(
+                f"--{given[0].replace('_', '-')} cannot be given with --test-set, whose scenes are fixed: leave it out."
+            )
     seed = 1 if args.seed is None else args.seed
     usual, most = (_SCENES, SCENES_PER_SEED) if args.test_set is None else (TEST_SET_SCENES, TEST_SET_SCENES)
     scenes = usual if args.scenes is None else args.scenes
@@ -127,6 +129,7 @@ def planned(args: argparse.Namespace) -> tuple[Plan, SceneMaker]:
         arguments["seed"] = seed
         names = [f"{first + number:012d}" for number in range(scenes)]
     else:
+        arguments = {name: value for name, value in arguments.items() if name not in _DECIDED_BY_TEST_SET}
         arguments["test_set"] = args.test_set
         names = [f"{args.test_set}-{number:04d}" for number in range(scenes)]
     plan = Plan(f"gpnet_ros {_version()}", arguments, names, args.shard)
