@@ -10,6 +10,7 @@ import pytest
 from gpnet_ros.errors import BadInput
 from gpnet_ros.sim import arrangement
 from gpnet_ros.sim.arrangement import Arrangement, arrange
+from gpnet_ros.sim.heap import Heap, rest_again
 from gpnet_ros.sim.objects import FAMILIES, HELD_OUT
 from gpnet_ros.sim.recipe import Recipe
 from gpnet_ros.sim.relations import relations
@@ -45,6 +46,18 @@ def test_what_is_left_of_a_heap_lies_still_and_keeps_its_relations() -> None:
     for model, T in zip(left.objects, left.T_base_object, strict=True):
         before = heap.T_base_object[heap.objects.index(model)]
         assert np.linalg.norm(before[:3, 3] - T[:3, 3]) < 0.01
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_a_heap_in_a_bin_lies_still(seed: int) -> None:
+    heap = arrange(seed, Recipe(profile="bin", objects=(3, 5))).heap
+    again = rest_again(heap)
+    assert again is not None and again.bin == heap.bin
+    assert again.T_base_object[:, :3, 3] == pytest.approx(heap.T_base_object[:, :3, 3], abs=0.003)
+    raised = heap.T_base_object.copy()
+    raised[:, 2, 3] += 0.05
+    fallen = rest_again(Heap(heap.objects, raised, heap.bin))
+    assert fallen is None or np.abs(fallen.T_base_object[:, 2, 3] - raised[:, 2, 3]).max() > 0.02
 
 
 def test_a_heap_that_does_not_rest_is_begun_anew_with_fewer_and_at_last_refused(

@@ -50,8 +50,11 @@ def test_physics_has_the_walls_where_the_mesh_has_them() -> None:
     mujoco.mj_forward(model, data)
     for name, (size, at) in zip(names, BIN.boxes(), strict=True):
         geom = model.geom(name).id
-        assert model.geom_size[geom] * 2 == pytest.approx(size)
-        assert data.geom_xpos[geom] == pytest.approx((BIN.T_base_bin @ [*at, 1.0])[:3])
+        half, middle = model.geom_size[geom], data.geom_xpos[geom]
+        assert half[:2] * 2 == pytest.approx(size[:2])
+        assert middle[:2] == pytest.approx((BIN.T_base_bin @ [*at, 1.0])[:2])
+        assert middle[2] + half[2] == pytest.approx(at[2] + size[2] / 2)
+        assert middle[2] - half[2] <= at[2] - size[2] / 2 + 1e-9
         assert data.geom_xmat[geom].reshape(3, 3) == pytest.approx(BIN.T_base_bin[:3, :3])
 
 

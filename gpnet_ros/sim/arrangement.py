@@ -21,7 +21,7 @@ from gpnet_ros.sim.removal import removal_parents
 from gpnet_ros.sim.scene_camera import random_camera
 from gpnet_ros.sim.splits import OBJECT_SEEDS, families
 
-_STACK_SHARE = 0.5  # of the scenes on the table; stacks teach what lies on what, fallen heaps variety
+_STACK_SHARE = 0.5  # of the scenes on the table and in bins; stacks teach what lies on what, fallen heaps variety
 _CLEARED_SHARE = 0.35  # of the scenes on the table: objects were taken off the top before the picture
 _TAKEN_MAX = 4  # objects taken so
 _MESH_SHARE = 0.75  # of the objects where the user has own meshes; the others are distractors
@@ -170,7 +170,7 @@ def _heap(rng: np.random.Generator, seed: int, recipe: Recipe, pool: Sequence[st
     n = int(rng.integers(low, high + 1))
     way: Literal["drop", "stack"] = "drop"
     taken = 0
-    if recipe.profile == "stack" or (recipe.profile == "table" and rng.random() < _STACK_SHARE):
+    if recipe.profile == "stack" or (recipe.profile != "single" and rng.random() < _STACK_SHARE):
         way = "stack"
     if recipe.profile == "table" and rng.random() < _CLEARED_SHARE:
         taken = min(int(rng.integers(1, _TAKEN_MAX + 1)), OBJECTS_MAX - n)

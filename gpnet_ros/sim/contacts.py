@@ -16,6 +16,7 @@ from gpnet_ros.sim.objects import ObjectModel
 
 #: i rests on j if j pushes it up with more than this share of its weight.
 SUPPORT_SHARE = 0.1
+_DEEP = 0.05  # how far the floor of a bin reaches down into the table [m]
 
 
 def add_objects(spec: mujoco.MjSpec, objects: Sequence[ObjectModel]) -> list[str]:
@@ -62,6 +63,8 @@ def add_bin(spec: mujoco.MjSpec, bin: Bin) -> list[str]:
     names = []
     for k, (size, centre) in enumerate(bin.boxes()):
         geom = spec.worldbody.add_geom(name=f"bin_{k}", type=mujoco.mjtGeom.mjGEOM_BOX)
+        if k == 0:  # a thin floor on a table would let a corner that has sunk in come out below
+            size, centre = size + [0.0, 0.0, _DEEP], centre - [0.0, 0.0, _DEEP / 2]
         geom.size = (size / 2).tolist()
         geom.pos = (bin.T_base_bin @ [*centre, 1.0])[:3].tolist()
         geom.quat = yaw.tolist()

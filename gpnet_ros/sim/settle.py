@@ -76,7 +76,7 @@ class SettlingWorld:
         R_bin = np.eye(2)
         if self.bin is not None:  # somewhere between a heap in the middle and one layer all over the floor
             z, R_bin = z + self.bin.floor, self.bin.T_base_bin[:2, :2]
-            spread = np.maximum(0.03, rng.uniform(0.3, 0.8) * (np.array(self.bin.inner[:2]) / 2 - 0.03))
+            spread = np.maximum(0.03, rng.uniform(0.0, 0.6) * (np.array(self.bin.inner[:2]) / 2 - 0.03))
         for index, model in enumerate(self.objects):
             R = Rotation.random(rng=rng).as_matrix()
             height = (model.vertices @ R.T)[:, 2]
