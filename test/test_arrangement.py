@@ -17,9 +17,16 @@ from gpnet_ros.sim.relations import relations
 from gpnet_ros.sim.splits import OBJECT_SEEDS, families
 
 
-def test_numbers_of_objects_fill_the_range() -> None:
-    counts = [len(arrange(seed, Recipe(profile="bin", objects=(2, 4))).heap.objects) for seed in range(12)]
+def test_numbers_of_objects_fill_the_range(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lined_up(rng, objects, way, bin) -> Heap:
+        T = np.tile(np.eye(4), (len(objects), 1, 1))
+        T[:, :3, 3] = [[0.3 + 0.2 * k, 0.0, 0.2] for k in range(len(objects))]
+        return Heap(tuple(objects), T, bin)
+
+    monkeypatch.setattr(arrangement, "settle_heap", lined_up)
+    counts = [len(arrange(seed, Recipe(profile="bin", objects=(2, 4))).heap.objects) for seed in range(24)]
     assert set(counts) == {2, 3, 4}
+    assert len(arrange(0, Recipe(profile="single", objects=(2, 4))).heap.objects) == 1
 
 
 def test_tables_mix_fallen_stacked_and_cleared_heaps(monkeypatch: pytest.MonkeyPatch) -> None:
