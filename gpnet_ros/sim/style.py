@@ -93,7 +93,7 @@ def random_style(seed: int) -> Style:
         table=grounds.random_table(int(rng.integers(1 << 31))),
         decals=grounds.random_decals(seed),
         floor=grounds.random_floor(seed),
-        exposure=float(np.clip(rng.normal(0.0, 0.3), -0.8, 0.5)),
+        exposure=float(np.clip(rng.normal(0.0, 0.3), -0.8, 0.35)),
         white_balance=(float(1 + warmth), 1.0, float(1 - warmth + rng.normal(0, 0.02))),
         gamma=float(rng.uniform(0.85, 1.2)),
         vignette=float(rng.uniform(0.0, 0.35)),
