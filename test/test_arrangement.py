@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 
 from gpnet_ros.errors import BadInput
 from gpnet_ros.sim import arrangement
@@ -14,7 +16,9 @@ from gpnet_ros.sim.heap import Heap, rest_again
 from gpnet_ros.sim.objects import FAMILIES, HELD_OUT
 from gpnet_ros.sim.recipe import Recipe
 from gpnet_ros.sim.relations import relations
+from gpnet_ros.sim.scene import make_scene
 from gpnet_ros.sim.splits import OBJECT_SEEDS, families
+from gpnet_ros.sim.user_meshes import load_user_meshes
 
 
 def test_numbers_of_objects_fill_the_range(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,3 +129,15 @@ def test_scenes_keep_to_their_split(split) -> None:
         objects = arrange(seed, Recipe(profile="bin", objects=(4, 5), split=split)).heap.objects
         assert all(low <= o.seed < high for o in objects)
         assert {o.family for o in objects} <= set(families(split))
+
+
+def test_a_users_meshes_are_mixed_in_and_come_back_from_their_folder(tmp_path: Path) -> None:
+    trimesh.creation.box((0.08, 0.05, 0.04)).export(tmp_path / "block.stl")
+    recipe = Recipe(profile="bin", objects=(6, 6), size=(64, 64), meshes=str(tmp_path))
+    made = make_scene(1, recipe).arrangement
+    names = [model.family for model in made.heap.objects]
+    assert 1 < names.count("user:block.stl") < 6
+    with pytest.raises(BadInput, match="block"):
+        Arrangement.from_dict(made.to_dict())
+    again = Arrangement.from_dict(made.to_dict(), load_user_meshes(str(tmp_path)).make)
+    assert [o.mass for o in again.heap.objects] == [o.mass for o in made.heap.objects]
