@@ -46,7 +46,7 @@ def chips(rng: np.random.Generator, side: int) -> Bytes:
 
 def strands(rng: np.random.Generator, side: int) -> Bytes:
     """Flat strands that lie over each other in all directions, levels 0 to 255, (side, side): chipboard."""
-    return _cut(rng, _strands(side * 3 // 2, int(rng.integers(_VARIANTS))), (side, side))
+    return _cut(rng, _strands(side * 5 // 4), (side, side))
 
 
 def scratches(rng: np.random.Generator, shape: tuple[int, int], rate: float = 1.0) -> Image:
@@ -105,8 +105,8 @@ def _chips(side: int, variant: int) -> Bytes:
 
 
 @lru_cache(maxsize=8)
-def _strands(side: int, variant: int) -> Bytes:
-    rng = np.random.default_rng([6, side, variant])
+def _strands(side: int) -> Bytes:
+    rng = np.random.default_rng([6, side])
     image = np.full((side, side), 118, dtype=np.uint8)
     for _ in range(side * side // 60):
         turn, length, width = rng.uniform(0, np.pi), rng.uniform(12, 46), rng.uniform(3.0, 11.0)
