@@ -142,8 +142,7 @@ def generate(args: argparse.Namespace, plan: Plan, maker: Maker) -> int:
     made = 0
     with ShardWriter(args.out, plan, args.resume) as writer:
         missing = list(writer.missing())
-        bar = tqdm(total=len(plan.scenes), initial=len(plan.scenes) - len(missing), unit="scene", desc=str(args.out))
-        with bar:
+        with _progress(args.out, len(plan.scenes), len(missing)) as bar:
             try:
                 with contextlib.closing(_made(args, maker, missing)) as scenes:
                     for number, members in scenes:
@@ -165,6 +164,12 @@ def generate(args: argparse.Namespace, plan: Plan, maker: Maker) -> int:
         report |= {"shards": len(shards), "views": sum(shard.views for shard in shards), "bytes": size}
         print(json.dumps(report | {"seconds": round(seconds, 1), "scenes_per_second": round(rate, 3)}))
     return 0
+
+
+def _progress(out: Path, scenes: int, missing: int) -> tqdm:
+    """Bar with rate and remaining time; in a file, where each state is a line, one every half minute."""
+    pause = 0.2 if sys.stderr.isatty() else 30.0
+    return tqdm(total=scenes, initial=scenes - missing, unit="scene", desc=str(out), smoothing=0, mininterval=pause)
 
 
 def _made(args: argparse.Namespace, maker: Maker, numbers: list[int]) -> Generator[tuple[int, Members], None, None]:
