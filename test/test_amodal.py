@@ -49,6 +49,13 @@ def test_a_hidden_object_is_whole_in_its_mask() -> None:
     assert all((found.masks[k] | ~(ids == k + 1)).all() for k in range(2))
 
 
+def test_the_visible_mask_is_part_of_the_whole_one_whatever_rays_say() -> None:
+    heap = Heap((BOX,), at(0.65, 0, 0.05)[None])
+    ids = seen(heap)
+    ids[3, 5] = 1  # as if another ray had just met an edge
+    assert amodal(heap, ids, CAMERA, EYE).masks[0, 3, 5]
+
+
 def test_what_is_out_of_the_picture_has_no_box() -> None:
     heap = Heap((BOX, BOX), np.array([at(0.65, 0, 0.05), at(3.0, 0, 0.05)]))
     ids = seen(heap)

@@ -27,6 +27,10 @@ def test_the_mesh_and_the_boxes_are_one_thing() -> None:
     for size, at in BIN.boxes():
         assert (at - size / 2 >= mesh.vertices.min(axis=0) - 1e-9).all()
         assert (at + size / 2 <= mesh.vertices.max(axis=0) + 1e-9).all()
+    corners = np.concatenate([[at - size / 2, at + size / 2] for size, at in BIN.boxes()])
+    for axis in range(3):
+        faces = [np.unique(np.abs(points[:, axis]).round(9)) for points in (mesh.vertices, corners)]
+        assert np.array_equal(*faces)
     middle = np.array([[0.0, 0.0, 0.05], [0.19, 0.14, 0.02], [-0.19, 0.14, 0.104]])
     assert not in_boxes(middle, 0.0).any()
     vertices, faces = BIN.obstacle()

@@ -10,7 +10,7 @@ from gpnet_ros.pose import transform
 from gpnet_ros.sim.bin import Bin
 from gpnet_ros.sim.heap import Heap, drop_heap, stack_heap
 from gpnet_ros.sim.objects import make_object
-from gpnet_ros.sim.relations import relations
+from gpnet_ros.sim.relations import Relations, relations
 from gpnet_ros.sim.removal import removal_parents
 
 BOX = make_object("box", 0)
@@ -80,6 +80,13 @@ def test_the_share_of_the_weight_is_what_presses():
         found = relations(drop_heap(seed, 4))
         assert np.array_equal(found.supports, found.share > 0.1)
         assert (found.share >= 0).all()
+
+
+def test_a_touch_is_no_support():
+    found = Relations.of(np.array([[0.0, 0.05], [0.9, 0.0]]), np.zeros((2, 2), dtype=bool))
+    assert found.supports.tolist() == [[False, False], [True, False]]
+    assert found.share.tolist() == [[0.0, 0.0], [0.9, 0.0]]
+    assert found.top_level.tolist() == [False, True]
 
 
 def waits(*pairs: tuple[int, int], n: int = 4) -> np.ndarray:

@@ -61,6 +61,18 @@ def test_samples_agree_with_the_scene(scene: Scene) -> None:
     assert np.array_equal(seen, scene.graspable)
 
 
+def test_dense_labels_are_of_the_pixels_that_they_stand_for() -> None:
+    (view,) = make_scene(1, Recipe(profile="single", size=(320, 320))).views
+    assert view.stride == 1
+    (view,) = make_scene(1, Recipe(profile="single", size=(480, 480))).views
+    assert view.stride == 2 and len(view.rectangles) > 3
+    # The entry (r, c) stands for the pixel (2 r + 1, 2 c + 1), where its grasp is seen.
+    assert view.rectangles.center % 2 == pytest.approx(1.0, abs=0.01)
+    u, v = np.rint((view.rectangles.center - 1) / 2).astype(int).T
+    assert view.labels.quality[v, u] == pytest.approx(view.rectangles.score, abs=1e-5)
+    assert np.array_equal(view.labels.ids, view.view.ids[1::2, 1::2])
+
+
 def test_grasps_only_leaves_the_rest_unsaid() -> None:
     (view,) = make_scene(3, Recipe(profile="single", size=(64, 64))).views
     sample = view.sample()

@@ -33,6 +33,13 @@ def test_cameras_keep_to_their_ranges_and_see_the_heap(heap: Heap) -> None:
     assert 670 < max(focals) <= 615 * 1.15
 
 
+def test_cameras_go_up_where_a_heap_is_wide(heap: Heap) -> None:
+    T = np.tile(np.eye(4), (2, 1, 1))
+    T[:, :3, 3] = [[0.65, -0.14, 0.05], [0.65, 0.14, 0.05]]
+    wide, rng = Heap(heap.objects[:2], T), np.random.default_rng(0)
+    assert min(seen_share(wide, *random_camera(rng, wide, (480, 480))) for _ in range(100)) >= 0.9
+
+
 def test_nobody_looks_into_a_bin_from_the_side(heap: Heap) -> None:
     rng = np.random.default_rng(0)
     inside = Heap(heap.objects, heap.T_base_object, Bin((0.4, 0.3, 0.1)))

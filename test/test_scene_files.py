@@ -53,6 +53,10 @@ def test_a_scene_and_its_pictures_come_back(scene: Scene) -> None:
         assert sample.objects.amodal_masks is not None
         assert len(sample.rectangles) == len(stored["grasps"]["score"]) == len(stored["grasps"]["position"])
         assert sample.rectangles.object_id.tolist() == stored["grasps"]["object_id"]
+        for k, grasp in enumerate(view.labels.grasps):
+            T = from_xyz_quat(stored["grasps"]["position"][k], stored["grasps"]["quaternion"][k])
+            assert np.abs(T - grasp.T_base_tcp).max() < 1e-6
+            assert stored["grasps"]["opening"][k] == pytest.approx(grasp.opening, abs=1e-6)
         assert sample.T_base_camera == pytest.approx(from_xyz_quat(stored["position"], stored["quaternion"]), abs=1e-6)
         assert stored["camera"]["fx"] == pytest.approx(view.intrinsics.fx)
 
