@@ -39,6 +39,8 @@ EDGE_BLUR = 0.003
 MARGINS = (0.010, 0.006, 0.003)
 #: The tips are raised at most this far [m]; what is left of their depth must still hold the object.
 RAISE_MAX = 0.012
+#: Tips that must be raised pass this far [m] above what is in their way: it is there, not noise.
+RAISE_SPARE = 0.001
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +177,9 @@ def finger_clearance(
             f"{gripper.stroke:.4f} m; take another candidate."
         )
     raises = [needed_raise(heights, T_base_tcp, width + 2 * m, gripper) for m in usable]
-    raised, margin = min(zip(raises, usable), key=lambda pair: (max(pair[0], 0.0), -pair[1]))
+    raises = [r + TOUCH + RAISE_SPARE if r > 0 else 0.0 for r in raises]
+    crowds = [_crowd(heights, T_base_tcp, width + 2 * m, gripper) for m in usable]
+    raised, _, margin = min(zip(raises, crowds, usable, strict=True), key=lambda found: (*found[:2], -found[2]))
     if not raised <= raise_max:
         what = "are not known well enough" if not np.isfinite(raised) else f"stand {raised * 1e3:.0f} mm too high"
         raise NoClearance(
@@ -183,8 +187,23 @@ def finger_clearance(
             "made up by raising the tips); take another candidate."
         )
     T_raised = np.array(T_base_tcp, dtype=np.float64)
-    T_raised[2, 3] += max(raised, 0.0)
-    return Clearance(T_raised, width + 2 * margin, margin, max(raised, 0.0))
+    T_raised[2, 3] += raised
+    return Clearance(T_raised, width + 2 * margin, margin, raised)
+
+
+def _crowd(heights: HeightMap, T_base_tcp: Transform, opening: float, gripper: GripperGeometry) -> int:
+    """Samples that stand above the tips under the whole fingers: of openings that fit, the freer one is taken.
+
+    What alone is noise or the object's own edge does not forbid an opening, but of two it tells the better one.
+    """
+    inner, outer = opening / 2, opening / 2 + gripper.finger_thickness
+    half = gripper.pad_width / 2
+    standing = 0
+    for side in (-1, 1):
+        ends = sorted((side * inner, side * outer))
+        found = _under(heights, T_base_tcp, (ends[0], ends[1]), (-half, half))
+        standing += int((found > T_base_tcp[2, 3] + TOUCH).sum())  # NaN compares false
+    return standing
 
 
 def needed_raise(
@@ -242,15 +261,22 @@ def _column_top(
     heights: HeightMap, T_base_tcp: Transform, along_x: tuple[float, float], along_y: tuple[float, float]
 ) -> float:
     """Robust top [m] of the map under a rectangle of the grasp's x-y plane; inf where too little is known."""
-    # Half a cell finer than the map, so that a thin finger cannot step over a cell.
-    xs = _steps(*along_x, heights.side)
-    ys = _steps(*along_y, heights.side)
-    grid = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
-    found = heights.at(grid @ T_base_tcp[:2, :2].T + T_base_tcp[:2, 3])
+    found = _under(heights, T_base_tcp, along_x, along_y)
     known = found[np.isfinite(found)]
     if len(known) < KNOWN_SHARE * len(found):
         return float("inf")
     return float(np.partition(known, -OUTLIERS - 1)[-OUTLIERS - 1])
+
+
+def _under(
+    heights: HeightMap, T_base_tcp: Transform, along_x: tuple[float, float], along_y: tuple[float, float]
+) -> NDArray[np.float32]:
+    """Heights (n,) [m] under a rectangle of the grasp's x-y plane; NaN where unknown."""
+    # Half a cell finer than the map, so that a thin finger cannot step over a cell.
+    xs = _steps(*along_x, heights.side)
+    ys = _steps(*along_y, heights.side)
+    grid = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
+    return heights.at(grid @ T_base_tcp[:2, :2].T + T_base_tcp[:2, 3])
 
 
 def _steps(low: float, high: float, side: float) -> NDArray[np.float64]:

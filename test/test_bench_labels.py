@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from gpnet_ros.cli import main
-from gpnet_ros.commands.bench_labels import scene_of_trials, share, summary, table
+from gpnet_ros.commands.bench_labels import scene_of_trials, summary, table
+from gpnet_ros.commands.intervals import share, share_of
 from gpnet_ros.sim import label_trials
 from gpnet_ros.sim.arrangement import arrange
 from gpnet_ros.sim.label_trials import Trial, scene_trials
@@ -23,14 +24,14 @@ LIFTED = Trial(1, "positive", "box", 0.7, top=True, lifted=True, status="lifted"
     [(8, 10, 0.490, 0.943), (0, 20, 0.0, 0.161), (20, 20, 0.839, 1.0), (475, 500, 0.927, 0.966)],
 )
 def test_intervals_are_wilsons(true: int, n: int, low: float, high: float) -> None:
-    found = share([True] * true + [False] * (n - true))
+    found = share_of([True] * true + [False] * (n - true))
     assert found["n"] == n
     assert found["rate"] == pytest.approx(true / n)
     assert (found["low"], found["high"]) == (pytest.approx(low, abs=6e-4), pytest.approx(high, abs=6e-4))
 
 
 def test_of_nothing_there_is_no_rate() -> None:
-    assert share([]) == {"rate": None, "low": None, "high": None, "n": 0}
+    assert share(0, 0) == {"rate": None, "low": None, "high": None, "n": 0}
 
 
 def test_each_trial_is_counted_where_it_belongs() -> None:

@@ -127,11 +127,24 @@ def test_low_neighbours_raise_the_tips() -> None:
     heights = height_map(see(row), T_CAMERA, CELL)
     grasp = down(0.65, 0.0, 0.035, np.pi / 2)
     found = finger_clearance(heights, grasp, 0.03, CELL.gripper)
-    assert 0.002 < found.raised < 0.006
+    assert 0.005 < found.raised < 0.009  # above the neighbours, whose tops are no noise
     assert found.T_base_tcp[2, 3] == pytest.approx(0.035 + found.raised)
     assert grasp[2, 3] == 0.035
     with pytest.raises(NoClearance):
         finger_clearance(heights, grasp, 0.03, CELL.gripper, raise_max=0.002)
+
+
+def test_of_two_openings_that_fit_the_freer_one_is_taken() -> None:
+    # A sliver too small to forbid anything stands where the wide jaw's finger would come down, beside the narrow one's.
+    z = np.zeros((260, 260), np.float32)
+    heights = HeightMap((0.39, -0.26), 0.002, z)
+    row, column = heights.cells((0.65, 0.015 + 0.010 + 0.0115))
+    z[row, column] = 0.03
+    heights = HeightMap(heights.origin, heights.side, z)
+    grasp = down(0.65, 0.0, 0.01, np.pi / 2)
+    found = finger_clearance(heights, grasp, 0.03, CELL.gripper, margins=(0.010, 0.006))
+    assert (found.margin, found.raised) == (0.006, 0.0)
+    assert finger_clearance(flat(), grasp, 0.03, CELL.gripper, margins=(0.010, 0.006)).margin == 0.010
 
 
 def test_a_tall_neighbour_meets_the_palm_only() -> None:

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from tqdm import tqdm
 
+from gpnet_ros.commands.intervals import share_of
 from gpnet_ros.errors import BadInput
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 BANDS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _PROFILES = ("table", "bin", "stack", "single")
 _SIDE = 240  # of the picture whose pixels are sampled [px]
-_Z = 1.96  # standard normal deviate of a 95 % interval
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,36 +88,24 @@ def summary(trials: Sequence[Trial]) -> dict[str, Any]:
     best = [t for t in trials if t.kind == "best"]
     scored = positive + best
     bands = {
-        f"{low:.1f}-{high:.1f}": share([t.lifted for t in scored if low <= t.score < high or t.score == high == 1.0])
+        f"{low:.1f}-{high:.1f}": share_of([t.lifted for t in scored if low <= t.score < high or t.score == high == 1.0])
         for low, high in zip(BANDS[:-1], BANDS[1:], strict=True)
     }
     picked = [t for t in best if t.lifted]  # what was not lifted says nothing about its place in the heap
     return {
-        "positives_lifted": share([t.lifted for t in positive]),
-        "negatives_lifted": share([t.lifted for t in negative]),
+        "positives_lifted": share_of([t.lifted for t in positive]),
+        "negatives_lifted": share_of([t.lifted for t in negative]),
         "bands": bands,
-        "best_lifted": share([t.lifted for t in best]),
-        "moved_top": share([t.disturbed for t in picked if t.top]),
-        "moved_not_top": share([t.disturbed for t in picked if not t.top]),
+        "best_lifted": share_of([t.lifted for t in best]),
+        "moved_top": share_of([t.disturbed for t in picked if t.top]),
+        "moved_not_top": share_of([t.disturbed for t in picked if not t.top]),
         "positives_status": _counts([t.status for t in positive]),
         "negatives_status": _counts([t.status for t in negative]),
         "families": {
-            family: share([t.lifted for t in scored if t.family == family])
+            family: share_of([t.lifted for t in scored if t.family == family])
             for family in sorted({t.family for t in scored})
         },
     }
-
-
-def share(outcomes: Sequence[bool]) -> dict[str, float | int | None]:
-    """Rate of what came true, with Wilson's interval (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927); None of nothing."""
-    n = len(outcomes)
-    if n == 0:
-        return {"rate": None, "low": None, "high": None, "n": 0}
-    rate = float(np.mean(outcomes))
-    middle = (rate + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z / (1 + _Z**2 / n) * np.sqrt(rate * (1 - rate) / n + _Z**2 / (4 * n**2))
-    low, high = max(middle - half, 0.0), min(middle + half, 1.0)
-    return {"rate": round(rate, 4), "low": round(float(low), 4), "high": round(float(high), 4), "n": n}
 
 
 def _counts(names: Sequence[str]) -> dict[str, int]:

@@ -19,7 +19,7 @@ from gpnet_ros.sim.labels import LabelledGrasp
 #: Another object that moves farther than this by a pick was disturbed [m].
 DISTURBED = 0.02
 #: Most grasps that are rehearsed for the objects of one turn.
-REHEARSALS = 8
+REHEARSALS = 12
 
 
 def turns(before: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -57,7 +57,7 @@ def disturbs(outcome: PickOutcome, target: int) -> bool:
 def rehearsed(
     heap: Heap, grasps: Sequence[LabelledGrasp], turn: NDArray[np.integer], rehearsals: int = REHEARSALS
 ) -> LabelledGrasp | None:
-    """The first grasp in order of rank that brings up its object and leaves the others where they are.
+    """The first grasp that brings up its object and leaves the others where they are, best ranked first.
 
     Where none does: of the first turn in which one brings up its object alone, the one that disturbs least.
 
@@ -70,7 +70,7 @@ def rehearsed(
     order = ranked(grasps, turn)
     for now in sorted({int(turn[grasp.object]) for grasp in order}):
         best: tuple[float, LabelledGrasp] | None = None
-        for grasp in [g for g in order if turn[g.object] == now][:rehearsals]:
+        for grasp in _in_rotation([g for g in order if turn[g.object] == now])[:rehearsals]:
             cost = _cost(Hand(heap).pick(grasp.T_base_tcp, grasp.opening), grasp.object)
             if cost == 0.0:
                 return grasp
@@ -79,6 +79,16 @@ def rehearsed(
         if best is not None and np.isfinite(best[0]):
             return best[1]
     return order[0] if order else None
+
+
+def _in_rotation(order: Sequence[LabelledGrasp]) -> list[LabelledGrasp]:
+    """The first grasp of each object, then the second of each, ...: where one object drags, another may not."""
+    seen: dict[int, int] = {}
+    rounds = []
+    for grasp in order:
+        seen[grasp.object] = seen.get(grasp.object, -1) + 1
+        rounds.append(seen[grasp.object])
+    return [order[k] for k in np.argsort(rounds, kind="stable")]
 
 
 def _cost(outcome: PickOutcome, target: int) -> float:
