@@ -1,7 +1,8 @@
 """Which object families can a top-down jaw take? Lone objects are dropped and taken by their best true grasp.
 
 No network takes part: the labels know the exact shape, so what they cannot take, no policy will. A family counts as
-graspable when at least 95 % of its drops end with the object carried away at the first try.
+graspable when at least 90 % of its drops end with the object carried away at the first try; those that are not graspable stay
+far below.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tqdm import tqdm
 from gpnet_ros.errors import BadInput
 
 #: Least share of drops that end with the object lifted, for a family to be called graspable.
-LIFTED_MIN = 0.95
+LIFTED_MIN = 0.9
 
 _Job = tuple[str, int]
 
