@@ -1,8 +1,8 @@
 """Which object families can a top-down jaw take? Lone objects are dropped and taken by their best true grasp.
 
-No network takes part: the labels know the exact shape, so what they cannot take, no policy will. A family counts as
-graspable when at least 90 % of its drops end with the object carried away at the first try; those that are not graspable stay
-far below.
+No network takes part: grasps are planned from the exact shape, so this is decided before any training. A family
+counts as graspable when at least 90 % of its drops end with the object carried away at the first try; the others
+stay far below. Labels ask for material under the grasp's centre: they know few grasps around a pipe that lies.
 """
 
 from __future__ import annotations
