@@ -36,7 +36,7 @@ from gpnet_ros.sim.style import Style, random_object, random_style
 #: A round ends after this many failures in a row, or after K + EXTRA_PICKS picks.
 FAILURES_MAX, EXTRA_PICKS = 3, 5
 #: What P is multiplied by for each turn that an object has to wait in the maps of a perfect network.
-PRIORITY_BASE = 0.5
+PRIORITY_BASE = 0.25  # so that a good grasp that must wait does not outrank a fair one whose turn it is
 #: From a frame to its maps.
 Perceive = Callable[[Frame], Maps]
 
