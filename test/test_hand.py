@@ -5,11 +5,13 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from gpnet_ros.errors import BadInput
 from gpnet_ros.pose import transform
 from gpnet_ros.settings import GripperGeometry
 from gpnet_ros.sim import constants as c
+from gpnet_ros.sim.bin import Bin
 from gpnet_ros.sim.contacts import add_objects, set_options, set_pose
 from gpnet_ros.sim.gripper import FINGERS, PALM, GripperState, add_gripper
 from gpnet_ros.sim.hand import Hand
@@ -274,3 +276,28 @@ def test_plain_geometry_lifts_nearly_every_graspable_object():
             tried += 1
             lifted += is_lifted_by_plain_geometry(family, seed)
     assert lifted >= 0.97 * tried, f"{lifted} of {tried}"
+
+
+@pytest.mark.parametrize(("gap", "status"), [(0.05, "lifted"), (0.02, "collision")])
+def test_the_walls_of_a_bin_are_as_hard_as_anything(gap, status):
+    bin = Bin((0.30, 0.24, 0.10), wall=0.01)
+    beside = 0.12 - gap - BOX.extent[1] / 2  # of the box, from the middle of the bin towards a long wall
+    hand = Hand(Heap((BOX,), np.array([lying(BOX, 0.65, beside, below=bin.floor)]), bin))
+    outcome = hand.pick(across(0.65, beside, bin.floor + 0.02), min(BOX.extent[1] + 0.03, c.GRIPPER_STROKE))
+    assert outcome.status == status
+    assert hand.heap.bin == bin
+    assert hand.remaining == ([] if status == "lifted" else [0])
+
+
+def test_a_can_that_is_nudged_comes_to_rest_on_the_table():
+    can = make_object("can", 3)
+    lies = Rotation.from_euler("x", 90, degrees=True).as_matrix()
+    height = np.ptp((can.vertices @ lies.T)[:, 2])
+    heap = Heap((can,), transform(lies, [0.65, 0, height / 2 - SINK])[None])
+    hand = Hand(heap)
+    joint = hand._model.joint("object_0").dofadr[0]
+    hand._data.qvel[joint : joint + 6] = [0.08, 0, 0, 0, 0, 0]
+    hand._wait(3.0)
+    rolled = hand.heap.T_base_object[0, :2, 3] - [0.65, 0.0]
+    assert np.abs(rolled).max() < 0.1
+    assert hand._speed(0) < 0.01
