@@ -8,10 +8,11 @@ import pytest
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.pose import invert, look_at, transform
+from gpnet_ros.settings import GripperGeometry
 from gpnet_ros.sim.arrangement import arrange
 from gpnet_ros.sim.labels import LabelledGrasp
-from gpnet_ros.sim.recipe import Recipe
-from gpnet_ros.sim.scene import Scene, grasp_rectangles, label_stride, make_scene
+from gpnet_ros.sim.recipe import Profile, Recipe
+from gpnet_ros.sim.scene import Scene, SceneView, grasp_rectangles, label_stride, make_scene
 
 SMALL = (120, 96)
 
@@ -70,6 +71,32 @@ def test_dense_labels_are_of_the_pixels_that_they_stand_for() -> None:
     u, v = np.rint((view.rectangles.center - 1) / 2).astype(int).T
     assert view.labels.quality[v, u] == pytest.approx(view.rectangles.score, abs=1e-5)
     assert np.array_equal(view.labels.ids, view.view.ids[1::2, 1::2])
+
+
+def seen_within_fingers(view: SceneView, lower: float = 0.0) -> int:
+    """Grasps whose open fingers hold a point that the exact depth shows; `lower` puts the tips deeper [m]."""
+    hand, shrink = GripperGeometry(), 0.0003
+    v, u = np.nonzero(np.isfinite(view.view.depth))
+    in_camera = view.intrinsics.deproject(np.column_stack([u, v]), view.view.depth[v, u])
+    points = in_camera @ view.T_base_camera[:3, :3].T + view.T_base_camera[:3, 3]
+    count = 0
+    for grasp in view.labels.grasps:
+        T_tcp_base = invert(grasp.T_base_tcp)
+        x, y, z = (points @ T_tcp_base[:3, :3].T + T_tcp_base[:3, 3]).T  # z towards the table
+        beyond = np.abs(x) - grasp.opening / 2
+        finger = (
+            (beyond > shrink) & (beyond < hand.finger_thickness - shrink) & (np.abs(y) < hand.pad_width / 2 - shrink)
+        )
+        count += bool((finger & (z < lower - shrink) & (z > -hand.finger_length)).any())
+    return count
+
+
+@pytest.mark.parametrize(("profile", "seed"), [("stack", 3), ("bin", 2)])
+def test_fingers_are_free_in_the_exact_depth(profile: Profile, seed: int) -> None:
+    views = make_scene(seed, Recipe(profile, objects=(6, 6), size=(240, 240), views=2)).views
+    assert sum(len(view.labels.grasps) for view in views) > 20
+    assert [seen_within_fingers(view) for view in views] == [0, 0]
+    assert sum(seen_within_fingers(view, lower=0.008) for view in views) > 0  # or it would not see a blocked finger
 
 
 def test_grasps_only_leaves_the_rest_unsaid() -> None:
