@@ -114,6 +114,16 @@ def test_slanted_faces_slip() -> None:
     assert not (label([ridge(cone + 6)], [at()])[0].quality > 0.05).any()
 
 
+def test_what_leans_at_half_a_right_angle_is_known_only_with_more_friction() -> None:
+    lean = at(z=0.03)
+    lean[:3, :3] = Rotation.from_euler("x", 45, degrees=True).as_matrix()
+    scene = RayScene([table_mesh(), Mesh((bar := shapes.box((0.12, 0.05, 0.02))).vertices, bar.faces, 1)])
+    depth, ids = scene.place([np.eye(4), lean]).depth(CAMERA, TILTED)
+    view = ([(bar.vertices, bar.faces)], [lean], depth, ids, CAMERA, TILTED, GRIPPER)
+    assert not grasp_labels(*view).quality.any()
+    assert grasp_labels(*view, friction=3.0).quality.any()
+
+
 def test_image_angles_are_exact_under_tilt() -> None:
     labels, depth = label([shapes.frustum(0.025, 0.025, 0.0, 0.06)], [at(x=0.06, y=0.1)])
     points, yaws = grasps_in_base(labels, depth)

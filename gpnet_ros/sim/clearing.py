@@ -26,7 +26,7 @@ from gpnet_ros.sim.d435 import D435_640x480
 from gpnet_ros.sim.foresight import REHEARSALS, ranked, rehearsed, turns
 from gpnet_ros.sim.hand import Hand, PickOutcome
 from gpnet_ros.sim.heap import Heap
-from gpnet_ros.sim.labels import GraspLabels, grasp_labels
+from gpnet_ros.sim.labels import FRICTION, GraspLabels, LabelledGrasp, grasp_labels
 from gpnet_ros.sim.meshes import table_mesh
 from gpnet_ros.sim.raycast import Mesh, RayScene
 from gpnet_ros.sim.relations import relations
@@ -37,6 +37,8 @@ from gpnet_ros.sim.style import Style, random_object, random_style
 FAILURES_MAX, EXTRA_PICKS = 3, 5
 #: What P is multiplied by for each turn that an object has to wait in the maps of a perfect network.
 PRIORITY_BASE = 0.25  # so that a good grasp that must wait does not outrank a fair one whose turn it is
+#: Friction with which the oracle looks for places to rehearse where labels know none: faces up to 72 degrees.
+EDGE_FRICTION = 3.0
 #: From a frame to its maps.
 Perceive = Callable[[Frame], Maps]
 
@@ -120,7 +122,7 @@ class Look:
 
 
 def true_labels(
-    view: View, heap: Heap, grid: Grid, T_base_camera: Transform, cell: Cell
+    view: View, heap: Heap, grid: Grid, T_base_camera: Transform, cell: Cell, friction: float = FRICTION
 ) -> tuple[GraspLabels, NDArray[np.float32]]:
     """Labels of the pixels of the network's grid, and their exact depth (h, w) [m]."""
     rows, columns = np.mgrid[0 : grid.height, 0 : grid.width]
@@ -130,7 +132,8 @@ def true_labels(
     meshes = [(o.vertices, o.faces) for o in heap.objects]
     fit = (cell.gripper, cell.workspace.table_z, cell.workspace.table_clearance)
     camera = grid.intrinsics(D435_640x480)
-    return grasp_labels(meshes, heap.T_base_object, depth, ids, camera, T_base_camera, *fit), depth
+    seen = (depth, ids, camera, T_base_camera)
+    return grasp_labels(meshes, heap.T_base_object, *seen, *fit, friction=friction), depth
 
 
 def true_maps(view: View, heap: Heap, grid: Grid, T_base_camera: Transform, cell: Cell) -> Maps:
@@ -227,10 +230,11 @@ def true_decision(
     if not heap.objects:
         return Decision("nothing_left")
     frame = Frame(None, view.depth, D435_640x480)
-    labels, _ = true_labels(view, heap, workspace_grid(frame, T_base_camera, cell.workspace), T_base_camera, cell)
     heights = height_map(frame, T_base_camera, cell)
     turn = turns(relations(heap).before)
-    left = [grasp for grasp in labels.grasps if not memory.knows(grasp.T_base_tcp)]
+    grid = workspace_grid(frame, T_base_camera, cell.workspace)
+    grasps = _known_grasps(view, heap, grid, T_base_camera, cell, turn, rehearsals > 0)
+    left = [grasp for grasp in grasps if not memory.knows(grasp.T_base_tcp)]
     while left:
         grasp = rehearsed(heap, left, turn, rehearsals)
         assert grasp is not None
@@ -242,6 +246,28 @@ def true_decision(
         except (Unreachable, UnsafePlan):
             left.remove(grasp)
     return Decision("nothing_graspable")
+
+
+def _known_grasps(
+    view: View,
+    heap: Heap,
+    grid: Grid,
+    T_base_camera: Transform,
+    cell: Cell,
+    turn: NDArray[np.integer],
+    rehearsing: bool,
+) -> list[LabelledGrasp]:
+    """All labelled grasps; with rehearsal, for topmost objects without one, places where the jaw finds room, too.
+
+    What leans at 45 degrees has no faces for a vertical jaw, yet pads that close on its edges often turn it and
+    hold it. Labels do not vouch for that; a rehearsal does.
+    """
+    known = list(true_labels(view, heap, grid, T_base_camera, cell)[0].grasps)
+    lacking = set(np.flatnonzero(turn == 0).tolist()) - {grasp.object for grasp in known}
+    if rehearsing and lacking:
+        anywhere, _ = true_labels(view, heap, grid, T_base_camera, cell, EDGE_FRICTION)
+        known += [grasp for grasp in anywhere.grasps if grasp.object in lacking]
+    return known
 
 
 def _execute(

@@ -108,6 +108,7 @@ def grasp_labels(
     grasps_per_object: int = 8,
     grasps_apart: float = 0.012,
     obstacles: Sequence[tuple[NDArray[np.float64], NDArray[np.integer]]] = (),
+    friction: float = FRICTION,
 ) -> GraspLabels:
     """Labels of a view.
 
@@ -125,6 +126,7 @@ def grasp_labels(
         grasps_apart: those of an object lie at least this far apart [m], or are turned by 40 degrees.
         obstacles: closed surfaces that stand still, such as the walls of a bin: vertices (n, 3) in base [m],
             faces (m, 3). Neither fingers nor palm may come down on them, and they have no grasps.
+        friction: of pad on object that a grasp must hold with; more finds places that labels do not vouch for.
 
     Raises:
         BadInput: sizes do not fit each other, or an id has no mesh.
@@ -144,7 +146,7 @@ def grasp_labels(
     T_all = np.asarray(T_base_object, dtype=np.float64)
     solids = [_corners(v @ T[:3, :3].T + T[:3, 3], f) for (v, f), T in zip(meshes, T_all, strict=True)]
     solids += [_corners(v, f) for v, f in obstacles]
-    grades = _all_yaws(solids, points, centres, gripper, table_z)
+    grades = _all_yaws(solids, points, centres, gripper, table_z, friction)
     best = np.argmax(_prefer(grades[0], points.object, len(meshes)), axis=1)
     score, opened, raised = grades[:, np.arange(len(pixels)), best]
     tips = points.tip + raised
@@ -183,7 +185,12 @@ def _corners(vertices: NDArray[np.float64], faces: NDArray[np.integer]) -> NDArr
 
 
 def _all_yaws(
-    solids: Sequence[NDArray[np.float64]], points: _Points, centres: Floats, gripper: GripperGeometry, table_z: float
+    solids: Sequence[NDArray[np.float64]],
+    points: _Points,
+    centres: Floats,
+    gripper: GripperGeometry,
+    table_z: float,
+    friction: float,
 ) -> Floats:
     """Score, opening [m] and raise of the tips [m], (3, n, yaws), 0 where there is no grasp.
 
@@ -203,13 +210,19 @@ def _all_yaws(
             rows = np.flatnonzero(~tried & high_enough & room.possible(points.surface[:, :2], raised.tip))
             tried[rows] = True
             if len(rows):
-                score, opening = _score(scene, raised.rows(rows), centres, room, gripper, YAWS[k])
+                score, opening = _score(scene, raised.rows(rows), centres, room, gripper, YAWS[k], friction)
                 grades[:, rows, k] = np.float32(factor) * score, opening, np.float32(height) * (score > 0)
     return grades
 
 
 def _score(
-    scene: EmbreeScene, points: _Points, centres: Floats, room: FingerRoom, gripper: GripperGeometry, yaw: float
+    scene: EmbreeScene,
+    points: _Points,
+    centres: Floats,
+    room: FingerRoom,
+    gripper: GripperGeometry,
+    yaw: float,
+    friction: float,
 ) -> tuple[Floats, Floats]:
     """Score and opening [m], (n,) each, for one opening direction."""
     axis = np.array([np.cos(yaw), np.sin(yaw), 0.0], dtype=np.float32)
@@ -221,7 +234,7 @@ def _score(
     faces = []
     for side, (distance, cosine) in zip((1, -1), central, strict=True):
         beside = _exits(scene, some, side * axis, _LATERAL[1:], gripper.stroke)
-        faces.append(_contact(np.hstack([distance, beside[0]]), np.hstack([cosine, beside[1]])))
+        faces.append(_contact(np.hstack([distance, beside[0]]), np.hstack([cosine, beside[1]]), friction))
     (right, grip_right, area_right), (left, grip_left, area_left) = faces
     width, offset = right + left, np.abs(right - left) / 2
     antipodal = np.minimum(grip_right, grip_left)
@@ -320,7 +333,7 @@ def _free_to_close(
     return np.asarray(~other.reshape(n, m).any(axis=1))
 
 
-def _contact(distance: Floats, cosine: Floats) -> tuple[Floats, Floats, Floats]:
+def _contact(distance: Floats, cosine: Floats, friction: float) -> tuple[Floats, Floats, Floats]:
     """What a flat pad touches first when it comes in from outside: the farthest exits.
 
     Returns:
@@ -331,7 +344,7 @@ def _contact(distance: Floats, cosine: Floats) -> tuple[Floats, Floats, Floats]:
     touches = distance >= pad[:, None] - np.float32(CONTACT_DEPTH)
     count = touches.sum(axis=1)
     mean = np.where(touches, cosine, 0.0).sum(axis=1) / count
-    cone = 1.0 / np.sqrt(1.0 + FRICTION**2)
+    cone = 1.0 / np.sqrt(1.0 + friction**2)
     margin = np.clip((mean - cone) / (1.0 - cone), 0.0, 1.0)
     return pad.astype(np.float32), margin.astype(np.float32), (count / distance.shape[1]).astype(np.float32)
 
