@@ -256,6 +256,7 @@ def test_without_a_cluster_one_sentence_at_once(tmp_path: Path, monkeypatch: pyt
         (["--objects", "many"], "'many'"),
         (["--objects", "1-2-3"], "'1-2-3'"),
         (["--objects", "-3"], "'-3'"),
+        (["--profile", "single", "--objects", "3-7"], "'3-7'"),
         (["--size", "480"], "'480'"),
         (["--size", "1x100000"], "1x100000"),
         (["--views", "0"], "0 views"),

@@ -81,6 +81,16 @@ def test_table_and_floor_are_no_objects(place: str, gone: set[int], tmp_path: Pa
     np.testing.assert_array_equal(sample.ids, np.where(np.isin(label, list(gone)), 0, label))
 
 
+def test_another_set_with_the_same_folders_is_refused(tmp_path: Path) -> None:
+    camera = tmp_path / "scenes" / "scene_0000" / "realsense"  # GraspNet-1Billion, whose ids start at 1
+    for kind in ("rgb", "label"):
+        write_image(camera / kind / "0000.png", np.zeros((HEIGHT, WIDTH), dtype=np.uint8))
+    with pytest.raises(BadInput, match=r"No OCID-Grasp data .* it holds scenes"):
+        Ocid(tmp_path)
+    camera.rename(camera.with_name("seq01"))
+    assert len(Ocid(tmp_path)) == 1
+
+
 def test_depth_is_millimetres_with_holes(tmp_path: Path) -> None:
     write_ocid(tmp_path, Bar(0.0))
     assert Ocid(tmp_path)[0].frame.depth is None

@@ -168,7 +168,7 @@ def _lines(answer: dict[str, Any]) -> list[str]:
     if seen.get("pictures", 0) != seen.get("scenes", 0):
         lines.append("  (of pictures: what several pictures show is counted in each)")
     if answer["violations"]:
-        lines.append(f"{answer['violations']} violations:")
+        lines.append(f"{answer['violations']} violation{'s' if answer['violations'] > 1 else ''}:")
         lines += [f"  {sentence}" for sentence in answer["named"]]
         if answer["violations"] > len(answer["named"]):
             lines.append(f"  ... and {answer['violations'] - len(answer['named'])} more")

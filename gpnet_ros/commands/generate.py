@@ -178,7 +178,12 @@ def _made(args: argparse.Namespace, maker: Maker, numbers: list[int]) -> Generat
 
 
 def _recipe(args: argparse.Namespace) -> Recipe:
-    low, high = _two(args.objects or "1-10", "-", "--objects", "a number such as 5 or a range such as 3-7")
+    usual = "1" if args.profile == "single" else "1-10"
+    low, high = _two(args.objects or usual, "-", "--objects", "a number such as 5 or a range such as 3-7")
+    if args.profile == "single" and (low, high) != (1, 1):
+        raise BadInput(
+            f"--objects is {args.objects!r}, but scenes of --profile single have one: leave one of them out."
+        )
     size = _two(args.size, "x", "--size", "width and height such as 640x480")
     meshes = None if args.meshes is None else str(args.meshes.resolve())
     if meshes is not None and not args.meshes.is_dir():

@@ -114,7 +114,7 @@ def _as_in_space(sample: Sample, grasps: Mapping[str, Any]) -> Iterator[str]:
     if not np.array_equal(ids, rectangles.object_id):
         yield f"{sample.name}: the rectangles and the grasps in space are not on the same objects"
         return
-    wrong = openings[(openings <= 0) | (openings > _GRIPPER.stroke + _ROUNDING)]
+    wrong = openings[~((openings > 0) & (openings <= _GRIPPER.stroke + _ROUNDING))]
     if len(wrong):
         yield f"{sample.name}: an opening is {wrong[0] * 1e3:.1f} mm, the gripper has {_GRIPPER.stroke * 1e3:.0f}"
     T_camera_base = invert(T_base_camera)

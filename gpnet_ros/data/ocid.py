@@ -30,6 +30,8 @@ CLASSES = (
 )
 _INSTANCES, _CLASSES, _LABELS = "seg_mask_instances_combi", "seg_mask_labeled_combi", "label"
 _COMPANIONS = frozenset((_INSTANCES, _CLASSES, _LABELS, "Annotations", "Annotations_per_class"))
+#: GraspNet-1Billion names the cameras' folders so, which hold rgb, depth and label too, with other ids.
+_NOT_OURS = ("realsense", "kinect")
 _OPENING_EDGE = 1
 _MILLIMETRE = 1e-3
 
@@ -112,7 +114,7 @@ def _pictures(root: Path) -> list[Path]:
     found: list[Path] = []
     for folder, subfolders, _ in os.walk(root):
         subfolders.sort()
-        if "rgb" in subfolders and _COMPANIONS.intersection(subfolders):
+        if "rgb" in subfolders and _COMPANIONS.intersection(subfolders) and Path(folder).name not in _NOT_OURS:
             found.extend(sorted(Path(folder, "rgb").glob("*.png")))
             subfolders.clear()  # a sequence holds no sequences
     return found
