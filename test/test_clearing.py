@@ -78,3 +78,10 @@ def test_the_network_clears_most_of_some_heaps() -> None:
     perceive = perception("gpnet", "learned")
     rounds = [clear_heap(stack_heap(seed, 4), seed, perceive, CELL, HAND_EYE) for seed in range(40, 46)]
     assert sum(len(r.removed) for r in rounds) >= 0.7 * 24  # 18 with the first weights
+
+
+@pytest.mark.slow
+def test_the_oracle_is_all_right_on_nearly_every_heap() -> None:
+    rounds = [clear_heap(stack_heap(seed, 4), seed, None, CELL, HAND_EYE) for seed in range(60, 68)]
+    assert sum(r.all_right for r in rounds) >= 7
+    assert all(p.maps is None for r in rounds for p in r.picks)
