@@ -9,6 +9,7 @@ from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 
+from gpnet_ros.data.masks import mask_boxes
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.pose import Transform, invert
 from gpnet_ros.sim.heap import Heap
@@ -23,8 +24,8 @@ class Amodal:
 
     Attributes:
         masks: (n, H, W); the visible mask of an object is part of it.
-        boxes: (n, 4) u0, v0, u1, v1 of the masks, pixel edges, end excluded [px]; all 0 without a pixel.
-        occlusion: (n,) hidden share of the mask, in [0, 1]; 1 without a pixel.
+        boxes: (n, 4) u0, v0, u1, v1 of the masks, pixel edges, end excluded [px]; NaN without a pixel.
+        occlusion: (n,) hidden share of the mask, in [0, 1]; NaN without a pixel.
         center_of_mass: (n, 2), projected [px]; may lie outside of the picture.
     """
 
@@ -50,13 +51,8 @@ def amodal(heap: Heap, ids: NDArray[np.int32], intrinsics: Intrinsics, T_base_ca
     visible = np.bincount(ids[ids > 0], minlength=len(masks) + 1)[1:]
     whole = masks.sum(axis=(1, 2))
     in_camera = heap.T_base_object[:, :3, 3] @ T_camera_base[:3, :3].T + T_camera_base[:3, 3]
-    occlusion = 1.0 - visible / np.maximum(whole, 1)
-    return Amodal(masks, np.array([_box(m) for m in masks]).reshape(-1, 4), occlusion, intrinsics.project(in_camera))
-
-
-def visible_boxes(ids: NDArray[np.int32], n: int) -> Floats:
-    """Boxes (n, 4) u0, v0, u1, v1 of the visible masks of objects 1..n, end excluded [px]; 0 where nothing is seen."""
-    return np.array([_box(ids == index + 1) for index in range(n)]).reshape(-1, 4)
+    occlusion = np.where(whole > 0, 1.0 - visible / np.maximum(whole, 1), np.nan)
+    return Amodal(masks, mask_boxes(masks), occlusion, intrinsics.project(in_camera))
 
 
 def _draw_alone(
@@ -76,10 +72,3 @@ def _draw_alone(
     rays = np.ascontiguousarray(intrinsics.deproject(pixels, np.ones(len(pixels))), dtype=np.float32)
     hit = scene.run(np.zeros_like(rays), rays)
     mask[v0:v1, u0:u1] = (hit >= 0).reshape(v1 - v0, u1 - u0)
-
-
-def _box(mask: NDArray[np.bool_]) -> list[float]:
-    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
-    if len(rows) == 0:
-        return [0.0, 0.0, 0.0, 0.0]
-    return [float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)]

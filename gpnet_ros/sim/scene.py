@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gpnet_ros.data.masks import visible_boxes
 from gpnet_ros.data.sample import DenseGrasps, Objects, Sample
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.pose import Transform, invert
 from gpnet_ros.rectangle import Rectangles
 from gpnet_ros.settings import GripperGeometry
-from gpnet_ros.sim.amodal import Amodal, amodal, visible_boxes
+from gpnet_ros.sim.amodal import Amodal, amodal
 from gpnet_ros.sim.arrangement import Arrangement, Shot, arrange
 from gpnet_ros.sim.bin import Bin
 from gpnet_ros.sim.heap import Heap
@@ -257,7 +258,7 @@ def _objects(arrangement: Arrangement, picture: View, labels: GraspLabels, whole
     return Objects(
         ids=np.arange(1, n + 1),
         category=tuple(model.family for model in models),
-        boxes=visible_boxes(picture.ids, n),
+        boxes=visible_boxes(picture.ids, np.arange(1, n + 1)),
         amodal_boxes=None if whole is None else whole.boxes,
         amodal_masks=None if whole is None else whole.masks,
         occlusion=None if whole is None else whole.occlusion,
