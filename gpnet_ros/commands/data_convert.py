@@ -1,6 +1,7 @@
-"""Write the pictures of any data set as shards, so that training and gpnet data read them like our own.
+"""Write the pictures of any data set as shards, so that gpnet data and every reader of shards read them like our own.
 
-What the data set does not have stays absent. An interrupted run continues with --resume, to the same bytes.
+What the data set does not have stays absent; gpnet train needs colour, depth, camera, masks and dense grasps. An
+interrupted run continues with --resume, to the same bytes.
 """
 
 from __future__ import annotations
