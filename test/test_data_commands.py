@@ -421,7 +421,8 @@ def other_family(family: str, seed: int = 5) -> dict[str, Any]:
         (scene_json(recipe={"split": "seen"}), {}, "'seen', whose objects"),
         (scene_json(supports=[[2, 1, 0.7], [1, 3, 0.1]]), {}, "object 3 carries object 1"),
         (scene_json(covered_by=[[1, 2], [2, 3]]), {}, "object 2 is covered"),
-        (scene_json(supports=[], covered_by=[]), {}, "relations that the scene does not have"),
+        (scene_json(supports=[], covered_by=[]), {}, "disagree about whether object 2 lies on object 1"),
+        (scene_json(covered_by=[[1, 2], [1, 3]]), {}, "disagree about whether object 3 lies on object 1"),
         (
             scene_json(objects=scene_json()["objects"][:1], supports=[], covered_by=[]),
             {},
@@ -430,6 +431,10 @@ def other_family(family: str, seed: int = 5) -> dict[str, Any]:
         (scene_json(supports=[[2, 9, 0.7]]), {}, "scene.json cannot be used"),
         (scene_json(views=[]), {}, "does not list this picture"),
         (grasps_in_space(opening=[0.08, 0.09, 0.08, 0.08]), {}, "an opening is 90.0 mm"),
+        (grasps_in_space(opening=[0.08, None, 0.08, 0.08]), {}, "an opening is nan mm"),
+        (grasps_in_space(opening=[0.08]), {}, "not on the same objects"),
+        (grasps_in_space(position=[[0.6, 0.0, 0.01]] * 3), {}, "in space cannot be used"),
+        (grasps_in_space(position=[[0.6, None, 0.01]] * 4), {}, "in space cannot be used"),
         (grasps_in_space(object_id=[1, 3, 1, 3]), {}, "not on the same objects"),
         (grasps_in_space(object_id=[1, 1, 3]), {}, "not on the same objects"),
         (grasps_in_space(position=[[0.6, 0.0, 0.01]] * 4), {}, "px from its rectangle"),
@@ -444,6 +449,13 @@ def test_check_holds_pictures_against_their_scene(
     status, answer, _ = gpnet(capsys, "data", "check", folder)
     assert status == 1
     assert any(said in sentence for sentence in answer["named"])
+
+
+def test_check_misses_dense_grasps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bare = replace(labelled_sample(), grasps=None)
+    status, answer, _ = gpnet(capsys, "data", "check", generated(tmp_path / "data", scene_json(), bare, {}))
+    assert (status, answer["violations"]) == (1, 1)
+    assert "lacks dense grasps" in answer["named"][0]
 
 
 # --- convert ---

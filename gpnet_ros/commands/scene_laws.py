@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.data.sample import Sample
+from gpnet_ros.errors import BadInput
 from gpnet_ros.pose import from_xyz_quat, invert
 from gpnet_ros.settings import GripperGeometry
 from gpnet_ros.sim.objects import FAMILIES
@@ -100,8 +101,8 @@ def _as_the_scene(
             yield f"{sample.name}: object {j + 1} carries object {i + 1}, but is said to be top-level"
     for i in np.flatnonzero(covered.any(axis=1) & objects.top_level):
         yield f"{sample.name}: object {i + 1} is covered, but is said to be top-level"
-    if (objects.covered_by & ~(rests.T | covered)).any():
-        yield f"{sample.name}: the picture has relations that the scene does not have"
+    for i, j in np.argwhere(objects.covered_by != (rests.T | covered)):
+        yield f"{sample.name}: picture and scene disagree about whether object {j + 1} lies on object {i + 1}"
 
 
 def _as_in_space(sample: Sample, grasps: Mapping[str, Any]) -> Iterator[str]:
@@ -110,16 +111,23 @@ def _as_in_space(sample: Sample, grasps: Mapping[str, Any]) -> Iterator[str]:
     if rectangles is None or rectangles.object_id is None or camera is None or T_base_camera is None:
         yield f"{sample.name}: the picture lacks camera or rectangles"
         return
-    ids, openings = (np.asarray(grasps[key], dtype=np.float64) for key in ("object_id", "opening"))
-    if not np.array_equal(ids, rectangles.object_id):
+    if sample.grasps is None:
+        yield f"{sample.name}: the picture lacks dense grasps"
+    try:
+        ids, openings = (np.asarray(grasps[key], dtype=np.float64) for key in ("object_id", "opening"))
+        poses = [from_xyz_quat(*pose) for pose in zip(grasps["position"], grasps["quaternion"], strict=True)]
+    except (BadInput, KeyError, TypeError, ValueError) as error:
+        yield f"{sample.name}: the grasps in space cannot be used ({error!r})"
+        return
+    if not np.array_equal(ids, rectangles.object_id) or not len(ids) == len(openings) == len(poses):
         yield f"{sample.name}: the rectangles and the grasps in space are not on the same objects"
         return
     wrong = openings[~((openings > 0) & (openings <= _GRIPPER.stroke + _ROUNDING))]
     if len(wrong):
         yield f"{sample.name}: an opening is {wrong[0] * 1e3:.1f} mm, the gripper has {_GRIPPER.stroke * 1e3:.0f}"
     T_camera_base = invert(T_base_camera)
-    for row, (position, quaternion) in enumerate(zip(grasps["position"], grasps["quaternion"], strict=True)):
-        T_camera_tcp = T_camera_base @ from_xyz_quat(position, quaternion)
+    for row, T_base_tcp in enumerate(poses):
+        T_camera_tcp = T_camera_base @ T_base_tcp
         away = float(np.linalg.norm(camera.project(T_camera_tcp[:3, 3]) - rectangles.center[row]))
         limit = _TIP_OFFSET * max(camera.fx, camera.fy) / T_camera_tcp[2, 3]
         if T_camera_tcp[2, 3] <= 0 or away > limit:
