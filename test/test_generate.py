@@ -244,6 +244,16 @@ def test_without_a_cluster_one_sentence_at_once(tmp_path: Path, monkeypatch: pyt
     assert content(tmp_path / "a") == {}
 
 
+@needs_ray
+def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(**_: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr("ray.init", silent)
+    with pytest.raises(BadInput, match=r"no Ray cluster to work on \(no answer\)"):
+        run_fake(tmp_path / "a", "--executor", "ray")
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

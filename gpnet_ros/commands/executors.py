@@ -95,7 +95,7 @@ def on_ray(make: Maker, numbers: Iterable[int], workers: int) -> Iterator[tuple[
     try:
         ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **local)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        reason = str(error).strip().split("\n")[0]
+        reason = str(error).strip().split("\n")[0] or "no answer"
         raise BadInput(f"There is no Ray cluster to work on ({reason}): check RAY_ADDRESS, or unset it.") from error
     remote = ray.remote(num_cpus=1, max_retries=2, runtime_env={"env_vars": _ONE_THREAD})(_attempt)
     shared = ray.put(make)
