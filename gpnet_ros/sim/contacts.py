@@ -74,6 +74,16 @@ def add_bin(spec: mujoco.MjSpec, bin: Bin) -> list[str]:
     return names
 
 
+def world_of(objects: Sequence[ObjectModel], bin: Bin | None, timestep: float) -> tuple[mujoco.MjSpec, list[str]]:
+    """Table, bin and objects, nothing else, and the names of the objects' bodies; `timestep` in [s]."""
+    spec = mujoco.MjSpec()
+    set_options(spec, timestep)
+    add_table(spec)
+    if bin is not None:
+        add_bin(spec, bin)
+    return spec, add_objects(spec, objects)
+
+
 def set_options(spec: mujoco.MjSpec, timestep: float) -> None:
     """Set solver and integrator as all worlds of the cell use them; `timestep` in [s]."""
     spec.option.timestep = timestep

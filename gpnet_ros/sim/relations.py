@@ -14,12 +14,9 @@ from gpnet_ros.data.layers import layers_of
 from gpnet_ros.sim import constants as c
 from gpnet_ros.sim.contacts import (
     SUPPORT_SHARE,
-    add_bin,
-    add_objects,
-    add_table,
-    set_options,
     set_pose,
     support_forces,
+    world_of,
 )
 from gpnet_ros.sim.heap import Heap
 from gpnet_ros.sim.objects import ObjectModel
@@ -75,12 +72,7 @@ def relations(heap: Heap) -> Relations:
 
 def weight_shares(heap: Heap) -> NDArray[np.float64]:
     """[i, j] = upward contact force of j on i over the weight of i, (n, n), of the heap as it lies."""
-    spec = mujoco.MjSpec()
-    set_options(spec, c.TIMESTEP_SETTLE)
-    add_table(spec)
-    if heap.bin is not None:
-        add_bin(spec, heap.bin)
-    names = add_objects(spec, heap.objects)
+    spec, names = world_of(heap.objects, heap.bin, c.TIMESTEP_SETTLE)
     model = spec.compile()
     data = mujoco.MjData(model)
     for name, T in zip(names, heap.T_base_object, strict=True):

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.sim import constants as c
-from gpnet_ros.sim.contacts import add_bin, add_objects, add_table, quaternion_wxyz, set_options, set_pose
+from gpnet_ros.sim.contacts import quaternion_wxyz, set_pose, world_of
 from gpnet_ros.sim.heap import Heap
 
 #: An object that goes farther than this has moved [m]: gangma2610/REGRAD, relation_generate.py, sum of squares > 5e-6.
@@ -37,12 +37,7 @@ def removal_parents(heap: Heap) -> NDArray[np.bool_]:
 
 def _only_free(heap: Heap, i: int) -> tuple[mujoco.MjModel, mujoco.MjData, NDArray[np.int64]]:
     """A world in which all objects but i are part of the furniture, and the body ids of all."""
-    spec = mujoco.MjSpec()
-    set_options(spec, c.TIMESTEP_SETTLE)
-    add_table(spec)
-    if heap.bin is not None:
-        add_bin(spec, heap.bin)
-    names = add_objects(spec, heap.objects)
+    spec, names = world_of(heap.objects, heap.bin, c.TIMESTEP_SETTLE)
     for j, name in enumerate(names):
         if j != i:
             body = spec.body(name)
