@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from gpnet_ros.data.augment import PITCH, centred, moved_angles, random_map, strided, warp
 from gpnet_ros.data.dataset import Dataset, grasp_targets
+from gpnet_ros.data.drawn import drawn_grasps
 from gpnet_ros.data.record import (
     ANGLE,
     ANGLE_UNIT,
@@ -23,6 +24,7 @@ from gpnet_ros.data.sample import DenseGrasps, Objects, Sample
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.maps import WIDTH_SCALE
+from gpnet_ros.rectangle import Rectangles
 
 SIDE = 288
 #: So that a pixel of the picture is one of the cell's grid, and the middle view is the picture's middle.
@@ -70,12 +72,60 @@ def test_units_of_a_record() -> None:
     assert (compact_grasps(faint, faint, faint)[..., QUALITY] == 1).all()  # a poor grasp is still a grasp
 
 
-@pytest.mark.parametrize("missing", ["ids", "objects", "grasps", "frame"])
-def test_samples_without_what_training_needs_are_refused(missing: str) -> None:
+def test_a_picture_without_anything_to_learn_grasps_from_is_refused() -> None:
     whole = vars(sample())
-    lacking = Frame(whole["frame"].color, None) if missing == "frame" else None
-    with pytest.raises(BadInput, match="cannot be trained on"):
-        record(Sample(**{**whole, missing: lacking}))
+    with pytest.raises(BadInput, match="neither dense grasps nor rectangles"):
+        record(Sample(**{**whole, "grasps": None}))
+
+
+def rectangle_sample(**absent: None) -> Sample:
+    """A picture as a public data set has it: two rectangles, whatever else is left."""
+    rectangles = Rectangles(
+        [[135.0, 125.0], [185.0, 105.0]], [0.3, -1.3], [60.0, 300.0], [20.0, 30.0], object_id=[7, 300]
+    )
+    ids = np.zeros((240, 320), dtype=np.int32)
+    ids[105:145, 110:155], ids[50:160, 165:205] = 7, 300
+    depth = np.full((240, 320), 0.7, dtype=np.float32)
+    color = np.full((240, 320, 3), 90, dtype=np.uint8)
+    frame = Frame(color, None if "depth" in absent else depth)
+    covered = np.array([[False, True], [False, False]])
+    objects = Objects(np.array([7, 300]), covered_by=covered, layer=np.array([1, 0]))
+    given = {"ids": ids, "objects": objects} | {k: v for k, v in absent.items() if k != "depth"}
+    return Sample("a", "a", frame, rectangles, **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("absent", [(), ("depth",), ("objects",), ("ids", "objects"), ("depth", "ids", "objects")])
+def test_rectangles_of_public_data_become_targets(absent: tuple[str, ...]) -> None:
+    """Decoded at its centre, a target is the rectangle it was drawn from, whatever the data set lacks."""
+    truth = rectangle_sample(**dict.fromkeys(absent)).rectangles
+    assert truth is not None
+    data = Dataset([record(rectangle_sample(**dict.fromkeys(absent)))])
+    kept = data.records[0]
+    matrix = centred(kept, 224)
+    target = data.sample(0, np.random.default_rng(0), augment=False)[1]
+    scale = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    for k in range(2):
+        u, v = np.rint(matrix[:, :2] @ truth.center[k] + matrix[:, 2]).astype(int)
+        assert target["quality"][v, u] > 0.8
+        angle = np.arctan2(target["sin2"][v, u], target["cos2"][v, u]) / 2
+        assert np.sin(angle - truth.angle[k]) == pytest.approx(0.0, abs=0.02)
+        wanted = min(truth.opening[k] * scale / WIDTH_SCALE, 1.0)
+        assert target["width"][v, u] == pytest.approx(wanted, rel=0.03)
+        lower = 0.5 if k == 0 and "objects" not in absent else 1.0
+        assert target["priority"][v, u] == lower
+    corner = matrix[:, :2] @ [5.0, 5.0] + matrix[:, 2]
+    far = tuple(np.clip(np.rint(corner[::-1]), 0, 223).astype(int))
+    assert target["quality"][far] == 0
+
+
+def test_better_rectangles_lie_over_worse_ones() -> None:
+    camera = Intrinsics(80, 80, 100.0, 100.0, 39.5, 39.5)
+    both = [[40.0, 40.0], [40.0, 40.0]]
+    for scores, winner in (([0.2, 0.9], 1.0), ([0.9, 0.2], 0.2)):
+        found = drawn_grasps(Rectangles(both, [0.2, 1.0], [30.0, 30.0], [10.0, 10.0], scores), None, camera)
+        assert found.angle[40, 40] == pytest.approx(winner)
+    row = drawn_grasps(Rectangles([[40.0, 40.0]], [0.0], [30.0], [10.0]), None, camera).quality[40]
+    assert row.sum() == pytest.approx(11, abs=1), "the middle third of the opening"
 
 
 def test_angles_move_with_the_picture() -> None:

@@ -1,6 +1,6 @@
 """Write the pictures of any data set as shards, so that gpnet data and every reader of shards read them like our own.
 
-What the data set does not have stays absent; gpnet train needs colour, depth, camera, masks and dense grasps. An
+What the data set does not have stays absent; gpnet train draws dense grasps from rectangles where there are none. An
 interrupted run continues with --resume, to the same bytes.
 """
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gpnet_ros.data.record import ANGLE, ANGLE_UNIT, DEPTH_UNIT, OPENING, OPENING_UNIT, QUALITY, QUALITY_UNIT, Record
+from gpnet_ros.data.record import ANGLE, ANGLE_UNIT, DEPTH_UNIT, OPENING, QUALITY, QUALITY_UNIT, Record
 from gpnet_ros.maps import NETWORK_SIDE
 from gpnet_ros.settings import Workspace
 
@@ -103,7 +103,7 @@ def warp(picture: Record, matrix: NDArray[np.float64], crop: int) -> Crop:
         # Where labels are coarser than the picture, an object's rim must not lend its grasps to the table.
         quality=np.where(ids > 0, grasps[..., QUALITY], 0) * np.float32(QUALITY_UNIT),
         angle=moved_angles(matrix)[grasps[..., ANGLE]],
-        opening=grasps[..., OPENING] * np.float32(OPENING_UNIT),
+        opening=grasps[..., OPENING] * np.float32(picture.opening_unit),
         scale=scale,
     )
 

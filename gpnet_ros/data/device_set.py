@@ -16,7 +16,7 @@ from gpnet_ros.data.dataset import LAYER_FACTOR, QUALITY_MIN, SOFTNESS, Dataset
 from gpnet_ros.data.noise import DepthNoise
 from gpnet_ros.data.noise_batch import BatchNoise, blurred, color_noise_batch, d435_depth_batch, random_cameras
 from gpnet_ros.data.normalise_batch import normalise_batch
-from gpnet_ros.data.record import ANGLE, DEPTH_UNIT, OPENING, OPENING_UNIT, QUALITY, QUALITY_UNIT
+from gpnet_ros.data.record import ANGLE, DEPTH_UNIT, OPENING, QUALITY, QUALITY_UNIT
 from gpnet_ros.errors import BadInput
 from gpnet_ros.maps import NETWORK_SIDE, WIDTH_SCALE
 
@@ -49,6 +49,7 @@ class DeviceSet:
         for row, r in zip(table, self._records, strict=True):
             row[1 : len(r.layer) + 1] = [LAYER_FACTOR**k if share else float(k == 0) for k in r.layer]
         self._priority = torch.from_numpy(table).to(self.device)
+        self._opening_unit = torch.tensor([r.opening_unit for r in self._records], device=self.device)
 
     def __len__(self) -> int:
         return len(self._records)
@@ -104,7 +105,13 @@ class DeviceSet:
         table = torch.from_numpy(np.stack([moved_angles(m) for m in maps])).to(self.device)
         angle = table.gather(1, grasps[..., ANGLE].long().flatten(1)).reshape(depth.shape)
         z = torch.where(torch.isfinite(depth), depth, torch.ones_like(depth))
-        wide = grasps[..., OPENING].float() * OPENING_UNIT * focal.reshape(-1, 1, 1) / z / WIDTH_SCALE
+        wide = (
+            grasps[..., OPENING].float()
+            * self._opening_unit[rows].reshape(-1, 1, 1)
+            * focal.reshape(-1, 1, 1)
+            / z
+            / WIDTH_SCALE
+        )
         wide = wide.clamp(0.0, 1.0)
         priority = self._priority[rows].gather(1, ids.flatten(1)).reshape(depth.shape)
         return torch.cat([_soft(quality, angle, wide), priority[None]])

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gpnet_ros.data.drawn import with_dense_grasps
 from gpnet_ros.data.sample import Sample
 from gpnet_ros.errors import BadInput
 
 DEPTH_UNIT = 1e-4  # of depth [m]; 0 is unknown
 QUALITY_UNIT = 1 / 255
 ANGLE_UNIT = np.pi / 256  # of angles, counted from -pi/2 [rad]
-OPENING_UNIT = 5e-4  # [m]
+OPENING_UNIT = 5e-4  # [m]; coarser where a data set has wider openings than 127 mm
+OBJECTS_MAX = 255
 #: Order of the channels of `Record.grasps`.
 QUALITY, ANGLE, OPENING = range(3)
 
@@ -31,6 +33,7 @@ class Record:
         grasps: (h, w, 3) uint8 quality, angle, opening in their units above, of every s-th pixel as `DenseGrasps`.
         layer: of objects 1, 2, ...: 0 for what may be taken first.
         focal: of the camera [px].
+        opening_unit: of the openings in `grasps` [m].
     """
 
     scene: str
@@ -40,6 +43,7 @@ class Record:
     grasps: NDArray[np.uint8]
     layer: tuple[int, ...]
     focal: float
+    opening_unit: float = OPENING_UNIT
 
     @property
     def stride(self) -> int:
@@ -54,35 +58,49 @@ class Record:
 
 
 def record(sample: Sample) -> Record:
-    """The compact form of a sample with exact depth and dense grasps.
+    """The compact form of a sample; `drawn.with_dense_grasps` fills in what a public data set lacks.
 
     Raises:
-        BadInput: the sample lacks what training needs.
+        BadInput: there is nothing to learn grasps from, or there are more than 255 objects.
     """
-    frame, grasps, objects = sample.frame, sample.grasps, sample.objects
-    camera, layer = frame.intrinsics, None if objects is None else objects.layer
-    if frame.color is None or frame.depth is None or camera is None or grasps is None or sample.ids is None:
-        raise BadInput(
-            f"Picture {sample.name} cannot be trained on: it needs colour, depth, camera model, ids and dense grasps; "
-            "make such data with gpnet generate."
-        )
-    if objects is None or layer is None or (len(objects.ids) and int(objects.ids.max()) > 255):
-        raise BadInput(f"Picture {sample.name} cannot be trained on: it needs the layer of at most 255 objects.")
-    by_id = [0] * int(objects.ids.max(initial=0))
-    for number, depth_of_layer in zip(objects.ids, layer, strict=True):
-        by_id[int(number) - 1] = int(depth_of_layer)
-    raw = np.clip(np.nan_to_num(frame.depth, nan=0.0) / DEPTH_UNIT + 0.5, 0, 65535).astype(np.uint16)
-    planes = compact_grasps(grasps.quality, grasps.angle, grasps.opening)
-    ids = sample.ids.astype(np.uint8)
-    return Record(sample.scene, frame.color, raw, ids, planes, tuple(by_id), camera.fx)
+    whole = with_dense_grasps(sample)
+    frame, grasps, objects, camera = whole.frame, whole.grasps, whole.objects, whole.frame.intrinsics
+    assert grasps is not None and objects is not None and objects.layer is not None and camera is not None
+    if len(objects.ids) > OBJECTS_MAX:
+        raise BadInput(f"Picture {sample.name} has {len(objects.ids)} objects; training takes at most {OBJECTS_MAX}.")
+    raw = np.zeros(frame.shape, dtype=np.uint16)
+    if frame.depth is not None:
+        raw = np.clip(np.nan_to_num(frame.depth, nan=0.0) / DEPTH_UNIT + 0.5, 0, 65535).astype(np.uint16)
+    unit = max(OPENING_UNIT, float(grasps.opening.max(initial=0.0)) / 255)
+    return Record(
+        scene=whole.scene,
+        color=frame.color if frame.color is not None else np.zeros((*frame.shape, 3), dtype=np.uint8),
+        depth=raw,
+        ids=_numbered(whole.ids, objects.ids),
+        grasps=compact_grasps(grasps.quality, grasps.angle, grasps.opening, unit),
+        layer=tuple(int(k) for k in objects.layer),
+        focal=camera.fx,
+        opening_unit=unit,
+    )
+
+
+def _numbered(ids: NDArray[np.int32] | None, known: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Masks (H, W) in which the object in row k of `known` is k + 1, whatever its id was."""
+    assert ids is not None
+    table = np.zeros(int(max(ids.max(initial=0), known.max(initial=0))) + 1, dtype=np.uint8)
+    table[known] = np.arange(1, len(known) + 1)
+    return table[ids]
 
 
 def compact_grasps(
-    quality: NDArray[np.floating], angle: NDArray[np.floating], opening: NDArray[np.floating]
+    quality: NDArray[np.floating],
+    angle: NDArray[np.floating],
+    opening: NDArray[np.floating],
+    opening_unit: float = OPENING_UNIT,
 ) -> NDArray[np.uint8]:
     """Quality in [0, 1], angle [rad] and opening [m], (h, w) each, as (h, w, 3) uint8; see `Record.grasps`."""
     steps = np.rint((np.asarray(angle) + np.pi / 2) / ANGLE_UNIT).astype(np.int64) % 256
     # A grasp of low quality must not become "no grasp" by rounding.
     levels = np.where(quality > 0, np.clip(np.rint(quality / QUALITY_UNIT), 1, 255), 0)
-    planes: Sequence[NDArray] = (levels, steps, np.clip(np.rint(opening / OPENING_UNIT), 0, 255))
+    planes: Sequence[NDArray] = (levels, steps, np.clip(np.rint(opening / opening_unit), 0, 255))
     return np.stack([np.asarray(p).astype(np.uint8) for p in planes], axis=-1)
