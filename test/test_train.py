@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -204,3 +205,25 @@ def _steps(trainer: Trainer, batches: Batches, first: int, last: int) -> Trainer
         x, planes = batches.batch(step)
         trainer.update(x, Targets(*planes), step / 10, mode="suppress", shrink_width=False, warmup=0.1)
     return trainer
+
+
+def test_a_run_starts_from_the_weights_of_a_model_and_says_so(tmp_path: Path) -> None:
+    first = train(Bars(4), None, TINY, Budget(1e9, 3), out=tmp_path / "a", folder=tmp_path / "run_a")
+    frozen = dataclasses.replace(TINY, rate=1e-6, ema_decay=0.0)
+    second = train(
+        Bars(4), None, frozen, Budget(1e9, 1), out=tmp_path / "b", folder=tmp_path / "run_b", init=tmp_path / "a"
+    )
+    assert second.data["init"]["sha256"] == first.sha256
+    a, b = (load(tmp_path / name)[0] for name in "ab")
+    fresh = train(Bars(4), None, frozen, Budget(1e9, 1), out=tmp_path / "c", folder=tmp_path / "run_c")
+    c = load(tmp_path / "c")[0]
+    assert "init" not in fresh.data
+
+    def apart(one: torch.nn.Module, other: torch.nn.Module) -> float:
+        pairs = zip(one.parameters(), other.parameters(), strict=True)
+        return sum(float((x - y).abs().sum()) for x, y in pairs)
+
+    assert apart(a, b) < 0.05 * apart(a, c)
+    other = dataclasses.replace(TINY, channels="depth")
+    with pytest.raises(BadInput, match="same --architecture"):
+        train(Bars(4), None, other, Budget(1e9, 1), out=tmp_path / "d", folder=tmp_path / "run_d", init=tmp_path / "a")

@@ -117,7 +117,8 @@ def run(args: argparse.Namespace) -> int:
     make_folders(args.out, folder)
     budget = Budget(seconds, steps)
     device = training_device(args.device)
-    card = train(training, validation, recipe, budget, out=args.out, folder=folder, resume=args.resume, device=device)
+    where: dict[str, Any] = {"out": args.out, "folder": folder, "resume": args.resume}
+    card = train(training, validation, recipe, budget, **where, device=device, init=args.init)
     if args.json:
         print(json.dumps({"model": str(args.out), "metric": card.metric, "recipe": card.recipe}))
     return 0
@@ -161,6 +162,7 @@ def train(
     folder: Path,
     resume: bool = False,
     device: torch.device | None = None,
+    init: str | Path | None = None,
 ) -> checkpoint.Card:
     """One run, from fresh weights or a saved state to a model with its card.
 
@@ -170,6 +172,7 @@ def train(
         out: folder of the model. folder: of the run's state and log.
         resume: continue from the state in `folder`.
         device: that trains, the CPU by default; on a GPU the pictures live and are augmented there.
+        init: model whose weights the run starts from; fresh ones without it.
 
     Returns:
         The card that was written.
@@ -177,8 +180,9 @@ def train(
     torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
     blank = blank_card(recipe)
+    net, origin = first_weights(blank, init)
     trainer = Trainer(
-        checkpoint.build(blank).to(device or "cpu"),
+        net.to(device or "cpu"),
         rate=recipe.rate,
         weight_decay=recipe.weight_decay,
         ema_decay=recipe.ema_decay,
@@ -199,7 +203,7 @@ def train(
         _phase(trainer, source, validation, recipe, budget, crop=crop, until=until, folder=folder)
     trainer.ema.cpu()
     verdicts = judge_all(trainer.ema, validation, recipe.channels)
-    data = {"views": len(training), **describe(training)}
+    data = {"views": len(training), **describe(training), **origin}
     how = asdict(recipe) | {"steps": trainer.step, "minutes": round(trainer.elapsed / 60, 1)}
     card = replace(blank, data=data, recipe=how, metric=score.summary(verdicts), commit=_commit())
     card = checkpoint.save(trainer.ema, card, out)
@@ -283,6 +287,26 @@ def judge_all(
             output = net(torch.from_numpy(x)[None].to(device))[0].cpu().numpy()
         verdicts.append(score.judge(score.as_maps(output), np.stack([target[name] for name in TARGETS])))
     return verdicts
+
+
+def first_weights(blank: checkpoint.Card, init: str | Path | None) -> tuple[torch.nn.Module, dict[str, Any]]:
+    """The network that a run starts from, and what the card will say of where its weights came from.
+
+    Raises:
+        BadInput: the model to start from is another network.
+    """
+    net = checkpoint.build(blank)
+    if init is None:
+        return net, {}
+    start, card = checkpoint.load(init)
+    ours, theirs = ((c.architecture, c.kwargs, c.channels) for c in (blank, card))
+    if ours != theirs:
+        raise BadInput(
+            f"--init {init} is {theirs[0]} {theirs[1]} on {theirs[2]}, "
+            f"this run makes {ours[0]} {ours[1]} on {ours[2]}: give the same --architecture, --size and --channels."
+        )
+    net.load_state_dict(start.state_dict())
+    return net, {"init": {"model": str(init), "sha256": card.sha256, "data": card.data}}
 
 
 def describe(samples: Samples) -> dict[str, Any]:
