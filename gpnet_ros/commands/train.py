@@ -93,6 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--crop", type=int, dest="small_crop", help="side of the small crops, in place of the recipe's")
     parser.add_argument("--threads", type=int, help="CPU threads, in place of the recipe's")
     parser.add_argument("--seed", type=int, help="in place of the recipe's")
+    parser.add_argument("--init", help="start from the weights of this model: a name in models/, or a folder")
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: a GPU if there is one"
     )
