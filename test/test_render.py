@@ -12,12 +12,12 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.pose import from_rotvec, look_at, transform
 from gpnet_ros.sim.d435 import D435_640x480
-from gpnet_ros.sim.decals import Decal
+from gpnet_ros.sim.looks.decals import Decal
+from gpnet_ros.sim.looks.style import Light, Style, random_bin, random_object, random_style
+from gpnet_ros.sim.looks.texture import Texture
 from gpnet_ros.sim.meshes import bin_mesh, box_mesh, capsule_mesh, cylinder_mesh, table_mesh
 from gpnet_ros.sim.raycast import Mesh, RayScene, corner_normals
 from gpnet_ros.sim.render import render
-from gpnet_ros.sim.style import Light, Style, random_bin, random_object, random_style
-from gpnet_ros.sim.texture import Texture
 
 SMALL = Intrinsics(160, 120, 154.0, 154.0, 79.5, 59.5)
 DOWN = look_at((0.65, 0.0, 0.9), (0.65, 0.0, 0.0))  # image x along +y, image y along +x

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from gpnet_ros.errors import BadInput
-from gpnet_ros.sim import noise_images
-from gpnet_ros.sim.decals import Decal, lay
-from gpnet_ros.sim.grounds import random_decals, random_table
+from gpnet_ros.sim.looks import noise_images
+from gpnet_ros.sim.looks.decals import Decal, lay
+from gpnet_ros.sim.looks.grounds import random_decals, random_table
+from gpnet_ros.sim.looks.prints import FLAT
+from gpnet_ros.sim.looks.style import random_bin, random_object, random_style
+from gpnet_ros.sim.looks.texture import PATTERNS, Texture, texture_sheets
 from gpnet_ros.sim.objects import FAMILIES
-from gpnet_ros.sim.prints import FLAT
-from gpnet_ros.sim.style import random_bin, random_object, random_style
-from gpnet_ros.sim.texture import PATTERNS, Texture, texture_sheets
 
 BOUNDS = np.array([[-0.05, -0.03, -0.02], [0.05, 0.03, 0.02]], dtype=np.float32)
 

@@ -13,9 +13,9 @@ from scipy.spatial.transform import Rotation
 from gpnet_ros.errors import BadInput
 from gpnet_ros.pose import Transform, transform
 from gpnet_ros.sim import constants as c
+from gpnet_ros.sim.looks.texture import Texture
 from gpnet_ros.sim.meshes import bin_mesh
 from gpnet_ros.sim.raycast import Mesh
-from gpnet_ros.sim.texture import Texture
 
 Floats = NDArray[np.float64]
 

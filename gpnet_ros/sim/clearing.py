@@ -27,11 +27,11 @@ from gpnet_ros.sim.foresight import REHEARSALS, ranked, rehearsed, turns
 from gpnet_ros.sim.hand import Hand, PickOutcome
 from gpnet_ros.sim.heap import Heap
 from gpnet_ros.sim.labels import FRICTION, GraspLabels, LabelledGrasp, grasp_labels
+from gpnet_ros.sim.looks.style import Style, random_object, random_style
 from gpnet_ros.sim.meshes import table_mesh
 from gpnet_ros.sim.raycast import Mesh, RayScene
 from gpnet_ros.sim.relations import relations
 from gpnet_ros.sim.render import View, render
-from gpnet_ros.sim.style import Style, random_object, random_style
 
 #: A round ends after this many failures in a row, or after K + EXTRA_PICKS picks.
 FAILURES_MAX, EXTRA_PICKS = 3, 5

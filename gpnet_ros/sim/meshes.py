@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gpnet_ros.sim.looks.texture import Texture
 from gpnet_ros.sim.raycast import Mesh
-from gpnet_ros.sim.texture import Texture
 
 _BOX_FACES = np.array(
     [

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gpnet_ros.errors import BadInput
 from gpnet_ros.sim.constants import OBJECT_FRICTION_RANGE
-from gpnet_ros.sim.families import GENERATORS
+from gpnet_ros.sim.families.generators import GENERATORS
 from gpnet_ros.sim.shapes import Part, union, volume_moments
 
 FAMILIES: tuple[str, ...] = tuple(GENERATORS)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.pose import Transform
-from gpnet_ros.sim.texture import Texture
+from gpnet_ros.sim.looks.texture import Texture
 
 #: Faces that meet at less than this angle are shaded as one smooth surface.
 CREASE_ANGLE = np.deg2rad(38.0)

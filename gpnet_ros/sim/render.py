@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.pose import Transform
-from gpnet_ros.sim.decals import lay
+from gpnet_ros.sim.looks.decals import lay
+from gpnet_ros.sim.looks.shading import Floats, expose, radiance, visibility
+from gpnet_ros.sim.looks.style import Style
 from gpnet_ros.sim.raycast import CHUNK, Hits, PlacedScene, RayScene, pixel_rays
-from gpnet_ros.sim.shading import Floats, expose, radiance, visibility
-from gpnet_ros.sim.style import Style
 
 Quality = Literal["fast", "high"]
 

@@ -19,14 +19,14 @@ from gpnet_ros.sim.arrangement import Arrangement, Shot, arrange
 from gpnet_ros.sim.bin import Bin
 from gpnet_ros.sim.heap import Heap
 from gpnet_ros.sim.labels import GraspLabels, LabelledGrasp, grasp_labels
+from gpnet_ros.sim.looks.style import random_bin, random_object, random_style
+from gpnet_ros.sim.looks.texture import Texture
 from gpnet_ros.sim.meshes import box_mesh, table_mesh
 from gpnet_ros.sim.raycast import Mesh, RayScene
 from gpnet_ros.sim.recipe import Recipe
 from gpnet_ros.sim.relations import Relations
 from gpnet_ros.sim.render import View, render
-from gpnet_ros.sim.style import random_bin, random_object, random_style
 from gpnet_ros.sim.suction import suction_quality
-from gpnet_ros.sim.texture import Texture
 
 _LABEL_SIDE = 240  # of the dense labels, about, on the longer side [px]
 _GRASPS_PER_OBJECT, _GRASPS_APART = 60, 0.006  # as dense as Jacquard's annotations; [m]

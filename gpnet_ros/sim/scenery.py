@@ -15,10 +15,10 @@ from gpnet_ros.kinematics import ARMS
 from gpnet_ros.pose import Transform, transform
 from gpnet_ros.settings import Box
 from gpnet_ros.sim.heap import Heap
+from gpnet_ros.sim.looks.style import random_object
+from gpnet_ros.sim.looks.texture import Texture
 from gpnet_ros.sim.meshes import box_mesh, capsule_mesh, cylinder_mesh, join_meshes, table_mesh
 from gpnet_ros.sim.raycast import Mesh, RayScene
-from gpnet_ros.sim.style import random_object
-from gpnet_ros.sim.texture import Texture
 from gpnet_ros.sim.world import FLOOR_Z, MACHINE, TABLE_CENTRE, TABLE_SIZE, build_world
 
 _FLOOR = Texture("mottled", 3, (0.42, 0.42, 0.41), (0.5, 0.5, 0.49), tile=1.5, gloss=0.05)

@@ -15,10 +15,10 @@ from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.sim.arm import FLANGE
 from gpnet_ros.sim.d435 import D435_640x480
 from gpnet_ros.sim.heap import Heap
+from gpnet_ros.sim.looks.style import Style, random_style
 from gpnet_ros.sim.render import Quality, render
 from gpnet_ros.sim.scenery import Scenery, pose_of
 from gpnet_ros.sim.state import State, StateReader
-from gpnet_ros.sim.style import Style, random_style
 
 #: Least wall time from one exposure to the next [s]: a frame costs half a core-second, which others need too.
 PERIOD = 0.7

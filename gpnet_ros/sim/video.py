@@ -14,11 +14,11 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.pose import look_at
 from gpnet_ros.sim.heap import Heap
+from gpnet_ros.sim.looks.style import Style, random_style
 from gpnet_ros.sim.recording import read_states
 from gpnet_ros.sim.render import render
 from gpnet_ros.sim.scenery import Scenery
 from gpnet_ros.sim.state import State, read_scene
-from gpnet_ros.sim.style import Style, random_style
 
 #: The spectator stands before the corner between heap and tote [m] and looks at the middle of the scene.
 _EYE, _TARGET = (1.85, -1.55, 1.15), (0.36, -0.22, 0.27)

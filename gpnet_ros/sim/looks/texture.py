@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.errors import BadInput
-from gpnet_ros.sim import patterns, prints
-from gpnet_ros.sim.noise_images import Bytes, fractal
-from gpnet_ros.sim.patterns import Color
+from gpnet_ros.sim.looks import patterns, prints
+from gpnet_ros.sim.looks.noise_images import Bytes, fractal
+from gpnet_ros.sim.looks.patterns import Color
 
 Floats = NDArray[np.float32]
 

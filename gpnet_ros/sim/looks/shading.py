@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gpnet_ros.sim.looks.style import Light, Style
 from gpnet_ros.sim.raycast import CHUNK, RAY_OFFSET, Hits, PlacedScene
-from gpnet_ros.sim.style import Light, Style
 
 Floats = NDArray[np.float32]
 

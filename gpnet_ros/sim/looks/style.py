@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpnet_ros.sim import grounds
-from gpnet_ros.sim.decals import Decal
-from gpnet_ros.sim.materials import material, shifted
-from gpnet_ros.sim.patterns import Color
-from gpnet_ros.sim.texture import Texture
+from gpnet_ros.sim.looks import grounds
+from gpnet_ros.sim.looks.decals import Decal
+from gpnet_ros.sim.looks.materials import material, shifted
+from gpnet_ros.sim.looks.patterns import Color
+from gpnet_ros.sim.looks.texture import Texture
 
 #: Colours of plastic bins: the greys and blues of logistics, now and then a signal colour.
 _BIN_COLORS: tuple[Color, ...] = (

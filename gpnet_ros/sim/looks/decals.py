@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.errors import BadInput
-from gpnet_ros.sim.prints import FLAT
-from gpnet_ros.sim.texture import pixels_at
+from gpnet_ros.sim.looks.prints import FLAT
+from gpnet_ros.sim.looks.texture import pixels_at
 
 Floats = NDArray[np.float32]
 

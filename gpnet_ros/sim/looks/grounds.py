@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from gpnet_ros.sim import constants as c
-from gpnet_ros.sim.decals import Decal
-from gpnet_ros.sim.materials import shifted
-from gpnet_ros.sim.patterns import Color, Rng
-from gpnet_ros.sim.texture import Texture
+from gpnet_ros.sim.looks.decals import Decal
+from gpnet_ros.sim.looks.materials import shifted
+from gpnet_ros.sim.looks.patterns import Color, Rng
+from gpnet_ros.sim.looks.texture import Texture
 
 Pairs = tuple[tuple[Color, Color], ...]
 

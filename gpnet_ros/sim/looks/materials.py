@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gpnet_ros.sim.patterns import Color, Rng
-from gpnet_ros.sim.texture import Texture
+from gpnet_ros.sim.looks.patterns import Color, Rng
+from gpnet_ros.sim.looks.texture import Texture
 
 #: Colours that products come in (sRGB): paints, plastics and print, from reds through greens and blues to greys.
 _PRODUCT_COLORS: tuple[Color, ...] = (

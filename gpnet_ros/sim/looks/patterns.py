@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gpnet_ros.sim.noise_images import Bytes, Image, chips, fractal, scratches, strands
+from gpnet_ros.sim.looks.noise_images import Bytes, Image, chips, fractal, scratches, strands
 
 Color = tuple[float, float, float]  # sRGB in [0, 1]
 Rng = np.random.Generator

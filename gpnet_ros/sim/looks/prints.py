@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gpnet_ros.sim.noise_images import Bytes, fractal
-from gpnet_ros.sim.patterns import Color, Rng, coat, kraft, sheet, to_bytes
+from gpnet_ros.sim.looks.noise_images import Bytes, fractal
+from gpnet_ros.sim.looks.patterns import Color, Rng, coat, kraft, sheet, to_bytes
 
 Picture = NDArray[np.uint8]
 _FONTS = (cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_SIMPLEX)

@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gpnet_ros.sim.families_blocks import BLOCKS
-from gpnet_ros.sim.families_food import FOOD
-from gpnet_ros.sim.families_household import HOUSEHOLD
-from gpnet_ros.sim.families_parts import PARTS
-from gpnet_ros.sim.families_tools import TOOLS
+from gpnet_ros.sim.families.blocks import BLOCKS
+from gpnet_ros.sim.families.food import FOOD
+from gpnet_ros.sim.families.household import HOUSEHOLD
+from gpnet_ros.sim.families.parts import PARTS
+from gpnet_ros.sim.families.tools import TOOLS
 from gpnet_ros.sim.shapes import Part
 
 #: Family name to generator, in a fixed order: the order is part of what a heap's seed means.
