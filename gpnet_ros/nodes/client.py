@@ -11,6 +11,7 @@ from typing import Any
 
 import rclpy
 from rclpy.context import Context
+from rclpy.exceptions import InvalidHandle
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -44,6 +45,7 @@ class PlannerClient:
         self._services = {name: self.node.create_client(Trigger, f"{planner}/{name}") for name in SERVICES}
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
+        self._closing = False
         self._thread = threading.Thread(target=self._spin, name="gpnet_client", daemon=True)
         self._thread.start()
 
@@ -55,6 +57,7 @@ class PlannerClient:
 
     def close(self) -> None:
         """Leave the graph."""
+        self._closing = True
         self._executor.shutdown()
         self._thread.join(timeout=5.0)
         self.node.destroy_node()
@@ -120,4 +123,8 @@ class PlannerClient:
 
     def _spin(self) -> None:
         with contextlib.suppress(ExternalShutdownException):
-            self._executor.spin()
+            try:
+                self._executor.spin()
+            except InvalidHandle:  # an answer that arrives while `close` takes the executor's handles away
+                if not self._closing:
+                    raise

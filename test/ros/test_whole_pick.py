@@ -46,8 +46,8 @@ def test_objects_go_into_the_tote_and_no_process_stays(tmp_path: Path) -> None:
             tries += 1
         assert result["status"] == "picked", (result, nodes.last_line("planner_node"))
         end = time.monotonic() + 20
-        while len(truth()["in_tote"]) != 1:
-            assert time.monotonic() < end
+        while not truth()["in_tote"]:  # one; or both, if one came up with the other
+            assert time.monotonic() < end, (truth(), result)
         nodes.require_alive()
         assert set(nodes.processes) == {SIM, "camera_node", "oracle_node", "planner_node"}
         processes = nodes.processes
