@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "data convert": "data_convert",
     "data split": "data_split",
     "train": "train",
+    "evaluate": "evaluate",
     "sim": "simulate",
     "video": "video",
     "bench clearing": "bench_clearing",

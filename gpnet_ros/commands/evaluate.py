@@ -1,0 +1,124 @@
+"""Judge a model: lift in physics, the rectangle rule, calibration and time, with intervals; all of it simulated.
+
+DATA is a fixed test set (table-test, stack-test, unseen-test), read from data/DATA if that was generated, a folder of
+shards, or with --from a public data set as published.
+
+The grasp is the first of one frame, without a threshold. The frame is what a camera gives: simulated depth goes
+through the noise of a D435 with a fixed seed per picture. The network sees the square of the cell's workspace, where
+the camera's pose is known, or else the whole frame; never a square around the objects.
+
+metrics
+  lift        the grasp, executed in that very heap, brings up topmost objects only; lift_any: any object
+  top         the rectangle rule, overlap above 0.25 and 30 degrees, with grasps of top-level objects; top50: above 0.5
+  any, object the same with grasps of any object, and of the object on which the centre lies; any50: above 0.5
+  on_top      the centre lies on a top-level object
+
+decodes
+  argmax      the argmax of Q* with angle, width and depth there, as the network says it
+  cell        the first candidate in the order of Q* around which the open jaw fits, which is what the cell executes;
+              the reach of an arm is left out. It is the default of lift, argmax that of the other metrics.
+
+Results are kept in runs/evaluations; a second call reads them, an interrupted one goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+from gpnet_ros.commands.data_sets import add_source
+from gpnet_ros.commands.evaluation import CACHE, Results, evaluate
+from gpnet_ros.commands.judge import Settings
+from gpnet_ros.commands.judged_pictures import open_pictures
+from gpnet_ros.commands.judgement import DECODES, METRICS, Decode, Metric
+from gpnet_ros.commands.substitution import SUBSTITUTES
+from gpnet_ros.errors import BadInput
+
+_PRIORITIES = ("learned", "height", "none")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `gpnet evaluate`."""
+    add = parser.add_argument
+    add("--model", default="gpnet", help="name in models/ or path of a model folder (gpnet)")
+    add("--data", required=True, help="table-test, stack-test, unseen-test, or a folder")
+    add_source(parser)
+    add("--split", type=Path, help="of a public data set: only the scenes that this file names")
+    add("--meshes", type=Path, help="of shards made with gpnet generate --meshes: that folder")
+    add("--metric", choices=[*METRICS, "all"], help="one of the above (all; with --json lift)")
+    add("--decode", choices=DECODES, help="how the grasp is chosen (see above)")
+    add("--priority", choices=_PRIORITIES, default="learned", help="P of the network, height, or none (learned)")
+    add("--scenes", type=int, help="only the first pictures (all)")
+    add("--seed", type=int, default=0, help="of the camera's noise (0)")
+    add("--exact-depth", action="store_true", help="leave the noise out")
+    add("--public-rule", action="store_true", help="rectangles by pixels, jaw half the opening, as published figures")
+    add("--substitute", choices=SUBSTITUTES, default="nothing", help=argparse.SUPPRESS)
+    add("--workers", type=int, default=0, help="processes (number of cores)")
+    add("--cache", type=Path, default=CACHE, help=f"where results are kept ({CACHE})")
+    add("--json", action="store_true", help="the last line is one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Judge and print."""
+    for name, least in (("scenes", 1), ("seed", 0), ("workers", 0)):
+        value = getattr(args, name)
+        if value is not None and value < least:
+            raise BadInput(f"--{name} is {value}; it must be {least} or more.")
+    results = _results(args, args.model)
+    if args.json:
+        print(json.dumps(answer(results, args.metric or "lift", args.decode)))
+    else:
+        print(table(results))
+    return 0
+
+
+def _results(args: argparse.Namespace, model: str) -> Results:
+    pictures = open_pictures(args.data, args.source, args.split, args.meshes)
+    if pictures.note:
+        print(pictures.note, flush=True)
+    settings = Settings(
+        seed=args.seed,
+        noise=not args.exact_depth,
+        priority=args.priority,
+        lift=args.metric in (None, "all", "lift", "lift_any"),
+        public_rule=args.public_rule,
+        substitute=args.substitute,
+    )
+    return evaluate(model, pictures, settings, most=args.scenes, workers=args.workers, cache=args.cache)
+
+
+def usual_decode(metric: Metric) -> Decode:
+    """The cell for what is executed, the argmax for rectangles."""
+    return "cell" if metric in ("lift", "lift_any") else "argmax"
+
+
+def answer(results: Results, metric: Metric, decode: Decode | None = None) -> dict[str, Any]:
+    """One figure as plain values."""
+    decode = decode or usual_decode(metric)
+    about = {"model": results.model, "data": results.pictures, "metric": metric, "decode": decode}
+    return {**about, **results.rate(metric, decode), "time_ms": results.time_ms()}
+
+
+def table(results: Results) -> str:
+    """Everything, for a person."""
+    first = results.rows[0]
+    lines = [f"{results.model} on {results.pictures}, {len(results.rows)} pictures"]
+    lines.append(f"{'':10}" + "".join(f"{decode:>30}" for decode in first.verdicts))
+    for metric in get_args(Metric):
+        cells = [_cell(results, metric, decode) for decode in first.verdicts]
+        if any(cells):
+            lines.append(f"{metric:10}" + "".join(f"{cell:>30}" for cell in cells))
+    lines.append(f"{sum(bool(row.possible) for row in results.rows)} pictures have a true grasp of a top-level object")
+    times = results.time_ms()
+    lines.append("time, one thread: " + ", ".join(f"{name} {value:.1f} ms" for name, value in times.items()))
+    return "\n".join(lines)
+
+
+def _cell(results: Results, metric: Metric, decode: Decode) -> str:
+    try:
+        found = results.rate(metric, decode)
+    except BadInput:
+        return ""
+    return f"{found['rate']:.1%} [{found['low']:.1%}, {found['high']:.1%}]"

@@ -1,0 +1,213 @@
+"""Judge a model on a set of pictures, in processes; what was judged before is read from a file.
+
+`evaluate(model, pictures, settings)` gives the rows of all pictures. Every row is written as soon as it is there, so
+that an evaluation that was interrupted goes on where it was, and tables can be made anew in seconds.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from gpnet_ros.commands.intervals import share_of
+from gpnet_ros.commands.judge import Judge, Settings
+from gpnet_ros.commands.judged_pictures import Pictures
+from gpnet_ros.commands.judgement import Decode, Metric, Row
+from gpnet_ros.errors import BadInput
+from gpnet_ros.network.checkpoint import Card, find, read_card
+
+#: Where results are kept.
+CACHE = Path("runs/evaluations")
+_PACKAGE = Path(__file__).resolve().parent.parent
+#: The code that decides a result: files and folders of the package.
+_DECIDING = (
+    *("clearance.py", "frame.py", "grasp.py", "maps.py", "normalise.py", "pick.py", "pose.py", "rectangle.py"),
+    *("rectangle_metric.py", "network", "data/noise.py", "sim/lift.py", "sim/hand.py", "sim/gripper.py"),
+    *("sim/contacts.py", "sim/constants.py", "sim/foresight.py", "sim/families"),
+    *("commands/judge.py", "commands/judgement.py", "commands/substitution.py", "commands/failures.py"),
+)
+#: Of these folders, files that train only.
+_TRAINING_ONLY = ("loss.py", "trainer.py", "score.py")
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What a model made of a set of pictures.
+
+    Attributes:
+        model: name or path; card: of it.
+        pictures: name of the set; sum: of its content.
+        settings: how it was judged.
+        rows: one per picture, in the order of the set.
+    """
+
+    model: str
+    card: Card
+    pictures: str
+    sum: str
+    settings: Settings
+    rows: tuple[Row, ...]
+
+    def won(self, metric: Metric, decode: Decode = "cell") -> list[bool]:
+        """Whether each picture counts.
+
+        Raises:
+            BadInput: the data set does not say, or there was no such decode.
+        """
+        outcomes = [row.verdicts[decode].won(metric) if decode in row.verdicts else None for row in self.rows]
+        if any(outcome is None for outcome in outcomes):
+            raise BadInput(
+                f"{self.pictures} cannot tell {metric} of {decode}: that needs simulated pictures for lift and cell, "
+                "relations for top, object ids for object; choose another --metric or --decode."
+            )
+        return [bool(outcome) for outcome in outcomes]
+
+    def rate(self, metric: Metric, decode: Decode = "cell") -> dict[str, float | int | None]:
+        """Rate with Wilson's 95 % interval and number of pictures; see `won`."""
+        return share_of(self.won(metric, decode))
+
+    def time_ms(self) -> dict[str, float]:
+        """Median time of each stage, one thread."""
+        stages = self.rows[0].time_ms
+        return {name: round(float(np.median([row.time_ms[name] for row in self.rows])), 1) for name in stages}
+
+    def failures(self, decode: Decode = "cell") -> dict[str, int]:
+        """How often each class of failure came, the most frequent first."""
+        classes = [row.verdicts[decode].failure for row in self.rows if decode in row.verdicts]
+        found = [name for name in classes if name is not None]
+        return dict(sorted(((name, found.count(name)) for name in set(found)), key=lambda item: (-item[1], item[0])))
+
+
+def evaluate(
+    model: str | Path,
+    pictures: Pictures,
+    settings: Settings | None = None,
+    *,
+    most: int | None = None,
+    workers: int = 0,
+    cache: Path | None = CACHE,
+) -> Results:
+    """Judge a model.
+
+    Args:
+        model: name under `models/`, or path of a model's folder.
+        pictures: as of `judged_pictures.open_pictures`.
+        settings: how; the defaults are those of the published figures.
+        most: judge only the first pictures; all without.
+        workers: processes; 0 is one per core.
+        cache: folder for results; None keeps none.
+
+    Raises:
+        ModelRefused: the model cannot be used.
+        BadInput: a picture lacks what the model needs.
+    """
+    settings = settings or Settings()
+    card = read_card(find(model))
+    wanted = range(len(pictures.names))[:most]
+    file = None if cache is None else _file(cache, model, card, pictures, settings)
+    rows = {} if file is None else _kept(file)
+    missing = [index for index in wanted if index not in rows]
+    if missing and cache is not None and not settings.lift:  # what was executed too will do
+        rows |= _kept(_file(cache, model, card, pictures, replace(settings, lift=True)))
+        missing = [index for index in wanted if index not in rows]
+    made = _made(str(model), pictures, settings, missing, workers)
+    bar = tqdm(made, total=len(missing), unit="picture", desc=f"{model} on {pictures.name}", disable=None)
+    for row in bar if missing else ():
+        rows[row.index] = row
+        if file is not None:
+            _keep(file, row)
+    return Results(str(model), card, pictures.name, pictures.sum, settings, tuple(rows[index] for index in wanted))
+
+
+def _made(model: str, pictures: Pictures, settings: Settings, indices: Sequence[int], workers: int) -> Iterator[Row]:
+    workers = min(workers or os.cpu_count() or 1, len(indices))
+    if workers <= 1:
+        _begin(model, pictures, settings)
+        yield from map(_row, indices)
+        return
+    pool = ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(model, pictures, settings)
+    )
+    try:
+        yield from pool.map(_row, indices)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_HERE: dict[str, Any] = {}  # of a worker: what it judges with
+
+
+def _begin(model: str, pictures: Pictures, settings: Settings) -> None:
+    import cv2
+    import torch
+
+    torch.set_num_threads(1)  # one process per core is faster than one network on all of them
+    cv2.setNumThreads(1)
+    _HERE.update(judge=Judge(model, settings), pictures=pictures)
+
+
+def _row(index: int) -> Row:
+    row: Row = _HERE["judge"].row(index, _HERE["pictures"][index])
+    return row
+
+
+def _file(cache: Path, model: str | Path, card: Card, pictures: Pictures, settings: Settings) -> Path:
+    """Where the rows of these very arguments are kept: anything that could change them is in the name."""
+    decides = {
+        "weights": card.sha256,
+        "network": [card.architecture, card.kwargs, card.channels, card.normalisation],
+        "pictures": pictures.sum,
+        "settings": asdict(settings),
+        "code": code_sum(),
+    }
+    key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
+    return cache / f"{Path(model).name}_{pictures.name}_{key}.jsonl"
+
+
+def _kept(file: Path) -> dict[int, Row]:
+    """Rows of a file; a last line that was torn by a crash does not count."""
+    if not file.is_file():
+        return {}
+    lines = file.read_bytes().split(b"\n")[:-1]
+    rows = [Row.from_dict(json.loads(line)) for line in lines]
+    return {row.index: row for row in rows}
+
+
+def _keep(file: Path, row: Row) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    torn = file.is_file() and not file.read_bytes().endswith(b"\n")
+    with file.open("ab") as out:
+        out.write((b"\n" if torn else b"") + json.dumps(row.to_dict()).encode() + b"\n")
+
+
+@lru_cache(maxsize=1)
+def code_sum() -> str:
+    """Sum of the code that decides a result, and of the physics engine; comments and docstrings do not count."""
+    found = hashlib.sha256(metadata.version("mujoco-core").encode())
+    for name in _DECIDING:
+        path = _PACKAGE / name
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            if file.name not in _TRAINING_ONLY and file.is_file():
+                found.update(ast.dump(_bare(ast.parse(file.read_bytes()))).encode())
+    return found.hexdigest()[:16]
+
+
+def _bare(tree: ast.Module) -> ast.Module:
+    """The same program without docstrings."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return tree

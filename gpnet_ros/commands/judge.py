@@ -1,0 +1,270 @@
+"""Judge a model on one picture: the frame as a camera gives it, the maps, the grasp, the rectangle rule, the lift."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from gpnet_ros.cell import Cell
+from gpnet_ros.clearance import tip_height
+from gpnet_ros.commands.judged_pictures import Picture
+from gpnet_ros.commands.judgement import Row, Verdict
+from gpnet_ros.commands.substitution import Substitute, substituted
+from gpnet_ros.data.noise import DepthNoise, d435_depth
+from gpnet_ros.data.sample import Sample
+from gpnet_ros.frame import Frame
+from gpnet_ros.grasp import Grasp, Rejected, SelectSettings, candidates
+from gpnet_ros.maps import Grid, Maps, prioritise, workspace_grid
+from gpnet_ros.network.detector import Detector
+from gpnet_ros.pick import OPENING_MARGINS, Decision, decide
+from gpnet_ros.pose import Transform, lift
+from gpnet_ros.rectangle import Rectangles
+from gpnet_ros.rectangle_metric import JAW_SHARE, matches, predicted
+from gpnet_ros.settings import GripperGeometry, Workspace
+from gpnet_ros.sim.arrangement import Arrangement
+from gpnet_ros.sim.lift import Lift, try_lift
+
+#: The best candidate is taken however small its Q* is: a threshold would be one more thing to tune per network.
+_SELECT = SelectSettings(quality_min=0.0)
+_GRIPPER = GripperGeometry()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model is judged.
+
+    Attributes:
+        seed: of the depth camera's noise; the picture's name goes in, too.
+        noise: D435 noise on simulated depth; pictures of a public data set are left as they are.
+        priority: "learned", "height" or "none", as of `maps.prioritise`.
+        lift: execute the grasps where the heap is known.
+        public_rule: count rectangles as the public implementation does: pixels, and a jaw of half the opening. Else
+            exact polygons; on simulated pictures the jaw is the gripper's pad, which no network has to predict.
+        as_published: decode as the public implementation of the network does, known bugs included.
+        substitute: which maps are replaced by true ones, to find out what a model lacks.
+    """
+
+    seed: int = 0
+    noise: bool = True
+    priority: str = "learned"
+    lift: bool = True
+    public_rule: bool = False
+    as_published: bool = False
+    substitute: Substitute = "nothing"
+
+
+class Judge:
+    """`Judge(model, settings).row(index, picture)`."""
+
+    def __init__(self, model: str, settings: Settings) -> None:
+        """Load the model.
+
+        Raises:
+            ModelRefused: as of `Detector`.
+        """
+        self._settings = settings
+        self._view: tuple[Transform, Workspace] | None = None
+        self._detector = Detector(model, device="cpu", grid=self._grid)
+
+    def row(self, index: int, picture: Picture) -> Row:
+        """Everything about one picture.
+
+        Raises:
+            BadInput: the picture lacks what the model needs.
+        """
+        sample, arrangement = picture.sample, picture.arrangement
+        frame, cell = seen(sample, arrangement, self._settings), cell_of(arrangement)
+        T_base_camera = sample.T_base_camera if frame.depth is not None else None
+        self._view = None if T_base_camera is None or frame.intrinsics is None else (T_base_camera, cell.workspace)
+        began = time.perf_counter()
+        maps = prioritise(self._detector(frame), frame, self._settings.priority, T_base_camera)
+        maps = substituted(maps, sample, self._settings.substitute)
+        chosen = {"argmax": at_argmax(maps, frame, T_base_camera, cell)}
+        if self._view is not None:
+            assert T_base_camera is not None
+            chosen["cell"] = _of_decision(decide(frame, maps, T_base_camera, cell, None, select=_SELECT))
+        path = 1e3 * (time.perf_counter() - began)
+        verdicts: dict[str, Verdict] = {}
+        lifts: dict[tuple[bytes, float], Lift] = {}
+        for name, choice in chosen.items():
+            verdict = self._by_rule(_verdict(choice, maps, sample, cell), sample, arrangement is not None)
+            verdicts[name] = self._by_lift(verdict, choice, arrangement, lifts)
+        times = {key: round(value, 2) for key, value in {**self._detector.time_ms, "path": path}.items()}
+        top = sample.top_rectangles()
+        return Row(index, sample.name, None if top is None else len(top) > 0, verdicts, times)
+
+    def _grid(self, frame: Frame) -> Grid:
+        """The workspace square as a cell sees it, where the camera's pose is known; else the whole frame.
+
+        Never a square around the objects of this very picture: where the heap lies in the workspace is not known to
+        a cell, and neither is it to the network.
+        """
+        if self._view is None:
+            return Grid.whole_frame(frame.shape[1], frame.shape[0])
+        return workspace_grid(frame, *self._view)
+
+    def _by_rule(self, verdict: Verdict, sample: Sample, simulated: bool) -> Verdict:
+        """The rectangle rule."""
+        everything, top = sample.rectangles, sample.top_rectangles()
+        rectangle = as_rectangle(verdict, sample, simulated and not self._settings.public_rule)
+        if rectangle is None:
+            known = {"any": everything, "any50": everything, "top": top, "top50": top}
+            lost: dict[str, bool] = {name: False for name, truth in known.items() if truth is not None}
+            return replace(verdict, **lost, object_level=False if verdict.object is not None else None)
+
+        def agrees(truth: Rectangles | None, iou_min: float = 0.25) -> bool | None:
+            if truth is None:
+                return None
+            return bool(matches(rectangle, truth, iou_min, rasterised=self._settings.public_rule).any())
+
+        same = None
+        if verdict.object is not None and everything is not None and everything.object_id is not None:
+            same = agrees(everything.take(everything.object_id == verdict.object))
+        return replace(
+            verdict,
+            any=agrees(everything),
+            any50=agrees(everything, 0.5),
+            top=agrees(top),
+            top50=agrees(top, 0.5),
+            object_level=same,
+        )
+
+    def _by_lift(
+        self,
+        verdict: Verdict,
+        choice: Choice,
+        arrangement: Arrangement | None,
+        lifts: dict[tuple[bytes, float], Lift],
+    ) -> Verdict:
+        """The execution; a grasp that was executed already is not executed again."""
+        if arrangement is None or not self._settings.lift:
+            return verdict
+        if choice.T_base_tcp is None or choice.opening is None:
+            return replace(verdict, lift="not executed", lift_top=False, lift_any=False, disturbed=False)
+        key = (choice.T_base_tcp.tobytes(), choice.opening)
+        if key not in lifts:
+            before = arrangement.relations.before
+            lifts[key] = try_lift(arrangement.heap, before, choice.T_base_tcp, choice.opening)
+        came = lifts[key]
+        return replace(verdict, lift=came.status, lift_top=came.top, lift_any=came.any, disturbed=came.disturbed)
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """A grasp that was chosen: where its argmax is, and how it is executed.
+
+    Attributes:
+        status, rank: as of `Verdict`.
+        pixel: (u, v) of its peak; None if there is none.
+        grasp: decoded; None if the peak has no depth, or nothing was chosen.
+        T_base_tcp, opening: of the execution; None without depth or camera pose.
+    """
+
+    status: str
+    rank: int
+    pixel: tuple[float, float] | None = None
+    grasp: Grasp | None = None
+    T_base_tcp: Transform | None = None
+    opening: float | None = None
+
+
+def seen(sample: Sample, arrangement: Arrangement | None, settings: Settings) -> Frame:
+    """The frame of a picture as a camera gives it: simulated depth through a D435, the same one each time.
+
+    Colour of simulated pictures has the camera's noise already.
+    """
+    frame = sample.frame
+    if arrangement is None or not settings.noise or frame.depth is None or frame.intrinsics is None:
+        return frame
+    rng = np.random.default_rng([settings.seed, zlib.crc32(sample.name.encode())])
+    return replace(frame, depth=d435_depth(frame.depth, frame.intrinsics, DepthNoise(), rng, frame.color))
+
+
+def cell_of(arrangement: Arrangement | None) -> Cell:
+    """The cell with its usual workspace; the heap's bin raises the floor."""
+    bin = None if arrangement is None else arrangement.heap.bin
+    return Cell() if bin is None else Cell(workspace=replace(Workspace(), table_z=bin.floor))
+
+
+def at_argmax(maps: Maps, frame: Frame, T_base_camera: Transform | None, cell: Cell) -> Choice:
+    """The argmax of Q*, borders allowed: pixel, depth there, opening by the width map and the cell's margin."""
+    best = _first(candidates(maps, frame, _SELECT))
+    if isinstance(best, Rejected):
+        return Choice(best.reason, 0, best.pixel)
+    if T_base_camera is None or best.depth is None or best.width is None or frame.intrinsics is None:
+        return Choice("grasp", 0, best.pixel, best)
+    T_base_tcp = T_base_camera @ lift(best.pixel, best.angle, best.depth, frame.intrinsics, T_base_camera)
+    T_base_tcp[2, 3] = tip_height(float(T_base_tcp[2, 3]), cell)
+    opening = min(best.width + 2 * OPENING_MARGINS[0], cell.gripper.stroke)
+    return Choice("grasp", 0, best.pixel, best, T_base_tcp, opening)
+
+
+def _first(found: Iterator[Grasp | Rejected]) -> Grasp | Rejected:
+    return next(found)
+
+
+def _of_decision(decision: Decision) -> Choice:
+    pixel = None if decision.grasp is None else decision.grasp.pixel
+    rank = len(decision.rejected)
+    return Choice(decision.status, rank, pixel, decision.grasp, decision.T_base_tcp, decision.opening)
+
+
+def _verdict(choice: Choice, maps: Maps, sample: Sample, cell: Cell) -> Verdict:
+    """What is known of a choice before it is judged."""
+    if choice.pixel is None:
+        return Verdict(choice.status, rank=choice.rank)
+    column, row = (int(i) for i in np.rint(maps.grid.to_grid(choice.pixel)))
+    weights = maps.q_star
+    on, top = _object_at(sample, choice.pixel)
+    return Verdict(
+        status=choice.status,
+        pixel=(round(choice.pixel[0], 3), round(choice.pixel[1], 3)),
+        angle=maps.angle_at(row, column, weights),
+        opening_px=max(maps.width_px_at(row, column, weights) / maps.grid.scale, 1.0),
+        opening=choice.opening,
+        depth=None if choice.grasp is None else choice.grasp.depth,
+        score=float(weights[row, column]),
+        quality=float(np.clip(maps.quality[row, column], 0, 1)),
+        priority=float(np.clip(maps.priority[row, column], 0, 1)),
+        rank=choice.rank,
+        object=on,
+        on_top=top,
+    )
+
+
+def _object_at(sample: Sample, pixel: tuple[float, float]) -> tuple[int | None, bool | None]:
+    """Id of the object at a pixel, 0 for none, and whether nothing lies on it; None where that is not known."""
+    if sample.ids is None:
+        return None, None
+    height, width = sample.ids.shape
+    column, row = (int(np.clip(round(at), 0, size - 1)) for at, size in zip(pixel, (width, height), strict=True))
+    found = int(sample.ids[row, column])
+    if sample.objects is None or sample.objects.top_level is None:
+        return found, None
+    return found, found in sample.objects.ids[sample.objects.top_level]
+
+
+def as_rectangle(verdict: Verdict, sample: Sample, pad: bool) -> Rectangles | None:
+    """The rectangle of a verdict; None if there is none.
+
+    Args:
+        verdict: with pixel, angle and opening.
+        sample: its picture.
+        pad: the jaw is the gripper's pad at the depth of the centre; else half of the opening, as published.
+    """
+    if verdict.pixel is None or verdict.angle is None or verdict.opening_px is None:
+        return None
+    share = JAW_SHARE
+    if pad and sample.frame.depth is not None and sample.frame.intrinsics is not None:
+        depth = verdict.depth if verdict.depth is not None else float(np.nanmedian(sample.frame.depth))
+        share = _GRIPPER.pad_width * sample.frame.intrinsics.fx / depth / verdict.opening_px
+    return predicted([verdict.pixel], [verdict.angle], [verdict.opening_px], jaw_share=share)
+
+
+def settings_key(settings: Settings) -> dict[str, object]:
+    """The settings as plain values."""
+    return asdict(settings)
