@@ -4,11 +4,14 @@ Depth enters as relief: how far a surface stands out of the plane under the heap
 from 0.85 m is 6 % of the depth, and a tilted camera adds a ramp as large as the objects; both vanish
 beside colour if depth enters in metres. The inverse depth of any plane is exactly affine in the pixel
 (u, v) of a pinhole camera, so the plane is found without knowing the camera model.
+
+Each way to make the input has a name, which the card of a model carries: weights trained with one must not
+be used with another. A new way gets a new name; what an old name means never changes.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +20,16 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import fill_nearest
 
 Channels = Literal["rgb", "depth", "rgbd"]
+#: `relief-1`: colour without its mean, relief. `relief-valid-1`: the same and, after relief, a plane that is 1
+#: where depth was read and 0 where it was filled in. `published-1`: as GG-CNN (Morrison et al. 2018) and
+#: GR-ConvNet (Kumra et al. 2020) do it, colour / 255 without its mean and depth [m] without its mean, clipped to
+#: one metre. `published-doubled-1`: the same with colour divided by 255 twice, as in ORANGE's public code.
+Version = Literal["relief-1", "relief-valid-1", "published-1", "published-doubled-1"]
 
-#: Number of input channels of each kind of input; colour comes first.
+#: Number of input channels of each kind of input without validity; colour comes first.
 CHANNEL_COUNT: dict[str, int] = {"rgb": 3, "depth": 1, "rgbd": 4}
-#: Named in every model card: weights trained with another normalisation must not be used with this one.
+#: Names that a model card may carry, and the one of models whose recipe does not say.
+VERSIONS: tuple[str, ...] = get_args(Version)
 VERSION = "relief-1"
 #: Relief [m] that becomes 1.0: the height of one or two household objects.
 RELIEF_SCALE = 0.1
@@ -28,6 +37,8 @@ RELIEF_SCALE = 0.1
 RELIEF_LIMIT = 2.0
 #: Gain of colour after /255, which brings its spread near that of relief.
 COLOR_GAIN = 2.0
+#: Distance [m] from the mean depth at which `published-1` clips.
+PUBLISHED_DEPTH_LIMIT = 1.0
 #: Residual scales [m] of the robust plane fit, from coarse to fine (D435 noise is 2-3 mm at 0.85 m).
 PLANE_SCALES = (0.06, 0.03, 0.015, 0.008, 0.008)
 #: Every n-th pixel takes part in the plane fit: 3 000 points fix three parameters well enough.
@@ -36,28 +47,44 @@ PLANE_STEP = 4
 PLANE_SLOPE_MAX = 4.0
 
 
+def channel_count(channels: str, version: str = VERSION) -> int:
+    """Number of input planes: 3 of colour, 1 of depth and, in `relief-valid-1`, 1 of validity beside depth.
+
+    Raises:
+        BadInput: unknown channels or version.
+    """
+    if channels not in CHANNEL_COUNT:
+        raise BadInput(f"Input {channels!r} is unknown; allowed: {', '.join(CHANNEL_COUNT)}.")
+    if version not in VERSIONS:
+        raise BadInput(f"Input normalisation {version!r} is unknown; allowed: {', '.join(VERSIONS)}.")
+    return CHANNEL_COUNT[channels] + (version == "relief-valid-1" and channels != "rgb")
+
+
 def normalise(
-    color: NDArray[np.uint8] | None, depth: NDArray[np.float32] | None, channels: str = "rgbd"
+    color: NDArray[np.uint8] | None,
+    depth: NDArray[np.float32] | None,
+    channels: str = "rgbd",
+    version: str = VERSION,
 ) -> NDArray[np.float32]:
     """The network's input of one view.
 
     Colour is divided by 255 and freed of its mean over all pixels and channels, which takes exposure
-    away and leaves hue. Depth becomes relief (`relief`). For "rgbd" a missing modality is zeros, the
-    value that the network was trained with when a modality was dropped.
+    away and leaves hue. Depth becomes relief (`relief`) or, in `published-1`, metres from its mean. For "rgbd" a
+    missing modality is zeros, the value that the network was trained with when a modality was dropped.
 
     Args:
         color: (H, W, 3) uint8 RGB, or None.
         depth: (H, W) float32 [m], NaN where unknown, or None.
         channels: "rgb", "depth" or "rgbd": what the model was made for.
+        version: one of `VERSIONS`: what the model was trained with.
 
     Returns:
-        (C, H, W) float32, finite.
+        (`channel_count(channels, version)`, H, W) float32, finite; colour first, then depth, then validity.
 
     Raises:
-        BadInput: the only modality of the model is missing, or the sizes differ.
+        BadInput: unknown channels or version, the only modality of the model is missing, or the sizes differ.
     """
-    if channels not in CHANNEL_COUNT:
-        raise BadInput(f"Input {channels!r} is unknown; allowed: {', '.join(CHANNEL_COUNT)}.")
+    count = channel_count(channels, version)
     if color is not None and depth is not None and color.shape[:2] != depth.shape:
         raise BadInput(f"Colour {color.shape[:2]} and depth {depth.shape} differ in size: align depth to colour first.")
     wanted = [color] if channels == "rgb" else [depth] if channels == "depth" else [color, depth]
@@ -65,14 +92,44 @@ def normalise(
     if not given:
         name = {"rgb": "colour", "depth": "depth", "rgbd": "colour or depth"}[channels]
         raise BadInput(f"The model takes {channels}, but the frame has no {name}: choose another model.")
-    shape = given[0].shape[:2]
-    planes = np.zeros((CHANNEL_COUNT[channels], *shape), dtype=np.float32)
+    planes = np.zeros((count, *given[0].shape[:2]), dtype=np.float32)
     if channels != "depth" and color is not None:
-        scaled = color.astype(np.float32) * np.float32(COLOR_GAIN / 255.0)
+        scaled = color.astype(np.float32) * np.float32(color_gain(version) / 255.0)
         planes[:3] = (scaled - scaled.mean()).transpose(2, 0, 1)
     if channels != "rgb" and depth is not None:
-        planes[-1] = relief(depth)
+        first = 0 if channels == "depth" else 3
+        planes[first] = published_depth(depth) if version.startswith("published") else relief(depth)
+        if version == "relief-valid-1":
+            planes[first + 1] = _known(depth)
     return planes
+
+
+def color_gain(version: str) -> float:
+    """What colour in [0, 1] is multiplied by, before its mean is taken away."""
+    return {"published-1": 1.0, "published-doubled-1": 1.0 / 255.0}.get(version, COLOR_GAIN)
+
+
+def published_depth(depth: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Depth without its mean, clipped to `PUBLISHED_DEPTH_LIMIT`, as GG-CNN and GR-ConvNet take it.
+
+    Their code closes holes by inpainting beforehand; here they take the nearest known depth.
+
+    Args:
+        depth: (H, W) float32 [m], NaN where unknown.
+
+    Returns:
+        (H, W) float32 [m], farther is larger; zeros if nothing is known.
+    """
+    known = _known(depth)
+    if not known.any():
+        return np.zeros(depth.shape, dtype=np.float32)
+    filled = fill_nearest(np.where(known, depth, np.float32(np.nan)))
+    centred = filled - filled.mean(dtype=np.float64)
+    return np.clip(centred, -PUBLISHED_DEPTH_LIMIT, PUBLISHED_DEPTH_LIMIT).astype(np.float32)
+
+
+def _known(depth: NDArray[np.float32]) -> NDArray[np.bool_]:
+    return np.isfinite(depth) & (depth > 0)
 
 
 def relief(depth: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -87,7 +144,7 @@ def relief(depth: NDArray[np.float32]) -> NDArray[np.float32]:
     Returns:
         (H, W) float32 in [-RELIEF_LIMIT, RELIEF_LIMIT]; zeros if nothing is known.
     """
-    known = np.isfinite(depth) & (depth > 0)
+    known = _known(depth)
     if not known.any():
         return np.zeros(depth.shape, dtype=np.float32)
     heights = (_support_depth(depth, known) - np.where(known, depth, 1.0)) / np.float32(RELIEF_SCALE)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
 
 from gpnet_ros.errors import BadInput
-from gpnet_ros.network.loss import Targets, grasp_loss
+from gpnet_ros.maps import WIDTH_SCALE
+from gpnet_ros.network.loss import POSMASK_WEIGHT, Targets, grasp_loss
 
 THETA = slice(1, 4)  # cos 2θ, sin 2θ, W
 
@@ -89,5 +92,53 @@ def test_without_a_priority_head_the_other_terms_stay() -> None:
 
 
 def test_an_unknown_mode_is_refused() -> None:
-    with pytest.raises(BadInput, match="allowed: literal, suppress, ggcnn"):
+    with pytest.raises(BadInput, match="allowed: literal, suppress, posmask, ggcnn"):
         grasp_loss(torch.zeros(1, 5, 6, 6), _targets(), "best")
+
+
+def test_posmask_asks_for_angle_and_width_only_where_a_top_level_grasp_is() -> None:
+    gradient = _gradient("posmask", torch.randn(2, 5, 6, 6))
+    assert not gradient[:, THETA, 3:].any() and not gradient[:, THETA, :, 2:].any()
+    assert (gradient[:, THETA, :3, :2] != 0).all() and (gradient[:, [0, 4]] != 0).all()
+    assert float(grasp_loss(_perfect(False), _targets(), "posmask")) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_posmask_weighs_a_grasp_by_the_number_of_grasps_and_survives_a_picture_without_any() -> None:
+    t = _targets()
+    off = torch.zeros(2, 5, 6, 6)
+    off[:, 1] = 0.5
+    few = replace(t, width=t.width.clone())
+    few.width[:, :2] = 0
+    angle = [float(grasp_loss(_perfect(False) + off, target, "posmask")) for target in (t, few)]
+    width = float((few.width - t.width).square().mean())
+    assert angle[0] == pytest.approx(POSMASK_WEIGHT * 0.25, rel=1e-5)
+    assert angle[1] == pytest.approx(POSMASK_WEIGHT * 0.25, rel=1e-5), f"not the mean over all pixels ({width})"
+    nothing = Targets(*(torch.zeros(2, 6, 6) for _ in range(5)))
+    assert float(grasp_loss(torch.zeros(2, 5, 6, 6), nothing, "posmask")) == 0.0
+
+
+def test_grconvnet_is_linear_in_large_errors_and_quadratic_in_small_ones() -> None:
+    answer = _perfect(False)
+    answer[:, 1] += (_targets().quality == 0).float()
+    assert float(grasp_loss(answer, _targets(), "grconvnet")) == pytest.approx(0.0, abs=1e-12)
+
+    def loss(error: float) -> float:
+        wrong = answer.clone()
+        wrong[:, 0] += error
+        return float(grasp_loss(wrong, _targets(), "grconvnet"))
+
+    assert loss(0.4) == pytest.approx(0.5 * 0.16, rel=1e-4)
+    assert loss(4.0) - loss(3.0) == pytest.approx(1.0, rel=1e-4)
+
+
+def test_ggcnn_sees_widths_in_its_own_unit() -> None:
+    answer = _perfect(False)
+    answer[:, 1] += (_targets().quality == 0).float()
+    answer[:, 3] += 15.0 / WIDTH_SCALE  # 15 px too wide everywhere: a tenth of GG-CNN's unit
+    assert float(grasp_loss(answer, _targets(), "ggcnn")) == pytest.approx(0.01, rel=1e-4)
+
+
+@pytest.mark.parametrize("mode", ["literal", "suppress", "posmask", "ggcnn", "grconvnet"])
+def test_maps_that_are_no_grasp_maps_are_refused(mode: str) -> None:
+    with pytest.raises(BadInput, match="16 maps"):
+        grasp_loss(torch.zeros(1, 16, 6, 6), _targets(), mode)

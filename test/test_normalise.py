@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gpnet_ros.errors import BadInput
-from gpnet_ros.normalise import COLOR_GAIN, RELIEF_LIMIT, RELIEF_SCALE, normalise, relief
+from gpnet_ros.normalise import (
+    COLOR_GAIN,
+    RELIEF_LIMIT,
+    RELIEF_SCALE,
+    VERSIONS,
+    channel_count,
+    normalise,
+    relief,
+)
 
 
 def _scene(slope: tuple[float, float] = (0.1, -0.25), height: float = 0.05) -> NDArray[np.float32]:
@@ -106,3 +114,51 @@ def test_what_cannot_be_used_is_refused() -> None:
     ):
         with pytest.raises(BadInput):
             bad()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("channels", ["rgb", "depth", "rgbd"])
+def test_every_version_gives_as_many_finite_planes_as_it_says(channels: str, version: str) -> None:
+    color, depth = np.full((8, 8, 3), 9, np.uint8), _scene()[:8, :8].copy()
+    depth[2:4] = np.nan
+    for d in (depth, np.full_like(depth, np.nan)):
+        x = normalise(color, d, channels, version)
+        assert x.shape == (channel_count(channels, version), 8, 8) and np.isfinite(x).all()
+
+
+def test_validity_is_one_more_plane_and_changes_no_other() -> None:
+    color, depth = np.random.default_rng(3).integers(0, 255, (224, 224, 3), dtype=np.uint8), _scene()
+    depth[50:90, 20:60] = np.nan
+    plain, valid = normalise(color, depth), normalise(color, depth, "rgbd", "relief-valid-1")
+    np.testing.assert_array_equal(valid[:4], plain)
+    np.testing.assert_array_equal(valid[4], np.isfinite(depth))
+    assert not normalise(color, None, "rgbd", "relief-valid-1")[3:].any(), "no depth is not valid depth"
+    alone = normalise(None, depth, "depth", "relief-valid-1")
+    np.testing.assert_array_equal(alone, valid[3:])
+
+
+def test_published_input_is_metres_and_parts_of_one_without_their_means() -> None:
+    color, depth = np.random.default_rng(3).integers(0, 255, (224, 224, 3), dtype=np.uint8), _scene()
+    x = normalise(color, depth, "rgbd", "published-1").astype(float)
+    np.testing.assert_allclose(x[:3], color.transpose(2, 0, 1) / 255 - (color / 255).mean(), atol=1e-6)
+    np.testing.assert_allclose(x[3], depth - depth.astype(float).mean(), atol=1e-6)
+    depth[:20, :20] = 9.0
+    far = normalise(None, depth, "depth", "published-1")[0]
+    assert far.max() == 1.0, "clipped at a metre"
+    depth[:20, :20] = np.nan
+    holes = normalise(None, depth, "depth", "published-1")[0]
+    assert holes[5, 5] in holes[20:22, :22] or holes[5, 5] in holes[:22, 20:22], "a hole is its nearest neighbour"
+
+
+def test_doubled_normalisation_all_but_removes_colour() -> None:
+    color, depth = np.random.default_rng(3).integers(0, 255, (64, 64, 3), dtype=np.uint8), _scene()[:64, :64]
+    once, twice = (normalise(color, depth, "rgbd", v) for v in ("published-1", "published-doubled-1"))
+    assert np.abs(once[:3]).max() > 0.4 and np.abs(twice[:3]).max() < 0.0021
+    np.testing.assert_array_equal(once[3], twice[3])
+
+
+def test_unknown_versions_are_refused() -> None:
+    with pytest.raises(BadInput, match="'metres-0' is unknown; allowed: relief-1"):
+        normalise(np.zeros((8, 8, 3), np.uint8), None, "rgb", "metres-0")
+    with pytest.raises(BadInput, match="'bgr' is unknown"):
+        channel_count("bgr")

@@ -26,7 +26,6 @@ from gpnet_ros.network.detector import Detector, fold
 from gpnet_ros.network.ggcnn import GgCnn, GgCnn2
 from gpnet_ros.network.gpnet import WIDTHS, GPNet
 from gpnet_ros.network.grconvnet import GrConvNet
-from gpnet_ros.normalise import CHANNEL_COUNT
 
 #: Stages of the whole path, in order.
 STAGES = ("grid", "normalise", "net", "decode")
@@ -64,7 +63,7 @@ def measure(detector: Detector, rounds: int) -> dict:
         `frame_to_grasp` (per stage and total), `nets` (per net), `net_ratio` (per net, over this model's net).
     """
     frame, device = _frame(), detector.device
-    nets = _nets(CHANNEL_COUNT[detector.card.channels], device)
+    nets = _nets(detector.card.planes, device)
     stages: dict[str, list[float]] = {name: [] for name in (*STAGES, "total")}
     times: dict[str, list[float]] = {name: [] for name in nets}
     for number in range(rounds + 1):

@@ -24,7 +24,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from gpnet_ros import normalise
-from gpnet_ros.errors import ModelRefused
+from gpnet_ros.errors import BadInput, ModelRefused
 from gpnet_ros.network.ggcnn import GgCnn, GgCnn2
 from gpnet_ros.network.gpnet import GPNet
 from gpnet_ros.network.grconvnet import GrConvNet
@@ -53,7 +53,7 @@ class Card:
 
     Attributes:
         architecture: key of `ARCHITECTURES`; kwargs: arguments of its constructor.
-        channels: "rgb", "depth" or "rgbd"; normalisation: `normalise.VERSION` it was trained with.
+        channels: "rgb", "depth" or "rgbd"; normalisation: which of `normalise.VERSIONS` it was trained with.
         data: what it was trained on; recipe: how; metric: how well it did there.
         commit: of the code that trained it; licence; notes: what it is not good for.
         parameters: number of weights; sha256: of the weights file.
@@ -74,6 +74,18 @@ class Card:
     sha256: str = ""
     golden: list[list[float]] = field(default_factory=list)
 
+    @property
+    def planes(self) -> int:
+        """Number of input planes.
+
+        Raises:
+            ModelRefused: unknown channels or normalisation.
+        """
+        try:
+            return normalise.channel_count(self.channels, self.normalisation)
+        except BadInput as error:
+            raise ModelRefused(f"{error} Use the package version that the model came with, or train anew.") from error
+
 
 def build(card: Card) -> nn.Module:
     """The network of a card, with fresh weights.
@@ -84,10 +96,8 @@ def build(card: Card) -> nn.Module:
     if card.architecture not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise ModelRefused(f"Architecture {card.architecture!r} is unknown; known are {known}: update the package.")
-    if card.channels not in normalise.CHANNEL_COUNT:
-        raise ModelRefused(f"Input {card.channels!r} is unknown; allowed: {', '.join(normalise.CHANNEL_COUNT)}.")
     try:
-        return ARCHITECTURES[card.architecture](channels=normalise.CHANNEL_COUNT[card.channels], **card.kwargs)
+        return ARCHITECTURES[card.architecture](channels=card.planes, **card.kwargs)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ModelRefused(
             f"Architecture {card.architecture!r} cannot be built with {card.kwargs} ({error}); restore the card."
@@ -178,7 +188,7 @@ def read_card(folder: Path) -> Card:
     """The card in a model's folder.
 
     Raises:
-        ModelRefused: missing, not JSON, unknown or missing fields, or another normalisation.
+        ModelRefused: missing, not JSON, unknown or missing fields.
     """
     path = folder / CARD
     try:
@@ -190,13 +200,10 @@ def read_card(folder: Path) -> Card:
         raise ModelRefused(f"{path} is not a model card: architecture, kwargs, channels, sha256, golden are needed.")
     if set(values) - known or not isinstance(values["kwargs"], dict):
         raise ModelRefused(f"{path} holds unknown fields {sorted(set(values) - known)}: update the package.")
-    card = Card(**values)
-    if card.normalisation != normalise.VERSION:
-        raise ModelRefused(
-            f"{path} is for input normalisation {card.normalisation!r}, this package has {normalise.VERSION!r}: "
-            "use the package version that the model came with, or train anew."
-        )
-    return card
+    texts = ("architecture", "channels", "normalisation", "sha256")
+    if not all(isinstance(values.get(name, ""), str) for name in texts):
+        raise ModelRefused(f"{path} is damaged: {', '.join(texts)} must be texts; restore it beside the weights.")
+    return Card(**values)
 
 
 def golden_outputs(net: nn.Module, card: Card) -> np.ndarray:
@@ -205,7 +212,7 @@ def golden_outputs(net: nn.Module, card: Card) -> np.ndarray:
     training = net.training
     net.eval()
     with torch.inference_mode():
-        x = _golden_input(normalise.CHANNEL_COUNT[card.channels]).to(parameter.device)
+        x = _golden_input(card.planes).to(parameter.device)
         maps = net(x)[0].float().cpu().numpy()
     net.train(training)
     places = np.linspace(0, GOLDEN_SIDE - 1, math.isqrt(GOLDEN_SAMPLES)).astype(int)

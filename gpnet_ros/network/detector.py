@@ -55,7 +55,7 @@ class Detector:
         color = None if frame.color is None else grid.warp_color(frame.color)
         depth = None if frame.depth is None else grid.warp_depth(frame.depth)
         warped = time.perf_counter()
-        planes = normalise(color, depth, self.card.channels)
+        planes = normalise(color, depth, self.card.channels, self.card.normalisation)
         normalised = time.perf_counter()
         with torch.inference_mode():
             x = torch.from_numpy(planes)[None].to(self.device, memory_format=torch.channels_last)

@@ -5,8 +5,10 @@ GP-Net's Eq. 3 asks for Q and P everywhere and for Θ in {cos 2θ, sin 2θ, W} u
     L = ‖Q − Q*‖² + Σ_Θ ‖P*·(Θ − Θ*)‖² + ‖P − P*‖²        (starred: targets)
 
 As printed (`literal`) it gives no gradient to Θ where P* = 0, so it cannot darken the background of the
-angle and width maps as the paper says; ‖Θ − P*·Θ*‖² does (`suppress`). Both are kept; `ggcnn` is the loss
-of GG-CNN (Morrison et al. 2018), without a mask. Sums over pixels are means here, all weights are 1.
+angle and width maps as the paper says; ‖Θ − P*·Θ*‖² does (`suppress`). `posmask` asks for Θ only where a
+top-level grasp is and takes the mean over those pixels. The published losses have no mask: `ggcnn` (GG-CNN,
+Morrison et al. 2018) is the squared error of all maps, `grconvnet` (GR-ConvNet, Kumra et al. 2020) their smooth
+L1 error; `orange` is `orange.orange_loss`. Sums over pixels are means here, all weights but one are 1.
 """
 
 from __future__ import annotations
@@ -16,10 +18,18 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from gpnet_ros.errors import BadInput
+from gpnet_ros.maps import WIDTH_SCALE
 
-LossMode = Literal["literal", "suppress", "ggcnn"]
+LossMode = Literal["literal", "suppress", "posmask", "ggcnn", "grconvnet", "orange"]
+
+#: Weight of Θ in `posmask`: its few pixels would else starve Q and P.
+POSMASK_WEIGHT = 0.03
+#: GG-CNN and ORANGE call 150 px of opening 1.0, the maps here call `WIDTH_SCALE` px so; an error of width in our
+#: unit times this is the error that their losses see.
+PUBLISHED_WIDTH = WIDTH_SCALE / 150.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,28 +64,43 @@ def grasp_loss(output: Tensor, target: Targets, mode: str = "suppress", *, shrin
             an angle survives being pulled to 0 (it is a ratio), a width comes out too small for the object.
 
     Raises:
-        BadInput: unknown mode.
+        BadInput: unknown mode, or maps that the mode has no terms for.
     """
     if mode not in get_args(LossMode):
         raise BadInput(f"Loss mode {mode!r} is unknown; allowed: {', '.join(get_args(LossMode))}.")
-    quality, cos2, sin2, width = output[:, 0], output[:, 1], output[:, 2], output[:, 3]
-    loss = _mean_square(quality - target.quality)
+    if output.shape[1] not in (4, 5):
+        raise BadInput(f"The network gives {output.shape[1]} maps, loss {mode!r} takes 4 or 5: choose another loss.")
+    residuals = _unmasked if mode in ("ggcnn", "grconvnet") else _masked
+    terms = residuals(output, target, mode, shrink_width)
     if output.shape[1] == 5:
-        loss = loss + _mean_square(output[:, 4] - target.priority)
-    angle = ((cos2, target.cos2), (sin2, target.sin2))
+        terms.append(output[:, 4] - target.priority)
+    if mode == "grconvnet":
+        zero = torch.zeros_like(terms[0])
+        return torch.stack([functional.smooth_l1_loss(term, zero) for term in terms]).sum()
+    return torch.stack([term.square().mean() for term in terms]).sum()
+
+
+def _unmasked(output: Tensor, target: Targets, mode: str, _: bool) -> list[Tensor]:
+    """Residuals of Q, cos 2θ, sin 2θ and W everywhere; the published labels call the background θ = 0."""
+    quality, cos2, sin2, width = output[:, :4].unbind(1)
+    nowhere = (target.cos2 == 0) & (target.sin2 == 0)
+    background = torch.where(nowhere, torch.ones_like(cos2), target.cos2)
+    unit = PUBLISHED_WIDTH if mode == "ggcnn" else 1.0  # GR-ConvNet calls half of 224 px 1.0, as is done here
+    return [quality - target.quality, cos2 - background, sin2 - target.sin2, unit * (width - target.width)]
+
+
+def _masked(output: Tensor, target: Targets, mode: str, shrink_width: bool) -> list[Tensor]:
+    """Residuals of Q everywhere and of cos 2θ, sin 2θ and W as far as the mode asks for them."""
+    quality, cos2, sin2, width = output[:, :4].unbind(1)
+    pairs = ((cos2, target.cos2), (sin2, target.sin2), (width, target.width))
     top = (target.priority >= 1.0).to(output.dtype)
-    if mode == "ggcnn":  # its labels call the background θ = 0, that is cos 2θ = 1
-        nowhere = (target.cos2 == 0) & (target.sin2 == 0)
-        background = torch.where(nowhere, torch.ones_like(cos2), target.cos2)
-        terms = [cos2 - background, sin2 - target.sin2, width - target.width]
-    elif mode == "literal":
-        terms = [top * (value - wanted) for value, wanted in (*angle, (width, target.width))]
-    else:
-        grasps = top * (target.width > 0)
-        terms = [value - top * wanted for value, wanted in angle]
-        terms.append(width - top * target.width if shrink_width else grasps * (width - target.width))
-    return loss + torch.stack([_mean_square(term) for term in terms]).sum()
-
-
-def _mean_square(residual: Tensor) -> Tensor:
-    return residual.square().mean()
+    grasps = top * (target.width > 0)
+    terms = [quality - target.quality]
+    if mode == "literal":
+        return terms + [top * (value - wanted) for value, wanted in pairs]
+    if mode == "posmask":
+        share = grasps.mean().clamp(min=1e-6)
+        weight = (POSMASK_WEIGHT / share).sqrt() * grasps
+        return terms + [weight * (value - wanted) for value, wanted in pairs]
+    terms += [value - top * wanted for value, wanted in pairs[:2]]
+    return [*terms, width - top * target.width if shrink_width else grasps * (width - target.width)]
