@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "data convert": "data_convert",
     "data split": "data_split",
     "train": "train",
+    "ablate": "ablate",
     "evaluate": "evaluate",
     "sim": "simulate",
     "video": "video",

@@ -1,0 +1,149 @@
+"""The rows of the tables: which recipe each trains, what differs from it, and where its models lie."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gpnet_ros import settings as setting_files
+from gpnet_ros.commands.train import TrainSettings
+from gpnet_ros.errors import BadInput
+from gpnet_ros.network import checkpoint
+
+#: Tables of `gpnet tables` in which a row may stand, and ways to rank its maps.
+TABLES = ("table1", "losses", "table2", "table3", "ingredients")
+PRIORITIES = ("learned", "height", "none")
+#: Fields of a recipe that say where and with which dice it runs, not what it trains.
+INCIDENTAL = ("seed", "threads", "checkpoint_seconds")
+
+
+@dataclass(frozen=True)
+class AblationRow:
+    """One row.
+
+    Attributes:
+        name: unique, also the name of its folder.
+        title: what the tables call it.
+        recipe: name of a file in config/train, or the path of one.
+        settings: fields of `TrainSettings` that differ from the recipe.
+        tables: where it appears, of `TABLES`.
+        paper: the row of the paper's own table beside which it stands; "" if there is none.
+        shipped: name in models/ that stands in for it; "" if there is none.
+        priority: how its maps are ranked, of `PRIORITIES`; each is a line of its own.
+    """
+
+    name: str
+    title: str
+    recipe: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    tables: tuple[str, ...] = ()
+    paper: str = ""
+    shipped: str = ""
+    priority: tuple[str, ...] = ("learned",)
+
+    def train_settings(self) -> TrainSettings:
+        """The whole recipe of this row.
+
+        Raises:
+            BadInput: there is no such recipe, or this version of the trainer cannot do what the row asks.
+        """
+        return setting_files.from_dict(TrainSettings, {**_recipe_values(self.recipe), **self.settings}, self.name)
+
+
+def read_rows(path: Path | None = None) -> tuple[AblationRow, ...]:
+    """All rows of a file, config/ablations.yaml if none is given.
+
+    Raises:
+        BadInput: not readable, or a row that is none; names the row.
+    """
+    path = path or setting_files.config_dir() / "ablations.yaml"
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BadInput(
+            f"The rows in {path} cannot be read ({error}): give a YAML file like config/ablations.yaml."
+        ) from error
+    if not isinstance(content, dict) or not isinstance(content.get("rows"), dict) or not content["rows"]:
+        raise BadInput(f"{path} holds no rows: it needs `rows:` with a mapping of names, as config/ablations.yaml.")
+    return tuple(_row(str(name), values, path) for name, values in content["rows"].items())
+
+
+def _row(name: str, values: Any, path: Path) -> AblationRow:
+    known = {f.name for f in dataclasses.fields(AblationRow)} - {"name"}
+    if not isinstance(values, dict) or set(values) - known or not {"title", "recipe"} <= set(values):
+        raise BadInput(f"Row {name} of {path} needs title and recipe, and may have {', '.join(sorted(known))} only.")
+    if Path(name).name != name or name.startswith("."):
+        raise BadInput(f"Row {name!r} of {path} cannot be the name of a folder: use letters, digits and '-'.")
+    for key, allowed in (("tables", TABLES), ("priority", PRIORITIES)):
+        wrong = [entry for entry in values.get(key, ()) if entry not in allowed]
+        if wrong:
+            raise BadInput(f"Row {name} of {path}: {key} names {wrong[0]!r}; allowed: {', '.join(allowed)}.")
+    lists = {key: tuple(values[key]) for key in ("tables", "priority") if key in values}
+    return AblationRow(name=name, **{**values, **lists})
+
+
+def choose(rows: tuple[AblationRow, ...], wanted: list[str] | None) -> tuple[AblationRow, ...]:
+    """The rows that are asked for by their names or by their tables, in the order of the file; all without a wish.
+
+    Raises:
+        BadInput: a name that is neither.
+    """
+    if not wanted:
+        return rows
+    names = {row.name for row in rows}
+    for word in wanted:
+        if word not in names and word not in TABLES:
+            raise BadInput(
+                f"--rows names {word!r}; allowed: {', '.join(TABLES)}, and the rows {', '.join(sorted(names))}."
+            )
+    return tuple(row for row in rows if row.name in wanted or set(row.tables) & set(wanted))
+
+
+def _recipe_values(recipe: str) -> dict[str, Any]:
+    path = Path(recipe) if recipe.endswith(".yaml") else setting_files.config_dir() / "train" / f"{recipe}.yaml"
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BadInput(f"The recipe {recipe!r} cannot be read ({error}): choose one of config/train.") from error
+    if not isinstance(values, dict):
+        raise BadInput(f"The recipe {path} is no mapping of settings to values: see config/train.")
+    return values
+
+
+def model_folder(models: Path, row: AblationRow, seed: int) -> Path:
+    """Where the model of a row and a seed lies below the folder of all."""
+    return models / row.name / f"seed{seed}"
+
+
+def is_trained(folder: Path) -> bool:
+    """A model that was finished lies there: the card is the last file that a training writes."""
+    return (folder / checkpoint.CARD).is_file() and (folder / checkpoint.WEIGHTS).is_file()
+
+
+def essence(settings: TrainSettings) -> dict[str, Any]:
+    """What is trained: settings without what only says where and with which dice."""
+    return {key: value for key, value in dataclasses.asdict(settings).items() if key not in INCIDENTAL}
+
+
+def first_equals(rows: tuple[AblationRow, ...]) -> dict[str, AblationRow]:
+    """For each row that can be trained by this version the first with the same settings, often itself.
+
+    A row such as "loss suppress" is nothing new where the recipe says so already; it is not trained twice.
+    """
+    first: dict[str, AblationRow] = {}
+    seen: list[tuple[dict[str, Any], AblationRow]] = []
+    for row in rows:
+        try:
+            settings = essence(row.train_settings())
+        except BadInput:
+            continue
+        twin = next((other for known, other in seen if known == settings), row)
+        first[row.name] = twin
+        if twin is row:
+            seen.append((settings, row))
+    return first

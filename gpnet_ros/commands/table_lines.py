@@ -1,0 +1,67 @@
+"""The lines of the tables: which models stand in each, and the command that makes those that are missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpnet_ros.commands.ablation_rows import AblationRow, first_equals, is_trained, model_folder
+from gpnet_ros.network.checkpoint import Card, read_card
+from gpnet_ros.settings import resource_dir
+
+#: Most seeds that are looked for.
+SEEDS = 16
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a table.
+
+    Attributes:
+        row: what was trained; priority: how its maps are ranked.
+        models: folders, one per seed; none if nothing was trained yet.
+        shipped: the model of the package stands in for three seeds.
+    """
+
+    row: AblationRow
+    priority: str
+    models: tuple[Path, ...]
+    shipped: bool = False
+
+    @property
+    def key(self) -> str:
+        """Unique within a table."""
+        return self.row.name if self.priority == "learned" else f"{self.row.name}, {self.priority}"
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return self.row.title + ("" if self.priority == "learned" else f", priority {self.priority}")
+
+    def cards(self) -> list[Card]:
+        """Of its models."""
+        return [read_card(folder) for folder in self.models]
+
+    def command(self, out: Path) -> str:
+        """What trains it."""
+        return f"gpnet ablate --rows {self.row.name} --out {out} --minutes M"
+
+
+def lines(table: str, rows: tuple[AblationRow, ...], models: Path) -> tuple[Line, ...]:
+    """The lines of a table, in the order of the rows; those without models are there too.
+
+    Args:
+        table: one of `ablation_rows.TABLES`.
+        rows: all rows.
+        models: folder of `gpnet ablate`.
+    """
+    twins = first_equals(rows)
+    found = []
+    for row in (r for r in rows if table in r.tables):
+        source = twins.get(row.name, row)
+        folders = tuple(f for f in (model_folder(models, source, seed) for seed in range(SEEDS)) if is_trained(f))
+        shipped = resource_dir("models") / (row.shipped or source.shipped)
+        stands_in = not folders and bool(row.shipped or source.shipped) and is_trained(shipped)
+        chosen = (shipped,) if stands_in else folders
+        found += [Line(row, priority, chosen, stands_in) for priority in row.priority]
+    return tuple(found)
