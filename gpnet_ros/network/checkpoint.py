@@ -28,6 +28,7 @@ from gpnet_ros.errors import BadInput, ModelRefused
 from gpnet_ros.network.ggcnn import GgCnn, GgCnn2
 from gpnet_ros.network.gpnet import GPNet
 from gpnet_ros.network.grconvnet import GrConvNet
+from gpnet_ros.network.orange import Orange
 from gpnet_ros.settings import resource_dir
 
 WEIGHTS = "weights.safetensors"
@@ -38,6 +39,7 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "ggcnn": GgCnn,
     "ggcnn2": GgCnn2,
     "grconvnet": GrConvNet,
+    "orange": Orange,
 }
 #: Side [px] of the golden input, samples per map, and accepted deviation relative to a map's spread.
 GOLDEN_SIDE = 64
@@ -213,7 +215,8 @@ def golden_outputs(net: nn.Module, card: Card) -> np.ndarray:
     net.eval()
     with torch.inference_mode():
         x = _golden_input(card.planes).to(parameter.device)
-        maps = net(x)[0].float().cpu().numpy()
+        # ORANGE's best bin may change by rounding, its own maps do not.
+        maps = (net.raw(x) if isinstance(net, Orange) else net(x))[0].float().cpu().numpy()
     net.train(training)
     places = np.linspace(0, GOLDEN_SIDE - 1, math.isqrt(GOLDEN_SAMPLES)).astype(int)
     return maps[:, places][:, :, places].reshape(len(maps), -1)

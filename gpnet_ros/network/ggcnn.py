@@ -40,13 +40,18 @@ class GgCnn(nn.Module):
             nn.ConvTranspose2d(16, 32, 9, stride=3, padding=3, output_padding=1),
             nn.ReLU(inplace=True),
         )
-        self.heads = Heads(32, kernel=2, fused=fused)
+        self.heads = Heads(32, kernel=2, outputs=4, fused=fused)
+        self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:
         """The four maps of a batch."""
         height, width = x.shape[-2:]
         padded = functional.pad(x, (0, -width % GGCNN_STRIDE, 0, -height % GGCNN_STRIDE))
-        return self.heads(self.body(padded))[..., :height, :width]
+        return self.uncropped(padded)[..., :height, :width]
+
+    def uncropped(self, x: Tensor) -> Tensor:
+        """The maps as the published layers give them, larger than the input: 228x228 for 224x224."""
+        return self.heads(self.body(x))
 
 
 class GgCnn2(nn.Module):
@@ -63,7 +68,8 @@ class GgCnn2(nn.Module):
         layers += [nn.UpsamplingBilinear2d(scale_factor=2), nn.Conv2d(32, 16, 3, padding=1), nn.ReLU(inplace=True)]
         layers += [nn.UpsamplingBilinear2d(scale_factor=2), nn.Conv2d(16, 16, 3, padding=1), nn.ReLU(inplace=True)]
         self.body = nn.Sequential(*layers)
-        self.heads = Heads(16, kernel=1, fused=fused)
+        self.heads = Heads(16, kernel=1, outputs=4, fused=fused)
+        self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:
         """The four maps of a batch."""
@@ -71,15 +77,29 @@ class GgCnn2(nn.Module):
 
 
 class Heads(nn.Module):
-    """Q, cos 2θ, sin 2θ and W by four convolutions as published, or fused into one of four outputs."""
+    """One convolution per map as published (Q, cos 2θ, sin 2θ, W and, if there are five, P), or one for all.
 
-    def __init__(self, channels: int, *, kernel: int, fused: bool) -> None:
+    Args:
+        channels: of the features.
+        kernel: side of the convolutions; even ones make the map a pixel smaller.
+        outputs: number of maps.
+        fused: one convolution for all maps.
+        dropout: share of features that are dropped before each map in training.
+    """
+
+    def __init__(self, channels: int, *, kernel: int, outputs: int, fused: bool, dropout: float = 0.0) -> None:
         super().__init__()
-        outputs = (4,) if fused else (1, 1, 1, 1)
-        self.layers = nn.ModuleList(nn.Conv2d(channels, n, kernel) for n in outputs)
-        for layer in self.layers:
-            nn.init.xavier_uniform_(layer.weight)  # type: ignore[arg-type]
+        self.layers = nn.ModuleList(nn.Conv2d(channels, n, kernel) for n in ((outputs,) if fused else (1,) * outputs))
+        self.dropout = dropout
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, channels, h, w) to (B, 4, h', w')."""
+        """(B, channels, h, w) to (B, outputs, h', w')."""
+        if self.dropout and self.training:
+            return torch.cat([layer(functional.dropout(x, self.dropout)) for layer in self.layers], dim=1)
         return torch.cat([layer(x) for layer in self.layers], dim=1)
+
+
+def initialise(module: nn.Module) -> None:
+    """Xavier uniform weights, as the published baselines begin."""
+    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+        nn.init.xavier_uniform_(module.weight)

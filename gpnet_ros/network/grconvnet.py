@@ -1,6 +1,6 @@
 """GR-ConvNet (Kumra, Joshi, Sahin: IROS 2020, "Antipodal robotic grasping using GR-ConvNet"): the large baseline.
 
-Layer for layer as published (1.9 M parameters), written anew. Output order: Q, cos 2θ, sin 2θ, W.
+Layer for layer as published (1.9 M parameters), written anew. Output order: Q, cos 2θ, sin 2θ, W, P.
 """
 
 from __future__ import annotations
@@ -8,39 +8,48 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gpnet_ros.network.ggcnn import Heads
+from gpnet_ros.network.ggcnn import Heads, initialise
 
 
 class GrConvNet(nn.Module):
-    """(B, channels, H, W) to (B, 4, H, W), H and W divisible by 4.
+    """(B, channels, H, W) to (B, 4, H, W) or, with priority, (B, 5, H, W); H and W divisible by 4.
 
     Args:
         channels: 4 for RGB-D, 3 for RGB, 1 for depth.
         width: channels of the first layer; 32 is the published network.
-        fused: the four heads as one convolution: the same function, faster.
+        fused: all heads as one convolution: the same function, faster.
+        gpp: with a head for GP-Net's grasp priority P, which the published network has not.
+        inverted: channels halve where they double else: the public variant grconvnet4.
+        dropout: share of features dropped before each head in training; 0.1 in the public variant grconvnet3.
     """
 
-    def __init__(self, channels: int = 4, width: int = 32, fused: bool = False) -> None:
+    def __init__(
+        self,
+        channels: int = 4,
+        width: int = 32,
+        fused: bool = False,
+        gpp: bool = False,
+        inverted: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
-        c = width
+        first, second, third = (width, width // 2, width // 4) if inverted else (width, 2 * width, 4 * width)
         self.encoder = nn.Sequential(
-            *_with_norm(nn.Conv2d(channels, c, 9, padding=4), c),
-            *_with_norm(nn.Conv2d(c, 2 * c, 4, stride=2, padding=1), 2 * c),
-            *_with_norm(nn.Conv2d(2 * c, 4 * c, 4, stride=2, padding=1), 4 * c),
+            *_with_norm(nn.Conv2d(channels, first, 9, padding=4), first),
+            *_with_norm(nn.Conv2d(first, second, 4, stride=2, padding=1), second),
+            *_with_norm(nn.Conv2d(second, third, 4, stride=2, padding=1), third),
         )
-        self.residuals = nn.Sequential(*(Residual(4 * c) for _ in range(5)))
+        self.residuals = nn.Sequential(*(Residual(third) for _ in range(5)))
         self.decoder = nn.Sequential(
-            *_with_norm(nn.ConvTranspose2d(4 * c, 2 * c, 4, stride=2, padding=1, output_padding=1), 2 * c),
-            *_with_norm(nn.ConvTranspose2d(2 * c, c, 4, stride=2, padding=2, output_padding=1), c),
-            nn.ConvTranspose2d(c, c, 9, padding=4),
+            *_with_norm(nn.ConvTranspose2d(third, second, 4, stride=2, padding=1, output_padding=1), second),
+            *_with_norm(nn.ConvTranspose2d(second, first, 4, stride=2, padding=2, output_padding=1), first),
+            nn.ConvTranspose2d(first, first, 9, padding=4),
         )
-        self.heads = Heads(c, kernel=2, fused=fused)
-        for module in self.modules():
-            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-                nn.init.xavier_uniform_(module.weight)
+        self.heads = Heads(first, kernel=2, outputs=5 if gpp else 4, fused=fused, dropout=dropout)
+        self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The four maps of a batch."""
+        """All maps of a batch."""
         return self.heads(self.decoder(self.residuals(self.encoder(x))))
 
 

@@ -21,15 +21,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from gpnet_ros.errors import BadInput
-from gpnet_ros.maps import WIDTH_SCALE
+from gpnet_ros.network.orange import WIDTH_UNIT, orange_loss
 
 LossMode = Literal["literal", "suppress", "posmask", "ggcnn", "grconvnet", "orange"]
 
 #: Weight of Θ in `posmask`: its few pixels would else starve Q and P.
 POSMASK_WEIGHT = 0.03
-#: GG-CNN and ORANGE call 150 px of opening 1.0, the maps here call `WIDTH_SCALE` px so; an error of width in our
-#: unit times this is the error that their losses see.
-PUBLISHED_WIDTH = WIDTH_SCALE / 150.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +54,7 @@ def grasp_loss(output: Tensor, target: Targets, mode: str = "suppress", *, shrin
     width is no width.
 
     Args:
-        output: (B, 5, h, w) or, without priority, (B, 4, h, w): Q, cos 2θ, sin 2θ, W, P.
+        output: (B, 5, h, w) or, without priority, (B, 4, h, w): Q, cos 2θ, sin 2θ, W, P; for `orange` its own maps.
         target: the targets.
         mode: one of `LossMode`.
         shrink_width: in `suppress`, pull W to 0 outside too. If not, W is asked for only where a grasp is:
@@ -68,6 +65,8 @@ def grasp_loss(output: Tensor, target: Targets, mode: str = "suppress", *, shrin
     """
     if mode not in get_args(LossMode):
         raise BadInput(f"Loss mode {mode!r} is unknown; allowed: {', '.join(get_args(LossMode))}.")
+    if mode == "orange":
+        return orange_loss(output, target.quality, target.cos2, target.sin2, target.width)
     if output.shape[1] not in (4, 5):
         raise BadInput(f"The network gives {output.shape[1]} maps, loss {mode!r} takes 4 or 5: choose another loss.")
     residuals = _unmasked if mode in ("ggcnn", "grconvnet") else _masked
@@ -85,7 +84,7 @@ def _unmasked(output: Tensor, target: Targets, mode: str, _: bool) -> list[Tenso
     quality, cos2, sin2, width = output[:, :4].unbind(1)
     nowhere = (target.cos2 == 0) & (target.sin2 == 0)
     background = torch.where(nowhere, torch.ones_like(cos2), target.cos2)
-    unit = PUBLISHED_WIDTH if mode == "ggcnn" else 1.0  # GR-ConvNet calls half of 224 px 1.0, as is done here
+    unit = WIDTH_UNIT if mode == "ggcnn" else 1.0  # GR-ConvNet calls half of 224 px 1.0, as is done here
     return [quality - target.quality, cos2 - background, sin2 - target.sin2, unit * (width - target.width)]
 
 
