@@ -8,7 +8,8 @@ through the noise of a D435 with a fixed seed per picture. The network sees the 
 the camera's pose is known, or else the whole frame; never a square around the objects.
 
 metrics
-  lift        the grasp, executed in that very heap, brings up topmost objects only; lift_any: any object
+  lift        the grasp, executed in that very heap, brings up a topmost object; lift_clean: and nothing else;
+              lift_any: any object
   top         the rectangle rule, overlap above 0.25 and 30 degrees, with grasps of top-level objects; top50: above 0.5
   any, object the same with grasps of any object, and of the object on which the centre lies; any50: above 0.5
   on_top      the centre lies on a top-level object
@@ -82,7 +83,7 @@ def _results(args: argparse.Namespace, model: str) -> Results:
         seed=args.seed,
         noise=not args.exact_depth,
         priority=args.priority,
-        lift=args.metric in (None, "all", "lift", "lift_any"),
+        lift=args.metric in (None, "all") or args.metric.startswith("lift"),
         public_rule=args.public_rule,
         substitute=args.substitute,
     )
@@ -91,7 +92,7 @@ def _results(args: argparse.Namespace, model: str) -> Results:
 
 def usual_decode(metric: Metric) -> Decode:
     """The cell for what is executed, the argmax for rectangles."""
-    return "cell" if metric in ("lift", "lift_any") else "argmax"
+    return "cell" if metric.startswith("lift") else "argmax"
 
 
 def answer(results: Results, metric: Metric, decode: Decode | None = None) -> dict[str, Any]:
@@ -111,6 +112,9 @@ def table(results: Results) -> str:
         if any(cells):
             lines.append(f"{metric:10}" + "".join(f"{cell:>30}" for cell in cells))
     lines.append(f"{sum(bool(row.possible) for row in results.rows)} pictures have a true grasp of a top-level object")
+    for decode in first.verdicts:
+        counts = ", ".join(f"{name} {count}" for name, count in results.failures(decode).items())
+        lines.append(f"failures of {decode}: {counts or 'none'}")
     times = results.time_ms()
     lines.append("time, one thread: " + ", ".join(f"{name} {value:.1f} ms" for name, value in times.items()))
     return "\n".join(lines)

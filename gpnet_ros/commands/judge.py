@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gpnet_ros.cell import Cell
 from gpnet_ros.clearance import tip_height
+from gpnet_ros.commands.failures import blame
 from gpnet_ros.commands.judged_pictures import Picture
-from gpnet_ros.commands.judgement import Row, Verdict
+from gpnet_ros.commands.judgement import Decode, Row, Verdict
 from gpnet_ros.commands.substitution import Substitute, substituted
 from gpnet_ros.data.noise import DepthNoise, d435_depth
 from gpnet_ros.data.sample import Sample
@@ -83,16 +84,17 @@ class Judge:
         began = time.perf_counter()
         maps = prioritise(self._detector(frame), frame, self._settings.priority, T_base_camera)
         maps = substituted(maps, sample, self._settings.substitute)
-        chosen = {"argmax": at_argmax(maps, frame, T_base_camera, cell)}
+        chosen: dict[Decode, Choice] = {"argmax": at_argmax(maps, frame, T_base_camera, cell)}
         if self._view is not None:
             assert T_base_camera is not None
             chosen["cell"] = _of_decision(decide(frame, maps, T_base_camera, cell, None, select=_SELECT))
         path = 1e3 * (time.perf_counter() - began)
-        verdicts: dict[str, Verdict] = {}
+        verdicts: dict[Decode, Verdict] = {}
+        thickness = None if arrangement is None else [float(min(o.extent)) for o in arrangement.heap.objects]
         lifts: dict[tuple[bytes, float], Lift] = {}
         for name, choice in chosen.items():
             verdict = self._by_rule(_verdict(choice, maps, sample, cell), sample, arrangement is not None)
-            verdicts[name] = self._by_lift(verdict, choice, arrangement, lifts)
+            verdicts[name] = blame(self._by_lift(verdict, choice, arrangement, lifts), sample, frame, thickness)
         times = {key: round(value, 2) for key, value in {**self._detector.time_ms, "path": path}.items()}
         top = sample.top_rectangles()
         return Row(index, sample.name, None if top is None else len(top) > 0, verdicts, times)
@@ -112,9 +114,8 @@ class Judge:
         everything, top = sample.rectangles, sample.top_rectangles()
         rectangle = as_rectangle(verdict, sample, simulated and not self._settings.public_rule)
         if rectangle is None:
-            known = {"any": everything, "any50": everything, "top": top, "top50": top}
-            lost: dict[str, bool] = {name: False for name, truth in known.items() if truth is not None}
-            return replace(verdict, **lost, object_level=False if verdict.object is not None else None)
+            lost, lost_top = (None if truth is None else False for truth in (everything, top))
+            return replace(verdict, any=lost, any50=lost, top=lost_top, top50=lost_top, object_level=lost)
 
         def agrees(truth: Rectangles | None, iou_min: float = 0.25) -> bool | None:
             if truth is None:
@@ -144,13 +145,13 @@ class Judge:
         if arrangement is None or not self._settings.lift:
             return verdict
         if choice.T_base_tcp is None or choice.opening is None:
-            return replace(verdict, lift="not executed", lift_top=False, lift_any=False, disturbed=False)
+            nothing = Lift("not executed", (), False, False, False, 0.0)
+            return _with_lift(verdict, nothing)
         key = (choice.T_base_tcp.tobytes(), choice.opening)
         if key not in lifts:
             before = arrangement.relations.before
             lifts[key] = try_lift(arrangement.heap, before, choice.T_base_tcp, choice.opening)
-        came = lifts[key]
-        return replace(verdict, lift=came.status, lift_top=came.top, lift_any=came.any, disturbed=came.disturbed)
+        return _with_lift(verdict, lifts[key])
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,6 +171,17 @@ class Choice:
     grasp: Grasp | None = None
     T_base_tcp: Transform | None = None
     opening: float | None = None
+
+
+def _with_lift(verdict: Verdict, came: Lift) -> Verdict:
+    return replace(
+        verdict,
+        lift=came.status,
+        lift_top=came.top,
+        lift_clean=came.clean,
+        lift_any=came.any,
+        disturbed=came.disturbed,
+    )
 
 
 def seen(sample: Sample, arrangement: Arrangement | None, settings: Settings) -> Frame:
@@ -263,8 +275,3 @@ def as_rectangle(verdict: Verdict, sample: Sample, pad: bool) -> Rectangles | No
         depth = verdict.depth if verdict.depth is not None else float(np.nanmedian(sample.frame.depth))
         share = _GRIPPER.pad_width * sample.frame.intrinsics.fx / depth / verdict.opening_px
     return predicted([verdict.pixel], [verdict.angle], [verdict.opening_px], jaw_share=share)
-
-
-def settings_key(settings: Settings) -> dict[str, object]:
-    """The settings as plain values."""
-    return asdict(settings)

@@ -10,9 +10,8 @@ from typing import Any, Literal, get_args
 #: depth, as `pick.decide` takes it; the reach of an arm is left out.
 Decode = Literal["argmax", "cell"]
 DECODES: tuple[Decode, ...] = get_args(Decode)
-#: What may be asked of a picture. top, any, object: the rectangle rule (overlap above 0.25, 30 degrees) with grasps of
-#: top-level objects, of any, and of the object on which the centre lies; lift: a topmost object comes up.
-Metric = Literal["lift", "lift_any", "top", "any", "object", "top50", "any50", "on_top"]
+#: What may be asked of a picture; the help of `gpnet evaluate` explains them.
+Metric = Literal["lift", "lift_clean", "lift_any", "top", "any", "object", "top50", "any50", "on_top"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
 
 
@@ -28,7 +27,8 @@ class Verdict:
         rank: candidates that were rejected before it.
         object: id on which the centre lies, 0 for none; on_top: whether it is a topmost one.
         top, any, object_level, top50, any50: the rectangle rule, see `Metric`; 50: overlap above 0.5.
-        lift: status of the execution; lift_top, lift_any: whether a topmost object, or any, came up.
+        lift: status of the execution; lift_top, lift_clean, lift_any: whether a topmost object, nothing but topmost
+            ones, or any, came up.
         disturbed: another object was moved by more than 2 cm.
         failure: class of what went wrong, as of `failures.CLASSES`; None where the grasp was right.
         reason: one sentence with the figures.
@@ -53,6 +53,7 @@ class Verdict:
     any50: bool | None = None
     lift: str | None = None
     lift_top: bool | None = None
+    lift_clean: bool | None = None
     lift_any: bool | None = None
     disturbed: bool | None = None
     failure: str | None = None
@@ -83,7 +84,7 @@ class Row:
     index: int
     name: str
     possible: bool | None
-    verdicts: dict[str, Verdict]
+    verdicts: dict[Decode, Verdict]
     time_ms: dict[str, float]
 
     def to_dict(self) -> dict[str, Any]:

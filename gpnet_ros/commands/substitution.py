@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gpnet_ros.data.augment import warp
 from gpnet_ros.data.dataset import LAYER_FACTOR, grasp_targets
@@ -43,13 +43,15 @@ def substituted(maps: Maps, sample: Sample, substitute: Substitute) -> Maps:
         return maps
     truth = true_maps(maps, sample)
     there = truth.quality > 0
-    planes = {
-        name: getattr(truth, name)
-        if name in ("quality", "priority")
-        else np.where(there, getattr(truth, name), getattr(maps, name))
-        for name in names
-    }
-    return replace(maps, **planes)
+
+    def plane(name: str) -> NDArray[np.float32]:
+        predicted, true = getattr(maps, name), getattr(truth, name)
+        if name not in names:
+            return np.asarray(predicted)
+        return np.asarray(true if name in ("quality", "priority") else np.where(there, true, predicted))
+
+    q, cos2, sin2, width, p = (plane(name) for name in ("quality", "cos2", "sin2", "width", "priority"))
+    return Maps(q, cos2, sin2, width, p, maps.grid, maps.stamp, maps.frame_id)
 
 
 def true_maps(maps: Maps, sample: Sample) -> Maps:
@@ -69,5 +71,6 @@ def true_maps(maps: Maps, sample: Sample) -> Maps:
     z = np.where(np.isfinite(view.depth), view.depth, np.float32(1.0))
     targets = grasp_targets(view.quality, view.angle, encode_width(view.opening, z, picture.focal * view.scale))
     layers = np.array([0.0, *(LAYER_FACTOR**k for k in picture.layer)], dtype=np.float32)
-    planes = {**targets, "priority": layers[view.ids]}
-    return replace(maps, **{name: plane[: grid.height, : grid.width] for name, plane in planes.items()})
+    planes = (targets["quality"], targets["cos2"], targets["sin2"], targets["width"], layers[view.ids])
+    q, cos2, sin2, width, p = (plane[: grid.height, : grid.width] for plane in planes)
+    return Maps(q, cos2, sin2, width, p, grid, maps.stamp, maps.frame_id)

@@ -20,7 +20,8 @@ class Lift:
     Attributes:
         status: of the pick, as of `hand.PickOutcome`.
         removed: ids (index + 1) of the objects that came up and were carried away.
-        top: something came up, and all of it was topmost.
+        top: a topmost object came up.
+        clean: something came up, and all of it was topmost.
         disturbed: another object that stayed was moved by more than `foresight.DISTURBED`, or fell.
         force_peak: greatest contact force of the descent [N].
     """
@@ -28,6 +29,7 @@ class Lift:
     status: str
     removed: tuple[int, ...]
     top: bool
+    clean: bool
     disturbed: bool
     force_peak: float
 
@@ -52,12 +54,14 @@ def try_lift(heap: Heap, before: NDArray[np.bool_], T_base_tcp: Transform, openi
     """
     outcome = Hand(heap).pick(T_base_tcp, opening)
     turn = turns(before)
-    others = np.delete(outcome.moved, list(outcome.removed))
+    removed = list(outcome.removed)
+    others = np.delete(outcome.moved, removed)
     moved = bool((np.nan_to_num(others) > DISTURBED).any())
     return Lift(
         status=outcome.status,
-        removed=tuple(i + 1 for i in outcome.removed),
-        top=bool(outcome.removed) and not turn[list(outcome.removed)].any(),
+        removed=tuple(i + 1 for i in removed),
+        top=bool((turn[removed] == 0).any()),
+        clean=bool(removed) and not turn[removed].any(),
         disturbed=moved or bool(outcome.fallen),
         force_peak=float(outcome.force_peak),
     )
