@@ -99,7 +99,7 @@ def test_pickles_are_refused_and_never_opened(model: Path, tmp_path: Path) -> No
         ({"kwargs": {"depth": 3}}, "cannot be built"),
         ({"kwargs": {"widths": [8, 16]}}, "cannot be built"),
         ({"kwargs": {}}, "does not fit"),
-        ({"kwargs": {"widths": [8, 16, 32], "cgc": False}}, "does not fit"),
+        ({"kwargs": {"widths": [8, 16, 32], "context": "none"}}, "does not fit"),
         ({"channels": "depth"}, "does not fit"),
         ({"normalisation": "metres-0"}, "normalisation 'metres-0'"),
         ({"surprise": 1}, "unknown fields"),

@@ -21,7 +21,8 @@ from gpnet_ros.data.record import (
     record,
 )
 from gpnet_ros.data.sample import DenseGrasps, Objects, Sample
-from gpnet_ros.errors import BadInput
+from gpnet_ros.data.view_settings import ViewSettings
+from gpnet_ros.errors import BadInput, SettingsError
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.maps import WIDTH_SCALE
 from gpnet_ros.rectangle import Rectangles
@@ -209,7 +210,8 @@ def test_targets_tell_opening_angle_and_order() -> None:
 
 
 def test_binary_priority_knows_only_the_top() -> None:
-    assert set(np.unique(targets(Dataset([picture()], "binary"), False)["priority"])) == {0.0, 1.0}
+    binary = Dataset([picture()], ViewSettings(priority="binary"))
+    assert set(np.unique(targets(binary, False)["priority"])) == {0.0, 1.0}
     assert set(np.unique(targets(Dataset([picture(layer=(2, 0))]), False)["priority"])) == {0.0, 0.25, 1.0}
 
 
@@ -273,5 +275,5 @@ def test_all_views_of_a_scene_are_on_one_side_of_a_split() -> None:
 def test_datasets_that_cannot_be_used_are_refused() -> None:
     with pytest.raises(BadInput, match="one picture or more"):
         Dataset([])
-    with pytest.raises(BadInput, match="graded or binary"):
-        Dataset([picture()], "height")  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="graded, binary"):
+        ViewSettings(priority="height")

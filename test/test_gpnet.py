@@ -20,8 +20,9 @@ def parameters(net: nn.Module) -> int:
         ({}, 388_630),
         ({"widths": WIDTHS["s"]}, 99_598),
         ({"widths": WIDTHS["l"]}, 1_502_022),
-        ({"cgc": False}, 238_437),
-        ({"gpp": False}, 388_597),
+        ({"context": "none"}, 238_437),
+        ({"context": "plain"}, 238_437 + 128 * 128 * 9 + 2 * 128),
+        ({"priority_head": False}, 388_597),
         ({"channels": 1}, 382_486),
         ({"channels": 3}, 386_582),
     ],
@@ -38,7 +39,7 @@ def test_maps_have_the_size_of_the_input_and_the_stages_those_of_the_paper(side:
     assert features.shape[-2:] == (side // 4, side // 4)
     assert net.context(features).shape == features.shape
     assert net(x).shape == (1, 5, side, side)
-    assert GPNet(widths=WIDTHS["s"], gpp=False)(x).shape == (1, 4, side, side)
+    assert GPNet(widths=WIDTHS["s"], priority_head=False)(x).shape == (1, 4, side, side)
 
 
 def test_an_input_that_is_not_divisible_is_refused() -> None:
@@ -78,7 +79,7 @@ def test_the_test_of_spatial_bias_finds_odd_strided_kernels() -> None:
 
 def test_a_shift_by_the_stride_shifts_the_maps() -> None:
     """Away from the border; without the context module, whose softmax sees the whole image."""
-    net = GPNet(widths=WIDTHS["s"], cgc=False).eval()
+    net = GPNet(widths=WIDTHS["s"], context="none").eval()
     x = torch.randn(1, 4, 128, 128)
     with torch.no_grad():
         moved, still = net(x.roll((4, 8), (-2, -1))), net(x).roll((4, 8), (-2, -1))

@@ -104,7 +104,7 @@ def _nets(channels: int, device: torch.device) -> dict[str, Callable[[], object]
     kinds: dict[str, nn.Module] = {
         "gpnet-s": GPNet(channels, WIDTHS["s"]),
         "gpnet-m": GPNet(channels),
-        "gpnet-m without CGC": GPNet(channels, cgc=False),
+        "gpnet-m without CGC": GPNet(channels, context="none"),
         "ggcnn": GgCnn(channels),
         "ggcnn fused": GgCnn(channels, fused=True),
         "ggcnn2": GgCnn2(channels),

@@ -26,6 +26,10 @@ FREE_SHARE, FREE_PITCH = 0.25, (0.0010, 0.0030)
 #: A crop's centre is drawn around the picture's centre, or around an object if the crop is small [share of side].
 SHIFT = 0.09
 SMALL_CROP = 200  # crops below this follow the objects, lest they show nothing but table [px]
+#: Pixels that are asked for an object before a small crop settles for the middle: objects cover a tenth of a picture.
+_FOCUS_TRIES = 64
+#: Share of the view that the public augmentation enlarges to the whole (`random_zoom` of the GG-CNN code).
+PUBLIC_ZOOM = (0.5, 1.0)
 #: Blur of the colour before it is shrunk [px per factor of shrinking], as `Grid.warp_color` does.
 _ANTIALIAS = 0.4
 
@@ -42,6 +46,7 @@ class Crop:
         angle: float32 opening axis in the crop [rad]; meaningless where quality is 0.
         opening: float32 [m]; 0 where quality is 0.
         scale: crop pixels per stored pixel.
+        centred: float32 in [0, 1], see `record.centredness`; None if the record has none.
     """
 
     color: NDArray[np.uint8]
@@ -51,6 +56,7 @@ class Crop:
     angle: Floats
     opening: Floats
     scale: float
+    centred: Floats | None = None
 
 
 def centred(picture: Record, crop: int) -> NDArray[np.float64]:
@@ -61,23 +67,47 @@ def centred(picture: Record, crop: int) -> NDArray[np.float64]:
     return np.column_stack([scale * np.eye(2), (crop - 1) / 2 - scale * middle])
 
 
-def random_map(rng: np.random.Generator, picture: Record, crop: int) -> NDArray[np.float64]:
-    """A map (2, 3) from stored to crop pixels: any turn, a scale, a mirror half of the time, a shift."""
-    height, width = picture.ids.shape
+def random_map(rng: np.random.Generator, picture: Record, crop: int, augmentation: str = "full") -> NDArray[np.float64]:
+    """A map (2, 3) from stored to crop pixels, drawn anew for every view.
+
+    full: any turn, a scale, a mirror half of the time, a shift. public: a quarter turn and a zoom about the centre.
+    """
+    if augmentation == "public":
+        quarters, zoom = int(rng.integers(4)), 1.0 / rng.uniform(*PUBLIC_ZOOM)
+        linear = picture.pitch / PITCH * zoom * _rotation(0.5 * np.pi * quarters)
+        return _placed(linear, _focus(rng, picture, crop), crop)
     pitch = PITCH / rng.uniform(*SCALE_RANGE)
     if rng.random() < FREE_SHARE:
         pitch = float(np.exp(rng.uniform(*np.log(FREE_PITCH))))
-    scale = picture.pitch / pitch
     turn = rng.uniform(0, 2 * np.pi)
     mirror = np.diag([1.0, -1.0 if rng.random() < 0.5 else 1.0])
-    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    linear = scale * rotation @ mirror
-    focus = np.array([(width - 1) / 2, (height - 1) / 2])
-    if crop < SMALL_CROP and picture.ids.any():
-        row, column = divmod(int(rng.choice(np.flatnonzero(picture.ids))), width)
-        focus = np.array([column, row], dtype=np.float64)
+    linear = picture.pitch / pitch * _rotation(turn) @ mirror
+    focus = _focus(rng, picture, crop)
     shift = rng.uniform(-SHIFT, SHIFT, 2) * (crop if crop >= SMALL_CROP else 3 * crop)
+    return _placed(linear, focus, crop, shift)
+
+
+def _rotation(turn: float) -> NDArray[np.float64]:
+    return np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+
+
+def _placed(
+    linear: NDArray[np.float64], focus: NDArray[np.float64], crop: int, shift: NDArray[np.float64] | float = 0.0
+) -> NDArray[np.float64]:
+    """The map (2, 3) that takes the stored pixel `focus` to the crop's middle, moved by `shift` [px]."""
     return np.column_stack([linear, (crop - 1) / 2 + shift - linear @ focus])
+
+
+def _focus(rng: np.random.Generator, picture: Record, crop: int) -> NDArray[np.float64]:
+    """Stored pixel (u, v) that a view is about: the middle or, for small crops, some pixel of an object."""
+    height, width = picture.ids.shape
+    if crop < SMALL_CROP:
+        tries = rng.integers(0, height * width, _FOCUS_TRIES)
+        found = np.flatnonzero(picture.ids.ravel()[tries])
+        if found.size:
+            row, column = divmod(int(tries[found[0]]), width)
+            return np.array([column, row], dtype=np.float64)
+    return np.array([(width - 1) / 2, (height - 1) / 2])
 
 
 def warp(picture: Record, matrix: NDArray[np.float64], crop: int) -> Crop:
@@ -93,7 +123,9 @@ def warp(picture: Record, matrix: NDArray[np.float64], crop: int) -> Crop:
     color = cv2.warpAffine(source, matrix, size, flags=cv2.INTER_LINEAR, **repeat)
     raw = cv2.warpAffine(picture.depth, matrix, size, flags=nearest, **repeat)
     ids = cv2.warpAffine(picture.ids, matrix, size, flags=nearest)
-    grasps = cv2.warpAffine(picture.grasps, strided(matrix, picture.stride), size, flags=nearest)
+    coarse = strided(matrix, picture.stride)
+    grasps = cv2.warpAffine(picture.grasps, coarse, size, flags=nearest)
+    bells = None if picture.centred is None else cv2.warpAffine(picture.centred, coarse, size, flags=nearest)
     depth = raw.astype(np.float32) * np.float32(DEPTH_UNIT)
     depth[raw == 0] = np.nan
     return Crop(
@@ -105,6 +137,7 @@ def warp(picture: Record, matrix: NDArray[np.float64], crop: int) -> Crop:
         angle=moved_angles(matrix)[grasps[..., ANGLE]],
         opening=grasps[..., OPENING] * np.float32(picture.opening_unit),
         scale=scale,
+        centred=None if bells is None else bells.astype(np.float32) / np.float32(255.0),
     )
 
 

@@ -40,6 +40,7 @@ class BatchSettings:
         crop: their side [px].
         channels: of the input.
         dropout: share of RGB-D views without colour, and without depth.
+        rank, world: which of how many processes that train together this is; each makes its own share.
     """
 
     seed: int
@@ -47,20 +48,37 @@ class BatchSettings:
     crop: int
     channels: str
     dropout: float
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def share(self) -> int:
+        """Views that this process makes per step."""
+        return max(self.size // self.world, 2)
+
+    def rng(self, step: int) -> np.random.Generator:
+        """Of one step; a single process draws what it drew before there could be several."""
+        return np.random.default_rng([self.seed, step] if self.world == 1 else [self.seed, step, self.rank])
 
 
-def batches(samples: Samples, device_set: DeviceSet | None, settings: BatchSettings, start: int) -> Iterator:
+def batches(
+    samples: Samples, device_set: DeviceSet | None, settings: BatchSettings, start: int, workers: int = 1
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Pairs of input (B, C, crop, crop) and targets (5, B, crop, crop) from step `start` on.
 
     Args:
-        samples: pictures in the memory of the machine: one worker process prepares views ahead.
+        samples: pictures in the memory of the machine.
         device_set: the same pictures on a GPU, where views are prepared in its place; or None.
         settings: what a batch is.
         start: number of the first step.
+        workers: 1 for a process that prepares views ahead, 0 to prepare them when they are asked for.
     """
     if device_set is not None:
         return DeviceBatches(device_set, settings, start)
-    return iter(DataLoader(Batches(samples, settings, start), batch_size=None, num_workers=1, prefetch_factor=3))
+    ahead = 3 if workers else None
+    return iter(
+        DataLoader(Batches(samples, settings, start), batch_size=None, num_workers=workers, prefetch_factor=ahead)
+    )
 
 
 class Batches(IterableDataset):
@@ -78,9 +96,9 @@ class Batches(IterableDataset):
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Input (B, C, crop, crop) and targets (5, B, crop, crop) of one step."""
         s = self._settings
-        rng = np.random.default_rng([s.seed, step])
+        rng = s.rng(step)
         inputs, targets = [], []
-        for index in rng.integers(0, len(self._samples), s.size):
+        for index in rng.integers(0, len(self._samples), s.share):
             x, target = self._samples.sample(int(index), rng, crop=s.crop, augment=True, channels=s.channels)
             inputs.append(drop_modality(x, rng.random(), s.dropout))
             targets.append(np.stack([target[name] for name in TARGETS]))
@@ -95,20 +113,20 @@ class DeviceBatches(Iterator[tuple[Tensor, Tensor]]):
 
     def __next__(self) -> tuple[Tensor, Tensor]:
         s = self._settings
-        rng = np.random.default_rng([s.seed, self._step])
+        rng = s.rng(self._step)
         generator = torch.Generator(self._set.device).manual_seed(int(rng.integers(2**62)))
-        indices = rng.integers(0, len(self._set), s.size)
+        indices = rng.integers(0, len(self._set), s.share)
         x, targets = self._set.batch(indices, rng, generator, crop=s.crop, channels=s.channels)
-        for row, chance in enumerate(rng.random(s.size)):
-            kept = dropped(x.shape[1], chance, s.dropout)
-            if kept is not None:
-                x[row, kept] = 0.0
+        for row, chance in enumerate(rng.random(s.share)):
+            planes = dropped(x.shape[1], chance, s.dropout)
+            if planes is not None:
+                x[row, planes] = 0.0
         self._step += 1
         return x, targets
 
 
 def drop_modality(x: NDArray[np.float32], chance: float, share: float) -> NDArray[np.float32]:
-    """RGB-D input (4, h, w) without colour if chance < share, without depth if chance > 1 - share.
+    """RGB-D input (4 or 5, h, w) without colour if chance < share, without depth if chance > 1 - share.
 
     So one model serves cameras and frames of all three kinds; `normalise` gives zeros for what is missing.
     """
@@ -122,6 +140,6 @@ def drop_modality(x: NDArray[np.float32], chance: float, share: float) -> NDArra
 
 def dropped(channels: int, chance: float, share: float) -> slice | None:
     """The planes of an input that a view goes without; None for a whole view."""
-    if channels != 4 or share <= chance <= 1.0 - share:
+    if channels < 4 or share <= chance <= 1.0 - share:
         return None
-    return slice(0, 3) if chance < share else slice(3, 4)
+    return slice(0, 3) if chance < share else slice(3, None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -14,15 +13,16 @@ from numpy.typing import NDArray
 from gpnet_ros.data.augment import Crop, centred, random_map, warp
 from gpnet_ros.data.generated import Generated
 from gpnet_ros.data.noise import DepthNoise, color_noise, d435_depth, random_depth_noise
+from gpnet_ros.data.paste import with_pasted
 from gpnet_ros.data.record import Record, record
 from gpnet_ros.data.sample import split_scenes
+from gpnet_ros.data.view_settings import ViewSettings
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.maps import NETWORK_SIDE, encode_angle, encode_width
 from gpnet_ros.normalise import normalise
 
 Floats = NDArray[np.float32]
-Priority = Literal["graded", "binary"]
 
 #: Blur of the quality target [px]: a label ends at a hard edge, a grasp a pixel beside it is not worthless.
 SOFTNESS = 1.0
@@ -35,35 +35,35 @@ LAYER_FACTOR = 0.5
 class Dataset:
     """All pictures of a folder of shards, in memory; about 1.5 MB each."""
 
-    def __init__(self, records: Sequence[Record], priority: Priority = "graded") -> None:
+    def __init__(self, records: Sequence[Record], views: ViewSettings | None = None) -> None:
         """Take records.
 
         Args:
             records: one per picture.
-            priority: target of P: 1 on top-level objects and, if "graded", 1/2, 1/4, ... on the layers below,
-                so that also a heap without visible top-level grasps has an order; "binary" has 0 there
-                (GP-Net, section 3: a mask of the topmost objects).
+            views: how they become training views.
 
         Raises:
-            BadInput: no records, or an unknown priority.
+            BadInput: no records, or records without what the views need.
         """
-        if not records or priority not in ("graded", "binary"):
+        self.records, self.views = tuple(records), views or ViewSettings()
+        if not records:
+            raise BadInput("A data set of 0 pictures cannot be used: it needs one picture or more.")
+        if self.views.quality == "gaussian" and any(r.centred is None for r in self.records):
             raise BadInput(
-                f"A data set of {len(records)} pictures with priority {priority!r} cannot be used: "
-                "it needs one picture or more, and priority is graded or binary."
+                "quality gaussian needs pictures that were read with it: load the data set with the setting."
             )
-        self.records, self.priority = tuple(records), priority
 
     @classmethod
-    def load(cls, folder: Path, priority: Priority = "graded") -> Dataset:
+    def load(cls, folder: Path, views: ViewSettings | None = None) -> Dataset:
         """All finished shards of a folder.
 
         Raises:
             BadInput: no shards, a damaged one, or pictures without dense grasps.
         """
-        data = Generated(Path(folder))
+        data, chosen = Generated(Path(folder)), views or ViewSettings()
+        centred = chosen.quality == "gaussian"
         with ThreadPoolExecutor(2) as pool:  # decoding runs outside the interpreter's lock
-            return cls(list(pool.map(lambda index: record(data[index]), range(len(data)))), priority)
+            return cls(list(pool.map(lambda index: record(data[index], centred=centred), range(len(data)))), chosen)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -76,7 +76,7 @@ class Dataset:
         """
         names = [set(part) for part in split_scenes(tuple(r.scene for r in self.records), share, seed)]
         first, second = ([r for r in self.records if r.scene in part] for part in names)
-        return Dataset(first, self.priority), Dataset(second, self.priority)
+        return Dataset(first, self.views), Dataset(second, self.views)
 
     def sample(
         self,
@@ -100,29 +100,63 @@ class Dataset:
         Returns:
             Input (C, crop, crop), and quality, cos2, sin2, width, priority, each (crop, crop) float32.
         """
-        picture = self.records[index]
-        matrix = random_map(rng, picture, crop) if augment else centred(picture, crop)
-        view = warp(picture, matrix, crop)
+        picture, views = self.records[index], self.views
+        matrix = random_map(rng, picture, crop, views.augmentation) if augment else centred(picture, crop)
+        view, layer = warp(picture, matrix, crop), picture.layer
         focal = picture.focal * view.scale
+        if augment and views.copy_paste > 0 and rng.random() < views.copy_paste:
+            view, layer = with_pasted(view, layer, focal, self.records, rng)
+        color = color_noise(view.color, rng) if augment and views.augmentation == "full" else view.color
+        depth = None
+        if channels != "rgb":
+            depth = self._seen_depth(view, focal, rng, color, augment) if views.noise else view.depth
+        return normalise(color, depth, channels, views.normalisation), grasp_labels(view, focal, layer, views)
+
+    @staticmethod
+    def _seen_depth(
+        view: Crop, focal: float, rng: np.random.Generator, color: NDArray[np.uint8], augment: bool
+    ) -> Floats:
+        """Depth (crop, crop) as some D435 or, without augmentation, an average one reports it."""
+        side = len(view.depth)
         # Noise depends on the focal length only; the optical axis of a turned crop is not where it was.
-        camera = Intrinsics(crop, crop, focal, focal, (crop - 1) / 2, (crop - 1) / 2)
-        color = color_noise(view.color, rng) if augment else view.color
-        noise = random_depth_noise(rng) if augment else DepthNoise()
-        depth = None if channels == "rgb" else d435_depth(view.depth, camera, noise, rng, color)
-        return normalise(color, depth, channels), self._targets(view, focal, picture.layer)
-
-    def _targets(self, view: Crop, focal: float, layer: Sequence[int]) -> dict[str, Floats]:
-        steps = [LAYER_FACTOR**k if self.priority == "graded" else float(k == 0) for k in layer]
-        priority = np.array([0.0, *steps], dtype=np.float32)[view.ids]
-        z = np.where(np.isfinite(view.depth), view.depth, np.float32(1.0))
-        return {**grasp_targets(view.quality, view.angle, encode_width(view.opening, z, focal)), "priority": priority}
+        camera = Intrinsics(side, side, focal, focal, (side - 1) / 2, (side - 1) / 2)
+        return d435_depth(view.depth, camera, random_depth_noise(rng) if augment else DepthNoise(), rng, color)
 
 
-def grasp_targets(quality: Floats, angle: Floats, width: Floats) -> dict[str, Floats]:
+def grasp_labels(view: Crop, focal: float, layer: Sequence[int], views: ViewSettings) -> dict[str, Floats]:
+    """Targets quality, cos2, sin2, width and priority (h, w) of a view; see `ViewSettings`.
+
+    Args:
+        view: a picture under its map. focal: of the view [px].
+        layer: of objects 1, 2, ... in `view.ids`.
+        views: what the targets say.
+    """
+    priority = np.array(priorities(layer, views.priority), dtype=np.float32)[view.ids]
+    quality = view.quality
+    if views.quality == "gaussian" and view.centred is not None:
+        quality = quality * view.centred
+    elif views.quality == "binary":
+        quality = (quality > 0).astype(np.float32)
+    if views.objects == "top":
+        quality = np.where(priority >= 1.0, quality, np.float32(0.0))
+    z = np.where(np.isfinite(view.depth), view.depth, np.float32(1.0))
+    softness = 0.0 if views.quality == "binary" else SOFTNESS
+    return {
+        **grasp_targets(quality, view.angle, encode_width(view.opening, z, focal), softness),
+        "priority": priority,
+    }
+
+
+def priorities(layer: Sequence[int], kind: str) -> list[float]:
+    """Target of P by object id: 0 for the table, then one entry per object of a picture; `kind` of `PRIORITIES`."""
+    return [0.0, *(LAYER_FACTOR**k if kind == "graded" else float(k == 0) for k in layer)]
+
+
+def grasp_targets(quality: Floats, angle: Floats, width: Floats, softness: float = SOFTNESS) -> dict[str, Floats]:
     """Targets quality, cos2, sin2, width (h, w) of hard labels; 0 where no grasp is near.
 
-    Quality is blurred. Where it runs over the edge of the labels, angle and width are those of the labels
-    nearby: the mean over the doubled angle's unit vectors, weighted by quality.
+    Quality is blurred by `softness` [px]; 0 leaves it hard. Where it runs over the edge of the labels, angle and width
+    are those of the labels nearby: the mean over the doubled angle's unit vectors, weighted by quality.
     """
     targets = {name: np.zeros_like(quality) for name in ("quality", "cos2", "sin2", "width")}
     if not (quality > 0).any():
@@ -130,12 +164,14 @@ def grasp_targets(quality: Floats, angle: Floats, width: Floats) -> dict[str, Fl
     area = _around(quality > 0, border=4)
     cos2, sin2 = encode_angle(angle[area])
     planes = np.stack([np.ones_like(cos2), cos2, sin2, width[area]], axis=-1) * quality[area][..., None]
-    soft = cv2.GaussianBlur(planes, (0, 0), SOFTNESS, borderType=cv2.BORDER_ISOLATED)
+    soft: NDArray = planes
+    if softness > 0:
+        soft = np.asarray(cv2.GaussianBlur(planes, (0, 0), softness, borderType=cv2.BORDER_ISOLATED))
     found = soft[..., 0] > QUALITY_MIN
     length = np.maximum(np.hypot(soft[..., 1], soft[..., 2]), 1e-6)
     raw = (soft[..., 0], soft[..., 1] / length, soft[..., 2] / length, soft[..., 3] / np.maximum(soft[..., 0], 1e-6))
     for target, plane in zip(targets.values(), raw, strict=True):
-        target[area] = np.where(found, plane, 0.0)
+        target[area] = np.where(found, plane, np.float32(0.0))
     return targets
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gpnet_ros.data.augment import centred, moved_angles, random_map, strided
-from gpnet_ros.data.dataset import LAYER_FACTOR, QUALITY_MIN, SOFTNESS, Dataset
+from gpnet_ros.data.dataset import QUALITY_MIN, SOFTNESS, Dataset, priorities
 from gpnet_ros.data.noise import DepthNoise
 from gpnet_ros.data.noise_batch import BatchNoise, blurred, color_noise_batch, d435_depth_batch, random_cameras
 from gpnet_ros.data.normalise_batch import normalise_batch
@@ -31,10 +31,12 @@ class DeviceSet:
         """Move a data set.
 
         Raises:
-            BadInput: its pictures differ in size.
+            BadInput: its pictures differ in size, or objects are to be pasted, which is done on a CPU only.
         """
-        self._records, self.priority = dataset.records, dataset.priority
+        self._records, self.views = dataset.records, dataset.views
         self.device = torch.device(device)
+        if self.views.copy_paste > 0:
+            raise BadInput("copy_paste is done on a CPU only: set copy_paste to 0, or give --device cpu.")
         shapes = {(r.ids.shape, r.grasps.shape) for r in self._records}
         if len(shapes) != 1:
             raise BadInput(f"Pictures of {len(shapes)} sizes cannot be held as one batch: generate with one --size.")
@@ -43,11 +45,12 @@ class DeviceSet:
         self._depth = self._moved([r.depth.view(np.int16) for r in self._records])
         self._ids = self._moved([r.ids for r in self._records])
         self._grasps = self._moved([r.grasps for r in self._records])
-        most = max(len(r.layer) for r in self._records)
-        share = 1.0 if self.priority == "graded" else 0.0
-        table = np.zeros((len(self._records), most + 1), dtype=np.float32)
+        self._centred = None
+        if self.views.quality == "gaussian":
+            self._centred = self._moved([r.centred for r in self._records if r.centred is not None])
+        table = np.zeros((len(self._records), max(len(r.layer) for r in self._records) + 1), dtype=np.float32)
         for row, r in zip(table, self._records, strict=True):
-            row[1 : len(r.layer) + 1] = [LAYER_FACTOR**k if share else float(k == 0) for k in r.layer]
+            row[: len(r.layer) + 1] = priorities(r.layer, self.views.priority)
         self._priority = torch.from_numpy(table).to(self.device)
         self._opening_unit = torch.tensor([r.opening_unit for r in self._records], device=self.device)
 
@@ -79,7 +82,8 @@ class DeviceSet:
             Input (B, C, crop, crop) and targets (5, B, crop, crop): quality, cos2, sin2, width, priority.
         """
         records = [self._records[int(k)] for k in indices]
-        maps = np.stack([random_map(rng, r, crop) if augment else centred(r, crop) for r in records])
+        kind = self.views.augmentation
+        maps = np.stack([random_map(rng, r, crop, kind) if augment else centred(r, crop) for r in records])
         scale = np.sqrt(np.abs(np.linalg.det(maps[:, :, :2])))
         rows = torch.as_tensor(np.asarray(indices), device=self.device)
         focal = torch.tensor([r.focal for r in records] * scale, dtype=torch.float32, device=self.device)
@@ -87,12 +91,14 @@ class DeviceSet:
         color = self._colors(rows, maps, crop, shrunk=bool((scale < 0.9).any()))
         depth = self._read(self._depth, rows, at).long().bitwise_and(0xFFFF).float() * DEPTH_UNIT
         depth = torch.where(depth > 0, depth, torch.full_like(depth, float("nan")))
-        color = color_noise_batch(color, rng, generator) if augment else color
-        cameras = random_cameras(rng, len(records)) if augment else [DepthNoise()] * len(records)
-        seen = None
-        if channels != "rgb":
+        color = color_noise_batch(color, rng, generator) if augment and kind == "full" else color
+        seen = None if channels == "rgb" else depth
+        if channels != "rgb" and self.views.noise:
+            cameras = random_cameras(rng, len(records)) if augment else [DepthNoise()] * len(records)
             seen = d435_depth_batch(depth, focal, BatchNoise.of(cameras, self.device), generator, color)
-        return normalise_batch(color, seen, channels), self._targets(rows, maps, at, depth, focal, crop)
+        return normalise_batch(color, seen, channels, self.views.normalisation), self._targets(
+            rows, maps, at, depth, focal, crop
+        )
 
     def _targets(
         self, rows: Tensor, maps: NDArray[np.float64], at: Tensor, depth: Tensor, focal: Tensor, crop: int
@@ -100,8 +106,16 @@ class DeviceSet:
         ids = self._read(self._ids, rows, at, outside=0).long()
         stride = self._records[0].stride
         coarse = np.stack([strided(m, stride) for m in maps])
-        grasps = self._read(self._grasps, rows, _sources(coarse, crop).to(self.device), outside=0)
-        quality = torch.where(ids > 0, grasps[..., QUALITY].float() * QUALITY_UNIT, torch.zeros_like(depth))
+        read_at = _sources(coarse, crop).to(self.device)
+        grasps = self._read(self._grasps, rows, read_at, outside=0)
+        priority = self._priority[rows].gather(1, ids.flatten(1)).reshape(depth.shape)
+        quality = grasps[..., QUALITY].float() * QUALITY_UNIT
+        if self._centred is not None:
+            quality = quality * (self._read(self._centred, rows, read_at, outside=0).float() / 255.0)
+        elif self.views.quality == "binary":
+            quality = (quality > 0).float()
+        labelled = priority >= 1.0 if self.views.objects == "top" else ids > 0
+        quality = torch.where(labelled, quality, torch.zeros_like(depth))
         table = torch.from_numpy(np.stack([moved_angles(m) for m in maps])).to(self.device)
         angle = table.gather(1, grasps[..., ANGLE].long().flatten(1)).reshape(depth.shape)
         z = torch.where(torch.isfinite(depth), depth, torch.ones_like(depth))
@@ -113,8 +127,8 @@ class DeviceSet:
             / WIDTH_SCALE
         )
         wide = wide.clamp(0.0, 1.0)
-        priority = self._priority[rows].gather(1, ids.flatten(1)).reshape(depth.shape)
-        return torch.cat([_soft(quality, angle, wide), priority[None]])
+        softness = 0.0 if self.views.quality == "binary" else SOFTNESS
+        return torch.cat([_soft(quality, angle, wide, softness), priority[None]])
 
     def _colors(self, rows: Tensor, maps: NDArray[np.float64], crop: int, shrunk: bool) -> Tensor:
         """Colour (B, 3, crop, crop) in [0, 1]; the mean of four readings where a picture is shrunk."""
@@ -152,12 +166,14 @@ def _sources(maps: NDArray[np.float64], crop: int, offset: tuple[float, float] =
     return torch.from_numpy(moved.reshape(len(maps), crop, crop, 2).astype(np.float32))
 
 
-def _soft(quality: Tensor, angle: Tensor, width: Tensor) -> Tensor:
+def _soft(quality: Tensor, angle: Tensor, width: Tensor, softness: float) -> Tensor:
     """Quality, cos2, sin2 and width (4, B, h, w) of hard labels; see `dataset.grasp_targets`."""
     ones = torch.ones_like(quality)
     planes = torch.stack([ones, torch.cos(2 * angle), torch.sin(2 * angle), width]) * quality
-    radius = torch.full((4 * len(quality), 1, 1), SOFTNESS, device=quality.device)
-    soft = blurred(planes.flatten(0, 1), radius).reshape(planes.shape)
+    soft = planes
+    if softness > 0:
+        radius = torch.full((4 * len(quality), 1, 1), softness, device=quality.device)
+        soft = blurred(planes.flatten(0, 1), radius).reshape(planes.shape)
     length = torch.hypot(soft[1], soft[2]).clamp(min=1e-6)
     found = soft[0] > QUALITY_MIN
     values = torch.stack([soft[0], soft[1] / length, soft[2] / length, soft[3] / soft[0].clamp(min=1e-6)])

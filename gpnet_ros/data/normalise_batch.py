@@ -10,32 +10,45 @@ import torch
 from torch import Tensor
 
 from gpnet_ros.normalise import (
-    COLOR_GAIN,
     PLANE_SCALES,
     PLANE_SLOPE_MAX,
     PLANE_STEP,
+    PUBLISHED_DEPTH_LIMIT,
     RELIEF_LIMIT,
     RELIEF_SCALE,
+    VERSION,
+    color_gain,
 )
 
 
-def normalise_batch(color: Tensor, depth: Tensor | None, channels: str) -> Tensor:
+def normalise_batch(color: Tensor, depth: Tensor | None, channels: str, version: str = VERSION) -> Tensor:
     """The network's input of a batch; see `normalise.normalise`.
 
     Args:
         color: (B, 3, H, W) float32 in [0, 1].
         depth: (B, H, W) float32 [m], NaN where unknown; None for "rgb".
         channels: "rgb", "depth" or "rgbd".
+        version: one of `normalise.VERSIONS`.
 
     Returns:
         (B, C, H, W) float32, finite.
     """
-    scaled = color * COLOR_GAIN
-    picture = scaled - scaled.mean(dim=(1, 2, 3), keepdim=True)
-    if channels == "rgb" or depth is None:
-        return picture
-    planes = relief_batch(depth)[:, None]
-    return planes if channels == "depth" else torch.cat([picture, planes], dim=1)
+    scaled = color * color_gain(version)
+    planes = [] if channels == "depth" else [scaled - scaled.mean(dim=(1, 2, 3), keepdim=True)]
+    if channels != "rgb" and depth is not None:
+        published = version.startswith("published")
+        planes.append((published_depth_batch(depth) if published else relief_batch(depth))[:, None])
+        if version == "relief-valid-1":
+            planes.append((torch.isfinite(depth) & (depth > 0)).float()[:, None])
+    return torch.cat(planes, dim=1)
+
+
+def published_depth_batch(depth: Tensor) -> Tensor:
+    """Depth (B, H, W) without its mean, holes filled from the nearest known pixel; see `normalise.published_depth`."""
+    known = torch.isfinite(depth) & (depth > 0)
+    filled = fill_nearest_batch(torch.where(known, depth, torch.zeros_like(depth)), known)
+    centred = filled - filled.double().mean(dim=(1, 2), keepdim=True).float()
+    return centred.clamp(-PUBLISHED_DEPTH_LIMIT, PUBLISHED_DEPTH_LIMIT)
 
 
 def relief_batch(depth: Tensor) -> Tensor:

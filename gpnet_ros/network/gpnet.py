@@ -19,7 +19,8 @@ them and the five maps. It leaves the rest open; here is each choice with its re
 * One module: the text says "a CGC module".
 * Heads: one 1x1 convolution with five outputs, equal to five of one; 2x2 heads would need an odd map.
 * Outputs are linear as in GG-CNN (Morrison et al. 2018) and clamped when they are decoded (maps.py).
-* "No CGC" is the identity (the paper's time falls); "no GPP" drops the P head.
+* "No CGC" is the identity (the paper's time falls); "no GPP" drops the P head. A plain 3x3 convolution of the same
+  weights (147 k against 150 k) in its place tells the module's design from its size.
 * Initialisation: Xavier uniform as in the baselines. Convolutions before a batch norm have no bias.
 """
 
@@ -33,6 +34,8 @@ from gpnet_ros.errors import BadInput
 
 #: Widths of the three encoder layers by size of the network.
 WIDTHS: dict[str, tuple[int, int, int]] = {"s": (16, 32, 64), "m": (32, 64, 128), "l": (64, 128, 256)}
+#: What may stand between encoder and decoder: the module of the paper, nothing, or a plain 3x3 convolution.
+CONTEXTS = ("full", "none", "plain")
 #: Most channels of the full-resolution map: its cost is that of 224x224 pixels per channel.
 LAST_WIDTH_MAX = 32
 #: Down-sampling of the latent branch.
@@ -49,14 +52,23 @@ class GPNet(nn.Module):
     Args:
         channels: 4 for RGB-D, 3 for RGB, 1 for depth.
         widths: channels of the three encoder layers.
-        cgc: with the calibrated global context module.
-        gpp: with the grasp priority head.
+        context: one of `CONTEXTS`.
+        priority_head: with the grasp priority head.
+
+    Raises:
+        BadInput: unknown context.
     """
 
     def __init__(
-        self, channels: int = 4, widths: tuple[int, int, int] = WIDTHS["m"], cgc: bool = True, gpp: bool = True
+        self,
+        channels: int = 4,
+        widths: tuple[int, int, int] = WIDTHS["m"],
+        context: str = "full",
+        priority_head: bool = True,
     ) -> None:
         super().__init__()
+        if context not in CONTEXTS:
+            raise BadInput(f"The context {context!r} is unknown; allowed: {', '.join(CONTEXTS)}.")
         first, second, third = widths
         last = min(first, LAST_WIDTH_MAX)
         self.extraction = nn.Sequential(
@@ -64,13 +76,17 @@ class GPNet(nn.Module):
             _conv(first, second, 4, stride=2, padding=1),  # 112 -> 56
             _conv(second, third, 3, stride=1, padding=1),  # 56 -> 56
         )
-        self.context: nn.Module = CalibratedGlobalContext(third) if cgc else nn.Identity()
+        self.context: nn.Module = nn.Identity()
+        if context == "full":
+            self.context = CalibratedGlobalContext(third)
+        elif context == "plain":
+            self.context = _conv(third, third, 3, stride=1, padding=1)
         self.generation = nn.Sequential(
             _transposed(third, second, 3, stride=1, padding=1),  # 56 -> 56
             _transposed(second, first, 4, stride=2, padding=1),  # 56 -> 112
             _transposed(first, last, 4, stride=2, padding=1),  # 112 -> 224
         )
-        self.heads = nn.Conv2d(last, 5 if gpp else 4, 1)
+        self.heads = nn.Conv2d(last, 5 if priority_head else 4, 1)
         self.apply(_initialise)
         if isinstance(self.context, CalibratedGlobalContext):
             self.context.attention.start_as_identity()
