@@ -9,20 +9,22 @@ import pytest
 
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.cli import main
-from gpnet_ros.commands.bench_clearing import perception
+from gpnet_ros.commands.clearing_core import Perception
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Grid, Maps
-from gpnet_ros.sim.clearing import FAILURES_MAX, Look, clear_heap
+from gpnet_ros.pose import Transform
+from gpnet_ros.sim.clearing import FAILURES_MAX, clear_heap
 from gpnet_ros.sim.heap import stack_heap
+from gpnet_ros.sim.look import Look
 
 CELL, HAND_EYE = load_cell(), load_hand_eye()
 
 
-def blind(frame: Frame) -> Maps:
+def blind(frame: Frame, T_base_camera: Transform) -> Maps:
     """Says that everything everywhere is a grasp of 40 mm at no angle."""
     assert frame.intrinsics is not None
     square = CELL.workspace
-    grid = Grid.workspace(frame.intrinsics, HAND_EYE.T_base_camera(), square.centre, square.side)
+    grid = Grid.workspace(frame.intrinsics, T_base_camera, square.centre, square.side)
     ones = np.ones((grid.height, grid.width), np.float32)
     return Maps(ones, ones, 0 * ones, 0.25 * ones, ones, grid)
 
@@ -64,9 +66,10 @@ def test_bench_prints_counts_that_add_up(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_priorities_change_only_p() -> None:
     heap = stack_heap(5, 1, ("box",))
-    look = Look(heap, 5, HAND_EYE.T_base_camera())
+    T = HAND_EYE.T_base_camera()
+    look = Look(heap, 5, T)
     look_frame = look.frame(look.view(heap, [0]))
-    learned, none, height = (perception("gpnet", p)(look_frame) for p in ("learned", "none", "height"))
+    learned, none, height = (Perception("gpnet", p)(look_frame, T) for p in ("learned", "none", "height"))
     assert np.array_equal(learned.quality, none.quality)
     assert np.array_equal(learned.quality, height.quality)
     assert (none.priority == 1).all()
@@ -75,7 +78,7 @@ def test_priorities_change_only_p() -> None:
 
 @pytest.mark.slow
 def test_the_network_clears_most_of_some_heaps() -> None:
-    perceive = perception("gpnet", "learned")
+    perceive = Perception("gpnet", "learned")
     rounds = [clear_heap(stack_heap(seed, 4), seed, perceive, CELL, HAND_EYE) for seed in range(40, 46)]
     assert sum(len(r.removed) for r in rounds) >= 0.7 * 24  # 18 with the first weights
 

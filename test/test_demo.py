@@ -18,8 +18,9 @@ import pytest
 import yaml
 
 from gpnet_ros.cli import main
-from gpnet_ros.commands import clearing_ros, demo, session, starter
+from gpnet_ros.commands import bench_clearing, clearing_ros, demo, session, starter
 from gpnet_ros.commands.cell_door import PORT, CellDoor
+from gpnet_ros.commands.clearing_rows import HeapName
 from gpnet_ros.commands.ros_round import Round, play_round
 from gpnet_ros.errors import BadInput, DeviceError
 from gpnet_ros.nodes.table import RunSettings
@@ -164,16 +165,21 @@ def test_object_that_reaches_the_tote_after_an_interruption_counts_for_its_pick(
 def arguments(**changes: Any) -> argparse.Namespace:
     values = {
         "path": "ros", "rounds": 3, "objects": 2, "seed": 7, "priority": "learned", "model": "gpnet", "factor": 1.0,
-        "log": None,
+        "log": None, "resume": False, "heaps": "seeds",
     }  # fmt: skip
     return argparse.Namespace(**{**values, **changes})
+
+
+def answer(played: list[Round], args: argparse.Namespace) -> dict[str, Any]:
+    heaps = [HeapName(2, seed=7 + k) for k in range(len(played))]
+    return bench_clearing.answer([clearing_ros.row_of(h, {}, r) for h, r in zip(heaps, played, strict=True)], args)
 
 
 def test_counts_agree_with_the_rounds() -> None:
     flawed = World(
         [("nothing_graspable", None, False, False), ("picked", 0, False, True), ("missed", None, False, False)]
     )
-    a = clearing_ros.answer([World(PERFECT).play(), flawed.play()], arguments())
+    a = answer([World(PERFECT).play(), flawed.play()], arguments())
     counted = {k: a[k] for k in ("rounds", "rounds_cleared", "rounds_all_right", "objects", "objects_removed")}
     assert counted == {"rounds": 2, "rounds_cleared": 1, "rounds_all_right": 1, "objects": 4, "objects_removed": 3}
     assert (a["picks"], a["picks_ok"], a["picks_topmost"], a["refusals"]) == (4, 3, 2, 1)
@@ -182,9 +188,9 @@ def test_counts_agree_with_the_rounds() -> None:
 
 def test_figures_of_time_exist_only_at_factor_one() -> None:
     rounds = [World(PERFECT).play()]
-    fast = clearing_ros.answer(rounds, arguments(factor=3.0))
+    fast = answer(rounds, arguments(factor=3.0))
     assert fast["picks_per_hour"] is None and fast["time_ms"] == {}
-    assert clearing_ros.answer(rounds, arguments())["picks_per_hour"] > 0
+    assert answer(rounds, arguments())["picks_per_hour"] > 0
 
 
 class FakeSession:
@@ -226,7 +232,8 @@ def bench(
         closed.append(run.seed)
 
     monkeypatch.setattr(clearing_ros, "open_session", fake)
-    return clearing_ros.run_rounds(args), opened, closed
+    rows = clearing_ros.run_rounds(args, bench_clearing.heaps_of(args, args.objects))
+    return bench_clearing.answer(rows, args), opened, closed
 
 
 def test_processes_serve_all_rounds_and_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,11 +17,12 @@ from gpnet_ros.maps import Grid, Maps, encode_angle, encode_width
 from gpnet_ros.motion import Move
 from gpnet_ros.pick import Decision, Memory, decide, something_left
 from gpnet_ros.pose import image_angle, invert, transform
-from gpnet_ros.sim.clearing import Look, true_maps
 from gpnet_ros.sim.d435 import D435_640x480
 from gpnet_ros.sim.heap import Heap
+from gpnet_ros.sim.look import Look
 from gpnet_ros.sim.objects import make_object
 from gpnet_ros.sim.render import View
+from gpnet_ros.sim.true_grasps import true_maps
 
 CELL, HAND_EYE = load_cell(), load_hand_eye()
 T_BASE_CAMERA = HAND_EYE.T_base_camera()

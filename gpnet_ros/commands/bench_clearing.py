@@ -10,53 +10,27 @@ A round is all right when every object is in the tote and every single pick brou
 nothing was missed, dropped, pushed away, or taken from under another one. A topmost object is one before which no
 other must be taken, but for objects that lie on each other in a ring with it. Where no topmost object can be
 taken, the oracle goes on with the next ones; such a round is not all right.
+
+--heaps frozen takes the heaps that are shipped, 100 of each K = 3..7, the same on every machine. Two runs over the
+same heaps are compared in pairs: run both with --log, then --compare A.jsonl B.jsonl.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, fields
-from functools import lru_cache
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
-from gpnet_ros.cell import load_cell, load_hand_eye
-from gpnet_ros.commands.intervals import share
+from gpnet_ros.commands.clearing_compare import compare_files, table
+from gpnet_ros.commands.clearing_rows import HeapName, Policy, Row, counted
 from gpnet_ros.errors import BadInput
-from gpnet_ros.frame import Frame
-from gpnet_ros.maps import Maps, prioritise, workspace_grid
 
 #: Objects in a heap that the benchmark makes.
 OBJECTS_RANGE = (1, 10)
-
-
-@dataclass
-class Tally:
-    """What was counted over all rounds."""
-
-    rounds: int = 0
-    rounds_cleared: int = 0
-    rounds_broken: int = 0
-    rounds_all_right: int = 0
-    objects: int = 0
-    objects_removed: int = 0
-    picks: int = 0
-    picks_ok: int = 0
-    picks_topmost: int = 0
-    refusals: int = 0
-
-    def add(self, other: Tally) -> None:
-        """Add the counts of further rounds."""
-        for f in fields(self):
-            setattr(self, f.name, getattr(self, f.name) + getattr(other, f.name))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,19 +38,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--path", choices=["core", "ros"], default="core", help="gripper alone, or nodes and arm (core)"
     )
-    parser.add_argument("--rounds", type=int, default=20, help="how many heaps (20)")
+    parser.add_argument(
+        "--heaps", choices=["seeds", "frozen"], default="seeds", help="made by --seed, or shipped (seeds)"
+    )
+    parser.add_argument("--rounds", type=int, default=20, help="how many heaps of each K (20)")
     parser.add_argument("--objects", type=objects, default=(5, 5), help="K, objects per heap, or a range as 3-7 (5)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first heap; the next has seed + 1, ... (0)")
     parser.add_argument("--priority", choices=["learned", "height", "none", "oracle"], default="learned")
     parser.add_argument("--model", default="gpnet", help="name in models/ or path of a model folder (gpnet)")
     parser.add_argument("--factor", type=float, default=1.0, help="speed of simulated time, --path ros only (1)")
     parser.add_argument("--workers", type=int, default=0, help="processes, --path core only (number of cores)")
-    parser.add_argument("--log", type=Path, help="append each round to this file of JSON lines, --path ros only")
+    parser.add_argument("--log", type=Path, help="append each round to this file of JSON lines")
+    parser.add_argument("--resume", action="store_true", help="go on with the rounds that --log has")
+    parser.add_argument(
+        "--compare", type=Path, nargs=2, metavar=("A", "B"), help="play nothing; compare two logs heap by heap"
+    )
     parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the rounds and print the counts; 1 when every round broke."""
+    if args.compare:
+        found = compare_files(*args.compare)
+        print(json.dumps(found) if args.json else table(found))
+        return 0
+    require_sane(args)
+    least, most = args.objects
+    heaps = [name for count in range(least, most + 1) for name in heaps_of(args, count)]
+    if args.path == "ros":
+        from gpnet_ros.commands.clearing_ros import run_rounds
+
+        rows = run_rounds(args, heaps)
+    else:
+        from gpnet_ros.commands.clearing_core import clear_heaps
+
+        rows = clear_heaps(heaps, policy_of(args), args.log, args.resume, args.workers)
+    answers = [answer([row for row in rows if row["objects"] == count], args) for count in range(least, most + 1)]
+    whole = answers[0] if least == most else {"rows": answers, "all": answer(rows, args)}
+    print(json.dumps(whole) if args.json else "\n".join(sentence(a) for a in answers))
+    return 1 if all(row["failed"] for row in rows) else 0
+
+
+def require_sane(args: argparse.Namespace) -> None:
+    """Refuse arguments out of bounds.
+
+    Raises:
+        BadInput: names the argument.
+    """
     low, high = OBJECTS_RANGE
     least, most = args.objects
     if not low <= least <= most <= high:
@@ -87,20 +95,15 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.workers < 0:
         raise BadInput(f"--workers is {args.workers}; allowed: 1 or more, or 0 for one per core.")
-    rows = []
-    for count in range(least, most + 1):
-        args.objects = count
-        if args.path == "ros":
-            from gpnet_ros.commands.clearing_ros import run_rounds
+    if args.resume and args.log is None:
+        raise BadInput("--resume needs the --log to go on with.")
+    if args.heaps == "frozen":
+        if args.seed:
+            raise BadInput("Frozen heaps have no --seed: leave it out.")
+        from gpnet_ros.sim import heap_sets
 
-            rows.append(run_rounds(args))
-        else:
-            rows.append(run_core(args))
-        if not args.json:
-            print(sentence(rows[-1]), flush=True)
-    if args.json:
-        print(json.dumps(rows[0] if least == most else {"rows": rows}))
-    return 1 if all(row["rounds_broken"] == row["rounds"] for row in rows) else 0
+        for count in range(least, most + 1):
+            heap_sets.require(count, args.rounds)
 
 
 def objects(text: str) -> tuple[int, int]:
@@ -109,86 +112,45 @@ def objects(text: str) -> tuple[int, int]:
     return int(least), int(most or least)
 
 
-def run_core(args: argparse.Namespace) -> dict[str, Any]:
-    """All rounds on the core path, on all cores."""
-    jobs = [(args.seed + k, args.objects, args.priority, args.model) for k in range(args.rounds)]
-    workers = min(args.workers or os.cpu_count() or 1, len(jobs))
-    tally, times = Tally(), []
-    for counts, ms in tqdm(_spread(core_round, jobs, workers), total=len(jobs), unit="round", disable=None):
-        tally.add(counts)
-        times.append(ms)
-    return summary(tally, args, picks_per_hour=None, time_ms={"round": round(float(np.median(times)), 1)})
+def heaps_of(args: argparse.Namespace, count: int) -> list[HeapName]:
+    """The heaps of `count` objects that were asked for."""
+    if args.heaps == "frozen":
+        return [HeapName(count, number=k) for k in range(args.rounds)]
+    return [HeapName(count, seed=args.seed + k) for k in range(args.rounds)]
 
 
-def _spread(work: Callable, jobs: list, workers: int) -> Iterable:
-    if workers == 1:
-        yield from map(work, jobs)
-        return
-    import multiprocessing
-
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(work, jobs)
+def policy_of(args: argparse.Namespace) -> Policy:
+    """Who picks."""
+    return Policy(args.path, args.priority, None if args.priority == "oracle" else args.model)
 
 
-def core_round(job: tuple[int, int, str, str]) -> tuple[Tally, float]:
-    """One round: its counts, and how long it took [ms]."""
-    from gpnet_ros.sim.clearing import clear_heap
-    from gpnet_ros.sim.heap import stack_heap
-
-    seed, objects, priority, model = job
-    began = time.perf_counter()
-    cell, hand_eye = load_cell(), load_hand_eye()
-    perceive = None if priority == "oracle" else perception(model, priority)
-    try:
-        heap = stack_heap(seed, objects)
-    except BadInput:  # this seed's heap does not come to rest; the ros path cannot show it either
-        return Tally(rounds=1, rounds_broken=1), 1e3 * (time.perf_counter() - began)
-    result = clear_heap(heap, seed, perceive, cell, hand_eye)
-    executed = [p for p in result.picks if p.outcome is not None]
-    tally = Tally(
-        rounds=1,
-        rounds_cleared=int(result.cleared),
-        rounds_all_right=int(result.all_right),
-        objects=objects,
-        objects_removed=len(result.removed),
-        picks=len(executed),
-        picks_ok=sum(p.ok for p in executed),
-        picks_topmost=sum(p.topmost for p in executed),
-        refusals=len(result.picks) - len(executed),
-    )
-    return tally, 1e3 * (time.perf_counter() - began)
-
-
-@lru_cache(maxsize=1)
-def perception(model: str, priority: str) -> Callable[[Frame], Maps]:
-    """The network seen through the workspace of the cell, with the priority that was asked for."""
-    import torch
-
-    from gpnet_ros.network.detector import Detector
-
-    torch.set_num_threads(1)  # one process per core is faster than one network on all of them
-    square, T_base_camera = load_cell().workspace, load_hand_eye().T_base_camera()
-    detector = Detector(model, device="cpu", grid=lambda frame: workspace_grid(frame, T_base_camera, square))
-
-    return lambda frame: prioritise(detector(frame), frame, priority, T_base_camera)
-
-
-def summary(
-    tally: Tally, args: argparse.Namespace, picks_per_hour: float | None, time_ms: dict[str, float]
-) -> dict[str, Any]:
-    """The answer as plain values."""
-    setting = {k: getattr(args, k) for k in ("path", "priority", "model", "seed")}
-    if args.priority == "oracle":
-        setting["model"] = None
+def answer(rows: Sequence[Row], args: argparse.Namespace) -> dict[str, Any]:
+    """The counts as plain values; figures of time only where simulated time runs as fast as the wall clock."""
+    counts = sorted({row["objects"] for row in rows})
+    setting = {k: getattr(args, k) for k in ("path", "heaps", "priority", "model", "seed")}
+    found = counted(rows)
+    at_speed = args.path == "ros" and args.factor == 1.0
+    seconds = sum(row["seconds"] for row in rows)
+    per_hour = round(3600.0 * found["picks"] / seconds, 1) if at_speed and seconds > 0 else None
     return {
         **setting,
-        "objects_per_round": args.objects,
-        **asdict(tally),
-        "cleared": share(tally.rounds_cleared, tally.rounds - tally.rounds_broken),
-        "all_right": share(tally.rounds_all_right, tally.rounds - tally.rounds_broken),
-        "picks_per_hour": picks_per_hour,
-        "time_ms": time_ms,
+        "model": None if args.priority == "oracle" else args.model,
+        "objects_per_round": counts[0] if len(counts) == 1 else counts,
+        **found,
+        "picks_per_hour": per_hour,
+        "time_ms": {} if args.path == "ros" and not at_speed else stage_medians(rows),
     }
+
+
+def stage_medians(rows: Sequence[Row]) -> dict[str, float]:
+    """Median of each stage over all picks of the arm [ms], and of whole picks and rounds."""
+    stages: dict[str, list[float]] = {}
+    for row in rows:
+        for pick in (p for p in row["picks"] if p["executed"] and "time_s" in p):
+            for name, seconds in {**pick["time_s"], "pick": pick["seconds"]}.items():
+                stages.setdefault(name.replace(" ", "_"), []).append(seconds)
+        stages.setdefault("round", []).append(row["seconds"])
+    return {name: round(1e3 * float(np.median(values)), 1) for name, values in stages.items()}
 
 
 def sentence(a: dict[str, Any]) -> str:
@@ -199,10 +161,12 @@ def sentence(a: dict[str, Any]) -> str:
 
     right = a["all_right"]
     between = "" if right["rate"] is None else f" [{right['low']:.0%}, {right['high']:.0%}]"
+    faults = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in a["faults"].items()) or "none"
     return (
         f"simulated, path {a['path']}, priority {a['priority']}, K = {a['objects_per_round']}: "
         f"rounds cleared {part('rounds_cleared', 'rounds')}, all right {part('rounds_all_right', 'rounds')}{between}; "
         f"objects removed {part('objects_removed', 'objects')}; "
         f"picks that brought an object {part('picks_ok', 'picks')}, a topmost one {part('picks_topmost', 'picks')}; "
-        f"refusals {a['refusals']}" + (f"; {a['rounds_broken']} rounds broke" if a["rounds_broken"] else "")
+        f"refusals {a['refusals']}; faults: {faults}"
+        + (f"; {a['rounds_broken']} rounds broke" if a["rounds_broken"] else "")
     )

@@ -61,13 +61,19 @@ class CellDoor:
         Raises:
             DeviceError: it could not be made within `patience` [s].
         """
-        announced = self.ask("load_heap", seed=seed, objects=objects)["version"]
+        self._await_heap(self.ask("load_heap", seed=seed, objects=objects)["version"], f"of seed {seed}", patience)
+
+    def put_heap(self, stored: dict[str, Any], patience: float) -> None:
+        """Put a heap there that was made before, as of `Heap.to_dict`; errors as `load_heap`."""
+        self._await_heap(self.ask("load_heap", heap=stored)["version"], "that was stored", patience)
+
+    def _await_heap(self, announced: int, which: str, patience: float) -> None:
         end = time.monotonic() + patience
         while time.monotonic() < end:
             status = self.ask("heap")
             if status["version"] >= announced:
                 return
             if status["error"]:
-                raise DeviceError(f"The heap of seed {seed} could not be made: {status['error']}")
+                raise DeviceError(f"The heap {which} could not be made: {status['error']}")
             time.sleep(_POLL)
-        raise DeviceError(f"The heap of seed {seed} was not there after {patience:.0f} s; see the cell's log.")
+        raise DeviceError(f"The heap {which} was not there after {patience:.0f} s; see the cell's log.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.stats import binomtest
 
 _Z = 1.96  # standard normal deviate of a 95 % interval
 
@@ -23,3 +24,38 @@ def share(count: int, n: int) -> dict[str, float | int | None]:
 def share_of(outcomes: Sequence[bool]) -> dict[str, float | int | None]:
     """Rate of what came true, see `share`."""
     return share(int(sum(outcomes)), len(outcomes))
+
+
+def paired(outcomes: Sequence[tuple[bool, bool]]) -> dict[str, float | int]:
+    """Difference of two rates over the same things, second minus first.
+
+    The 95 % interval is Newcombe's method 10 (Statistics in Medicine 17, 1998, 2635-2650), which squares and adds
+    the distances to Wilson's limits and knows of the pairs' correlation; p is McNemar's exact test.
+
+    Args:
+        outcomes: (first, second) per thing, at least one.
+    """
+    n = len(outcomes)
+    both = sum(a and b for a, b in outcomes)
+    first, second = (sum(a and not b for a, b in outcomes), sum(b and not a for a, b in outcomes))
+    neither = n - both - first - second
+    limits = [share(both + only, n) for only in (first, second)]
+    rates = [(both + only) / n for only in (first, second)]
+    down = [rate - float(limit["low"] or 0.0) for rate, limit in zip(rates, limits, strict=True)]
+    up = [float(limit["high"] or 0.0) - rate for rate, limit in zip(rates, limits, strict=True)]
+    product = (both + first) * (both + second) * (neither + first) * (neither + second)
+    agreement = float(both * neither - first * second)
+    agreement = max(agreement - n / 2, 0.0) if agreement > 0 else agreement
+    phi = 0.0 if product == 0 else agreement / float(np.sqrt(product))
+    difference = rates[1] - rates[0]
+    below = np.sqrt(max(down[1] ** 2 - 2 * phi * down[1] * up[0] + up[0] ** 2, 0.0))
+    above = np.sqrt(max(up[1] ** 2 - 2 * phi * up[1] * down[0] + down[0] ** 2, 0.0))
+    p = float(binomtest(min(first, second), first + second).pvalue) if first + second else 1.0
+    found = {
+        "difference": difference,
+        "low": max(difference - below, -1.0),
+        "high": min(difference + above, 1.0),
+        "p": p,
+    }
+    counts = {"n": n, "both": both, "only_first": first, "only_second": second, "neither": neither}
+    return {**{name: round(float(value), 4) for name, value in found.items()}, **counts}

@@ -24,6 +24,7 @@ from gpnet_ros.sim.clearing import EXTRA_PICKS, FAILURES_MAX
 if TYPE_CHECKING:
     from gpnet_ros.nodes.client import PlannerClient
     from gpnet_ros.nodes.recording import Recording
+    from gpnet_ros.sim.heap import Heap
 
 #: Longest wait for the first maps after the processes were started [s]: on a busy machine torch alone takes 20.
 FIRST_MAPS = 120.0
@@ -70,6 +71,11 @@ class Session:
             DeviceError: heap or maps did not come in time.
         """
         self.door.load_heap(seed, objects, NEXT_HEAP)
+        self.wait_for_maps(self.door.truth()["time"], NEXT_HEAP)
+
+    def put_heap(self, heap: Heap) -> None:
+        """As `load_heap`, of a heap that was made before."""
+        self.door.put_heap(heap.to_dict(), NEXT_HEAP)
         self.wait_for_maps(self.door.truth()["time"], NEXT_HEAP)
 
     def wait_for_maps(self, after: float, limit: float) -> None:

@@ -14,7 +14,7 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Maps, workspace_grid
 from gpnet_ros.sim.arm import FLANGE
-from gpnet_ros.sim.clearing import true_maps
+from gpnet_ros.sim.true_grasps import true_maps
 from gpnet_ros.sim.heap import Heap
 from gpnet_ros.sim.raycast import PlacedScene
 from gpnet_ros.sim.render import View

@@ -73,8 +73,20 @@ def render(
     if quality not in _RAYS:
         raise BadInput(f"Quality '{quality}' is not known: use 'fast' or 'high'.")
     rng = np.random.default_rng(style.seed) if rng is None else rng
+    light, hits = linear_light(scene.place(T_base_mesh), intrinsics, T_base_camera, style, quality, rng)
+    return View(expose(light, style, rng), hits.z, hits.id)
+
+
+def linear_light(
+    placed: PlacedScene,
+    intrinsics: Intrinsics,
+    T_base_camera: Transform,
+    style: Style,
+    quality: Quality,
+    rng: np.random.Generator,
+) -> tuple[Floats, Hits]:
+    """Light (H, W, 3) that reaches the camera, before exposure, and what its rays met; arguments as `render`."""
     rays, extra = _RAYS[quality]
-    placed = scene.place(T_base_mesh)
     hits = placed.cast(intrinsics, T_base_camera)
     edges = _edges(hits)
     seen = _half_size_visibility(placed, hits, edges, style, rays, rng)
@@ -88,8 +100,7 @@ def render(
     keep = np.flatnonzero(bevelled[pixel] & (beside.mesh == flat.mesh[pixel]))
     beside.normals[keep] = flat.normals[pixel[keep]]
     light[rows] = _mean_light(light[rows], _light(placed, beside, lent, eye, style))
-    color = expose(light.reshape(hits.normals.shape), style, rng)
-    return View(color, hits.z, hits.id)
+    return light.reshape(hits.normals.shape), hits
 
 
 def _light(placed: PlacedScene, hits: Hits, seen: Floats, eye: Floats, style: Style) -> Floats:
