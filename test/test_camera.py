@@ -14,8 +14,9 @@ from gpnet_ros.devices.camera import stall_limit
 from gpnet_ros.devices.recorded import RecordedCamera, load_frame
 from gpnet_ros.errors import BadInput, DeviceError
 
-FRAMES = Path(__file__).parent / "data" / "frames"
-SCENES = sorted(p for p in FRAMES.iterdir() if p.is_dir())
+FRAMES = Path(__file__).parent / "data" / "real_frames"
+RECORDED = sorted(p for p in FRAMES.iterdir() if p.is_dir())
+SCENES = [p for p in RECORDED if p.name.startswith("d435_")]
 MODEL = {"width": 8, "height": 6, "fx": 9.0, "fy": 9.0, "cx": 3.5, "cy": 2.5, "depth_unit_m": 0.001}
 
 
@@ -190,12 +191,12 @@ def test_recording_plays_every_folder_once_or_for_ever() -> None:
     with pytest.raises(DeviceError, match="open"):
         once.read()
     once.open()
-    stamps = [once.read().stamp for _ in SCENES]
+    stamps = [once.read().stamp for _ in RECORDED]
     assert stamps == sorted(stamps) and stamps[0] > 1e9
     with pytest.raises(DeviceError, match="ended"):
         once.read()
     always.open()
-    depths = [always.read().depth for _ in range(len(SCENES) + 1)]
+    depths = [always.read().depth for _ in range(len(RECORDED) + 1)]
     assert depths[0] is not None and depths[-1] is not None
     assert np.array_equal(depths[0], depths[-1], equal_nan=True)
     always.close()

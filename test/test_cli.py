@@ -18,7 +18,7 @@ from gpnet_ros.data.dataset import Dataset
 from gpnet_ros.devices.recorded import load_frame
 from gpnet_ros.grasp import Grasp
 
-FRAME = Path(__file__).parent / "data" / "frames" / "d435_cleargrasp_153_opaque"
+FRAME = Path(__file__).parent / "data" / "real_frames" / "d435_cleargrasp_153_opaque"
 COLOR, DEPTH, CAMERA = FRAME / "color.jpg", FRAME / "depth.png", FRAME / "camera.json"
 
 

@@ -15,7 +15,7 @@ from gpnet_ros.errors import BadInput, NoDepth
 from gpnet_ros.frame import Intrinsics
 
 CAMERA = Intrinsics(640, 480, 615.0, 615.0, 320.0, 240.0)
-REAL = Path(__file__).parent / "data" / "d435"
+REAL = Path(__file__).parent / "data" / "real_frames"
 
 #: No error of any kind: what is left is a change of unit and back.
 PERFECT = DepthNoise(
@@ -146,7 +146,7 @@ def test_color_noise_changes_the_picture_but_not_what_it_shows() -> None:
         assert abs(grey[0] - grey[1]) < 40
 
 
-@pytest.mark.parametrize("name", ["cleargrasp_080_opaque", "cleargrasp_130_opaque"])
+@pytest.mark.parametrize("name", ["d435_cleargrasp_080_opaque", "d435_cleargrasp_130_opaque"])
 def test_simulated_noise_has_the_statistics_of_a_real_d435(name: str) -> None:
     depth, camera = read_depth(REAL / name)
     _, twin = simulated_twin(depth, camera, seed=0)
@@ -160,7 +160,7 @@ def test_simulated_noise_has_the_statistics_of_a_real_d435(name: str) -> None:
 
 
 def test_the_comparison_notices_a_sensor_that_is_not_a_d435() -> None:
-    depth, camera = read_depth(REAL / "cleargrasp_130_opaque")
+    depth, camera = read_depth(REAL / "d435_cleargrasp_130_opaque")
     real = noise_statistics(depth, camera)
     wrong = replace(DepthNoise(), subpixel=0.2, edge_band=2.0)
     _, twin = simulated_twin(depth, camera, seed=0, noise=wrong)
@@ -180,7 +180,7 @@ def test_statistics_find_what_was_put_in_and_refuse_what_shows_nothing() -> None
 
 
 def test_the_table_of_a_real_frame_is_a_plane_below_the_camera() -> None:
-    depth, camera = read_depth(REAL / "cleargrasp_130_opaque")
+    depth, camera = read_depth(REAL / "d435_cleargrasp_130_opaque")
     plane = table_plane(depth, camera)
     assert np.linalg.norm(plane[:3]) == pytest.approx(1.0)
     assert 0.2 < plane[3] < 0.8, "camera height over the table"

@@ -1,6 +1,6 @@
 """Compare the simulated D435's depth noise with real frames, in figures.
 
-For every folder with depth.png and camera.json (see test/data/d435) the table is found, a simulated camera
+For every folder with depth.png and camera.json (see test/data/real_frames) the table is found, a simulated camera
 is put over a table in the same pose, and the same statistics are printed of both depth images.
 
 Exit status: 0 at least one frame was compared, 1 none could be, 2 bad input.
