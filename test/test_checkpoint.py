@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 import shutil
@@ -26,11 +27,11 @@ def model(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def _used(net: nn.Module) -> nn.Module:
+def _used(net: nn.Module, planes: int = 4) -> nn.Module:
     """With running statistics that are not the initial ones."""
     net.train()
     with torch.no_grad():
-        net(torch.randn(4, 4, 64, 64) * 2 + 1)
+        net(torch.randn(4, planes, 64, 64) * 2 + 1)
     return net
 
 
@@ -42,11 +43,12 @@ def _edit(folder: Path, **values: object) -> None:
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_every_architecture_comes_back_the_same(name: str, tmp_path: Path) -> None:
-    card = Card(name, {"width": 8} if name == "grconvnet" else {}, "rgbd", notes="for this test")
-    net = _used(build(card))
+    kwargs = {"grconvnet": {"width": 8, "gpp": True}, "orange": {"width": 4, "bins": 6}}.get(name, {})
+    card = Card(name, kwargs, "rgbd", "relief-valid-1", notes="for this test")
+    net = _used(build(card), 5)
     written = save(net, card, tmp_path)
     again, read = load(tmp_path)
-    x = torch.randn(1, 4, 48, 48)
+    x = torch.randn(1, 5, 48, 48)
     with torch.no_grad():
         torch.testing.assert_close(again(x), net.eval()(x), rtol=0, atol=0)
     assert read == written and read.notes == "for this test" and not again.training
@@ -104,6 +106,16 @@ def test_pickles_are_refused_and_never_opened(model: Path, tmp_path: Path) -> No
         ({"normalisation": "metres-0"}, "normalisation 'metres-0'"),
         ({"surprise": 1}, "unknown fields"),
         ({"golden": [[0.0] * 16] * 4}, "shape"),
+        ({"golden": [[0.0] * 16, [0.0]]}, "no table of numbers"),
+        ({"golden": [["a"] * 16] * 5}, "no table of numbers"),
+        ({"architecture": "grconvnet", "kwargs": {"width": 8}}, "does not fit"),
+        ({"architecture": "orange", "kwargs": {"backbone": "vgg"}}, "cannot be built"),
+        ({"architecture": ["gpnet"]}, "must be texts"),
+        ({"channels": 4}, "must be texts"),
+        ({"normalisation": "relief-valid-1"}, "does not fit"),
+        ({"normalisation": None}, "must be texts"),
+        ({"kwargs": {"channels": 3}}, "cannot be built"),
+        ({"sha256": "../other"}, "sha256 differs"),
     ],
 )
 def test_a_card_that_does_not_fit_is_refused_in_one_sentence(model: Path, change: dict, words: str) -> None:
@@ -112,6 +124,53 @@ def test_a_card_that_does_not_fit_is_refused_in_one_sentence(model: Path, change
     with pytest.raises(ModelRefused, match=words) as refusal:
         load(model)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("damage", ["cut", "length", "header", "offsets", "empty"])
+def test_a_damaged_file_is_refused_even_if_its_card_vouches_for_it(model: Path, damage: str) -> None:
+    data = (model / WEIGHTS).read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    data = {
+        "cut": data[:-100],
+        "length": (2**60).to_bytes(8, "little") + data[8:],
+        "header": data[:8] + b"[" * size + data[8 + size :],
+        "offsets": data[:8]
+        + data[8 : 8 + size].replace(b'"data_offsets":[0,', b'"data_offsets":[9,', 1)
+        + data[8 + size :],
+        "empty": b"",
+    }[damage]
+    (model / WEIGHTS).write_bytes(data)
+    _edit(model, sha256=hashlib.sha256(data).hexdigest())
+    with pytest.raises(ModelRefused, match="does not fit its card") as refusal:
+        load(model)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "../models/none", "gp\0net", ""])
+def test_names_that_are_no_models_are_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelRefused) as refusal:
+        load(name)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("channels", "normalisation"), [("rgbd", "relief-valid-1"), ("depth", "relief-valid-1"), ("rgb", "published-1")]
+)
+def test_the_golden_test_covers_every_input_plane(channels: str, normalisation: str, tmp_path: Path) -> None:
+    card = Card("gpnet", {"widths": [8, 16, 32]}, channels, normalisation)
+    save(_used(build(card), card.planes), card, tmp_path)
+    net, read = load(tmp_path)
+    assert read.normalisation == normalisation
+    first = next(p for p in net.parameters() if p.ndim == 4)
+    assert first.shape[1] == card.planes
+    for plane in range(card.planes):
+        whole = first.data.clone()
+        first.data[:, plane] = 0
+        with pytest.raises(ModelRefused, match="golden"):
+            self_test(net, read)
+        first.data = whole
+    self_test(net, read)
 
 
 def test_missing_weights_and_cards_are_refused(model: Path) -> None:

@@ -100,9 +100,10 @@ def build(card: Card) -> nn.Module:
         raise ModelRefused(f"Architecture {card.architecture!r} is unknown; known are {known}: update the package.")
     try:
         return ARCHITECTURES[card.architecture](channels=card.planes, **card.kwargs)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, BadInput) as error:
+        reason = " ".join(str(error).split())[:200]
         raise ModelRefused(
-            f"Architecture {card.architecture!r} cannot be built with {card.kwargs} ({error}); restore the card."
+            f"Architecture {card.architecture!r} cannot be built with {card.kwargs} ({reason}); restore the card."
         ) from error
 
 
@@ -175,13 +176,18 @@ def find(model: str | Path) -> Path:
     path = Path(model)
     if path.suffix.lower() in PICKLE_SUFFIXES:
         raise ModelRefused(f"{path} is a pickle, which can run code: give a folder with {WEIGHTS} and {CARD}.")
-    if path.is_dir():
-        return path
-    if path.is_file():
-        return path.parent
     models = resource_dir("models")
-    if path.name == str(model) and (models / path.name).is_dir():
-        return models / path.name
+    try:
+        if path.is_dir():
+            return path
+        if path.is_file():
+            return path.parent
+        if path.name == str(model) and (models / path.name).is_dir():
+            return models / path.name
+    except OSError as error:
+        raise ModelRefused(
+            f"The model {str(model)[:80]!r} cannot be read ({error.strerror}); give a folder."
+        ) from error
     known = ", ".join(sorted(p.parent.name for p in models.glob(f"*/{CARD}"))) or "none"
     raise ModelRefused(f"There is no model {str(model)!r}; known are: {known}; or give the path of a folder.")
 
@@ -228,7 +234,10 @@ def self_test(net: nn.Module, card: Card) -> None:
     Raises:
         ModelRefused: they differ: the library, the accelerator or a transformation of the network is broken.
     """
-    wanted = np.asarray(card.golden, dtype=np.float64)
+    try:
+        wanted = np.asarray(card.golden, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ModelRefused(f"The card's golden outputs are no table of numbers ({error}): restore the card.") from error
     got = golden_outputs(net, card)
     place = next(net.parameters()).device
     if wanted.shape != got.shape:
