@@ -72,7 +72,7 @@ setup(
         ],
         *node_shims(),
     ],
-    extras_require={"ray": ["ray>=2.40"]},
+    extras_require={"ray": ["ray>=2.40"], "export": ["onnx>=1.17", "onnxruntime>=1.20"]},
     zip_safe=True,
     entry_points={
         "console_scripts": [

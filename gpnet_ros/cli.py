@@ -21,13 +21,18 @@ COMMANDS: dict[str, str] = {
     "data split": "data_split",
     "train": "train",
     "ablate": "ablate",
+    "models judge": "models_judge",  # before `models`: the first that fits is taken
+    "models": "models",
+    "export": "export",
     "evaluate": "evaluate",
     "sim": "simulate",
     "video": "video",
     "bench clearing": "bench_clearing",
+    "bench errors": "bench_errors",
     "bench labels": "bench_labels",
     "bench families": "bench_families",
     "bench latency": "bench_latency",
+    "bench real": "bench_real",
     "compare-noise": "compare_noise",
 }
 
