@@ -26,13 +26,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+from gpnet_ros.commands.calibration import reliability, save_reliability
 from gpnet_ros.commands.data_sets import add_source
 from gpnet_ros.commands.evaluation import CACHE, Results, evaluate
+from gpnet_ros.commands.intervals import paired
 from gpnet_ros.commands.judge import Settings
-from gpnet_ros.commands.judged_pictures import open_pictures
+from gpnet_ros.commands.judged_pictures import Pictures, open_pictures
 from gpnet_ros.commands.judgement import DECODES, METRICS, Decode, Metric
 from gpnet_ros.commands.substitution import SUBSTITUTES
 from gpnet_ros.errors import BadInput
@@ -55,6 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, help="of the camera's noise (0)")
     add("--exact-depth", action="store_true", help="leave the noise out")
     add("--public-rule", action="store_true", help="rectangles by pixels, jaw half the opening, as published figures")
+    add("--as-published", action="store_true", help="with the bugs of the network's public code; argmax only")
+    add("--against", metavar="MODEL", help="judge this model too, and compare picture by picture")
+    add("--out", type=Path, help="folder for reliability.png and a page of pictures per class of failure")
     add("--substitute", choices=SUBSTITUTES, default="nothing", help=argparse.SUPPRESS)
     add("--workers", type=int, default=0, help="processes (number of cores)")
     add("--cache", type=Path, default=CACHE, help=f"where results are kept ({CACHE})")
@@ -67,24 +74,32 @@ def run(args: argparse.Namespace) -> int:
         value = getattr(args, name)
         if value is not None and value < least:
             raise BadInput(f"--{name} is {value}; it must be {least} or more.")
-    results = _results(args, args.model)
+    pictures = open_pictures(args.data, args.source, args.split, args.meshes)
+    if pictures.note:
+        print(pictures.note, file=sys.stderr)
+    models = [args.model, *([args.against] if args.against else [])]
+    found = [_results(args, model, pictures) for model in models]
+    if args.out is not None:
+        save(args.out, found[0], pictures, args.decode or "cell")
+    metric: Metric = args.metric if args.metric not in (None, "all") else "lift"
     if args.json:
-        print(json.dumps(answer(results, args.metric or "lift", args.decode)))
-    else:
+        print(json.dumps(answer(found, metric, args.decode)))
+        return 0
+    for results in found:
         print(table(results))
+    if len(found) > 1:
+        print(comparison(*found))
     return 0
 
 
-def _results(args: argparse.Namespace, model: str) -> Results:
-    pictures = open_pictures(args.data, args.source, args.split, args.meshes)
-    if pictures.note:
-        print(pictures.note, flush=True)
+def _results(args: argparse.Namespace, model: str, pictures: Pictures) -> Results:
     settings = Settings(
         seed=args.seed,
         noise=not args.exact_depth,
         priority=args.priority,
         lift=args.metric in (None, "all") or args.metric.startswith("lift"),
         public_rule=args.public_rule,
+        as_published=args.as_published,
         substitute=args.substitute,
     )
     return evaluate(model, pictures, settings, most=args.scenes, workers=args.workers, cache=args.cache)
@@ -95,26 +110,75 @@ def usual_decode(metric: Metric) -> Decode:
     return "cell" if metric.startswith("lift") else "argmax"
 
 
-def answer(results: Results, metric: Metric, decode: Decode | None = None) -> dict[str, Any]:
-    """One figure as plain values."""
-    decode = decode or usual_decode(metric)
+def answer(found: Sequence[Results], metric: Metric, decode: Decode | None = None) -> dict[str, Any]:
+    """One figure as plain values, with the comparison if there are two models."""
+    results, decode = found[0], decode or usual_decode(metric)
     about = {"model": results.model, "data": results.pictures, "metric": metric, "decode": decode}
-    return {**about, **results.rate(metric, decode), "time_ms": results.time_ms()}
+    more: dict[str, Any] = {"time_ms": results.time_ms(), "failures": results.failures(decode)}
+    if len(found) > 1:
+        more["against"] = {"model": found[1].model, **against(found[0], found[1], metric, decode)}
+    return {**about, **results.rate(metric, decode), **more}
+
+
+def against(results: Results, other: Results, metric: Metric, decode: Decode) -> dict[str, float | int]:
+    """`intervals.paired` of two models on the same pictures: the first less the other."""
+    return paired(list(zip(other.won(metric, decode), results.won(metric, decode), strict=True)))
+
+
+def comparison(results: Results, other: Results) -> str:
+    """Two models picture by picture, for a person."""
+    lines = [f"{results.model} less {other.model}, picture by picture"]
+    for metric in METRICS:
+        for decode in results.rows[0].verdicts:
+            try:
+                found = against(results, other, metric, decode)
+            except BadInput:
+                continue
+            interval = f"[{100 * found['low']:+.1f}, {100 * found['high']:+.1f}]"
+            lines.append(
+                f"{metric:12}{decode:8}{100 * found['difference']:+6.1f} points {interval}, p = {found['p']:.3f}"
+            )
+    return "\n".join(lines)
+
+
+def save(folder: Path, results: Results, pictures: Pictures, decode: Decode) -> None:
+    """Write pages of failures, and how far Q* can be believed."""
+    from gpnet_ros.commands.failure_pages import save_pages
+
+    folder.mkdir(parents=True, exist_ok=True)
+    decode = decode if decode in results.rows[0].verdicts else "argmax"
+    save_pages(folder, results, pictures, decode)
+    curves = {results.model: calibration(results, decode)}
+    save_reliability(folder / "reliability.png", curves, f"Q* of {decode}", hardest(results, decode))
+
+
+def hardest(results: Results, decode: Decode) -> Metric:
+    """The hardest metric that the data set knows: lift, else top, else any."""
+    known: tuple[Metric, ...] = ("lift", "top")
+    return next((m for m in known if results.rows[0].verdicts[decode].won(m) is not None), "any")
+
+
+def calibration(results: Results, decode: Decode) -> dict[str, Any]:
+    """`reliability` of Q* against the hardest metric; pictures without a grasp have Q* 0."""
+    scores = [min(row.verdicts[decode].score or 0.0, 1.0) for row in results.rows]
+    return reliability(scores, results.won(hardest(results, decode), decode))
 
 
 def table(results: Results) -> str:
     """Everything, for a person."""
     first = results.rows[0]
     lines = [f"{results.model} on {results.pictures}, {len(results.rows)} pictures"]
-    lines.append(f"{'':10}" + "".join(f"{decode:>30}" for decode in first.verdicts))
+    lines.append(f"{'':12}" + "".join(f"{decode:>30}" for decode in first.verdicts))
     for metric in get_args(Metric):
         cells = [_cell(results, metric, decode) for decode in first.verdicts]
         if any(cells):
-            lines.append(f"{metric:10}" + "".join(f"{cell:>30}" for cell in cells))
+            lines.append(f"{metric:12}" + "".join(f"{cell:>30}" for cell in cells))
     lines.append(f"{sum(bool(row.possible) for row in results.rows)} pictures have a true grasp of a top-level object")
     for decode in first.verdicts:
         counts = ", ".join(f"{name} {count}" for name, count in results.failures(decode).items())
         lines.append(f"failures of {decode}: {counts or 'none'}")
+        found = calibration(results, decode)
+        lines.append(f"Q* of {decode} against {hardest(results, decode)}: calibration error {found['error']:.3f}")
     times = results.time_ms()
     lines.append("time, one thread: " + ", ".join(f"{name} {value:.1f} ms" for name, value in times.items()))
     return "\n".join(lines)

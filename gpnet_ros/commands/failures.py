@@ -26,8 +26,9 @@ CLASSES: dict[str, str] = {
     "wrong angle": "true grasps near the centre are turned by more than 30 degrees",
     "width": "the jaws open much less or much more than the true grasp nearby needs",
     "took another": "an object that must wait came up in its place",
-    "thin": "place, angle and width agree with a true grasp, but the object is thin and was not lifted",
-    "slipped": "place, angle and width agree with a true grasp, yet the object was not lifted",
+    "collision": "place, angle and width agree with a true grasp, yet the fingers hit something on their way down",
+    "thin": "place, angle and width agree with a true grasp, but the object is thin and was not held",
+    "slipped": "place, angle and width agree with a true grasp, yet the object was not held",
     "overlap": "the centre is near a true grasp, but the rectangles overlap too little",
 }
 #: A true grasp is near within this distance [m], and this is on the silhouette [m].
@@ -151,6 +152,8 @@ def _not_lifted(verdict: Verdict, thickness: Sequence[float] | None) -> tuple[st
         return "overlap", "near a true grasp, at its angle and opening"
     if verdict.lift_any:
         return "took another", "what came up had to wait"
+    if verdict.lift == "collision":
+        return "collision", f"the label {'agrees' if verdict.top else 'does not overlap'}"
     thin = thickness is not None and verdict.object and thickness[verdict.object - 1] < THIN
     if thin and thickness is not None and verdict.object:
         return "thin", f"{verdict.lift}; object {verdict.object} is {1e3 * thickness[verdict.object - 1]:.0f} mm thin"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,11 +16,13 @@ from gpnet_ros.commands.judgement import Decode, Row, Verdict
 from gpnet_ros.commands.substitution import Substitute, substituted
 from gpnet_ros.data.noise import DepthNoise, d435_depth
 from gpnet_ros.data.sample import Sample
+from gpnet_ros.errors import NoDepth
 from gpnet_ros.frame import Frame
-from gpnet_ros.grasp import Grasp, Rejected, SelectSettings, candidates
+from gpnet_ros.grasp import SelectSettings, candidates, surface_depth
 from gpnet_ros.maps import Grid, Maps, prioritise, workspace_grid
 from gpnet_ros.network.detector import Detector
-from gpnet_ros.pick import OPENING_MARGINS, Decision, decide
+from gpnet_ros.network.published import Bugs, decode
+from gpnet_ros.pick import OPENING_MARGINS, decide
 from gpnet_ros.pose import Transform, lift
 from gpnet_ros.rectangle import Rectangles
 from gpnet_ros.rectangle_metric import JAW_SHARE, matches, predicted
@@ -67,9 +68,9 @@ class Judge:
         Raises:
             ModelRefused: as of `Detector`.
         """
-        self._settings = settings
+        self.settings = settings
         self._view: tuple[Transform, Workspace] | None = None
-        self._detector = Detector(model, device="cpu", grid=self._grid)
+        self._detector = Detector(model, device="cpu", grid=self._grid, as_published=settings.as_published)
 
     def row(self, index: int, picture: Picture) -> Row:
         """Everything about one picture.
@@ -78,26 +79,34 @@ class Judge:
             BadInput: the picture lacks what the model needs.
         """
         sample, arrangement = picture.sample, picture.arrangement
-        frame, cell = seen(sample, arrangement, self._settings), cell_of(arrangement)
-        T_base_camera = sample.T_base_camera if frame.depth is not None else None
-        self._view = None if T_base_camera is None or frame.intrinsics is None else (T_base_camera, cell.workspace)
+        frame, cell = seen(sample, arrangement, self.settings), cell_of(arrangement)
         began = time.perf_counter()
-        maps = prioritise(self._detector(frame), frame, self._settings.priority, T_base_camera)
-        maps = substituted(maps, sample, self._settings.substitute)
-        chosen: dict[Decode, Choice] = {"argmax": at_argmax(maps, frame, T_base_camera, cell)}
-        if self._view is not None:
-            assert T_base_camera is not None
-            chosen["cell"] = _of_decision(decide(frame, maps, T_base_camera, cell, None, select=_SELECT))
+        maps = self.maps(picture, frame)
+        T_base_camera = None if self._view is None else self._view[0]
+        bugs = self._detector.bugs if self.settings.as_published else None
+        chosen: dict[Decode, Choice] = {"argmax": at_argmax(maps, frame, T_base_camera, cell, bugs)}
+        if T_base_camera is not None and bugs is None:
+            chosen["cell"] = in_cell(maps, frame, T_base_camera, cell)
         path = 1e3 * (time.perf_counter() - began)
         verdicts: dict[Decode, Verdict] = {}
         thickness = None if arrangement is None else [float(min(o.extent)) for o in arrangement.heap.objects]
         lifts: dict[tuple[bytes, float], Lift] = {}
         for name, choice in chosen.items():
-            verdict = self._by_rule(_verdict(choice, maps, sample, cell), sample, arrangement is not None)
+            verdict = self._by_rule(_verdict(choice, maps, sample), sample, arrangement is not None)
             verdicts[name] = blame(self._by_lift(verdict, choice, arrangement, lifts), sample, frame, thickness)
         times = {key: round(value, 2) for key, value in {**self._detector.time_ms, "path": path}.items()}
         top = sample.top_rectangles()
         return Row(index, sample.name, None if top is None else len(top) > 0, verdicts, times)
+
+    def maps(self, picture: Picture, frame: Frame) -> Maps:
+        """The maps of a picture's frame, with the priority and the substitutes that were asked for."""
+        T_base_camera = picture.sample.T_base_camera
+        known = T_base_camera is not None and frame.depth is not None and frame.intrinsics is not None
+        self._view = (
+            (T_base_camera, cell_of(picture.arrangement).workspace) if known and T_base_camera is not None else None
+        )
+        maps = prioritise(self._detector(frame), frame, self.settings.priority, T_base_camera)
+        return substituted(maps, picture.sample, self.settings.substitute)
 
     def _grid(self, frame: Frame) -> Grid:
         """The workspace square as a cell sees it, where the camera's pose is known; else the whole frame.
@@ -112,7 +121,7 @@ class Judge:
     def _by_rule(self, verdict: Verdict, sample: Sample, simulated: bool) -> Verdict:
         """The rectangle rule."""
         everything, top = sample.rectangles, sample.top_rectangles()
-        rectangle = as_rectangle(verdict, sample, simulated and not self._settings.public_rule)
+        rectangle = as_rectangle(verdict, sample, simulated and not self.settings.public_rule)
         if rectangle is None:
             lost, lost_top = (None if truth is None else False for truth in (everything, top))
             return replace(verdict, any=lost, any50=lost, top=lost_top, top50=lost_top, object_level=lost)
@@ -120,7 +129,7 @@ class Judge:
         def agrees(truth: Rectangles | None, iou_min: float = 0.25) -> bool | None:
             if truth is None:
                 return None
-            return bool(matches(rectangle, truth, iou_min, rasterised=self._settings.public_rule).any())
+            return bool(matches(rectangle, truth, iou_min, rasterised=self.settings.public_rule).any())
 
         same = None
         if verdict.object is not None and everything is not None and everything.object_id is not None:
@@ -142,7 +151,7 @@ class Judge:
         lifts: dict[tuple[bytes, float], Lift],
     ) -> Verdict:
         """The execution; a grasp that was executed already is not executed again."""
-        if arrangement is None or not self._settings.lift:
+        if arrangement is None or not self.settings.lift:
             return verdict
         if choice.T_base_tcp is None or choice.opening is None:
             nothing = Lift("not executed", (), False, False, False, 0.0)
@@ -156,19 +165,19 @@ class Judge:
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """A grasp that was chosen: where its argmax is, and how it is executed.
+    """A grasp that was chosen, and how it is executed; None where there is none, or no depth, or no camera pose.
 
     Attributes:
-        status, rank: as of `Verdict`.
-        pixel: (u, v) of its peak; None if there is none.
-        grasp: decoded; None if the peak has no depth, or nothing was chosen.
-        T_base_tcp, opening: of the execution; None without depth or camera pose.
+        status, rank, pixel, angle, opening_px, depth: as of `Verdict`.
+        T_base_tcp, opening: of the execution [m].
     """
 
     status: str
-    rank: int
+    rank: int = 0
     pixel: tuple[float, float] | None = None
-    grasp: Grasp | None = None
+    angle: float | None = None
+    opening_px: float | None = None
+    depth: float | None = None
     T_base_tcp: Transform | None = None
     opening: float | None = None
 
@@ -202,44 +211,71 @@ def cell_of(arrangement: Arrangement | None) -> Cell:
     return Cell() if bin is None else Cell(workspace=replace(Workspace(), table_z=bin.floor))
 
 
-def at_argmax(maps: Maps, frame: Frame, T_base_camera: Transform | None, cell: Cell) -> Choice:
-    """The argmax of Q*, borders allowed: pixel, depth there, opening by the width map and the cell's margin."""
-    best = _first(candidates(maps, frame, _SELECT))
-    if isinstance(best, Rejected):
-        return Choice(best.reason, 0, best.pixel)
-    if T_base_camera is None or best.depth is None or best.width is None or frame.intrinsics is None:
-        return Choice("grasp", 0, best.pixel, best)
-    T_base_tcp = T_base_camera @ lift(best.pixel, best.angle, best.depth, frame.intrinsics, T_base_camera)
+def at_argmax(
+    maps: Maps, frame: Frame, T_base_camera: Transform | None, cell: Cell, bugs: Bugs | None = None
+) -> Choice:
+    """The argmax of Q*, borders allowed: pixel, depth there, opening by the width map and the cell's margin.
+
+    Args:
+        maps: of the frame.
+        frame: for depth and camera model.
+        T_base_camera: hand-eye; without it nothing can be executed.
+        cell: for gripper and table.
+        bugs: of the public code; with them the grasp is read as `published.decode` does.
+    """
+    place = _argmax(maps, frame) if bugs is None else decode(maps, bugs)
+    if place is None:
+        return Choice("no_peak")
+    cell_of_grid, angle, width_px = place
+    u, v = maps.grid.to_image(cell_of_grid)
+    choice = Choice("grasp", 0, (float(u), float(v)), angle, max(width_px / maps.grid.scale, 1.0))
+    assert choice.pixel is not None and choice.opening_px is not None
+    if frame.depth is None or frame.intrinsics is None:
+        return choice
+    try:
+        depth = surface_depth(frame, choice.pixel, _SELECT.depth_window)
+    except NoDepth:
+        return replace(choice, status="hole")
+    if T_base_camera is None:
+        return replace(choice, depth=depth)
+    T_base_tcp = T_base_camera @ lift(choice.pixel, angle, depth, frame.intrinsics, T_base_camera)
     T_base_tcp[2, 3] = tip_height(float(T_base_tcp[2, 3]), cell)
-    opening = min(best.width + 2 * OPENING_MARGINS[0], cell.gripper.stroke)
-    return Choice("grasp", 0, best.pixel, best, T_base_tcp, opening)
+    opening = choice.opening_px * depth / frame.intrinsics.fx + 2 * OPENING_MARGINS[0]
+    return replace(choice, depth=depth, T_base_tcp=T_base_tcp, opening=min(opening, cell.gripper.stroke))
 
 
-def _first(found: Iterator[Grasp | Rejected]) -> Grasp | Rejected:
-    return next(found)
+def _argmax(maps: Maps, frame: Frame) -> tuple[tuple[int, int], float, float]:
+    """Grid pixel (u, v), angle [rad] and opening [grid px] of the first candidate."""
+    column, row = (int(i) for i in np.rint(maps.grid.to_grid(next(candidates(maps, frame, _SELECT)).pixel)))
+    weights = maps.q_star
+    return (column, row), maps.angle_at(row, column, weights), maps.width_px_at(row, column, weights)
 
 
-def _of_decision(decision: Decision) -> Choice:
-    pixel = None if decision.grasp is None else decision.grasp.pixel
-    rank = len(decision.rejected)
-    return Choice(decision.status, rank, pixel, decision.grasp, decision.T_base_tcp, decision.opening)
+def in_cell(maps: Maps, frame: Frame, T_base_camera: Transform, cell: Cell) -> Choice:
+    """What the cell decides, without an arm."""
+    decision = decide(frame, maps, T_base_camera, cell, None, select=_SELECT)
+    grasp, rank = decision.grasp, len(decision.rejected)
+    if grasp is None:
+        return Choice(decision.status, rank)
+    opening_px = max(grasp.width_px / maps.grid.scale, 1.0)
+    where = (grasp.pixel, grasp.angle, opening_px, grasp.depth)
+    return Choice(decision.status, rank, *where, decision.T_base_tcp, decision.opening)
 
 
-def _verdict(choice: Choice, maps: Maps, sample: Sample, cell: Cell) -> Verdict:
+def _verdict(choice: Choice, maps: Maps, sample: Sample) -> Verdict:
     """What is known of a choice before it is judged."""
     if choice.pixel is None:
         return Verdict(choice.status, rank=choice.rank)
     column, row = (int(i) for i in np.rint(maps.grid.to_grid(choice.pixel)))
-    weights = maps.q_star
     on, top = _object_at(sample, choice.pixel)
     return Verdict(
         status=choice.status,
         pixel=(round(choice.pixel[0], 3), round(choice.pixel[1], 3)),
-        angle=maps.angle_at(row, column, weights),
-        opening_px=max(maps.width_px_at(row, column, weights) / maps.grid.scale, 1.0),
+        angle=choice.angle,
+        opening_px=choice.opening_px,
         opening=choice.opening,
-        depth=None if choice.grasp is None else choice.grasp.depth,
-        score=float(weights[row, column]),
+        depth=choice.depth,
+        score=float(maps.q_star[row, column]),
         quality=float(np.clip(maps.quality[row, column], 0, 1)),
         priority=float(np.clip(maps.priority[row, column], 0, 1)),
         rank=choice.rank,
