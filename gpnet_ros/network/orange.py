@@ -23,9 +23,9 @@ from gpnet_ros.network.ggcnn import initialise
 
 #: Kinds of maps per bin, in this order: Q, cos 2θ, sin 2θ, W, whether the bin holds a grasp; then one graspness map.
 MAPS_PER_BIN = 5
-#: Quality that counts as a grasp, and the lowest label of one: ORANGE labels whole grasps from 0.9 to 1, so
-#: what a blurred rim leaves is none.
-QUALITY_MIN = 0.2
+#: Quality above which a pixel is a grasp (what a blurred rim leaves is none), and the lowest label of one: ORANGE
+#: labels grasps from 0.9 at their rim to 1 in their middle, so the dense quality goes into that range.
+QUALITY_MIN = 0.1
 QUALITY_FLOOR = 0.9
 #: GG-CNN and ORANGE call 150 px of opening 1.0, the maps here `WIDTH_SCALE` px: an error of width times this is
 #: the error that their losses see.
@@ -129,7 +129,7 @@ def orange_loss(raw: Tensor, quality: Tensor, cos2: Tensor, sin2: Tensor, width:
     q, c, s, w, logits = _per_bin(raw)
     mask = bin_mask(quality, cos2, sin2, q.shape[1])
     # The background is θ = 0, that is cos 2θ = 1, in each bin, as in the labels of GG-CNN.
-    wanted_q = mask * quality[:, None].clamp(min=QUALITY_FLOOR)
+    wanted_q = mask * (QUALITY_FLOOR + (1.0 - QUALITY_FLOOR) * quality[:, None])
     residuals = (
         q - wanted_q,
         c - torch.where(mask > 0, cos2[:, None], torch.ones_like(c)),
