@@ -31,7 +31,7 @@ from gpnet_ros.commands.ablation_rows import (
     model_folder,
     read_rows,
 )
-from gpnet_ros.commands.train import TrainSettings
+from gpnet_ros.commands.train_settings import TrainSettings
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.trainer import STATE
 

@@ -11,15 +11,15 @@ from typing import Any
 import yaml
 
 from gpnet_ros import settings as setting_files
-from gpnet_ros.commands.train import TrainSettings
+from gpnet_ros.commands.train_settings import TrainSettings, load_recipe
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network import checkpoint
 
 #: Tables of `gpnet tables` in which a row may stand, and ways to rank its maps.
 TABLES = ("table1", "losses", "table2", "table3", "ingredients")
 PRIORITIES = ("learned", "height", "none")
-#: Fields of a recipe that say where and with which dice it runs, not what it trains.
-INCIDENTAL = ("seed", "threads", "checkpoint_seconds")
+#: Fields of a recipe that say where and with which dice it runs, not what or how long it trains.
+INCIDENTAL = ("seed", "threads", "checkpoint_seconds", "epochs", "minutes")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ class AblationRow:
         Raises:
             BadInput: there is no such recipe, or this version of the trainer cannot do what the row asks.
         """
-        return setting_files.from_dict(TrainSettings, {**_recipe_values(self.recipe), **self.settings}, self.name)
+        recipe = dataclasses.asdict(load_recipe(self.recipe))
+        return setting_files.from_dict(TrainSettings, {**recipe, **self.settings}, f"row {self.name}")
 
 
 def read_rows(path: Path | None = None) -> tuple[AblationRow, ...]:
@@ -102,17 +103,6 @@ def choose(rows: tuple[AblationRow, ...], wanted: list[str] | None) -> tuple[Abl
                 f"--rows names {word!r}; allowed: {', '.join(TABLES)}, and the rows {', '.join(sorted(names))}."
             )
     return tuple(row for row in rows if row.name in wanted or set(row.tables) & set(wanted))
-
-
-def _recipe_values(recipe: str) -> dict[str, Any]:
-    path = Path(recipe) if recipe.endswith(".yaml") else setting_files.config_dir() / "train" / f"{recipe}.yaml"
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadInput(f"The recipe {recipe!r} cannot be read ({error}): choose one of config/train.") from error
-    if not isinstance(values, dict):
-        raise BadInput(f"The recipe {path} is no mapping of settings to values: see config/train.")
-    return values
 
 
 def model_folder(models: Path, row: AblationRow, seed: int) -> Path:

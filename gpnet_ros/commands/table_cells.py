@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
-from gpnet_ros.commands.intervals import share
+from gpnet_ros.commands.intervals import paired, share
 from gpnet_ros.errors import BadInput
 
 _Z = 1.96  # standard normal deviate of a 95 % interval
@@ -60,10 +59,11 @@ class Difference:
     """One model less another, scene by scene.
 
     Attributes:
-        rate: mean difference; low, high: its 95 % interval over scenes (normal, of the paired differences).
+        rate: mean difference; low, high: its 95 % interval over scenes, of the paired differences: Newcombe's of two
+            single models, else the normal one.
         verdict: "ahead", "behind", "inside the spread", "inside the interval" or "equal"; of single seeds with
             "(one seed)" behind it, since their spread is not known.
-        p: exact McNemar test; None where there is more than one seed.
+        p: McNemar's exact test; None where there is more than one seed.
     """
 
     rate: float
@@ -85,31 +85,28 @@ def difference(ours: Outcomes, theirs: Outcomes) -> Difference:
     if ours.names != theirs.names:
         raise BadInput("Two models were judged on different scenes: judge both with the same --data and --scenes.")
     each = ours.won.mean(axis=0) - theirs.won.mean(axis=0)
-    rate, n = float(each.mean()), len(each)
+    rate, n, p = float(each.mean()), len(each), None
     half = _Z * float(each.std(ddof=1)) / np.sqrt(n) if n > 1 else float("inf")
+    low, high = max(rate - half, -1.0), min(rate + half, 1.0)
+    if len(ours.won) == len(theirs.won) == 1:
+        found = paired([(bool(b), bool(a)) for a, b in zip(ours.won[0], theirs.won[0], strict=True)])
+        low, high, p = found["low"], found["high"], found["p"]
     single = min(len(ours.won), len(theirs.won)) == 1
-    verdict = _verdict(ours.rates, theirs.rates, rate, half, single) + (" (one seed)" if single else "")
-    pair = len(ours.won) == len(theirs.won) == 1
-    p = mcnemar(ours.won[0], theirs.won[0]) if pair else None
-    return Difference(rate, max(rate - half, -1.0), min(rate + half, 1.0), verdict, p)
+    verdict = _verdict(ours.rates, theirs.rates, (low, rate, high), single) + (" (one seed)" if single else "")
+    return Difference(rate, low, high, verdict, p)
 
 
-def _verdict(ours: NDArray[np.float64], theirs: NDArray[np.float64], rate: float, half: float, single: bool) -> str:
+def _verdict(
+    ours: NDArray[np.float64], theirs: NDArray[np.float64], found: tuple[float, float, float], single: bool
+) -> str:
+    low, rate, high = found
     if rate == 0.0:
         return "equal"
     if not single and ours.min() <= theirs.max() and theirs.min() <= ours.max():
         return "inside the spread"
-    if abs(rate) <= half:
+    if low <= 0.0 <= high:
         return "inside the interval"
     return "ahead" if rate > 0 else "behind"
-
-
-def mcnemar(ours: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> float:
-    """Two-sided p of McNemar's exact test (Psychometrika 12, 1947): do the scenes that only one won favour one?"""
-    only_ours, only_theirs = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
-    if only_ours + only_theirs == 0:
-        return 1.0
-    return float(binomtest(only_ours, only_ours + only_theirs).pvalue)
 
 
 def percent(value: float | None, digits: int = 1) -> str:
