@@ -14,6 +14,7 @@ from gpnet_ros.maps import WIDTH_SCALE, Grid, Maps, encode_angle
 from gpnet_ros.network.checkpoint import ARCHITECTURES, Card, build, save
 from gpnet_ros.network.detector import Detector
 from gpnet_ros.network.published import Bugs, decode
+from gpnet_ros.normalise import VERSIONS
 
 SIDE = 96
 GRID = Grid(SIDE, SIDE, 1.0, (0.0, 0.0))
@@ -172,3 +173,13 @@ def test_bugs_leave_widths_unbounded() -> None:
     plain, published = decode(wide, Bugs()), decode(wide, Bugs.of("grconvnet"))
     assert plain is not None and plain[2] == pytest.approx(WIDTH_SCALE)
     assert published is not None and published[2] == pytest.approx(1.3 * WIDTH_SCALE, rel=1e-4)
+
+
+def test_the_page_of_baselines_names_every_bug_and_every_architecture() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "baselines.md").read_text(encoding="utf-8")
+    for bug in fields(Bugs):
+        assert f"| `{bug.name}` |" in page
+    for name in set(ARCHITECTURES) - {"gpnet"}:
+        assert f"`{name}`" in page
+    for version in VERSIONS:
+        assert f"| `{version}` |" in page

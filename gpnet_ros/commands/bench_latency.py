@@ -26,6 +26,7 @@ from gpnet_ros.network.detector import Detector, fold
 from gpnet_ros.network.ggcnn import GgCnn, GgCnn2
 from gpnet_ros.network.gpnet import WIDTHS, GPNet
 from gpnet_ros.network.grconvnet import GrConvNet
+from gpnet_ros.network.orange import Orange
 
 #: Stages of the whole path, in order.
 STAGES = ("grid", "normalise", "net", "decode")
@@ -109,6 +110,7 @@ def _nets(channels: int, device: torch.device) -> dict[str, Callable[[], object]
         "ggcnn fused": GgCnn(channels, fused=True),
         "ggcnn2": GgCnn2(channels),
         "grconvnet": GrConvNet(channels),
+        "orange ggcnn2": Orange(channels, "ggcnn2"),
     }
     x = torch.randn(1, channels, NETWORK_SIDE, NETWORK_SIDE).to(device, memory_format=torch.channels_last)
 
