@@ -109,7 +109,7 @@ def test_broken_rounds_count_for_no_rate() -> None:
 
 # --- pairs -------------------------------------------------------------------------------------------------------
 def test_pairs_of_a_published_example() -> None:
-    # Newcombe 1998, Table II: e, f, g, h = 36, 12, 2, 0 -> method 10 gives 0.0569 to 0.3404 (second minus first: turned).
+    # Newcombe 1998, Table II: e, f, g, h = 36, 12, 2, 0 -> method 10 gives 0.0569 to 0.3404, turned here.
     pairs = [(True, True)] * 36 + [(True, False)] * 12 + [(False, True)] * 2
     found = paired(pairs)
     assert found["difference"] == pytest.approx(-0.2)
@@ -130,7 +130,9 @@ def test_interval_of_pairs_holds_the_difference_and_turns_with_it(pairs: list[tu
 def test_comparison_pairs_heaps_whatever_their_order() -> None:
     rng = np.random.default_rng(0)
     first = [row(k, bool(rng.integers(2)), objects) for objects in (3, 5) for k in range(20)]
-    better = [r if r["all_right"] or r["heap"][-1] in "02468" else row(int(r["heap"][3:]), True, r["objects"]) for r in first]
+    better = [
+        r if r["all_right"] or r["heap"][-1] in "02468" else row(int(r["heap"][3:]), True, r["objects"]) for r in first
+    ]
     better = [better[int(k)] for k in rng.permutation(len(better))]
     found = compare(first, better)
     gained = sum(not r["all_right"] and r["heap"][-1] not in "02468" for r in first)
