@@ -66,13 +66,18 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
         (f"share/{NAME}/launch", glob("launch/*.launch.py")),
         (f"share/{NAME}/config", [path for path in glob("config/*") if Path(path).is_file()]),
+        (f"share/{NAME}/config/train", glob("config/train/*.yaml")),
         *[
             (f"share/{NAME}/models/{Path(folder).name}", [f for f in glob(f"{folder}/*") if Path(f).is_file()])
             for folder in glob("models/*/")
         ],
         *node_shims(),
     ],
-    extras_require={"ray": ["ray>=2.40"], "export": ["onnx>=1.17", "onnxruntime>=1.20"]},
+    extras_require={
+        "ray": ["ray>=2.40"],
+        "train": ["tensorboard>=2.14"],
+        "export": ["onnx>=1.17", "onnxruntime>=1.20"],
+    },
     zip_safe=True,
     entry_points={
         "console_scripts": [

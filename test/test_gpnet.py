@@ -22,7 +22,7 @@ def parameters(net: nn.Module) -> int:
         ({"widths": WIDTHS["l"]}, 1_502_022),
         ({"context": "none"}, 238_437),
         ({"context": "plain"}, 238_437 + 128 * 128 * 9 + 2 * 128),
-        ({"priority_head": False}, 388_597),
+        ({"gpp": False}, 388_597),
         ({"channels": 1}, 382_486),
         ({"channels": 3}, 386_582),
     ],
@@ -39,7 +39,7 @@ def test_maps_have_the_size_of_the_input_and_the_stages_those_of_the_paper(side:
     assert features.shape[-2:] == (side // 4, side // 4)
     assert net.context(features).shape == features.shape
     assert net(x).shape == (1, 5, side, side)
-    assert GPNet(widths=WIDTHS["s"], priority_head=False)(x).shape == (1, 4, side, side)
+    assert GPNet(widths=WIDTHS["s"], gpp=False)(x).shape == (1, 4, side, side)
 
 
 def test_an_input_that_is_not_divisible_is_refused() -> None:

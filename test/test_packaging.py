@@ -49,7 +49,13 @@ def test_wheel_holds_nodes_launch_config_and_models(tmp_path: Path) -> None:
     for node in NODES:
         assert f"lib/gpnet_ros/{node}" in names
         assert modes[f"lib/gpnet_ros/{node}"] & 0o111, f"{node} is not executable"
-    expected = ["package.xml", "launch/grasp.launch.py", "config/cell.yaml", "models/gpnet/weights.safetensors"]
+    expected = [
+        "package.xml",
+        "launch/grasp.launch.py",
+        "config/cell.yaml",
+        "config/train/best.yaml",
+        "models/gpnet/weights.safetensors",
+    ]
     assert {f"share/gpnet_ros/{name}" for name in expected} <= names
     assert "share/ament_index/resource_index/packages/gpnet_ros" in names
     assert "gpnet_ros/sim/controller/server.py" in names

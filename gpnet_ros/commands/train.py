@@ -1,8 +1,11 @@
 """Train a network on generated scenes and write it, annealed and with its card, under models/.
 
-    gpnet train --data data/train --val data/val --out models/gpnet --minutes 60
+    gpnet train --data data/train --val data/val --out models/mine                     # recipe best, 50 epochs
+    gpnet train --data data/train --val data/val --out models/mine --config small      # 75 minutes without a GPU
+    torchrun --nproc-per-node 4 -m gpnet_ros.cli train --data ... --out models/mine    # four GPUs, or four CPU cores
 
-The run lives in runs/<name> (state, log); after a crash or kill the same line with --resume continues it.
+The run lives in runs/<name>: its state, its log as lines and curves, examples, and last/, a model that can be used.
+After a crash or kill the same line with --resume continues it.
 """
 
 from __future__ import annotations
@@ -13,83 +16,47 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from gpnet_ros import settings as setting_files
-from gpnet_ros.data.batches import TARGETS, BatchSettings, Samples, batches
+from gpnet_ros.commands import train_profile
+from gpnet_ros.commands.train_judge import judge_all, summary
+from gpnet_ros.commands.train_log import Log
+from gpnet_ros.commands.train_settings import Budget, TrainSettings, load_recipe, overrides
+from gpnet_ros.data.batches import BatchSettings, Samples, batches
 from gpnet_ros.data.dataset import Dataset
 from gpnet_ros.data.device_set import DeviceSet
+from gpnet_ros.data.view_settings import ViewSettings
 from gpnet_ros.errors import BadInput
 from gpnet_ros.maps import NETWORK_SIDE
-from gpnet_ros.network import checkpoint, score
-from gpnet_ros.network.gpnet import WIDTHS
+from gpnet_ros.network import checkpoint
 from gpnet_ros.network.loss import Targets
+from gpnet_ros.network.ranks import Ranks
 from gpnet_ros.network.trainer import Trainer
-from gpnet_ros.settings import setting, validate
 
-#: Scenes that are judged while the run goes on; the end is judged on all.
-QUICK_SCENES = 60
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """The recipe: what of a run may be chosen. `config/train.yaml` overrides these defaults."""
-
-    architecture: str = setting("gpnet", "Network.", choices=tuple(checkpoint.ARCHITECTURES))
-    size: str = setting("m", "Width of GP-Net.", choices=tuple(WIDTHS))
-    channels: str = setting("rgbd", "Input.", choices=("rgb", "depth", "rgbd"))
-    loss: str = setting("suppress", "See network/loss.py.", choices=("literal", "suppress", "ggcnn"))
-    shrink_width: bool = setting(False, "Pull the width map to 0 where no grasp is.")
-    batch: int = setting(16, "Views per step.", low=2, high=1024)
-    rate: float = setting(0.004, "Highest learning rate (AdamW, one cycle).", low=1e-6, high=1.0)
-    weight_decay: float = setting(1e-4, "Weight decay of AdamW.", low=0.0, high=1.0)
-    ema_decay: float = setting(0.998, "Decay per step of the mean of the weights.", low=0.0, high=0.99999)
-    warmup: float = setting(0.08, "Share of the run in which the rate rises.", low=0.001, high=0.5)
-    modality_dropout: float = setting(0.15, "Share of views without colour, and without depth.", low=0.0, high=0.45)
-    small_crop: int = setting(128, "Side of the crops at first; a multiple of 4.", unit="px", low=64, high=224)
-    small_share: float = setting(0.7, "Share of the run on small crops; the rest on 224.", low=0.0, high=1.0)
-    threads: int = setting(2, "CPU threads.", low=1, high=256)
-    checkpoint_seconds: float = setting(180.0, "Time between states on disk.", unit="s", low=1.0, high=3600.0)
-    seed: int = setting(0, "Of weights and augmentation.", low=0, high=2**31)
-
-    def __post_init__(self) -> None:
-        validate(self)
-        if self.small_crop % 4:
-            raise BadInput(f"small_crop is {self.small_crop}; it must be a multiple of 4.")
-
-
-@dataclass(frozen=True)
-class Budget:
-    """When a run ends: after `seconds` of steps, or after `steps`, whichever comes first."""
-
-    seconds: float
-    steps: float
-
-    def progress(self, trainer: Trainer) -> float:
-        """Share of the run that is done, in [0, 1]."""
-        return min(1.0, max(trainer.elapsed / self.seconds, trainer.step / self.steps))
+#: Folder of a run in which its last state lies as a model.
+LAST = "last"
+#: Steps between two looks at the loss: reading it makes a GPU wait.
+LOOK = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `gpnet train`."""
     parser.add_argument("--data", type=Path, required=True, help="folder of `gpnet generate` to train on")
     parser.add_argument("--val", type=Path, help="folder to judge on; without it the card has no metric")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the model, for example models/gpnet")
-    parser.add_argument("--config", type=Path, help="recipe; default config/train.yaml")
+    parser.add_argument("--out", type=Path, help="folder of the model, for example models/mine")
+    parser.add_argument("--config", help="recipe: a name in config/train, or the path of a file; default best")
+    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings in place of the recipe's")
     parser.add_argument("--run", type=Path, help="folder of state and log; default runs/<name of --out>")
     parser.add_argument("--epochs", type=float, help="end after so many passes over the data")
     parser.add_argument("--minutes", type=float, help="end after so much time; the schedule is fitted to it")
     parser.add_argument("--resume", action="store_true", help="continue the run from its last state")
-    parser.add_argument("--size", choices=tuple(WIDTHS), help="width of GP-Net, in place of the recipe's")
-    parser.add_argument("--architecture", choices=tuple(checkpoint.ARCHITECTURES), help="in place of the recipe's")
-    parser.add_argument("--channels", choices=("rgb", "depth", "rgbd"), help="in place of the recipe's")
-    parser.add_argument("--loss", choices=("literal", "suppress", "ggcnn"), help="in place of the recipe's")
+    for name in ("size", "architecture", "channels", "loss"):
+        parser.add_argument(f"--{name}", help="in place of the recipe's")
     parser.add_argument("--crop", type=int, dest="small_crop", help="side of the small crops, in place of the recipe's")
     parser.add_argument("--threads", type=int, help="CPU threads, in place of the recipe's")
     parser.add_argument("--seed", type=int, help="in place of the recipe's")
@@ -97,30 +64,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: a GPU if there is one"
     )
+    parser.add_argument(
+        "--profile", type=int, nargs="?", const=20, metavar="STEPS", help="say where a step's time goes, train nothing"
+    )
     parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train as asked."""
     names = ("size", "architecture", "channels", "loss", "small_crop", "threads", "seed")
-    chosen = {n: getattr(args, n) for n in names if getattr(args, n) is not None}
-    config = args.config or setting_files.config_dir() / "train.yaml"
-    recipe = replace(setting_files.load(TrainSettings, config), **chosen)
-    if args.minutes is None and args.epochs is None:
-        raise BadInput("Neither --minutes nor --epochs is given: give one of them, it sets the schedule.")
-    training = Dataset.load(args.data)
-    validation = Dataset.load(args.val) if args.val else None
-    steps = float("inf") if args.epochs is None else max(1.0, args.epochs * len(training) / recipe.batch)
-    seconds = float("inf") if args.minutes is None else 60.0 * args.minutes
-    if not (steps > 0 and seconds > 0):
-        raise BadInput(f"--minutes {args.minutes} and --epochs {args.epochs} must be positive.")
+    flags = {n: getattr(args, n) for n in names if getattr(args, n) is not None}
+    recipe = load_recipe(args.config, **(overrides(args.set) | flags))
+    device = training_device(args.device)
+    if args.profile is not None:
+        lines = train_profile.profile(Dataset.load(args.data, recipe.views()), recipe, device, args.profile)
+        print("\n".join(lines))
+        return 0
+    if args.out is None:
+        raise BadInput("--out is missing: give the folder of the model, for example --out models/mine.")
+    Budget.of(recipe, 1, args.minutes, args.epochs)  # refused before minutes of reading
     folder = args.run or Path("runs") / args.out.resolve().name
     make_folders(args.out, folder)
-    budget = Budget(seconds, steps)
-    device = training_device(args.device)
+    training = Dataset.load(args.data, recipe.views())
+    validation = Dataset.load(args.val, validation_views(recipe)) if args.val else None
+    budget = Budget.of(recipe, len(training), args.minutes, args.epochs)
     where: dict[str, Any] = {"out": args.out, "folder": folder, "resume": args.resume}
     card = train(training, validation, recipe, budget, **where, device=device, init=args.init)
-    if args.json:
+    if args.json and card is not None:
         print(json.dumps({"model": str(args.out), "metric": card.metric, "recipe": card.recipe}))
     return 0
 
@@ -153,6 +123,11 @@ def make_folders(*folders: Path) -> None:
             ) from error
 
 
+def validation_views(recipe: TrainSettings) -> ViewSettings:
+    """Of the views that a network is judged on: the same labels for every recipe, in the input that it takes."""
+    return ViewSettings(normalisation=recipe.normalisation)
+
+
 def train(
     training: Samples,
     validation: Samples | None,
@@ -164,7 +139,7 @@ def train(
     resume: bool = False,
     device: torch.device | None = None,
     init: str | Path | None = None,
-) -> checkpoint.Card:
+) -> checkpoint.Card | None:
     """One run, from fresh weights or a saved state to a model with its card.
 
     Args:
@@ -176,38 +151,36 @@ def train(
         init: model whose weights the run starts from; fresh ones without it.
 
     Returns:
-        The card that was written.
+        The card that was written; None in the processes of `torchrun` that do not write.
     """
-    torch.set_num_threads(recipe.threads)
+    ranks = Ranks.join(device or torch.device("cpu"))
+    torch.set_num_threads(max(1, recipe.threads // ranks.world))
     torch.manual_seed(recipe.seed)
-    blank = blank_card(recipe)
+    blank = recipe.blank_card()
     net, origin = first_weights(blank, init)
-    trainer = Trainer(
-        net.to(device or "cpu"),
-        rate=recipe.rate,
-        weight_decay=recipe.weight_decay,
-        ema_decay=recipe.ema_decay,
-    )
-    folder.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(together(net, ranks), recipe.method(), ranks)
     if resume:
         trainer.restore(folder)
-    else:
-        (folder / "log.jsonl").unlink(missing_ok=True)
-    device_set = None
-    if device is not None and device.type != "cpu" and isinstance(training, Dataset):
-        device_set = DeviceSet(training, device)
+    source = Source(training, recipe, ranks)
+    origin = {"views": len(training), **describe(training), **origin}
+    card = replace(blank, data=origin, recipe=asdict(recipe), commit=_commit())
+    log = Log(folder, validation, recipe.channels, resume) if ranks.first else None
     while (progress := budget.progress(trainer)) < 1.0:
         small = progress < recipe.small_share
         crop, until = (recipe.small_crop, recipe.small_share) if small else (NETWORK_SIDE, 1.0)
-        settings = BatchSettings(recipe.seed, recipe.batch, crop, recipe.channels, recipe.modality_dropout)
-        source = batches(training, device_set, settings, trainer.step)
-        _phase(trainer, source, validation, recipe, budget, crop=crop, until=until, folder=folder)
+        for losses in _phase(trainer, source.batches(crop, trainer.step), budget, until, recipe, ranks, log):
+            mean = trainer.finite(losses)
+            if log is not None:
+                trainer.save(folder)
+                metric = log.report(trainer, budget.progress(trainer), crop, mean)
+                checkpoint.save(trainer.ema, finished(card, trainer, metric), folder / LAST)
+    ranks.leave()
+    if log is None:
+        return None
+    log.close()
     trainer.ema.cpu()
-    verdicts = judge_all(trainer.ema, validation, recipe.channels)
-    data = {"views": len(training), **describe(training), **origin}
-    how = asdict(recipe) | {"steps": trainer.step, "minutes": round(trainer.elapsed / 60, 1)}
-    card = replace(blank, data=data, recipe=how, metric=score.summary(verdicts), commit=_commit())
-    card = checkpoint.save(trainer.ema, card, out)
+    metric = summary(judge_all(trainer.ema, validation, recipe.channels))
+    card = checkpoint.save(trainer.ema, finished(card, trainer, metric), out)
     print(f"{out}: {card.parameters} weights, {trainer.step} steps, {json.dumps(card.metric)}", flush=True)
     return card
 
@@ -215,79 +188,68 @@ def train(
 def _phase(
     trainer: Trainer,
     source: Iterator[tuple[Tensor, Tensor]],
-    validation: Samples | None,
-    recipe: TrainSettings,
     budget: Budget,
-    *,
-    crop: int,
     until: float,
-    folder: Path,
-) -> None:
-    """Steps at one size of crop, until that share of the run is done."""
+    recipe: TrainSettings,
+    ranks: Ranks,
+    log: Log | None,
+) -> Iterator[list[Tensor]]:
+    """Steps at one size of crop, until that share of the run is done; the losses since it last gave some.
+
+    It gives them whenever a state is due: after `checkpoint_seconds`, and at the end.
+    """
     begin = saved = time.monotonic()
-    losses: list[float] = []
+    losses: list[Tensor] = []
     while (progress := budget.progress(trainer)) < until:
         # Timed together with the step, so that the schedule follows real time.
         x, planes = next(source)
-        losses.append(
-            trainer.update(
-                x,
-                Targets(*planes),
-                progress,
-                mode=recipe.loss,
-                shrink_width=recipe.shrink_width,
-                warmup=recipe.warmup,
-            )
-        )
+        losses.append(trainer.update(x.to(ranks.device), Targets(*planes.to(ranks.device)), progress))
+        if log is not None and trainer.step % LOOK == 0:
+            log.tick(budget.progress(trainer), trainer.elapsed, trainer.rate, trainer.finite(losses[-LOOK:]))
         now = time.monotonic()
         trainer.elapsed += now - begin
+        if budget.seconds < float("inf"):
+            trainer.elapsed = ranks.agreed(trainer.elapsed)  # or some would stop while others wait for them
         begin = now
         if now - saved > recipe.checkpoint_seconds:
-            _report(trainer, validation, recipe, budget, losses, crop, folder)
+            yield losses
             saved, losses = time.monotonic(), []
-    _report(trainer, validation, recipe, budget, losses, crop, folder)
+    if losses:
+        yield losses
 
 
-def _report(
-    trainer: Trainer,
-    validation: Samples | None,
-    recipe: TrainSettings,
-    budget: Budget,
-    losses: list[float],
-    crop: int,
-    folder: Path,
-) -> None:
-    """State on disk, one line of log, one line on the screen."""
-    trainer.save(folder)
-    metric = score.summary(judge_all(trainer.ema, validation, recipe.channels, QUICK_SCENES))
-    line: dict[str, Any] = {
-        "step": trainer.step,
-        "progress": round(budget.progress(trainer), 4),
-        "minutes": round(trainer.elapsed / 60, 2),
-        "crop": crop,
-        "loss": round(float(np.mean(losses)), 5) if losses else None,
-        **metric,
-    }
-    with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
-        log.write(json.dumps(line) + "\n")
-    print(json.dumps(line), flush=True)
+class Source:
+    """Where batches come from: this machine's memory, or a GPU's."""
+
+    def __init__(self, training: Samples, recipe: TrainSettings, ranks: Ranks) -> None:
+        self._training, self._recipe, self._ranks = training, recipe, ranks
+        on_gpu = ranks.device.type != "cpu" and isinstance(training, Dataset)
+        self._device_set = DeviceSet(training, ranks.device) if on_gpu and isinstance(training, Dataset) else None
+
+    def batches(self, crop: int, start: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of one size of crop from step `start` on.
+
+        One process alone has another one prepare views ahead; several, one per core, leave no core for that.
+        """
+        r = self._recipe
+        world = self._ranks.world
+        wanted = BatchSettings(r.seed, r.batch, crop, r.channels, r.modality_dropout, self._ranks.rank, world)
+        return batches(self._training, self._device_set, wanted, start, workers=1 if world == 1 else 0)
 
 
-def judge_all(
-    net: torch.nn.Module, samples: Samples | None, channels: str, count: int | None = None
-) -> list[score.Verdict]:
-    """The verdict on the argmax of each validation scene, as seen without augmentation."""
-    total = 0 if samples is None else len(samples) if count is None else min(count, len(samples))
-    verdicts = []
-    device = next(net.parameters()).device
-    for index in range(total):
-        assert samples is not None
-        rng = np.random.default_rng([index])
-        x, target = samples.sample(index, rng, crop=NETWORK_SIDE, augment=False, channels=channels)
-        with torch.inference_mode():
-            output = net(torch.from_numpy(x)[None].to(device))[0].cpu().numpy()
-        verdicts.append(score.judge(score.as_maps(output), np.stack([target[name] for name in TARGETS])))
-    return verdicts
+def together(net: torch.nn.Module, ranks: Ranks) -> torch.nn.Module:
+    """The network on its device; on several GPUs its batch norms see the whole batch."""
+    if ranks.device.type == "cuda":
+        torch.backends.cudnn.benchmark = True  # two sizes of crop only: the search pays
+        if ranks.world > 1:
+            net = torch.nn.SyncBatchNorm.convert_sync_batchnorm(net)
+    return net.to(ranks.device)
+
+
+def finished(card: checkpoint.Card, trainer: Trainer, metric: dict[str, Any]) -> checkpoint.Card:
+    """The card with what became of the run."""
+    how = card.recipe | {"steps": trainer.step, "minutes": round(trainer.elapsed / 60, 1)}
+    return replace(card, recipe=how, metric=metric)
 
 
 def first_weights(blank: checkpoint.Card, init: str | Path | None) -> tuple[torch.nn.Module, dict[str, Any]]:
@@ -300,11 +262,11 @@ def first_weights(blank: checkpoint.Card, init: str | Path | None) -> tuple[torc
     if init is None:
         return net, {}
     start, card = checkpoint.load(init)
-    ours, theirs = ((c.architecture, c.kwargs, c.channels) for c in (blank, card))
+    ours, theirs = ((c.architecture, c.kwargs, c.channels, c.normalisation) for c in (blank, card))
     if ours != theirs:
         raise BadInput(
-            f"--init {init} is {theirs[0]} {theirs[1]} on {theirs[2]}, "
-            f"this run makes {ours[0]} {ours[1]} on {ours[2]}: give the same --architecture, --size and --channels."
+            f"--init {init} is {theirs[0]} {theirs[1]} on {theirs[2]} ({theirs[3]}), this run makes {ours[0]} "
+            f"{ours[1]} on {ours[2]} ({ours[3]}): give the same --architecture, --size, --channels and normalisation."
         )
     net.load_state_dict(start.state_dict())
     return net, {"init": {"model": str(init), "sha256": card.sha256, "data": card.data}}
@@ -314,12 +276,6 @@ def describe(samples: Samples) -> dict[str, Any]:
     """Of what scenes a data set is, so that it can be generated again; nothing for a set without records."""
     names = sorted({r.scene for r in getattr(samples, "records", ())})
     return {"scenes": len(names), "first_scene": names[0], "last_scene": names[-1]} if names else {}
-
-
-def blank_card(recipe: TrainSettings) -> checkpoint.Card:
-    """The card of a network that is not trained yet."""
-    kwargs = {"widths": list(WIDTHS[recipe.size])} if recipe.architecture == "gpnet" else {}
-    return checkpoint.Card(architecture=recipe.architecture, kwargs=kwargs, channels=recipe.channels)
 
 
 def _commit() -> str:

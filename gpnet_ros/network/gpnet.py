@@ -53,7 +53,7 @@ class GPNet(nn.Module):
         channels: 4 for RGB-D, 3 for RGB, 1 for depth.
         widths: channels of the three encoder layers.
         context: one of `CONTEXTS`.
-        priority_head: with the grasp priority head.
+        gpp: with the grasp priority head.
 
     Raises:
         BadInput: unknown context.
@@ -64,7 +64,7 @@ class GPNet(nn.Module):
         channels: int = 4,
         widths: tuple[int, int, int] = WIDTHS["m"],
         context: str = "full",
-        priority_head: bool = True,
+        gpp: bool = True,
     ) -> None:
         super().__init__()
         if context not in CONTEXTS:
@@ -86,7 +86,7 @@ class GPNet(nn.Module):
             _transposed(second, first, 4, stride=2, padding=1),  # 56 -> 112
             _transposed(first, last, 4, stride=2, padding=1),  # 112 -> 224
         )
-        self.heads = nn.Conv2d(last, 5 if priority_head else 4, 1)
+        self.heads = nn.Conv2d(last, 5 if gpp else 4, 1)
         self.apply(_initialise)
         if isinstance(self.context, CalibratedGlobalContext):
             self.context.attention.start_as_identity()

@@ -10,24 +10,57 @@ import copy
 import json
 import math
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from gpnet_ros.errors import BadInput, GpnetError
 from gpnet_ros.network.loss import Targets, grasp_loss
+from gpnet_ros.network.ranks import Ranks
 
 STATE = "state.safetensors"
-#: Learning rate at the very start and at the end, as shares of the highest.
+OPTIMISERS = ("adamw", "adam")
+#: one_cycle: a linear rise, then half a cosine down to almost nothing. exponential: evenly down to a tenth, in the
+#: logarithm. constant: as it is.
+SCHEDULES = ("one_cycle", "exponential", "constant")
+#: Learning rate at the very start and at the end of one_cycle, as shares of the highest.
 RATE_START = 0.05
 RATE_END = 0.005
+#: Learning rate at the end of exponential: 1e-3 to 1e-4 in the paper of GP-Net.
+EXPONENTIAL_END = 0.1
 #: The exponential mean of the weights warms up over this many steps, or it would remember the random start.
 EMA_WARMUP = 20.0
 #: Gradients are scaled down to this norm: a single odd batch must not throw the weights.
 GRADIENT_NORM = 5.0
+
+
+@dataclass(frozen=True)
+class Method:
+    """How weights are found.
+
+    Attributes:
+        loss, shrink_width: see `grasp_loss`.
+        optimiser: of `OPTIMISERS`. schedule: of `SCHEDULES`.
+        rate: highest learning rate. warmup: share of the run in which it rises, in (0, 1).
+        weight_decay: as the optimiser takes it.
+        ema_decay: decay per step of the mean of the weights; 0 keeps none.
+        mixed: the network computes in bfloat16 on a GPU; weights, loss and optimiser stay float32.
+    """
+
+    loss: str = "suppress"
+    shrink_width: bool = False
+    optimiser: str = "adamw"
+    schedule: str = "one_cycle"
+    rate: float = 0.004
+    warmup: float = 0.08
+    weight_decay: float = 1e-4
+    ema_decay: float = 0.998
+    mixed: bool = False
 
 
 class Trainer:
@@ -38,45 +71,84 @@ class Trainer:
         step: steps done; elapsed: seconds spent in steps so far, over all resumptions.
     """
 
-    def __init__(self, net: nn.Module, *, rate: float, weight_decay: float, ema_decay: float) -> None:
+    def __init__(self, net: nn.Module, method: Method, ranks: Ranks | None = None) -> None:
+        """Take a network that is on its device.
+
+        Args:
+            net: fresh, or with the weights to start from.
+            method: how to train it.
+            ranks: the processes that train it together; this one alone without it.
+        """
         self.net = net.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.ema = copy.deepcopy(self.net).eval().requires_grad_(False)
-        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=rate, weight_decay=weight_decay)
+        self.method = method
+        # Not fused: those kernels take weights and moments for equally laid out, which resumed moments are not.
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[method.optimiser]
+        self.optimiser = kind(self.net.parameters(), lr=method.rate, weight_decay=method.weight_decay)
         self.step = 0
         self.elapsed = 0.0
-        self._rate = rate
-        self._ema_decay = ema_decay
+        self._together = self.net
+        if ranks is not None and ranks.world > 1:
+            self._together = DistributedDataParallel(self.net)
+        pairs = list(zip(self.ema.state_dict().values(), self.net.state_dict().values(), strict=True))
+        self._following = [pair for pair in pairs if pair[0].is_floating_point()]
+        self._copied = [pair for pair in pairs if not pair[0].is_floating_point()]
 
-    def update(
-        self, x: Tensor, target: Targets, progress: float, *, mode: str, shrink_width: bool, warmup: float
-    ) -> float:
+    def update(self, x: Tensor, target: Targets, progress: float) -> Tensor:
         """One step.
 
         Args:
-            x: (B, C, h, w) float32; target: of the same batch.
+            x: (B, C, h, w) float32; target: of the same batch; both on the network's device.
             progress: share of the run that is done, in [0, 1]; sets the learning rate.
-            mode, shrink_width: see `grasp_loss`.
-            warmup: share of the run in which the rate rises.
 
         Returns:
-            The loss.
-
-        Raises:
-            GpnetError: the loss is not finite.
+            The loss, still on its device: reading it would make a GPU wait; see `finite`.
         """
+        self.set_rate(progress)
+        loss = self.forward(x, target)
+        self.backward(loss)
+        self.apply()
+        return loss.detach()
+
+    def set_rate(self, progress: float) -> None:
+        """The learning rate of this share of the run."""
         for group in self.optimiser.param_groups:
-            group["lr"] = self._rate * one_cycle(progress, warmup)
+            group["lr"] = self.method.rate * rate_share(self.method.schedule, progress, self.method.warmup)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the last step."""
+        return float(self.optimiser.param_groups[0]["lr"])
+
+    def forward(self, x: Tensor, target: Targets) -> Tensor:
+        """The loss of a batch."""
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.method.mixed and x.device.type == "cuda"):
+            output = self._together(x.contiguous(memory_format=torch.channels_last))
+        return grasp_loss(output.float(), target, self.method.loss, shrink_width=self.method.shrink_width)
+
+    def backward(self, loss: Tensor) -> None:
+        """Its gradients, the mean over all processes."""
         self.optimiser.zero_grad(set_to_none=True)
-        output = self.net(x.contiguous(memory_format=torch.channels_last))
-        loss = grasp_loss(output, target, mode, shrink_width=shrink_width)
         loss.backward()
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise GpnetError(f"The loss became {value} at step {self.step}: lower the learning rate, then --resume.")
+
+    def apply(self) -> None:
+        """Change the weights by the gradients, and their mean by the weights."""
         nn.utils.clip_grad_norm_(self.net.parameters(), GRADIENT_NORM)
         self.optimiser.step()
         self.step += 1
         self._follow()
+
+    def finite(self, losses: list[Tensor]) -> float:
+        """The mean of some losses; call it before each `save`.
+
+        Raises:
+            GpnetError: it is not finite.
+        """
+        value = float(torch.stack(losses).mean())
+        if not math.isfinite(value):
+            raise GpnetError(
+                f"The loss became {value} before step {self.step}: lower the learning rate, then --resume."
+            )
         return value
 
     def save(self, folder: Path) -> None:
@@ -121,12 +193,24 @@ class Trainer:
 
     @torch.no_grad()
     def _follow(self) -> None:
-        decay = min(self._ema_decay, (1.0 + self.step) / (EMA_WARMUP + self.step))
-        for mean, value in zip(self.ema.state_dict().values(), self.net.state_dict().values(), strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(value, 1.0 - decay)
-            else:
-                mean.copy_(value)
+        decay = min(self.method.ema_decay, (1.0 + self.step) / (EMA_WARMUP + self.step))
+        means, values = ([pair[k] for pair in self._following] for k in (0, 1))
+        torch._foreach_lerp_(means, values, 1.0 - decay)  # one kernel for all, as torch.optim.swa_utils does it
+        for mean, value in self._copied:
+            mean.copy_(value)
+
+
+def rate_share(schedule: str, progress: float, warmup: float) -> float:
+    """Learning rate as a share of the highest.
+
+    Args:
+        schedule: of `SCHEDULES`.
+        progress: share of the run that is done, in [0, 1].
+        warmup: share of the run in which the rate rises, for one_cycle.
+    """
+    if schedule == "constant":
+        return 1.0
+    return EXPONENTIAL_END**progress if schedule == "exponential" else one_cycle(progress, warmup)
 
 
 def one_cycle(progress: float, warmup: float) -> float:

@@ -1,0 +1,74 @@
+"""How good a network is while it trains: the argmax of Q* on validation views, and the errors of its maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from gpnet_ros.data.batches import TARGETS, Samples
+from gpnet_ros.maps import NETWORK_SIDE, Maps
+from gpnet_ros.network import score
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """One validation view.
+
+    Attributes:
+        verdict: on the argmax of Q*.
+        errors: mean squared error by the names of `TARGETS`; without priority if the network has none. Angle and
+            width count where a true grasp is.
+        x: (C, h, w) what the network saw; target: (5, h, w) what is true; maps: what it said.
+    """
+
+    verdict: score.Verdict
+    errors: dict[str, float]
+    x: Floats
+    target: Floats
+    maps: Maps
+
+
+def judge_all(net: nn.Module, samples: Samples | None, channels: str, count: int | None = None) -> list[Judged]:
+    """The first `count` validation scenes (all without it), as seen without augmentation, each always the same."""
+    total = 0 if samples is None else len(samples) if count is None else min(count, len(samples))
+    judged = []
+    device = next(net.parameters()).device
+    for index in range(total):
+        assert samples is not None
+        rng = np.random.default_rng([index])
+        x, named = samples.sample(index, rng, crop=NETWORK_SIDE, augment=False, channels=channels)
+        with torch.inference_mode():
+            output = net(torch.from_numpy(x)[None].to(device))[0].float().cpu().numpy()
+        target = np.stack([named[name] for name in TARGETS])
+        maps = score.as_maps(output)
+        judged.append(Judged(score.judge(maps, target), errors(output, target), x, target, maps))
+    return judged
+
+
+def errors(output: Floats, target: Floats) -> dict[str, float]:
+    """Mean squared errors of maps (4 or 5, h, w) against targets (5, h, w); see `Judged`."""
+    squares = dict(zip(TARGETS, (output - target[: len(output)]) ** 2, strict=False))
+    grasps = target[0] > score.QUALITY_MIN
+    local = ("cos2", "sin2", "width")
+    return {
+        name: float(np.mean(plane[grasps] if name in local else plane))
+        for name, plane in squares.items()
+        if name not in local or grasps.any()
+    }
+
+
+def summary(judged: list[Judged]) -> dict[str, float]:
+    """Shares and medians over views, ready for a card."""
+    return score.summary([one.verdict for one in judged])
+
+
+def mean_errors(judged: list[Judged]) -> dict[str, float]:
+    """Errors of each map over views, for the curves."""
+    names = [name for name in TARGETS if any(name in one.errors for one in judged)]
+    return {f"error_{name}": float(np.mean([j.errors[name] for j in judged if name in j.errors])) for name in names}

@@ -1,0 +1,190 @@
+"""Recipes of `gpnet train`: what of a run may be chosen, and when it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+
+from gpnet_ros import normalise
+from gpnet_ros import settings as setting_files
+from gpnet_ros.data.view_settings import AUGMENTATIONS, OBJECTS, PRIORITIES, QUALITIES, ViewSettings
+from gpnet_ros.errors import BadInput
+from gpnet_ros.network import checkpoint
+from gpnet_ros.network.gpnet import CONTEXTS, WIDTHS
+from gpnet_ros.network.loss import LossMode
+from gpnet_ros.network.trainer import OPTIMISERS, SCHEDULES, Method, Trainer
+from gpnet_ros.settings import setting, validate
+
+#: Networks with a fifth map.
+WITH_PRIORITY = ("gpnet", "grconvnet")
+#: Recipe of a run whose user names none.
+DEFAULT = "best"
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """The recipe. A file of config/train overrides these defaults, which are those of recipe `best`."""
+
+    architecture: str = setting("gpnet", "Network.", choices=tuple(checkpoint.ARCHITECTURES))
+    size: str = setting("m", "Width of GP-Net.", choices=tuple(WIDTHS))
+    context: str = setting("full", "Context module of GP-Net, nothing, or a plain convolution.", choices=CONTEXTS)
+    backbone: str = setting("unet", "Of ORANGE.", choices=("unet", "ggcnn2"))
+    priority_head: bool = setting(True, "With a priority map: GP-Net and GR-ConvNet.")
+    channels: str = setting("rgbd", "Input.", choices=tuple(normalise.CHANNEL_COUNT))
+    normalisation: str = setting(normalise.VERSION, "Form of the input, see normalise.py.", choices=normalise.VERSIONS)
+    loss: str = setting("suppress", "See network/loss.py.", choices=get_args(LossMode))
+    shrink_width: bool = setting(False, "Pull the width map to 0 where no grasp is.")
+    priority: str = setting("graded", "Target of P, see data/view_settings.py.", choices=PRIORITIES)
+    quality: str = setting("analytic", "Target of Q, see data/view_settings.py.", choices=QUALITIES)
+    objects: str = setting("all", "Whose grasps are labelled: of all, or of top-level objects.", choices=OBJECTS)
+    augmentation: str = setting("full", "How pictures are moved, see data/view_settings.py.", choices=AUGMENTATIONS)
+    noise: bool = setting(True, "Depth as a D435 reports it; false: exact.")
+    copy_paste: float = setting(0.0, "Share of views with a pasted object; CPU only.", low=0.0, high=1.0)
+    modality_dropout: float = setting(0.15, "Share of views without colour, and without depth.", low=0.0, high=0.45)
+    batch: int = setting(16, "Views per step, over all processes.", low=2, high=4096)
+    optimiser: str = setting("adamw", "See network/trainer.py.", choices=OPTIMISERS)
+    schedule: str = setting("one_cycle", "See network/trainer.py.", choices=SCHEDULES)
+    rate: float = setting(0.004, "Highest learning rate.", low=1e-7, high=1.0)
+    warmup: float = setting(0.08, "Share of the run in which the rate rises (one_cycle).", low=0.001, high=0.5)
+    weight_decay: float = setting(1e-4, "Weight decay.", low=0.0, high=1.0)
+    ema_decay: float = setting(0.998, "Decay per step of the mean of the weights; 0: no mean.", low=0.0, high=0.99999)
+    precision: str = setting("mixed", "mixed: bfloat16 on a GPU, float32 on a CPU.", choices=("float32", "mixed"))
+    small_crop: int = setting(128, "Side of the crops at first; a multiple of 4.", unit="px", low=64, high=224)
+    small_share: float = setting(0.7, "Share of the run on small crops; the rest on 224.", low=0.0, high=1.0)
+    epochs: float = setting(0.0, "Passes over the data, if the command does not say; 0: by minutes.", low=0.0, high=1e6)
+    minutes: float = setting(0.0, "Length of the run, if the command does not say.", unit="min", low=0.0, high=1e6)
+    threads: int = setting(2, "CPU threads, over all processes.", low=1, high=256)
+    checkpoint_seconds: float = setting(180.0, "Time between states on disk.", unit="s", low=1.0, high=3600.0)
+    seed: int = setting(0, "Of weights and augmentation.", low=0, high=2**31)
+
+    def __post_init__(self) -> None:
+        validate(self)
+        if self.small_crop % 4:
+            raise BadInput(f"small_crop is {self.small_crop}; it must be a multiple of 4.")
+        if self.priority_head and self.architecture not in WITH_PRIORITY:
+            raise BadInput(f"{self.architecture} has no priority map: set priority_head to false.")
+        if self.context != "full" and self.architecture != "gpnet":
+            raise BadInput(f"context {self.context} is of gpnet only, not of {self.architecture}: set context to full.")
+        if (self.loss == "orange") != (self.architecture == "orange"):
+            raise BadInput(f"loss {self.loss} is not for {self.architecture}: loss orange is for orange, and no other.")
+
+    def views(self) -> ViewSettings:
+        """How pictures become training views."""
+        return ViewSettings(
+            priority=self.priority,
+            quality=self.quality,
+            objects=self.objects,
+            augmentation=self.augmentation,
+            noise=self.noise,
+            copy_paste=self.copy_paste,
+            normalisation=self.normalisation,
+        )
+
+    def method(self) -> Method:
+        """How weights are found."""
+        return Method(
+            loss=self.loss,
+            shrink_width=self.shrink_width,
+            optimiser=self.optimiser,
+            schedule=self.schedule,
+            rate=self.rate,
+            warmup=self.warmup,
+            weight_decay=self.weight_decay,
+            ema_decay=self.ema_decay,
+            mixed=self.precision == "mixed",
+        )
+
+    def blank_card(self) -> checkpoint.Card:
+        """The card of a network that is not trained yet; arguments that have their defaults are left out."""
+        kwargs: dict[str, Any] = {}
+        if self.architecture == "gpnet":
+            kwargs["widths"] = list(WIDTHS[self.size])
+            kwargs |= {} if self.context == "full" else {"context": self.context}
+            kwargs |= {} if self.priority_head else {"gpp": False}
+        elif self.architecture == "grconvnet":
+            kwargs |= {"gpp": True} if self.priority_head else {}
+        elif self.architecture == "orange":
+            kwargs["backbone"] = self.backbone
+        return checkpoint.Card(self.architecture, kwargs, self.channels, self.normalisation)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When a run ends: after `seconds` of steps, or after `steps`, whichever comes first."""
+
+    seconds: float
+    steps: float
+
+    def progress(self, trainer: Trainer) -> float:
+        """Share of the run that is done, in [0, 1]."""
+        return min(1.0, max(trainer.elapsed / self.seconds, trainer.step / self.steps))
+
+    @classmethod
+    def of(cls, recipe: TrainSettings, views: int, minutes: float | None, epochs: float | None) -> Budget:
+        """Of the command's wishes or, without any, of the recipe's.
+
+        Args:
+            recipe: of the run. views: pictures of the data set.
+            minutes, epochs: as the command line has them.
+
+        Raises:
+            BadInput: neither says how long, or not a positive time.
+        """
+        if minutes is None and epochs is None:
+            minutes, epochs = recipe.minutes or None, recipe.epochs or None
+        if minutes is None and epochs is None:
+            raise BadInput("Neither --minutes nor --epochs is given: give one of them, it sets the schedule.")
+        steps = float("inf") if epochs is None else epochs * views / recipe.batch
+        seconds = float("inf") if minutes is None else 60.0 * minutes
+        if not (steps > 0 and seconds > 0):
+            raise BadInput(f"--minutes {minutes} and --epochs {epochs} must be positive.")
+        return cls(seconds, max(1.0, steps))
+
+
+def load_recipe(name: str | Path | None = None, **chosen: Any) -> TrainSettings:
+    """A recipe by its name in config/train, or by the path of a file; `best` if there is none.
+
+    Args:
+        name: of the recipe, or path.
+        chosen: settings that replace the recipe's.
+
+    Raises:
+        BadInput: there is none of that name (the known are listed), or a setting is not allowed.
+    """
+    folder = setting_files.config_dir() / "train"
+    path = Path(DEFAULT if name is None else name)
+    if not path.suffix and path.name == str(path):
+        path = folder / f"{path}.yaml"
+        if not path.is_file():
+            known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
+            raise BadInput(f"There is no recipe {str(name)!r}; known are: {known}; or give the path of a file.")
+    return replace(setting_files.load(TrainSettings, path), **chosen)
+
+
+def overrides(words: list[str]) -> dict[str, Any]:
+    """Settings given as NAME=VALUE, values as YAML has them.
+
+    Raises:
+        BadInput: a word that is none, or a name that is no setting.
+    """
+    values: dict[str, Any] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals:
+            raise BadInput(f"--set {word!r} is no NAME=VALUE: write, for example, --set context=plain.")
+        try:
+            values[name] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise BadInput(f"--set {word!r} has no readable value: write, for example, --set batch=32.") from error
+    parsed = setting_files.from_dict(_Free, values, "--set") if values else None
+    return {name: getattr(parsed, name) for name in values}
+
+
+class _Free(TrainSettings):
+    """Single settings, whose agreement with each other is checked once they are in their recipe."""
+
+    def __post_init__(self) -> None:
+        validate(self)
