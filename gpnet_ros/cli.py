@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "data split": "data_split",
     "train": "train",
     "ablate": "ablate",
+    "tables": "tables",
     "models judge": "models_judge",  # before `models`: the first that fits is taken
     "models": "models",
     "export": "export",

@@ -21,12 +21,14 @@ class Line:
         row: what was trained; priority: how its maps are ranked.
         models: folders, one per seed; none if nothing was trained yet.
         shipped: the model of the package stands in for three seeds.
+        trained_as: name of the row with the same settings that is trained for it, often its own.
     """
 
     row: AblationRow
     priority: str
     models: tuple[Path, ...]
     shipped: bool = False
+    trained_as: str = ""
 
     @property
     def key(self) -> str:
@@ -44,7 +46,7 @@ class Line:
 
     def command(self, out: Path) -> str:
         """What trains it."""
-        return f"gpnet ablate --rows {self.row.name} --out {out} --minutes M"
+        return f"gpnet ablate --rows {self.trained_as or self.row.name} --out {out} --minutes M"
 
 
 def lines(table: str, rows: tuple[AblationRow, ...], models: Path) -> tuple[Line, ...]:
@@ -63,5 +65,6 @@ def lines(table: str, rows: tuple[AblationRow, ...], models: Path) -> tuple[Line
         shipped = resource_dir("models") / (row.shipped or source.shipped)
         stands_in = not folders and bool(row.shipped or source.shipped) and is_trained(shipped)
         chosen = (shipped,) if stands_in else folders
-        found += [Line(row, priority, chosen, stands_in) for priority in row.priority]
+        ranked = row.priority if table in ("table1", "table3") else ("learned",)
+        found += [Line(row, priority, chosen, stands_in, source.name) for priority in ranked]
     return tuple(found)

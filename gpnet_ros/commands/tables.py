@@ -1,0 +1,198 @@
+"""The tables of the paper, with our networks, in one command: from trained weights to Markdown, CSV and pictures.
+
+    gpnet tables --out runs/tables
+    gpnet tables --out runs/tables --tables table1 losses --scenes 100
+    gpnet tables --out runs/tables --page docs/results.md
+
+  table1       all methods on stack-test: lift in physics and the rectangle rule
+  losses       the losses alone (the paper's Fig. 5)
+  table2       colour only, on data never trained on: unseen-test, and public sets given with --public
+  table3       closed loop on frozen heaps, 3 to 7 objects, per priority and network, beside the oracle
+  ingredients  what recipe best owes to each of its parts
+
+Models come from `gpnet ablate` (--models), three seeds each; where there are none yet, the shipped model stands in,
+and a line without any says which command trains it. Beside ours stand the paper's figures, measured on other data.
+Whatever was judged or played is kept in runs/, so that an interrupted call goes on and a second one is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from gpnet_ros.commands import paper_figures
+from gpnet_ros.commands.ablation_rows import TABLES, AblationRow, read_rows
+from gpnet_ros.commands.evaluation import CACHE, Results, code_sum, evaluate
+from gpnet_ros.commands.judge import Settings
+from gpnet_ros.commands.judged_pictures import Pictures, open_pictures
+from gpnet_ros.commands.table_clearing import Cleared, cleared, clearing_table, of_rounds
+from gpnet_ros.commands.table_lines import Line, lines
+from gpnet_ros.commands.table_pages import Table, fill
+from gpnet_ros.commands.table_pictures import Measured, measure, picture_table
+from gpnet_ros.commands.table_plots import draw_bars, draw_clearing
+from gpnet_ros.commands.table_targets import Sources, read_errors, targets
+from gpnet_ros.errors import BadInput
+from gpnet_ros.network.checkpoint import read_card
+
+#: Rounds of the closed loop are kept here, one file per policy.
+ROUNDS = Path("runs/clearing")
+TITLES = {
+    "table1": "Table 1: all methods, {}",
+    "losses": "Fig. 5: the loss alone, {}",
+    "table2": "Table 2: colour only, {}",
+    "ingredients": "What recipe best owes to its parts, {}",
+}
+#: Line that the others of a table are compared with.
+REFERENCE = {"table1": "gpnet", "losses": "gpnet-paper", "table2": "gpnet-rgb", "ingredients": "gpnet"}
+PAPER = {"table1": paper_figures.TABLE1, "table2": paper_figures.TABLE2}
+NOTES = {
+    "table1": "The paper's figures: REGRAD, rectangle rule, a GTX 1080 Ti; not all inputs of its baselines are stated.",
+    "losses": paper_figures.FIGURE5,
+    "table2": "The paper's figures: networks trained on REGRAD, judged on VMRD.",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `gpnet tables`."""
+    add = parser.add_argument
+    add("--out", type=Path, required=True, help="folder for tables.md, one CSV and one picture per table")
+    add("--models", type=Path, default=Path("runs/ablations"), help="folder of gpnet ablate (runs/ablations)")
+    add("--tables", nargs="+", choices=TABLES, default=list(TABLES), help="only these (all)")
+    add("--data", default="stack-test", help="set of table1, losses and ingredients (stack-test)")
+    add("--public", nargs="+", default=[], metavar="NAME=FOLDER", help="public sets of table2, as of data convert")
+    add("--scenes", type=int, help="only the first pictures of each set (all)")
+    add("--rounds", type=int, default=100, help="frozen heaps of each K in table3 (100)")
+    add("--config", type=Path, help="other rows than those of config/ablations.yaml")
+    add("--page", type=Path, help="fill the generated parts of this page too, as docs/results.md")
+    add("--errors", type=Path, default=Path("runs/errors/errors.json"), help="of gpnet bench errors, for the targets")
+    add("--ros", type=Path, default=ROUNDS / "ros.jsonl", help="log of bench clearing --path ros, for the targets")
+    add("--workers", type=int, default=0, help="processes (number of cores)")
+    add("--json", action="store_true", help="the last line is one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure what is asked and write it."""
+    for name, least in (("scenes", 1), ("rounds", 1), ("workers", 0)):
+        value = getattr(args, name)
+        if value is not None and value < least:
+            raise BadInput(f"--{name} is {value}; it must be {least} or more.")
+    rows = read_rows(args.config)
+    public = [_public(text) for text in args.public]
+    args.out.mkdir(parents=True, exist_ok=True)
+    found: list[Table] = []
+    by_set: dict[str, dict[str, Measured]] = {}
+    for name in (t for t in args.tables if t != "table3"):
+        for source, data in _sets(name, args, public):
+            table, measured = _picture_table(name, rows, args, source, data)
+            found.append(table)
+            by_set.setdefault(data, {}).update({m.line.key: m for m in measured})
+            draw_bars(args.out / f"{table.name}.png", table.title, measured, PAPER.get(name, {}))
+    clearing: list[Cleared] = []
+    if "table3" in args.tables:
+        clearing = _clearing(rows, args)
+        found.append(clearing_table(clearing, "gpnet"))
+        draw_clearing(args.out / "table3.png", clearing)
+    found.insert(0, targets(_sources(by_set, clearing, rows, args), args.out / "targets.json"))
+    files = write(args.out, found, args.page)
+    print(json.dumps({"tables": [t.name for t in found], "files": files}) if args.json else f"wrote {', '.join(files)}")
+    return 0
+
+
+def _sets(name: str, args: argparse.Namespace, public: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """(source, data) of every set of a table, as of `open_pictures`."""
+    return [("own", "unseen-test"), *public] if name == "table2" else [("own", args.data)]
+
+
+def _public(text: str) -> tuple[str, str]:
+    name, equals, folder = text.partition("=")
+    if not equals or not Path(folder).is_dir():
+        raise BadInput(f"--public {text!r} must be NAME=FOLDER with a folder that exists, as vmrd=/data/VMRD.")
+    return name, folder
+
+
+def _picture_table(
+    name: str, rows: tuple[AblationRow, ...], args: argparse.Namespace, source: str, data: str
+) -> tuple[Table, list[Measured]]:
+    pictures = open_pictures(data, source)
+    judge = partial(judged, pictures=pictures, scenes=args.scenes, workers=args.workers)
+    measured = [measure(line, judge) for line in lines(name, rows, args.models)]
+    part = f" (first {args.scenes} pictures)" if args.scenes else ""
+    table = picture_table(
+        name if name != "table2" else f"table2-{pictures.name}",
+        TITLES[name].format(pictures.name) + part,
+        measured,
+        args.models,
+        PAPER.get(name, {}),
+        against=REFERENCE[name],
+        notes=[NOTES[name]] if name in NOTES else [],
+    )
+    return table, measured
+
+
+def judged(model: Path, priority: str, *, pictures: Pictures, scenes: int | None = None, workers: int = 0) -> Results:
+    """What a model made of the pictures, read from runs/evaluations if it was judged before."""
+    settings = Settings(priority=priority)
+    return evaluate(model, pictures, settings, most=scenes, workers=workers, cache=CACHE)
+
+
+def _clearing(rows: tuple[AblationRow, ...], args: argparse.Namespace) -> list[Cleared]:
+    """The oracle, then every line."""
+    clear = partial(played, rounds=args.rounds, workers=args.workers)
+    oracle = of_rounds("oracle", "oracle (plans from the truth)", clear(None, "oracle"))
+    return [oracle, *(cleared(line, clear, args.models) for line in lines("table3", rows, args.models))]
+
+
+def played(model: Path | None, priority: str, *, rounds: int, workers: int = 0) -> list[dict[str, Any]]:
+    """Rounds of a policy on the first frozen heaps of each K, read from runs/clearing if they were played before."""
+    from gpnet_ros.commands.clearing_core import clear_heaps
+    from gpnet_ros.commands.clearing_rows import HeapName, Policy
+    from gpnet_ros.sim import heap_sets
+
+    heap_sets.require(heap_sets.COUNTS[0], rounds)
+    heaps = [HeapName(count, number=k) for k in range(rounds) for count in heap_sets.COUNTS]
+    ROUNDS.mkdir(parents=True, exist_ok=True)
+    weights = "oracle" if model is None else f"{model.name}-{read_card(model).sha256[:12]}"
+    log = ROUNDS / f"{weights}-{priority}-{code_sum()}.jsonl"  # other code, other rounds
+    return clear_heaps(heaps, Policy("core", priority, None if model is None else str(model)), log, True, workers)
+
+
+def _sources(
+    by_set: Mapping[str, Mapping[str, Measured]],
+    clearing: Sequence[Cleared],
+    rows: tuple[AblationRow, ...],
+    args: argparse.Namespace,
+) -> Sources:
+    """What the targets are read from; the default model is judged on unseen-test, too."""
+    from gpnet_ros.commands.clearing_rows import read_rows as read_rounds
+
+    unseen: dict[str, Measured] = {}
+    ours: Line | None = next((line for line in lines("table1", rows, args.models) if line.key == "gpnet"), None)
+    if ours is not None and ours.models and "stack-test" in by_set and "table1" in args.tables:
+        pictures = open_pictures("unseen-test")
+        unseen["gpnet"] = measure(ours, partial(judged, pictures=pictures, scenes=args.scenes, workers=args.workers))
+    ros = read_rounds(args.ros) if args.ros.is_file() else []
+    core = played(ours.models[0], "learned", rounds=args.rounds) if ros and clearing and ours and ours.models else []
+    by_key = {c.key: c for c in clearing}
+    return Sources(by_set.get("stack-test", {}), unseen, by_key, ros, core, read_errors(args.errors))
+
+
+def write(out: Path, found: Sequence[Table], page: Path | None = None) -> list[str]:
+    """Write all tables as Markdown and CSV, and fill a page's generated parts.
+
+    Returns:
+        The files written.
+    """
+    (out / "tables.md").write_text("\n".join(t.markdown() for t in found), encoding="utf-8")
+    for table in found:
+        (out / f"{table.name}.csv").write_text(table.csv(), encoding="utf-8")
+    files = [str(out / "tables.md"), *(str(out / f"{t.name}.csv") for t in found)]
+    files += [str(p) for t in found if (p := out / f"{t.name}.png").is_file()]
+    if page is not None:
+        for name in fill(page, {t.name: t.markdown() for t in found}):
+            print(f"{page} has no part for {name}: it stands in {out / 'tables.md'} only.")
+        files.append(str(page))
+    return files
