@@ -43,7 +43,7 @@ PUBLISHED_DEPTH_LIMIT = 1.0
 PLANE_SCALES = (0.06, 0.03, 0.015, 0.008, 0.008)
 #: Every n-th pixel takes part in the plane fit: 3 000 points fix three parameters well enough.
 PLANE_STEP = 4
-#: A plane steeper than this change of depth across the image (relative) is not a support under a heap.
+#: A plane steeper than this change of depth across the known pixels (relative) is not a support under a heap.
 PLANE_SLOPE_MAX = 4.0
 
 
@@ -166,9 +166,11 @@ def _support_depth(depth: NDArray[np.float32], known: NDArray[np.bool_]) -> NDAr
     offset = PLANE_STEP // 2  # the coarse lattice begins here
     columns, rows = (np.arange(width) - offset) / width, (np.arange(height) - offset) / height
     inverse = plane[0] * columns[None, :] + plane[1] * rows[:, None] + plane[2]
-    if inverse.min() <= 0 or inverse.max() / inverse.min() > 1 + PLANE_SLOPE_MAX:
+    # Judged where depth was read: of a table seen from its edge, the horizon may lie in the picture.
+    low, high = inverse[known].min(), inverse[known].max()
+    if low <= 0 or high / low > 1 + PLANE_SLOPE_MAX:
         return constant
-    return (1.0 / inverse).astype(np.float32)
+    return (1.0 / np.maximum(inverse, low)).astype(np.float32)
 
 
 def _fit_plane(points: NDArray[np.float64], z: NDArray[np.float64]) -> NDArray[np.float64]:

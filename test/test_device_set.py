@@ -91,6 +91,8 @@ def test_relief_agrees_with_the_original() -> None:
         depth[150:160, 30:60] = np.nan
         depths.append(depth)
     depths.append(np.full((224, 224), np.nan, dtype=np.float32))
+    inverse = 2.4 * np.indices((224, 224))[0] / 224 - 0.3  # a table with its horizon in the picture
+    depths.append(np.where(inverse > 0.75, 1.0 / np.maximum(inverse, 0.1), np.nan).astype(np.float32))
     made = relief_batch(torch.from_numpy(np.stack(depths))).numpy()
     for depth, one in zip(depths, made, strict=True):
         difference = np.abs(relief(depth) - one)

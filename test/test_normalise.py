@@ -57,6 +57,20 @@ def test_the_fit_is_not_fooled_by_a_heap_that_hides_most_of_the_table() -> None:
     assert abs(float(np.median(relief(depth)[:25])) * RELIEF_SCALE) < 0.005
 
 
+def test_a_table_whose_horizon_lies_in_the_picture_is_still_the_support() -> None:
+    v, u = np.mgrid[0:224, 0:224] / 224
+    inverse = 2.4 * v + 0.1 * u - 0.3
+    depth = np.where(inverse > 0.75, 1.0 / np.maximum(inverse, 0.1), np.nan).astype(np.float32)
+    depth[150:180, 80:120] -= 0.05
+    known = np.isfinite(depth)
+    assert 0.4 < known.mean() < 0.7
+    heights = relief(depth) * RELIEF_SCALE
+    assert heights[165, 100] == pytest.approx(0.05, abs=0.002)
+    assert np.abs(heights[190:]).max() < 0.002, "the table rises nowhere"
+    near = np.where(known, depth, np.nanmin(depth)).astype(np.float32)  # something near was read above the horizon
+    assert np.abs(relief(near)[190:] * RELIEF_SCALE).max() > 0.1, "no plane holds: the median is the level"
+
+
 def test_depth_scale_cancels_but_relief_does_not_depend_on_distance() -> None:
     near, far = _scene(), _scene() + np.float32(0.0)
     v, u = np.mgrid[0:224, 0:224] / 224

@@ -73,11 +73,13 @@ def _support_depth(z: Tensor, known: Tensor) -> Tensor:
     v = (torch.arange(height, device=z.device, dtype=torch.float64) - offset) / height
     u = (torch.arange(width, device=z.device, dtype=torch.float64) - offset) / width
     inverse = plane[:, 0, None, None] * u + plane[:, 1, None, None] * v[:, None] + plane[:, 2, None, None]
-    low, high = inverse.amin(dim=(1, 2)), inverse.amax(dim=(1, 2))
+    low = torch.where(known, inverse, torch.full_like(inverse, float("inf"))).amin(dim=(1, 2))
+    high = torch.where(known, inverse, torch.full_like(inverse, -float("inf"))).amax(dim=(1, 2))
     usable = (low > 0) & (high / low <= 1 + PLANE_SLOPE_MAX) & (weight.sum(dim=(1, 2)) >= 50)
     middle = torch.where(known, z, torch.full_like(z, float("nan"))).flatten(1).nanmedian(dim=1).values
     constant = middle.nan_to_num(1.0).double()[:, None, None].expand_as(inverse)
-    return torch.where(usable[:, None, None], 1.0 / inverse, constant).float()
+    bounded = torch.maximum(inverse, low.clamp(min=1e-6)[:, None, None])
+    return torch.where(usable[:, None, None], 1.0 / bounded, constant).float()
 
 
 def _fit_plane(points: Tensor, z: Tensor, known: Tensor) -> Tensor:
