@@ -107,3 +107,33 @@ def test_every_weight_of_the_network_learns() -> None:
     # A bias before a softmax over pixels cancels: the mask's bias alone has no gradient.
     dead = [n for n, p in net.named_parameters() if p.grad is None or float(p.grad.abs().max()) < 1e-12]
     assert [n for n in dead if n != "context.attention.mask.bias"] == []
+
+
+def test_more_modules_and_a_deeper_latent_branch_see_further() -> None:
+    def reach(net: GPNet) -> int:
+        """Columns of the input that a priority in the middle of the map depends on by more than global context."""
+        net = net.eval()
+        for layer in net.modules():
+            if isinstance(layer, nn.Conv2d) and layer.out_channels == 1:
+                nn.init.zeros_(layer.weight)  # an even softmax: the same share of every place
+        x = torch.randn(1, 4, 224, 224, requires_grad=True)
+        net(x)[0, 4, 112, 112].backward()
+        assert x.grad is not None
+        return int((x.grad[0].abs().sum(dim=(0, 1)) > 0).sum())
+
+    published = reach(GPNet(widths=WIDTHS["s"]))
+    deeper = reach(GPNet(widths=WIDTHS["s"], latent=3))
+    assert published < deeper < reach(GPNet(widths=WIDTHS["s"], modules=2, latent=3))
+    assert deeper - published >= 64
+    for arguments in ({"modules": 0}, {"latent": 0}):
+        with pytest.raises(BadInput, match="1 or more"):
+            GPNet(**arguments)
+
+
+def test_probabilities_lie_between_0_and_1_and_only_quality_and_priority_are_some() -> None:
+    torch.manual_seed(0)
+    net = GPNet(widths=WIDTHS["s"], probabilities=True).eval()
+    net.heads.weight.data *= 50
+    maps = net(torch.randn(1, 4, 64, 64))[0]
+    assert ((maps[[0, 4]] >= 0) & (maps[[0, 4]] <= 1)).all()
+    assert (maps[1:4].abs() > 1).any()

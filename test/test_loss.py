@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gpnet_ros.errors import BadInput
 from gpnet_ros.maps import WIDTH_SCALE
-from gpnet_ros.network.loss import POSMASK_WEIGHT, Targets, grasp_loss
+from gpnet_ros.network.loss import ANGLE_WEIGHT, POSMASK_WEIGHT, Targets, grasp_loss
 
 THETA = slice(1, 4)  # cos 2θ, sin 2θ, W
 
@@ -92,7 +92,7 @@ def test_without_a_priority_head_the_other_terms_stay() -> None:
 
 
 def test_an_unknown_mode_is_refused() -> None:
-    with pytest.raises(BadInput, match="allowed: literal, suppress, posmask, ggcnn"):
+    with pytest.raises(BadInput, match="allowed: literal, suppress, posmask, likelihood, ggcnn"):
         grasp_loss(torch.zeros(1, 5, 6, 6), _targets(), "best")
 
 
@@ -142,3 +142,20 @@ def test_ggcnn_sees_widths_in_its_own_unit() -> None:
 def test_maps_that_are_no_grasp_maps_are_refused(mode: str) -> None:
     with pytest.raises(BadInput, match="16 maps"):
         grasp_loss(torch.zeros(1, 16, 6, 6), _targets(), mode)
+
+
+def test_likelihood_is_least_where_quality_and_priority_are_the_chances_of_their_targets() -> None:
+    targets, right = _targets(), _perfect(top_only=True)
+    least = grasp_loss(right, targets, "likelihood")
+    for channel in (0, 4):
+        for step in (-0.05, 0.05):
+            other = right.clone()
+            other[:, channel] = (other[:, channel] + step).clamp(0, 1)
+            assert grasp_loss(other, targets, "likelihood") > least
+
+
+def test_likelihood_asks_for_angles_as_suppress_does_and_survives_certainty_that_is_wrong() -> None:
+    output = torch.rand(2, 5, 6, 6)
+    suppress, likelihood = (_gradient(mode, output)[:, THETA] for mode in ("suppress", "likelihood"))
+    assert torch.allclose(likelihood, ANGLE_WEIGHT * suppress)
+    assert torch.isfinite(grasp_loss(1.0 - _perfect(top_only=True).round(), _targets(), "likelihood"))

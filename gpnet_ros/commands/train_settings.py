@@ -31,6 +31,8 @@ class TrainSettings:
     architecture: str = setting("gpnet", "Network.", choices=tuple(checkpoint.ARCHITECTURES))
     size: str = setting("m", "Width of GP-Net.", choices=tuple(WIDTHS))
     context: str = setting("full", "Context module of GP-Net, nothing, or a plain convolution.", choices=CONTEXTS)
+    modules: int = setting(1, "Context modules of GP-Net; the paper has one.", low=1, high=8)
+    latent: int = setting(1, "Convolutions of the latent branch of each; the paper has one.", low=1, high=8)
     backbone: str = setting("unet", "Of ORANGE.", choices=("unet", "ggcnn2"))
     priority_head: bool = setting(True, "With a priority map: GP-Net and GR-ConvNet.")
     channels: str = setting("rgbd", "Input.", choices=tuple(normalise.CHANNEL_COUNT))
@@ -68,6 +70,8 @@ class TrainSettings:
             raise BadInput(f"{self.architecture} has no priority map: set priority_head to false.")
         if self.context != "full" and self.architecture != "gpnet":
             raise BadInput(f"context {self.context} is of gpnet only, not of {self.architecture}: set context to full.")
+        if self.loss == "likelihood" and self.architecture != "gpnet":
+            raise BadInput(f"loss likelihood needs probabilities, which {self.architecture} does not give: use gpnet.")
         if (self.loss == "orange") != (self.architecture == "orange"):
             raise BadInput(f"loss {self.loss} is not for {self.architecture}: loss orange is for orange, and no other.")
 
@@ -104,6 +108,9 @@ class TrainSettings:
             kwargs["widths"] = list(WIDTHS[self.size])
             kwargs |= {} if self.context == "full" else {"context": self.context}
             kwargs |= {} if self.priority_head else {"gpp": False}
+            kwargs |= {"modules": self.modules} if self.modules > 1 else {}
+            kwargs |= {"latent": self.latent} if self.latent > 1 else {}
+            kwargs |= {"probabilities": True} if self.loss == "likelihood" else {}
         elif self.architecture == "grconvnet":
             kwargs |= {"gpp": True} if self.priority_head else {}
         elif self.architecture == "orange":

@@ -16,15 +16,18 @@ them and the five maps. It leaves the rest open; here is each choice with its re
 * Global context sits on the calibrated branch before concatenation; ratio 1/4, fused by addition, last
   layer zero at the start: GCNet (Cao et al. 2019), whose 1x1 tables favour 1/4 over 1/16.
 * No convolution after concatenation and no residual over the module: the decoder's first layer mixes at once.
-* One module: the text says "a CGC module".
+* One module: the text says "a CGC module". More of them, and a deeper W3, are this project's own additions.
 * Heads: one 1x1 convolution with five outputs, equal to five of one; 2x2 heads would need an odd map.
-* Outputs are linear as in GG-CNN (Morrison et al. 2018) and clamped when they are decoded (maps.py).
+* Outputs are linear as in GG-CNN (Morrison et al. 2018) and clamped when they are decoded (maps.py), unless
+  they are asked for as probabilities.
 * "No CGC" is the identity (the paper's time falls); "no GPP" drops the P head. A plain 3x3 convolution of the same
   weights (147 k against 150 k) in its place tells the module's design from its size.
 * Initialisation: Xavier uniform as in the baselines. Convolutions before a batch norm have no bias.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -54,9 +57,14 @@ class GPNet(nn.Module):
         widths: channels of the three encoder layers.
         context: one of `CONTEXTS`.
         gpp: with the grasp priority head.
+        modules: calibrated global context modules; with more than one, each adds to what it reads.
+        latent: convolutions of the latent branch of each module (W3). One is the published module. On the coarse
+            grid of that branch each costs 2 % of the network and lets it see 64 px further: whether something lies
+            on an object is often seen at the object's other end.
+        probabilities: Q and P leave the network through a sigmoid, as loss `likelihood` needs them.
 
     Raises:
-        BadInput: unknown context.
+        BadInput: unknown context, or a count below 1.
     """
 
     def __init__(
@@ -65,10 +73,15 @@ class GPNet(nn.Module):
         widths: tuple[int, int, int] = WIDTHS["m"],
         context: str = "full",
         gpp: bool = True,
+        modules: int = 1,
+        latent: int = 1,
+        probabilities: bool = False,
     ) -> None:
         super().__init__()
         if context not in CONTEXTS:
             raise BadInput(f"The context {context!r} is unknown; allowed: {', '.join(CONTEXTS)}.")
+        if modules < 1 or latent < 1:
+            raise BadInput(f"{modules} modules with {latent} latent convolutions: there must be 1 or more of each.")
         first, second, third = widths
         last = min(first, LAST_WIDTH_MAX)
         self.extraction = nn.Sequential(
@@ -78,7 +91,8 @@ class GPNet(nn.Module):
         )
         self.context: nn.Module = nn.Identity()
         if context == "full":
-            self.context = CalibratedGlobalContext(third)
+            chain = [CalibratedGlobalContext(third, latent) for _ in range(modules)]
+            self.context = chain[0] if modules == 1 else Added(chain)
         elif context == "plain":
             self.context = _conv(third, third, 3, stride=1, padding=1)
         self.generation = nn.Sequential(
@@ -87,24 +101,43 @@ class GPNet(nn.Module):
             _transposed(first, last, 4, stride=2, padding=1),  # 112 -> 224
         )
         self.heads = nn.Conv2d(last, 5 if gpp else 4, 1)
+        self.probabilities = probabilities
         self.apply(_initialise)
-        if isinstance(self.context, CalibratedGlobalContext):
-            self.context.attention.start_as_identity()
+        for module in self.modules():
+            if isinstance(module, GlobalContext):
+                module.start_as_identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """All maps of a batch, linear (not clamped)."""
+        """All maps of a batch, linear (not clamped) but for Q and P as probabilities."""
         if x.shape[-1] % 4 or x.shape[-2] % 4:
             raise BadInput(f"An input of {x.shape[-1]}x{x.shape[-2]} px is not divisible by 4: pad it.")
-        return self.heads(self.generation(self.context(self.extraction(x))))
+        maps = self.heads(self.generation(self.context(self.extraction(x))))
+        if not self.probabilities:
+            return maps
+        return torch.cat([maps[:, :1].sigmoid(), maps[:, 1:4], maps[:, 4:].sigmoid()], dim=1)
+
+
+class Added(nn.Module):
+    """Modules one after another, each of which adds to what it reads."""
+
+    def __init__(self, layers: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) to (B, C, h, w)."""
+        for layer in self.layers:
+            x = x + layer(x)
+        return x
 
 
 class CalibratedGlobalContext(nn.Module):
     """Half of the channels calibrated on two scales and given global context, half convolved plainly."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, latent: int = 1) -> None:
         super().__init__()
         half = channels // 2
-        self.calibrated = SelfCalibratedConv(half)
+        self.calibrated = SelfCalibratedConv(half, latent)
         self.attention = GlobalContext(half)
         self.plain = _conv(half, half, 3, stride=1, padding=1)
 
@@ -117,10 +150,12 @@ class CalibratedGlobalContext(nn.Module):
 class SelfCalibratedConv(nn.Module):
     """relu(W4(W2(x) · sigmoid(x + up(W3(down(x))))))."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, latent: int = 1) -> None:
         super().__init__()
         self.original = _conv(channels, channels, 3, stride=1, padding=1, relu=False)  # W2
-        self.latent = _conv(channels, channels, 3, stride=1, padding=1, relu=False)  # W3
+        last = _conv(channels, channels, 3, stride=1, padding=1, relu=False)  # W3
+        before = [_conv(channels, channels, 3, stride=1, padding=1) for _ in range(latent - 1)]
+        self.latent = nn.Sequential(*before, last) if before else last
         self.output = _conv(channels, channels, 3, stride=1, padding=1)  # W4
 
     def forward(self, x: Tensor) -> Tensor:

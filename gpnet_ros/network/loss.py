@@ -6,9 +6,11 @@ GP-Net's Eq. 3 asks for Q and P everywhere and for Θ in {cos 2θ, sin 2θ, W} u
 
 As printed (`literal`) it gives no gradient to Θ where P* = 0, so it cannot darken the background of the
 angle and width maps as the paper says; ‖Θ − P*·Θ*‖² does (`suppress`). `posmask` asks for Θ only where a
-top-level grasp is and takes the mean over those pixels. The published losses have no mask: `ggcnn` (GG-CNN,
+top-level grasp is and takes the mean over those pixels. `likelihood` is `suppress` with Q and P as probabilities of
+"here is a grasp" and "this is topmost": their cross entropy makes Q·P the chance that a pick succeeds, while squared
+errors leave so small a range to P that Q alone decides. The published losses have no mask: `ggcnn` (GG-CNN,
 Morrison et al. 2018) is the squared error of all maps, `grconvnet` (GR-ConvNet, Kumra et al. 2020) their smooth
-L1 error; `orange` is `orange.orange_loss`. Sums over pixels are means here, all weights but one are 1.
+L1 error; `orange` is `orange.orange_loss`. Sums over pixels are means here, all weights but those below are 1.
 """
 
 from __future__ import annotations
@@ -23,10 +25,14 @@ from torch.nn import functional
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.orange import WIDTH_UNIT, orange_loss
 
-LossMode = Literal["literal", "suppress", "posmask", "ggcnn", "grconvnet", "orange"]
+LossMode = Literal["literal", "suppress", "posmask", "likelihood", "ggcnn", "grconvnet", "orange"]
 
 #: Weight of Θ in `posmask`: its few pixels would else starve Q and P.
 POSMASK_WEIGHT = 0.03
+#: Weights of P and of Θ in `likelihood`: every pixel has a priority, few have an angle.
+PRIORITY_WEIGHT, ANGLE_WEIGHT = 0.5, 3.0
+#: Probabilities are kept this far from 0 and 1, where their logarithm has no end.
+SURE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +75,8 @@ def grasp_loss(output: Tensor, target: Targets, mode: str = "suppress", *, shrin
         return orange_loss(output, target.quality, target.cos2, target.sin2, target.width)
     if output.shape[1] not in (4, 5):
         raise BadInput(f"The network gives {output.shape[1]} maps, loss {mode!r} takes 4 or 5: choose another loss.")
+    if mode == "likelihood":
+        return _likelihood(output, target, shrink_width)
     residuals = _unmasked if mode in ("ggcnn", "grconvnet") else _masked
     terms = residuals(output, target, mode, shrink_width)
     if output.shape[1] == 5:
@@ -77,6 +85,21 @@ def grasp_loss(output: Tensor, target: Targets, mode: str = "suppress", *, shrin
         zero = torch.zeros_like(terms[0])
         return torch.stack([functional.smooth_l1_loss(term, zero) for term in terms]).sum()
     return torch.stack([term.square().mean() for term in terms]).sum()
+
+
+def _likelihood(output: Tensor, target: Targets, shrink_width: bool) -> Tensor:
+    """Cross entropy of Q and P, squared errors of Θ."""
+    loss = _cross_entropy(output[:, 0], target.quality)
+    if output.shape[1] == 5:
+        loss = loss + PRIORITY_WEIGHT * _cross_entropy(output[:, 4], target.priority)
+    theta = _masked(output, target, "suppress", shrink_width)[1:]
+    return loss + ANGLE_WEIGHT * torch.stack([term.square().mean() for term in theta]).sum()
+
+
+def _cross_entropy(probability: Tensor, target: Tensor) -> Tensor:
+    """Mean over all pixels; in float32, whose smallest step below 1 is finer than `SURE`."""
+    p = probability.float().clamp(SURE, 1.0 - SURE)
+    return -(target * p.log() + (1.0 - target) * (1.0 - p).log()).mean()
 
 
 def _unmasked(output: Tensor, target: Targets, mode: str, _: bool) -> list[Tensor]:
