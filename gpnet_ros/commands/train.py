@@ -51,7 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="folder of the model, for example models/mine")
     parser.add_argument("--config", help="recipe: a name in config/train, or the path of a file; default best")
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings in place of the recipe's")
-    parser.add_argument("--run", type=Path, help="folder of state and log; default runs/<name of --out>")
+    # torchrun takes --run for an abbreviation of its own --run-path, so that there is a second name.
+    parser.add_argument(
+        "--run", "--run-folder", type=Path, help="folder of state and log; default runs/<name of --out>"
+    )
     parser.add_argument("--epochs", type=float, help="end after so many passes over the data")
     parser.add_argument("--minutes", type=float, help="end after so much time; the schedule is fitted to it")
     parser.add_argument("--resume", action="store_true", help="continue the run from its last state")
