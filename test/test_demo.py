@@ -215,6 +215,9 @@ class FakeSession:
     def load_heap(self, seed: int, objects: int) -> None:
         self.seed = seed
 
+    def put_heap(self, heap: int) -> None:
+        self.seed = heap
+
 
 def bench(
     monkeypatch: pytest.MonkeyPatch, worlds: dict[int, World], args: argparse.Namespace
@@ -267,6 +270,25 @@ def test_log_that_cannot_be_written_is_refused_before_anything_starts(
 def test_cell_that_does_not_start_is_a_lost_round(monkeypatch: pytest.MonkeyPatch) -> None:
     a, opened, _ = bench(monkeypatch, {7: World(PERFECT), 9: World(PERFECT)}, arguments(seed=6, rounds=2))
     assert opened == [7] and (a["rounds"], a["objects"], a["objects_removed"]) == (2, 4, 2)
+
+
+def test_frozen_heaps_are_put_into_a_cell_that_starts_empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(HeapName, "load", lambda self: (10 * self.objects + self.number, 0))  # stands for the heap
+    worlds = {20: World(PERFECT), 21: World(PERFECT), 30: World(PERFECT)}
+    starts: list[tuple[int, int]] = []
+
+    @contextmanager
+    def fake(run: RunSettings, folder: Path, planner: Record, say: Any = None) -> Iterator[FakeSession]:
+        starts.append((run.objects, planner["max_picks"]))
+        yield FakeSession([], worlds, -1)
+
+    monkeypatch.setattr(clearing_ros, "open_session", fake)
+    heaps = [HeapName(2, number=0), HeapName(2, number=1), HeapName(3, number=0)]
+    args = arguments(log=tmp_path / "log.jsonl", resume=True)
+    rows = clearing_ros.run_rounds(args, heaps)
+    assert [row["heap"] for row in rows] == ["k2-000", "k2-001", "k3-000"] and all(row["all_right"] for row in rows)
+    assert starts == [(0, 7), (0, 8)]  # another K needs another planner: it bounds the picks
+    assert clearing_ros.run_rounds(args, heaps) == rows and len(starts) == 2  # the log has them all
 
 
 # --- the demo ----------------------------------------------------------------------------------------------------

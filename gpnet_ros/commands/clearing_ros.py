@@ -109,7 +109,7 @@ def row_of(heap: HeapName, by: dict[str, Any], done: Round) -> Row:
     return {
         "heap": heap.label,
         "seed": heap.seed,
-        "objects": done.objects,
+        "objects": heap.objects,
         "by": by,
         "removed": list(done.removed),
         "cleared": done.cleared,
