@@ -7,6 +7,7 @@ that an evaluation that was interrupted goes on where it was, and tables can be 
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -37,7 +38,7 @@ _DECIDING = (
     *("clearance.py", "frame.py", "grasp.py", "maps.py", "normalise.py", "pick.py", "pose.py", "rectangle.py"),
     *("rectangle_metric.py", "network", "data/noise.py", "sim/lift.py", "sim/hand.py", "sim/gripper.py"),
     *("sim/contacts.py", "sim/constants.py", "sim/foresight.py", "sim/families"),
-    *("commands/judge.py", "commands/judgement.py", "commands/substitution.py", "commands/failures.py"),
+    *("commands/choice.py", "commands/judge.py", "commands/substitution.py", "commands/failures.py"),
 )
 #: Of these folders, files that train only.
 _TRAINING_ONLY = ("loss.py", "trainer.py", "score.py")
@@ -178,12 +179,15 @@ def _file(cache: Path, model: str | Path, card: Card, pictures: Pictures, settin
 
 
 def _kept(file: Path) -> dict[int, Row]:
-    """Rows of a file; a last line that was torn by a crash does not count."""
+    """Rows of a file; a line that was torn by a crash does not count."""
     if not file.is_file():
         return {}
-    lines = file.read_bytes().split(b"\n")[:-1]
-    rows = [Row.from_dict(json.loads(line)) for line in lines]
-    return {row.index: row for row in rows}
+    rows: dict[int, Row] = {}
+    for line in file.read_bytes().split(b"\n"):
+        with contextlib.suppress(ValueError):  # torn by a crash, or empty
+            row = Row.from_dict(json.loads(line))
+            rows[row.index] = row
+    return rows
 
 
 def _keep(file: Path, row: Row) -> None:

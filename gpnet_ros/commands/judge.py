@@ -9,29 +9,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.clearance import tip_height
+from gpnet_ros.commands.choice import Choice, at_argmax, in_cell
 from gpnet_ros.commands.failures import blame
 from gpnet_ros.commands.judged_pictures import Picture
 from gpnet_ros.commands.judgement import Decode, Row, Verdict
 from gpnet_ros.commands.substitution import Substitute, substituted
 from gpnet_ros.data.noise import DepthNoise, d435_depth
 from gpnet_ros.data.sample import Sample
-from gpnet_ros.errors import NoDepth
 from gpnet_ros.frame import Frame
-from gpnet_ros.grasp import SelectSettings, candidates, surface_depth
 from gpnet_ros.maps import Grid, Maps, prioritise, workspace_grid
 from gpnet_ros.network.detector import Detector
-from gpnet_ros.network.published import Bugs, decode
-from gpnet_ros.pick import OPENING_MARGINS, decide
-from gpnet_ros.pose import Transform, lift
+from gpnet_ros.pose import Transform
 from gpnet_ros.rectangle import Rectangles
 from gpnet_ros.rectangle_metric import JAW_SHARE, matches, predicted
 from gpnet_ros.settings import GripperGeometry, Workspace
 from gpnet_ros.sim.arrangement import Arrangement
 from gpnet_ros.sim.lift import Lift, try_lift
 
-#: The best candidate is taken however small its Q* is: a threshold would be one more thing to tune per network.
-_SELECT = SelectSettings(quality_min=0.0)
 _GRIPPER = GripperGeometry()
 
 
@@ -82,29 +76,32 @@ class Judge:
         frame, cell = seen(sample, arrangement, self.settings), cell_of(arrangement)
         began = time.perf_counter()
         maps = self.maps(picture, frame)
+        path = time.perf_counter() - began
         T_base_camera = None if self._view is None else self._view[0]
         bugs = self._detector.bugs if self.settings.as_published else None
         chosen: dict[Decode, Choice] = {"argmax": at_argmax(maps, frame, T_base_camera, cell, bugs)}
+        began = time.perf_counter()
         if T_base_camera is not None and bugs is None:
             chosen["cell"] = in_cell(maps, frame, T_base_camera, cell)
-        path = 1e3 * (time.perf_counter() - began)
+        path += time.perf_counter() - began
         verdicts: dict[Decode, Verdict] = {}
         thickness = None if arrangement is None else [float(min(o.extent)) for o in arrangement.heap.objects]
         lifts: dict[tuple[bytes, float], Lift] = {}
         for name, choice in chosen.items():
             verdict = self._by_rule(_verdict(choice, maps, sample), sample, arrangement is not None)
             verdicts[name] = blame(self._by_lift(verdict, choice, arrangement, lifts), sample, frame, thickness)
-        times = {key: round(value, 2) for key, value in {**self._detector.time_ms, "path": path}.items()}
+        times = {key: round(value, 2) for key, value in {**self._detector.time_ms, "path": 1e3 * path}.items()}
         top = sample.top_rectangles()
         return Row(index, sample.name, None if top is None else len(top) > 0, verdicts, times)
 
     def maps(self, picture: Picture, frame: Frame) -> Maps:
         """The maps of a picture's frame, with the priority and the substitutes that were asked for."""
         T_base_camera = picture.sample.T_base_camera
-        known = T_base_camera is not None and frame.depth is not None and frame.intrinsics is not None
-        self._view = (
-            (T_base_camera, cell_of(picture.arrangement).workspace) if known and T_base_camera is not None else None
-        )
+        # Elsewhere the base is another one: where the workspace lies in it is not known.
+        at_home = picture.arrangement is not None and frame.depth is not None and frame.intrinsics is not None
+        self._view = None
+        if at_home and T_base_camera is not None:
+            self._view = (T_base_camera, cell_of(picture.arrangement).workspace)
         maps = prioritise(self._detector(frame), frame, self.settings.priority, T_base_camera)
         return substituted(maps, picture.sample, self.settings.substitute)
 
@@ -163,25 +160,6 @@ class Judge:
         return _with_lift(verdict, lifts[key])
 
 
-@dataclass(frozen=True, eq=False)
-class Choice:
-    """A grasp that was chosen, and how it is executed; None where there is none, or no depth, or no camera pose.
-
-    Attributes:
-        status, rank, pixel, angle, opening_px, depth: as of `Verdict`.
-        T_base_tcp, opening: of the execution [m].
-    """
-
-    status: str
-    rank: int = 0
-    pixel: tuple[float, float] | None = None
-    angle: float | None = None
-    opening_px: float | None = None
-    depth: float | None = None
-    T_base_tcp: Transform | None = None
-    opening: float | None = None
-
-
 def _with_lift(verdict: Verdict, came: Lift) -> Verdict:
     return replace(
         verdict,
@@ -209,57 +187,6 @@ def cell_of(arrangement: Arrangement | None) -> Cell:
     """The cell with its usual workspace; the heap's bin raises the floor."""
     bin = None if arrangement is None else arrangement.heap.bin
     return Cell() if bin is None else Cell(workspace=replace(Workspace(), table_z=bin.floor))
-
-
-def at_argmax(
-    maps: Maps, frame: Frame, T_base_camera: Transform | None, cell: Cell, bugs: Bugs | None = None
-) -> Choice:
-    """The argmax of Q*, borders allowed: pixel, depth there, opening by the width map and the cell's margin.
-
-    Args:
-        maps: of the frame.
-        frame: for depth and camera model.
-        T_base_camera: hand-eye; without it nothing can be executed.
-        cell: for gripper and table.
-        bugs: of the public code; with them the grasp is read as `published.decode` does.
-    """
-    place = _argmax(maps, frame) if bugs is None else decode(maps, bugs)
-    if place is None:
-        return Choice("no_peak")
-    cell_of_grid, angle, width_px = place
-    u, v = maps.grid.to_image(cell_of_grid)
-    choice = Choice("grasp", 0, (float(u), float(v)), angle, max(width_px / maps.grid.scale, 1.0))
-    assert choice.pixel is not None and choice.opening_px is not None
-    if frame.depth is None or frame.intrinsics is None:
-        return choice
-    try:
-        depth = surface_depth(frame, choice.pixel, _SELECT.depth_window)
-    except NoDepth:
-        return replace(choice, status="hole")
-    if T_base_camera is None:
-        return replace(choice, depth=depth)
-    T_base_tcp = T_base_camera @ lift(choice.pixel, angle, depth, frame.intrinsics, T_base_camera)
-    T_base_tcp[2, 3] = tip_height(float(T_base_tcp[2, 3]), cell)
-    opening = choice.opening_px * depth / frame.intrinsics.fx + 2 * OPENING_MARGINS[0]
-    return replace(choice, depth=depth, T_base_tcp=T_base_tcp, opening=min(opening, cell.gripper.stroke))
-
-
-def _argmax(maps: Maps, frame: Frame) -> tuple[tuple[int, int], float, float]:
-    """Grid pixel (u, v), angle [rad] and opening [grid px] of the first candidate."""
-    column, row = (int(i) for i in np.rint(maps.grid.to_grid(next(candidates(maps, frame, _SELECT)).pixel)))
-    weights = maps.q_star
-    return (column, row), maps.angle_at(row, column, weights), maps.width_px_at(row, column, weights)
-
-
-def in_cell(maps: Maps, frame: Frame, T_base_camera: Transform, cell: Cell) -> Choice:
-    """What the cell decides, without an arm."""
-    decision = decide(frame, maps, T_base_camera, cell, None, select=_SELECT)
-    grasp, rank = decision.grasp, len(decision.rejected)
-    if grasp is None:
-        return Choice(decision.status, rank)
-    opening_px = max(grasp.width_px / maps.grid.scale, 1.0)
-    where = (grasp.pixel, grasp.angle, opening_px, grasp.depth)
-    return Choice(decision.status, rank, *where, decision.T_base_tcp, decision.opening)
 
 
 def _verdict(choice: Choice, maps: Maps, sample: Sample) -> Verdict:
