@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from gpnet_ros.data import paste
 from gpnet_ros.data.augment import PITCH, centred, moved_angles, random_map, strided, warp
 from gpnet_ros.data.dataset import Dataset, grasp_targets
 from gpnet_ros.data.drawn import drawn_grasps
+from gpnet_ros.data.paste import with_pasted
 from gpnet_ros.data.record import (
     ANGLE,
     ANGLE_UNIT,
@@ -277,3 +281,177 @@ def test_datasets_that_cannot_be_used_are_refused() -> None:
         Dataset([])
     with pytest.raises(SettingsError, match="graded, binary"):
         ViewSettings(priority="height")
+
+
+def with_rectangles(layer: tuple[int, ...] = (0, 1)) -> Sample:
+    """The two blocks with one rectangle at the centre of each strip."""
+    whole = sample(layer=layer)
+    rectangles = Rectangles(
+        np.array([[120.0, 120.0], [170.0, 160.0]]),
+        np.array([0.4, -1.2]),
+        np.array([36.0, 50.0]),
+        np.array([20.0, 20.0]),
+        object_id=np.array([1, 2]),
+    )
+    return dataclasses.replace(whole, rectangles=rectangles)
+
+
+def changed(one: dict[str, NDArray[np.float32]], other: dict[str, NDArray[np.float32]]) -> set[str]:
+    return {name for name, plane in one.items() if not np.array_equal(plane, other[name])}
+
+
+def test_gaussian_quality_peaks_at_centres_and_falls_along_the_opening_first() -> None:
+    kept = record(with_rectangles(), centred=True)
+    assert kept.centred is not None
+    bell = kept.centred.astype(float) / 255
+    assert bell[120, 120] == 1.0 and bell[160, 170] == 1.0
+    along, across = (np.array([np.sin(t), np.cos(t)]) * 6.0 for t in (0.4, 0.4 + np.pi / 2))
+    at_along, at_across = (bell[tuple(np.rint(np.array([120, 120]) + d).astype(int))] for d in (along, across))
+    assert at_along == pytest.approx(np.exp(-0.5), abs=0.08)  # 6 px of an opening of 36 are one deviation
+    assert at_across == pytest.approx(np.exp(-0.5 * 1.2**2), abs=0.08)  # and 6 of a jaw of 20 are 1.2
+    assert not bell[kept.ids == 0].any(), "a bell stays on its object"
+    analytic = targets(Dataset([kept]), False)
+    gaussian = targets(Dataset([kept], ViewSettings(quality="gaussian")), False)
+    assert "priority" not in changed(analytic, gaussian)
+    assert gaussian["quality"].max() <= analytic["quality"].max() + 1e-6
+    assert gaussian["quality"].sum() < 0.9 * analytic["quality"].sum()
+    row, column = np.unravel_index(int(np.argmax(gaussian["quality"])), (224, 224))
+    assert min(np.hypot(row - r, column - c) for r, c in ((88, 88), (128, 138))) <= 1.5
+
+
+def test_gaussian_quality_without_rectangles_is_refused() -> None:
+    with pytest.raises(BadInput, match="needs rectangles"):
+        record(sample(), centred=True)
+    with pytest.raises(BadInput, match="read with it"):
+        Dataset([picture()], ViewSettings(quality="gaussian"))
+
+
+def test_binary_quality_is_one_where_a_grasp_is_and_hard() -> None:
+    analytic = targets(Dataset([picture()]), False)
+    binary = targets(Dataset([picture()], ViewSettings(quality="binary")), False)
+    assert set(np.unique(binary["quality"])) == {0.0, 1.0}
+    assert binary["quality"].sum() == pytest.approx(2 * 24 * 8, rel=0.02)
+    assert changed(analytic, binary) >= {"quality"} and "priority" not in changed(analytic, binary)
+    assert (analytic["quality"][binary["quality"] > 0] > 0).all()
+
+
+def test_grasps_of_the_top_level_alone_leave_those_below_out() -> None:
+    everything = targets(Dataset([picture()]), False)
+    top = targets(Dataset([picture()], ViewSettings(objects="top")), False)
+    assert np.array_equal(top["priority"], everything["priority"])
+    assert not top["quality"][everything["priority"] == 0.5].max() > 0.05  # but for what the blur carries over
+    first = everything["priority"] == 1.0
+    assert np.array_equal(top["quality"][first], everything["quality"][first])
+    all_free = Dataset([picture(layer=(0, 0))], ViewSettings(objects="top"))
+    assert not changed(targets(all_free, False), targets(Dataset([picture(layer=(0, 0))]), False))
+
+
+def test_public_augmentation_turns_by_quarters_and_enlarges_up_to_twice() -> None:
+    kept, rng = picture(), np.random.default_rng(0)
+    maps = [random_map(rng, kept, 224, "public") for _ in range(40)]
+    scales = np.array([np.sqrt(np.linalg.det(m[:, :2])) for m in maps])  # a mirror would have a negative one
+    assert scales.min() >= 0.999 and scales.max() <= 2.001 and np.ptp(scales) > 0.5
+    turns = {round(float(np.degrees(np.arctan2(m[1, 0], m[0, 0]))) % 360, 3) for m in maps}
+    assert turns == {0.0, 90.0, 180.0, 270.0}
+    full = {
+        round(float(np.degrees(np.arctan2(m[1, 0], m[0, 0]))), 1) for m in (random_map(rng, kept, 224) for _ in maps)
+    }
+    assert len(full) > 30
+    views = ViewSettings(augmentation="public", noise=False)
+    x, _ = Dataset([picture()], views).sample(0, np.random.default_rng(3), channels="rgb")
+    assert len(np.unique(x[:, 100:120, 100:120])) > 1
+
+
+def test_without_noise_depth_is_exact() -> None:
+    exact = Dataset([picture()], ViewSettings(noise=False, normalisation="published-1"))
+    noisy = Dataset([picture()], ViewSettings(normalisation="published-1"))
+    x, y = (d.sample(0, np.random.default_rng(1), augment=False, channels="depth")[0] for d in (exact, noisy))
+    assert len(np.unique(x[0])) <= 8, "table and two blocks"
+    assert len(np.unique(y[0])) > 8
+    assert not np.array_equal(x, y)
+
+
+def test_the_input_has_the_planes_of_its_normalisation() -> None:
+    valid = Dataset([picture()], ViewSettings(normalisation="relief-valid-1"))
+    x, _ = valid.sample(0, np.random.default_rng(1), augment=False)
+    plain, _ = Dataset([picture()]).sample(0, np.random.default_rng(1), augment=False)
+    assert len(x) == 5
+    assert np.array_equal(x[:4], plain)
+    assert set(np.unique(x[4])) == {0.0, 1.0}
+
+
+def test_an_object_is_pasted_on_top_and_its_labels_with_it() -> None:
+    """In each view that got one: it is free, nothing hides it, what it covers is not free, nothing else moved."""
+    records = [tower(seed) for seed in range(4)]
+    pasted = 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        kept = records[seed % 4]
+        matrix = random_map(rng, kept, 224)
+        view = warp(kept, matrix, 224)
+        focal = kept.focal * view.scale
+        made, layer = with_pasted(view, kept.layer, focal, records, rng)
+        if len(layer) == len(kept.layer):
+            assert made is view
+            continue
+        pasted += 1
+        new = made.ids == len(layer)
+        assert layer[-1] == 0 and new.any()
+        assert np.isfinite(made.depth[new]).all()
+        assert (made.depth[new] <= np.nan_to_num(view.depth[new], nan=9.0) + 1e-4).all(), "it is in front"
+        beside = view.depth[paste._around(new, 0.02 * focal / float(np.nanmedian(view.depth)))]
+        assert made.depth[new].max() == pytest.approx(np.nanmin(beside) - 0.04, abs=1e-3), "it stands on the highest"
+        assert (made.quality[new] > 0).any(), "its grasps came with it"
+        for number, (before, after) in enumerate(zip(kept.layer, layer[:-1], strict=True), start=1):
+            covered = (new & (view.ids == number)).any()
+            assert after == (max(before, 1) if covered else before)
+        for name in ("color", "depth", "ids", "angle"):
+            assert np.array_equal(getattr(made, name)[~new], getattr(view, name)[~new], equal_nan=name == "depth")
+        lost = (made.quality != view.quality) & ~new
+        assert np.array_equal(lost, paste._meets(view, new, focal) & ~new)
+        assert not made.quality[lost].any()
+        widths = made.opening[new] * focal / made.depth[new]
+        assert np.median(widths[widths > 0]) == pytest.approx(0.04 * FOCAL / 0.82 * view.scale, rel=0.03)
+    assert pasted > 8
+
+
+def test_fingers_that_would_meet_the_pasted_object_are_no_grasps() -> None:
+    kept = tower(0)
+    view = warp(kept, centred(kept, 224), 224)
+    focal = kept.focal * view.scale
+    row, column = (int(k) for k in np.argwhere(view.quality > 0)[0])
+    near, far = np.zeros((2, 224, 224), dtype=bool)
+    theta, half = view.angle[row, column], 0.5 * view.opening[row, column] * focal / view.depth[row, column]
+    tip = np.rint([row + half * np.sin(theta), column + half * np.cos(theta)]).astype(int)
+    near[tip[0] - 1 : tip[0] + 2, tip[1] - 1 : tip[1] + 2] = True
+    far[5:8, 5:8] = True
+    assert paste._meets(view, near, focal)[row, column]
+    assert not paste._meets(view, far, focal).any()
+
+
+def tower(seed: int) -> Record:
+    """A block beside another block, each bare around it, on a table."""
+    rng = np.random.default_rng(seed)
+    color = rng.integers(60, 200, (SIDE, SIDE, 3)).astype(np.uint8)
+    depth, ids = np.full((SIDE, SIDE), 8600, dtype=np.uint16), np.zeros((SIDE, SIDE), dtype=np.uint8)
+    quality, angle, opening = np.zeros((3, SIDE, SIDE))
+    for index, (row, column) in enumerate([(100, 100), (180, 190)]):
+        block = (slice(row - 20, row + 20), slice(column - 10, column + 10))
+        ids[block], depth[block] = index + 1, 8200
+        strip = (slice(row - 12, row + 12), slice(column - 4, column + 4))
+        quality[strip], opening[strip] = 0.8, 0.04
+    return Record(f"t{seed}", color, depth, ids, compact_grasps(quality, angle, opening), (0, 0), FOCAL)
+
+
+def test_pasting_changes_views_only_where_it_is_asked_for() -> None:
+    records = [tower(seed) for seed in range(3)]
+    without, never, always = (
+        Dataset(records, ViewSettings(copy_paste=share)) if share >= 0 else Dataset(records)
+        for share in (-1.0, 0.0, 1.0)
+    )
+    for seed in range(3):
+        x, y, z = (d.sample(seed, np.random.default_rng(seed))[0] for d in (without, never, always))
+        assert np.array_equal(x, y)
+        assert not np.array_equal(x, z)
+    a, b = (d.sample(0, np.random.default_rng(0), augment=False)[0] for d in (without, always))
+    assert np.array_equal(a, b), "views to judge on are never changed"

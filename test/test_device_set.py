@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,6 +16,7 @@ from gpnet_ros.data.device_set import DeviceSet
 from gpnet_ros.data.noise import DepthNoise
 from gpnet_ros.data.normalise_batch import fill_nearest_batch, relief_batch
 from gpnet_ros.data.record import Record, compact_grasps
+from gpnet_ros.data.view_settings import ViewSettings
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import fill_nearest
 from gpnet_ros.normalise import relief
@@ -129,3 +131,44 @@ def test_batches_continue_where_a_run_was_interrupted() -> None:
     assert not torch.equal(straight[0][0], straight[1][0])
     blind = [int((~x.flatten(2).any(dim=2)).any(dim=1).sum()) for x, _ in straight]
     assert 0 < sum(blind) < 18, "some views go without colour or depth"
+
+
+OPTIONS = [
+    ViewSettings(quality="gaussian"),
+    ViewSettings(quality="binary", priority="binary", augmentation="public"),
+    ViewSettings(objects="top", normalisation="published-1"),
+    ViewSettings(normalisation="relief-valid-1"),
+    ViewSettings(noise=False, normalisation="published-doubled-1"),
+]
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("views", OPTIONS, ids=lambda v: f"{v.quality}-{v.objects}-{v.normalisation}")
+def test_each_option_of_views_means_the_same_on_a_device(views: ViewSettings) -> None:
+    bells = np.zeros((SIDE // 2, SIDE // 2), dtype=np.uint8)
+    bells[55:66, 62:68] = 128
+    data = Dataset([dataclasses.replace(picture(0), centred=bells)], views)
+    x, planes = DeviceSet(data, "cpu").batch(np.array([0]), np.random.default_rng(0), torch.Generator(), augment=False)
+    one, target = data.sample(0, np.random.default_rng(0), augment=False)
+    assert x.shape[1:] == one.shape
+    for ours, theirs in zip(one, x[0].numpy(), strict=True):
+        assert np.abs(ours - theirs).mean() < 0.02 * max(float(np.ptp(ours)), 1e-6)
+    for k, name in enumerate(TARGETS):
+        near = np.abs(target[name] - planes[k, 0].numpy()) < 0.02
+        assert near.mean() > 0.995, name
+    plain = Dataset([picture(0)]).sample(0, np.random.default_rng(0), augment=False)
+    same = one.shape == plain[0].shape and np.array_equal(one, plain[0])
+    assert not same or any(not np.array_equal(target[name], plain[1][name]) for name in TARGETS), "it does something"
+
+
+def test_augmentation_of_the_public_kind_is_drawn_alike() -> None:
+    data = Dataset([picture(0)], ViewSettings(augmentation="public", noise=False))
+    x, planes = DeviceSet(data, "cpu").batch(np.array([0]), np.random.default_rng(4), torch.Generator())
+    one, target = data.sample(0, np.random.default_rng(4))
+    assert np.abs(one - x[0].numpy()).mean() < 0.02
+    assert np.abs(target["priority"] - planes[4, 0].numpy()).mean() < 0.01
+
+
+def test_pasting_is_refused_on_a_device() -> None:
+    with pytest.raises(BadInput, match="CPU only"):
+        DeviceSet(Dataset([picture()], ViewSettings(copy_paste=0.3)), "cpu")

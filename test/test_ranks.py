@@ -58,6 +58,7 @@ def _together(folder: Path, world: int, steps: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_two_processes_agree_on_the_weights_and_go_on_from_one_state(tmp_path: Path) -> None:
     _together(tmp_path, 2, 2)
     _together(tmp_path, 2, 4)
