@@ -55,6 +55,7 @@ class FiveMaps(nn.Module):
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
+        self.train(net.training)  # the exporter puts every part into the mode of the whole
 
     def forward(self, x: Tensor) -> Tensor:
         """(1, C, H, W) to (1, 5, H, W)."""
@@ -84,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     net = FiveMaps(fold(net))
     width, height = args.size
     path = args.out if args.out.suffix == SUFFIX[args.to] else args.out.with_name(args.out.name + SUFFIX[args.to])
-    inputs = test_inputs(card, height, width, args.frames or _own_frames())
+    inputs = comparison_inputs(card, height, width, args.frames or _own_frames())
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as draft:
         made = write(net, card, args.to, Path(draft) / path.name, (height, width))
@@ -199,7 +200,7 @@ def compare(net: nn.Module, exported: Callable[[Floats], Floats], inputs: list[F
     return {name: float(f"{value:.3g}") for name, value in zip(MAPS, largest, strict=True)}
 
 
-def test_inputs(card: Card, height: int, width: int, frames: Path | None) -> list[Floats]:
+def comparison_inputs(card: Card, height: int, width: int, frames: Path | None) -> list[Floats]:
     """What the two are compared on: waves, noise, nothing at all, and real frames if there are any.
 
     Raises:
