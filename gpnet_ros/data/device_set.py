@@ -87,7 +87,7 @@ class DeviceSet:
         scale = np.sqrt(np.abs(np.linalg.det(maps[:, :, :2])))
         rows = torch.as_tensor(np.asarray(indices), device=self.device)
         focal = torch.tensor([r.focal for r in records] * scale, dtype=torch.float32, device=self.device)
-        at = _sources(maps, crop).to(self.device)
+        at = _sources(maps, crop, device=self.device)
         color = self._colors(rows, maps, crop, shrunk=bool((scale < 0.9).any()))
         depth = self._read(self._depth, rows, at).long().bitwise_and(0xFFFF).float() * DEPTH_UNIT
         depth = torch.where(depth > 0, depth, torch.full_like(depth, float("nan")))
@@ -106,7 +106,7 @@ class DeviceSet:
         ids = self._read(self._ids, rows, at, outside=0).long()
         stride = self._records[0].stride
         coarse = np.stack([strided(m, stride) for m in maps])
-        read_at = _sources(coarse, crop).to(self.device)
+        read_at = _sources(coarse, crop, device=self.device)
         grasps = self._read(self._grasps, rows, read_at, outside=0)
         priority = self._priority[rows].gather(1, ids.flatten(1)).reshape(depth.shape)
         quality = grasps[..., QUALITY].float() * QUALITY_UNIT
@@ -138,7 +138,7 @@ class DeviceSet:
         total = torch.zeros((len(rows), 3, crop, crop), device=self.device)
         offsets = [(x, y) for x in _QUARTERS for y in _QUARTERS] if shrunk else [(0.0, 0.0)]
         for offset in offsets:
-            grid = _sources(maps, crop, offset).to(self.device) * 2.0 / size - 1.0
+            grid = _sources(maps, crop, offset, self.device) * 2.0 / size - 1.0
             sampled = torch.nn.functional.grid_sample(
                 picture, grid, mode="bilinear", padding_mode="border", align_corners=True
             )
@@ -157,13 +157,23 @@ class DeviceSet:
         return torch.where(inside, found, torch.full_like(found, outside))
 
 
-def _sources(maps: NDArray[np.float64], crop: int, offset: tuple[float, float] = (0.0, 0.0)) -> Tensor:
-    """Stored pixel (B, crop, crop, 2) of each crop pixel under maps (B, 2, 3) from stored to crop pixels."""
+def _sources(
+    maps: NDArray[np.float64],
+    crop: int,
+    offset: tuple[float, float] = (0.0, 0.0),
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Stored pixel (B, crop, crop, 2) of each crop pixel under maps (B, 2, 3) from stored to crop pixels.
+
+    Only the inverse maps travel to the device: made on the CPU, the pixels would take longer than a training step.
+    """
     inverse = np.linalg.inv(maps[:, :, :2])
-    rows, columns = np.mgrid[0:crop, 0:crop]
-    pixels = np.stack([columns + offset[0], rows + offset[1]], axis=-1).reshape(-1, 2)
-    moved = (pixels[None] - maps[:, None, :, 2]) @ inverse.transpose(0, 2, 1)
-    return torch.from_numpy(moved.reshape(len(maps), crop, crop, 2).astype(np.float32))
+    start = (inverse @ (np.array(offset) - maps[:, :, 2])[..., None])[..., 0]
+    linear = torch.from_numpy(inverse.astype(np.float32)).to(device)
+    first = torch.from_numpy(start.astype(np.float32)).to(device)
+    along = torch.arange(crop, dtype=torch.float32, device=device).reshape(1, -1, 1)
+    columns, rows = (along * linear[:, None, :, k] for k in (0, 1))  # (B, crop, 2) each
+    return columns[:, None] + rows[:, :, None] + first[:, None, None]
 
 
 def _soft(quality: Tensor, angle: Tensor, width: Tensor, softness: float) -> Tensor:
