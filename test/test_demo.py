@@ -165,7 +165,7 @@ def test_object_that_reaches_the_tote_after_an_interruption_counts_for_its_pick(
 def arguments(**changes: Any) -> argparse.Namespace:
     values = {
         "path": "ros", "rounds": 3, "objects": 2, "seed": 7, "priority": "learned", "model": "gpnet", "factor": 1.0,
-        "log": None, "resume": False, "heaps": "seeds",
+        "log": None, "resume": False, "heaps": "seeds", "meshes": None, "mesh_unit": None,
     }  # fmt: skip
     return argparse.Namespace(**{**values, **changes})
 

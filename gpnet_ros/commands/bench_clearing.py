@@ -41,6 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--heaps", choices=["seeds", "frozen"], default="seeds", help="made by --seed, or shipped (seeds)"
     )
+    parser.add_argument("--meshes", help="heaps of your own meshes, a folder of obj, stl and ply; --path core only")
+    parser.add_argument(
+        "--mesh-unit", choices=["m", "mm", "cm", "inch"], help="unit of the meshes (default: told by their sizes)"
+    )
     parser.add_argument("--rounds", type=int, default=20, help="how many heaps of each K (20)")
     parser.add_argument("--objects", type=objects, default=(5, 5), help="K, objects per heap, or a range as 3-7 (5)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first heap; the next has seed + 1, ... (0)")
@@ -97,6 +101,12 @@ def require_sane(args: argparse.Namespace) -> None:
         raise BadInput(f"--workers is {args.workers}; allowed: 1 or more, or 0 for one per core.")
     if args.resume and args.log is None:
         raise BadInput("--resume needs the --log to go on with.")
+    if args.meshes is not None:
+        if args.path == "ros" or args.heaps == "frozen":
+            raise BadInput("--meshes goes with --path core and heaps of --seed: leave the other options out.")
+        from gpnet_ros.sim.user_meshes import load_user_meshes
+
+        load_user_meshes(args.meshes, args.mesh_unit)  # once, before the processes ask for it
     if args.heaps == "frozen":
         if args.seed:
             raise BadInput("Frozen heaps have no --seed: leave it out.")
@@ -116,7 +126,7 @@ def heaps_of(args: argparse.Namespace, count: int) -> list[HeapName]:
     """The heaps of `count` objects that were asked for."""
     if args.heaps == "frozen":
         return [HeapName(count, number=k) for k in range(args.rounds)]
-    return [HeapName(count, seed=args.seed + k) for k in range(args.rounds)]
+    return [HeapName(count, args.seed + k, meshes=args.meshes, mesh_unit=args.mesh_unit) for k in range(args.rounds)]
 
 
 def policy_of(args: argparse.Namespace) -> Policy:

@@ -3,6 +3,10 @@
 No network takes part: grasps are planned from the exact shape, so this is decided before any training. A family
 counts as graspable when at least 90 % of its drops end with the object carried away at the first try; the others
 stay far below. Labels ask for material under the grasp's centre: they know few grasps around a pipe that lies.
+
+With --meshes your own parts are tried, each file a family of its own.
+
+Exit status: 0 done, 1 a family listed as graspable is not, or none of your parts is, 2 bad input.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from gpnet_ros.errors import BadInput
 #: Least share of drops that end with the object lifted, for a family to be called graspable.
 LIFTED_MIN = 0.9
 
-_Job = tuple[str, int]
+_Job = tuple[str, int, str | None, str | None]  # family, seed, folder of meshes and their unit
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,24 +34,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--drops", type=int, default=20, help="drops per family, each another object (20)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first drop; the next has seed + 1, ... (0)")
     parser.add_argument("--families", help="names, separated by commas (all)")
+    parser.add_argument("--meshes", help="try your own meshes instead: a folder of obj, stl and ply, one object each")
+    parser.add_argument(
+        "--mesh-unit", choices=["m", "mm", "cm", "inch"], help="unit of the meshes (default: told by their sizes)"
+    )
     parser.add_argument("--workers", type=int, default=0, help="processes (number of cores)")
     parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Try all families and print the table; 1 when one that is listed as graspable is not."""
-    from gpnet_ros.sim.objects import FAMILIES
-
-    names = tuple(args.families.split(",")) if args.families else FAMILIES
-    unknown = [name for name in names if name not in FAMILIES]
+    """Try all families and print the table; 1 when one that is listed as graspable is not, or none of the user's is."""
+    known = _known(args)
+    names = tuple(args.families.split(",")) if args.families else known
+    unknown = [name for name in names if name not in known]
     if unknown:
-        raise BadInput(f"--families names '{unknown[0]}', which does not exist: choose from {', '.join(FAMILIES)}.")
+        raise BadInput(f"--families names '{unknown[0]}', which does not exist: choose from {', '.join(known)}.")
     if args.drops < 1 or args.seed < 0 or args.workers < 0:
         raise BadInput(
             f"--drops {args.drops}, --seed {args.seed}, --workers {args.workers}: "
             "drops must be at least 1, seed and workers not negative."
         )
-    jobs = [(name, args.seed + k) for name in names for k in range(args.drops)]
+    jobs = [(name, args.seed + k, args.meshes, args.mesh_unit) for name in names for k in range(args.drops)]
     workers = min(args.workers or os.cpu_count() or 1, len(jobs))
     outcomes = list(tqdm(_spread(jobs, workers), total=len(jobs), unit="drop", disable=None))
     rows = [_row(name, [status for job, status in outcomes if job[0] == name]) for name in names]
@@ -55,7 +62,19 @@ def run(args: argparse.Namespace) -> int:
     print(table(rows))
     if args.json:
         print(json.dumps({"drops": args.drops, "seed": args.seed, "wrongly_listed": wrong, "families": rows}))
-    return 1 if wrong else 0
+    none_of_users = args.meshes is not None and not any(row["graspable"] for row in rows)
+    return 1 if wrong or none_of_users else 0
+
+
+def _known(args: argparse.Namespace) -> tuple[str, ...]:
+    """Families that can be tried: the built-in ones, or those of the user's meshes."""
+    if args.meshes is None:
+        from gpnet_ros.sim.objects import FAMILIES
+
+        return FAMILIES
+    from gpnet_ros.sim.user_meshes import load_user_meshes
+
+    return load_user_meshes(args.meshes, args.mesh_unit).families
 
 
 def _spread(jobs: list[_Job], workers: int) -> Iterable[tuple[_Job, str]]:
@@ -68,10 +87,17 @@ def _spread(jobs: list[_Job], workers: int) -> Iterable[tuple[_Job, str]]:
 
 def _try(job: _Job) -> tuple[_Job, str]:
     """Status of one drop; "no rest" when the object rolled away."""
+    from gpnet_ros.sim.objects import make_object
     from gpnet_ros.sim.trial import try_family
 
+    family, seed, meshes, unit = job
+    make = make_object
+    if meshes is not None:
+        from gpnet_ros.sim.user_meshes import load_user_meshes
+
+        make = load_user_meshes(meshes, unit).make
     try:
-        return job, try_family(*job).status
+        return job, try_family(family, seed, make).status
     except BadInput:
         return job, "no rest"
 

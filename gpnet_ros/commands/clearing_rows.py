@@ -29,16 +29,22 @@ class HeapName:
         objects: K.
         seed: of `stack_heap`, and of light and noise; of frozen heaps their own is taken.
         number: of a frozen heap; None piles one up by its seed.
+        meshes: folder of the user's meshes, of which the pile is made; None takes the families of the benchmark.
+        mesh_unit: of those meshes; None finds out.
     """
 
     objects: int
     seed: int = 0
     number: int | None = None
+    meshes: str | None = None
+    mesh_unit: str | None = None
 
     @property
     def label(self) -> str:
         """Name of the heap in rows and logs."""
-        return f"seed-{self.seed}" if self.number is None else f"k{self.objects}-{self.number:03d}"
+        if self.number is not None:
+            return f"k{self.objects}-{self.number:03d}"
+        return f"seed-{self.seed}" if self.meshes is None else f"{Path(self.meshes).name}-seed-{self.seed}"
 
     @property
     def key(self) -> tuple[int, str]:
@@ -49,11 +55,16 @@ class HeapName:
         """The heap, and the seed of light, surfaces and noise.
 
         Raises:
-            BadInput: it does not come to rest, or is not frozen.
+            BadInput: it does not come to rest, or is not frozen; or meshes that cannot be used.
         """
         from gpnet_ros.sim.heap import stack_heap
         from gpnet_ros.sim.heap_sets import frozen_heap
 
+        if self.number is None and self.meshes is not None:
+            from gpnet_ros.sim.user_meshes import load_user_meshes
+
+            own = load_user_meshes(self.meshes, self.mesh_unit)
+            return stack_heap(self.seed, self.objects, own.families, make=own.make), self.seed
         if self.number is None:
             return stack_heap(self.seed, self.objects), self.seed
         frozen = frozen_heap(self.objects, self.number)

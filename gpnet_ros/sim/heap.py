@@ -108,6 +108,7 @@ def stack_heap(
     families: Sequence[str] = BENCHMARK,
     centre: tuple[float, float] = c.HEAP_CENTRE,
     object_seeds: tuple[int, int] = OBJECT_SEEDS,
+    make: Callable[[str, int], ObjectModel] = make_object,
 ) -> Heap:
     """A heap as hard as those of the paper's Table 3: about n - 1 objects rest on another one.
 
@@ -120,11 +121,12 @@ def stack_heap(
         families: families to draw from, without repetition as long as there are enough.
         centre: of the heap on the table [m].
         object_seeds: range of object seeds, upper end excluded.
+        make: object of a family and a seed; objects from a user's meshes need their maker.
 
     Raises:
         BadInput: n or families out of range.
     """
-    return _first_at_rest([1, seed], "stack", n, families, centre, object_seeds)
+    return _first_at_rest([1, seed], "stack", n, families, centre, object_seeds, make)
 
 
 def drop_heap(
@@ -133,12 +135,13 @@ def drop_heap(
     families: Sequence[str] = FAMILIES,
     centre: tuple[float, float] = c.HEAP_CENTRE,
     object_seeds: tuple[int, int] = OBJECT_SEEDS,
+    make: Callable[[str, int], ObjectModel] = make_object,
 ) -> Heap:
     """A heap of objects that fell in one column between walls, which then were taken away.
 
     Arguments and errors as `stack_heap`.
     """
-    return _first_at_rest([2, seed], "drop", n, families, centre, object_seeds)
+    return _first_at_rest([2, seed], "drop", n, families, centre, object_seeds, make)
 
 
 def _first_at_rest(
@@ -148,10 +151,11 @@ def _first_at_rest(
     families: Sequence[str],
     centre: tuple[float, float],
     object_seeds: tuple[int, int],
+    make: Callable[[str, int], ObjectModel],
 ) -> Heap:
     rng = np.random.default_rng(seed)
     for _ in range(_RESTARTS):
-        heap = settle_heap(rng, draw_objects(rng, n, families, object_seeds), way, centre)
+        heap = settle_heap(rng, draw_objects(rng, n, families, object_seeds, make), way, centre)
         if heap is not None:
             return heap
     raise BadInput(f"No heap of {n} objects came to rest for seed {seed[1]}: take another seed or fewer objects.")

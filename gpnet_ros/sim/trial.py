@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from gpnet_ros.settings import GripperGeometry
 from gpnet_ros.sim.hand import Hand
 from gpnet_ros.sim.heap import Heap, drop_heap
 from gpnet_ros.sim.labels import LabelledGrasp, grasp_labels
+from gpnet_ros.sim.objects import ObjectModel, make_object
 from gpnet_ros.sim.raycast import Mesh, PlacedScene, RayScene
 
 #: Overhead camera of the trial: 1.5 mm per pixel on the table, as fine as the network's grid.
@@ -40,13 +42,18 @@ class Trial:
         return self.status == "lifted"
 
 
-def try_family(family: str, seed: int) -> Trial:
+def try_family(family: str, seed: int, make: Callable[[str, int], ObjectModel] = make_object) -> Trial:
     """Drop an object of a family and execute its best label; the same arguments give the same trial on one machine.
+
+    Args:
+        family: of the object.
+        seed: of object and drop.
+        make: object of a family and a seed; objects from a user's meshes need their maker.
 
     Raises:
         BadInput: no such family, or nothing came to rest for this seed.
     """
-    heap = drop_heap(seed, 1, (family,))
+    heap = drop_heap(seed, 1, (family,), make=make)
     grasp = best_grasp(heap)
     if grasp is None:
         return Trial(family, seed, None, "no grasp")
