@@ -15,13 +15,16 @@ import argparse
 import json
 import multiprocessing
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from gpnet_ros.errors import BadInput
+
+if TYPE_CHECKING:
+    from gpnet_ros.sim.objects import ObjectModel
 
 #: Least share of drops that end with the object lifted, for a family to be called graspable.
 LIFTED_MIN = 0.9
@@ -91,7 +94,7 @@ def _try(job: _Job) -> tuple[_Job, str]:
     from gpnet_ros.sim.trial import try_family
 
     family, seed, meshes, unit = job
-    make = make_object
+    make: Callable[[str, int], ObjectModel] = make_object
     if meshes is not None:
         from gpnet_ros.sim.user_meshes import load_user_meshes
 
