@@ -19,6 +19,8 @@ decodes
   cell        the first candidate in the order of Q* around which the open jaw fits, which is what the cell executes;
               the reach of an arm is left out. It is the default of lift, argmax that of the other metrics.
 
+The jaw of a predicted rectangle is the gripper's pad, as in the true ones; with --public-rule half of the opening.
+
 Results are kept in runs/evaluations; a second call reads them, an interrupted one goes on.
 """
 
