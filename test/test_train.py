@@ -183,6 +183,8 @@ def test_modalities_are_dropped_as_often_as_said() -> None:
     kinds = [drop_modality(x, chance, 0.2)[[0, 3], 0, 0].tolist() for chance in np.linspace(0.005, 0.995, 100)]
     assert [kinds.count(k) for k in ([0.0, 1.0], [1.0, 1.0], [1.0, 0.0])] == [20, 60, 20]
     assert x.all(), "the input itself is left alone"
+    with_validity = drop_modality(np.ones((5, 2, 2), np.float32), 0.99, 0.2)
+    assert with_validity[:, 0, 0].tolist() == [1.0, 1.0, 1.0, 0.0, 0.0], "validity goes with depth"
     assert drop_modality(np.ones((1, 2, 2), np.float32), 0.0, 0.2).all(), "a single modality is never dropped"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ class Log:
         folder.mkdir(parents=True, exist_ok=True)
         if not resume:
             (folder / LOG).unlink(missing_ok=True)
+            shutil.rmtree(folder / BOARD, ignore_errors=True)
         # None: no bar where nobody watches; lines follow in any case.
         self._bar = tqdm(total=100.0, disable=None, bar_format="{percentage:3.0f}%|{bar}| {postfix}")
         self._board = _board(folder / BOARD, resume)

@@ -114,6 +114,7 @@ class GPNet(nn.Module):
         maps = self.heads(self.generation(self.context(self.extraction(x))))
         if not self.probabilities:
             return maps
+        maps = maps.float()  # under autocast: bfloat16 has no number between 0.996 and 1
         return torch.cat([maps[:, :1].sigmoid(), maps[:, 1:4], maps[:, 4:].sigmoid()], dim=1)
 
 
