@@ -13,8 +13,9 @@ from gpnet_ros.commands.clearing_core import Perception
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Grid, Maps
 from gpnet_ros.pose import Transform
-from gpnet_ros.sim.clearing import FAILURES_MAX, clear_heap
-from gpnet_ros.sim.heap import stack_heap
+from gpnet_ros.sim.clearing import FAILURES_MAX, Ended, Round, clear_heap, strayed
+from gpnet_ros.sim.heap import Heap, stack_heap
+from gpnet_ros.sim.injected import Errors
 from gpnet_ros.sim.look import Look
 
 CELL, HAND_EYE = load_cell(), load_hand_eye()
@@ -46,6 +47,38 @@ def test_a_single_object_needs_one_pick() -> None:
     result = clear_heap(stack_heap(5, 1, ("box",)), 5, None, CELL, HAND_EYE)
     assert result.all_right
     assert len(result.picks) == 1
+
+
+@pytest.mark.parametrize(
+    ("removed", "ended", "strayed", "faults"),
+    [
+        ((0, 1, 2), "nothing_left", 0, ()),
+        ((0, 1), "nothing_left", 0, ("overlooked",)),
+        ((0,), "nothing_left", 1, ("pushed_out", "overlooked")),
+        ((0,), "max_picks", 0, ()),
+    ],
+)
+def test_objects_that_are_left_are_pushed_out_or_overlooked(
+    removed: tuple[int, ...], ended: Ended, strayed: int, faults: tuple[str, ...]
+) -> None:
+    assert Round(3, (), removed, ended, strayed).faults == faults
+
+
+def test_only_what_lies_outside_of_the_square_has_strayed() -> None:
+    heap = stack_heap(5, 1, ("box",))
+    assert strayed(heap, CELL) == 0 == strayed(heap.take([]), CELL)
+    T = heap.T_base_object.copy()
+    T[0, 1, 3] = CELL.workspace.centre[1] + CELL.workspace.side / 2 + 0.01
+    assert strayed(Heap(heap.objects, T), CELL) == 1
+
+
+def test_errors_that_nobody_knows_of_are_felt() -> None:
+    heap = stack_heap(5, 1, ("box",))
+    perceive = Perception("gpnet", "learned")
+    exact = clear_heap(heap, 5, perceive, CELL, HAND_EYE)
+    assert exact.cleared and exact.picks[0].target == 0 and exact.picks[0].target_topmost
+    far = clear_heap(heap, 5, perceive, CELL, HAND_EYE, errors=Errors(tcp=0.05))
+    assert not far.picks[0].ok and far.picks[0].fault in far.faults
 
 
 def test_bench_prints_counts_that_add_up(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ from gpnet_ros.commands.cell_door import PORT, CellDoor
 from gpnet_ros.commands.starter import RunningNodes, start_nodes
 from gpnet_ros.errors import DeviceError
 from gpnet_ros.nodes.table import RunSettings
-from gpnet_ros.sim.clearing import EXTRA_PICKS, FAILURES_MAX
+from gpnet_ros.sim.clearing import EXTRA_PICKS, FAILURES_MAX, QUALITY_MIN
 
 if TYPE_CHECKING:
     from gpnet_ros.nodes.client import PlannerClient
@@ -93,7 +93,8 @@ class Session:
 
 def round_parameters(objects: int) -> dict[str, Any]:
     """Parameters of planner_node for a round over a heap of `objects`: when it ends, and patience on a busy machine."""
-    return {"max_picks": objects + EXTRA_PICKS, "failures_max": FAILURES_MAX, "look_timeout": 60.0}
+    rules = {"max_picks": objects + EXTRA_PICKS, "failures_max": FAILURES_MAX, "quality_min": QUALITY_MIN}
+    return {**rules, "look_timeout": 60.0}
 
 
 @contextmanager

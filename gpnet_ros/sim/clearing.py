@@ -31,6 +31,8 @@ from gpnet_ros.sim.true_grasps import true_decision
 
 #: A round ends after this many failures in a row, or after K + EXTRA_PICKS picks.
 FAILURES_MAX, EXTRA_PICKS = 3, 5
+#: Smallest Q* in a round: a refusal costs as much as a failure, so what fits and is safe is tried.
+QUALITY_MIN = 0.05
 #: Half side of the window around a grasp's pixel in which the object that it is meant for is looked up [px].
 _AIM = 3
 #: From a frame and the believed pose of its camera to its maps.
@@ -81,12 +83,21 @@ class Pick:
 
 @dataclass(frozen=True, eq=False)
 class Round:
-    """A whole round: K objects at the start, the picks, which objects are in the tote, and why it ended."""
+    """A whole round.
+
+    Attributes:
+        objects: K, at the start.
+        picks: in order.
+        removed: indices of objects in the tote.
+        ended: why.
+        strayed: how many objects lie on the table in the end, but outside of the workspace that is looked at.
+    """
 
     objects: int
     picks: tuple[Pick, ...]
     removed: tuple[int, ...]
     ended: Ended
+    strayed: int = 0
 
     @property
     def cleared(self) -> bool:
@@ -102,14 +113,12 @@ class Round:
     def faults(self) -> tuple[str, ...]:
         """What went wrong, in order: faults of picks, objects pushed out of reach, objects that were overlooked."""
         found: list[str] = []
-        fallen = 0
         for pick in self.picks:
             found += [pick.fault] if pick.fault else []
-            lost = 0 if pick.outcome is None else len(pick.outcome.fallen)
-            found += ["pushed_out"] * lost
-            fallen += lost
-        overlooked = self.ended == "nothing_left" and len(self.removed) + fallen < self.objects
-        return (*found, "overlooked") if overlooked else tuple(found)
+            found += ["pushed_out"] * (0 if pick.outcome is None else len(pick.outcome.fallen))
+        out = found.count("pushed_out") + self.strayed
+        overlooked = self.objects - len(self.removed) - out if self.ended == "nothing_left" else 0
+        return (*found, *["pushed_out"] * self.strayed, *["overlooked"] * overlooked)
 
 
 def clear_heap(
@@ -135,7 +144,7 @@ def clear_heap(
         cell: the cell.
         hand_eye: a fixed camera.
         plan_arm: also demand that the arm could do it safely, from its home pose.
-        select: how candidates are selected.
+        select: how candidates are selected; `QUALITY_MIN` and defaults if not given.
         noise: of the camera; the oracle sees exact depth.
         rehearsals: of the oracle, see `foresight.rehearsed`.
         errors: put into camera and gripper; none of them is known to who decides. The oracle has none.
@@ -146,10 +155,12 @@ def clear_heap(
     T_base_believed = T_base_camera @ drawn.T_camera_believed
     look = Look(heap, seed, T_base_camera, noise, None if whole_picture else cell.workspace)
     hand, memory = Hand(heap), Memory()
+    select = select or SelectSettings(quality_min=QUALITY_MIN)
     q_start = np.array(cell.home) if plan_arm else None
     picks: list[Pick] = []
     removed: list[int] = []
     failures = 0
+    ended: Ended = "nothing_left"
     while len(picks) < len(heap.objects) + EXTRA_PICKS and failures < FAILURES_MAX:
         present, remaining = hand.heap, list(hand.remaining)
         maps = None
@@ -163,7 +174,7 @@ def clear_heap(
             maps = perceive(frame, T_base_believed)
             decision = decide(frame, maps, T_base_believed, cell, q_start, memory=memory, select=select)
         if decision.status == "nothing_left":
-            return Round(len(heap.objects), tuple(picks), tuple(removed), "nothing_left")
+            break
         aimed = target_of(decision, view)
         pick = _execute(decision, aimed, drawn.T_tcp_true, hand, remaining, present, frame, maps)
         picks.append(pick)
@@ -175,8 +186,15 @@ def clear_heap(
             failures += 1
             if decision.T_base_tcp is not None:
                 memory.remember(decision.T_base_tcp)
-    ended: Ended = "three_failures" if failures >= FAILURES_MAX else "max_picks"
-    return Round(len(heap.objects), tuple(picks), tuple(removed), ended)
+    else:
+        ended = "three_failures" if failures >= FAILURES_MAX else "max_picks"
+    return Round(len(heap.objects), tuple(picks), tuple(removed), ended, strayed(hand.heap, cell))
+
+
+def strayed(heap: Heap, cell: Cell) -> int:
+    """How many objects have their origin outside of the workspace's square."""
+    away = np.abs(heap.T_base_object[:, :2, 3] - cell.workspace.centre).max(axis=1, initial=0.0)
+    return int((away > cell.workspace.side / 2).sum())
 
 
 def target_of(decision: Decision, view: View) -> int | None:
