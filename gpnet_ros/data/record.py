@@ -120,23 +120,29 @@ def centredness(
     coarse = ids[stride // 2 :: stride, stride // 2 :: stride]
     bells = np.zeros(coarse.shape, dtype=np.float32)
     numbers = {int(object_id): k + 1 for k, object_id in enumerate(known)}
+    rows, columns = (np.arange(n, dtype=np.float32) * stride + stride // 2 for n in coarse.shape)
     for k in range(len(rectangles)):
-        u, v = rectangles.center[k]
         deviations = BELL_OPENING * rectangles.opening[k], BELL_JAW * rectangles.jaw[k]
         reach = 3.0 * max(deviations)
-        low = np.maximum(np.floor((np.array([v, u]) - reach) / stride), 0).astype(int)
-        high = np.maximum(np.ceil((np.array([v, u]) + reach) / stride), 0).astype(int) + 1
-        area = (slice(low[0], high[0]), slice(low[1], high[1]))
-        rows, columns = np.mgrid[area]
-        rows, columns = (rows[: bells[area].shape[0], : bells[area].shape[1]] for rows in (rows, columns))
-        x, y = columns * stride + stride // 2 - u, rows * stride + stride // 2 - v
-        cosine, sine = np.cos(rectangles.angle[k]), np.sin(rectangles.angle[k])
-        along, across = (cosine * x + sine * y) / deviations[0], (cosine * y - sine * x) / deviations[1]
-        bell = np.exp(-0.5 * (along**2 + across**2))
+        (u, v), ends = rectangles.center[k], (rectangles.center[k] - reach, rectangles.center[k] + reach)
+        (left, right), (top, bottom) = (
+            np.searchsorted(line, [e[i] for e in ends]) for i, line in enumerate((columns, rows))
+        )
+        area = (slice(top, bottom), slice(left, right))
+        bell = _bell(columns[left:right] - u, rows[top:bottom, None] - v, rectangles.angle[k], deviations)
         if rectangles.object_id is not None:
-            bell = np.where(coarse[area] == numbers.get(int(rectangles.object_id[k]), -1), bell, 0.0)
-        bells[area] = np.maximum(bells[area], bell)
+            bell = bell * (coarse[area] == numbers.get(int(rectangles.object_id[k]), -1))
+        np.maximum(bells[area], bell, out=bells[area])
     return np.rint(255.0 * bells).astype(np.uint8)
+
+
+def _bell(
+    x: NDArray[np.floating], y: NDArray[np.floating], angle: float, deviations: tuple[float, float]
+) -> NDArray[np.float32]:
+    """An elliptic bell over offsets x (w,) and y (h, 1) [px] from its centre, whose first axis lies at `angle`."""
+    cosine, sine = float(np.cos(angle)), float(np.sin(angle))
+    along, across = (cosine * x + sine * y) / deviations[0], (cosine * y - sine * x) / deviations[1]
+    return np.exp(-0.5 * (along**2 + across**2)).astype(np.float32)
 
 
 def _numbered(ids: NDArray[np.int32] | None, known: NDArray[np.int64]) -> NDArray[np.uint8]:
