@@ -175,7 +175,10 @@ def table(results: Results) -> str:
         cells = [_cell(results, metric, decode) for decode in first.verdicts]
         if any(cells):
             lines.append(f"{metric:12}" + "".join(f"{cell:>30}" for cell in cells))
-    lines.append(f"{sum(bool(row.possible) for row in results.rows)} pictures have a true grasp of a top-level object")
+    if first.possible is not None:
+        lines.append(
+            f"{sum(bool(row.possible) for row in results.rows)} pictures have a true grasp of a top-level object"
+        )
     for decode in first.verdicts:
         counts = ", ".join(f"{name} {count}" for name, count in results.failures(decode).items())
         lines.append(f"failures of {decode}: {counts or 'none'}")

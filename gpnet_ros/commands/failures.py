@@ -40,7 +40,7 @@ NARROWER, WIDER = 0.008, 0.025
 DEPTH_ERROR = 0.010
 #: An object whose least extent is below this is thin [m].
 THIN = 0.015
-_PITCH = 0.0015  # metres per pixel of pictures without depth or camera model: that of a cell's view
+_VIEW = 0.32  # short side of pictures without depth or camera model [m]: a cell's workspace
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def _place(verdict: Verdict, sample: Sample, frame: Frame) -> _Place:
     if verdict.object and truth.object_id is not None:
         truth = truth.take(truth.object_id == verdict.object)
     depth = _exact_depth(verdict, sample) or verdict.depth
-    pitch = _PITCH if depth is None or frame.intrinsics is None else depth / frame.intrinsics.fx
+    pitch = _VIEW / min(frame.shape) if depth is None or frame.intrinsics is None else depth / frame.intrinsics.fx
     away = np.linalg.norm(truth.center - np.array(verdict.pixel), axis=1) * pitch
     return _Place(pitch, truth, away, np.abs(wrap_half_turn(truth.angle - verdict.angle)))
 
