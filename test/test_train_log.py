@@ -122,6 +122,7 @@ def test_tensorboard_gets_the_lines_where_it_is_installed_and_is_missed_in_one_s
     board = types.ModuleType("torch.utils.tensorboard")
     board.SummaryWriter = Writer  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", board)
+    monkeypatch.setattr(train_log, "draw_curves", lambda *_: None)
     trainer = Trainer(build(TINY.blank_card()), TINY.method())
     trainer.step = 7
     log = train_log.Log(tmp_path, None, "rgbd", resume=False)
