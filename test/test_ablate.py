@@ -186,18 +186,21 @@ def test_a_killed_series_goes_on_with_the_run_that_was_begun(tmp_path: Path, bar
         command, env={**os.environ, "OMP_NUM_THREADS": "1"}, start_new_session=True, stdout=subprocess.DEVNULL
     )
     state = tmp_path / "out" / "gpnet" / "seed0" / "run" / STATE
+    log = state.parent / "log.jsonl"
     try:
         deadline = time.monotonic() + 120
-        while not state.is_file() and time.monotonic() < deadline and process.poll() is None:
+        while not (state.is_file() and _lines(log)) and time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.05)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(timeout=30)
-    assert state.is_file(), "no state was written before the deadline"
+    assert state.is_file() and _lines(log), "no state was written before the deadline"
     done = _steps(state)
     rows = read_rows(tmp_path / "rows.yaml")
     assert [job.state for job in plan(rows, rows, tmp_path / "out", 1)] == ["begun", "to do"]
+    killed = log.read_text()
     assert ablate(tmp_path, "--seeds", "1", "--epochs", str((done + 3) / 2)) == 0
+    assert log.read_text().startswith(killed), "the run was not begun anew"
     assert read_card(tmp_path / "out" / "gpnet" / "seed0").recipe["steps"] == done + 3 > 3
     assert is_trained(tmp_path / "out" / "literal" / "seed0")
 
@@ -212,6 +215,10 @@ def test_a_run_that_was_begun_with_another_recipe_is_not_continued(
     (tmp_path / "tiny.yaml").write_text(TINY + "rate: 0.001\n")
     assert ablate(tmp_path, "--seeds", "1", "--epochs", "2") == 1
     assert "begun with another recipe" in capsys.readouterr().out and not is_trained(folder)
+
+
+def _lines(log: Path) -> int:
+    return log.read_text().count("\n") if log.is_file() else 0
 
 
 def _steps(state: Path) -> int:

@@ -33,6 +33,7 @@ ONLY_IN = {
     "av": {"sim", "commands"},
     "torch": {"network", "data", "commands"},
     "safetensors": {"network", "commands"},
+    **{module: {"commands"} for module in ("onnx", "onnxruntime", "openvino")},
 }
 #: sim may know the Protocols of devices, not their drivers
 PROTOCOLS = {"gpnet_ros.devices.camera", "gpnet_ros.devices.arm", "gpnet_ros.devices.gripper"}
