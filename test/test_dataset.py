@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_scenes import fake_members, fake_plan, scene_name
 from numpy.typing import NDArray
 
+from gpnet_ros.commands.train import describe
 from gpnet_ros.data import paste
 from gpnet_ros.data.augment import PITCH, centred, moved_angles, random_map, strided, warp
 from gpnet_ros.data.dataset import Dataset, grasp_targets
@@ -25,6 +28,7 @@ from gpnet_ros.data.record import (
     record,
 )
 from gpnet_ros.data.sample import DenseGrasps, Objects, Sample
+from gpnet_ros.data.shard_writer import ShardWriter
 from gpnet_ros.data.view_settings import ViewSettings
 from gpnet_ros.errors import BadInput, SettingsError
 from gpnet_ros.frame import Frame, Intrinsics
@@ -455,3 +459,15 @@ def test_pasting_changes_views_only_where_it_is_asked_for() -> None:
         assert not np.array_equal(x, z)
     a, b = (d.sample(0, np.random.default_rng(0), augment=False)[0] for d in (without, always))
     assert np.array_equal(a, b), "views to judge on are never changed"
+
+
+def test_a_card_tells_what_made_the_data(tmp_path: Path) -> None:
+    with ShardWriter(tmp_path, fake_plan(4), False) as writer:
+        for number in range(4):
+            writer.add(number, fake_members(number))
+    dataset = Dataset.load(tmp_path)
+    told = describe(dataset)
+    assert told["generator"] == "fake 1" and told["arguments"]["seed"] == 0
+    assert (told["scenes"], told["first_scene"]) == (4, scene_name(0))
+    assert describe(dataset.split(0.5)[1])["generator"] == "fake 1"
+    assert "generator" not in describe(Dataset([picture(0)]))

@@ -276,9 +276,10 @@ def first_weights(blank: checkpoint.Card, init: str | Path | None) -> tuple[torc
 
 
 def describe(samples: Samples) -> dict[str, Any]:
-    """Of what scenes a data set is, so that it can be generated again; nothing for a set without records."""
+    """Of what scenes a data set is and what made them, so that it can be generated again; nothing without records."""
     names = sorted({r.scene for r in getattr(samples, "records", ())})
-    return {"scenes": len(names), "first_scene": names[0], "last_scene": names[-1]} if names else {}
+    known = {"scenes": len(names), "first_scene": names[0], "last_scene": names[-1]} if names else {}
+    return known | getattr(samples, "made", {})
 
 
 def _commit() -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -35,17 +36,20 @@ LAYER_FACTOR = 0.5
 class Dataset:
     """All pictures of a folder of shards, in memory; about 1.5 MB each."""
 
-    def __init__(self, records: Sequence[Record], views: ViewSettings | None = None) -> None:
+    def __init__(
+        self, records: Sequence[Record], views: ViewSettings | None = None, made: Mapping[str, Any] | None = None
+    ) -> None:
         """Take records.
 
         Args:
             records: one per picture.
             views: how they become training views.
+            made: by which generator and with which arguments, for the card of what learns from them.
 
         Raises:
             BadInput: no records, or records without what the views need.
         """
-        self.records, self.views = tuple(records), views or ViewSettings()
+        self.records, self.views, self.made = tuple(records), views or ViewSettings(), dict(made or {})
         if not records:
             raise BadInput("A data set of 0 pictures cannot be used: it needs one picture or more.")
         if self.views.quality == "gaussian" and any(r.centred is None for r in self.records):
@@ -63,7 +67,8 @@ class Dataset:
         data, chosen = Generated(Path(folder)), views or ViewSettings()
         centred = chosen.quality == "gaussian"
         with ThreadPoolExecutor(2) as pool:  # decoding runs outside the interpreter's lock
-            return cls(list(pool.map(lambda index: record(data[index], centred=centred), range(len(data)))), chosen)
+            records = list(pool.map(lambda index: record(data[index], centred=centred), range(len(data))))
+        return cls(records, chosen, {"generator": data.index.generator, "arguments": data.index.arguments})
 
     def __len__(self) -> int:
         return len(self.records)
@@ -76,7 +81,7 @@ class Dataset:
         """
         names = [set(part) for part in split_scenes(tuple(r.scene for r in self.records), share, seed)]
         first, second = ([r for r in self.records if r.scene in part] for part in names)
-        return Dataset(first, self.views), Dataset(second, self.views)
+        return Dataset(first, self.views, self.made), Dataset(second, self.views, self.made)
 
     def sample(
         self,
