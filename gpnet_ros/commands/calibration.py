@@ -71,7 +71,7 @@ def save_reliability(path: Path, curves: dict[str, dict[str, Any]], score: str, 
         axis.errorbar(x, y, np.maximum(spread, 0), marker="o", capsize=3, label=f"{name}, error {error}")
         places = [row["from"] + (k + 0.5) / BINS / len(curves) for row in rows]
         below.bar(places, [row["n"] for row in rows], width=0.9 / BINS / len(curves))
-    axis.set(xlim=(0, 1), ylim=(0, 1), ylabel=f"share of {outcome}")
+    axis.set(xlim=(0, 1), ylim=(-0.03, 1.03), ylabel=f"share of {outcome}")
     axis.legend(loc="lower right", fontsize=8)
     below.set(xlabel=score, ylabel="pictures")
     figure.savefig(path, dpi=90)

@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     models = [args.model, *([args.against] if args.against else [])]
     found = [_results(args, model, pictures) for model in models]
     if args.out is not None:
-        save(args.out, found[0], pictures, args.decode or "cell")
+        save(args.out, found, pictures, args.decode or "cell")
     metric: Metric = args.metric if args.metric not in (None, "all") else "lift"
     if args.json:
         print(json.dumps(answer(found, metric, args.decode)))
@@ -143,15 +143,15 @@ def comparison(results: Results, other: Results) -> str:
     return "\n".join(lines)
 
 
-def save(folder: Path, results: Results, pictures: Pictures, decode: Decode) -> None:
-    """Write pages of failures, and how far Q* can be believed."""
+def save(folder: Path, found: Sequence[Results], pictures: Pictures, decode: Decode) -> None:
+    """Write how far Q* of each model can be believed, and pages of failures of the first."""
     from gpnet_ros.commands.failure_pages import save_pages
 
     folder.mkdir(parents=True, exist_ok=True)
-    decode = decode if decode in results.rows[0].verdicts else "argmax"
-    save_pages(folder, results, pictures, decode)
-    curves = {results.model: calibration(results, decode)}
-    save_reliability(folder / "reliability.png", curves, f"Q* of {decode}", hardest(results, decode))
+    decode = decode if decode in found[0].rows[0].verdicts else "argmax"
+    save_pages(folder, found[0], pictures, decode)
+    curves = {results.model: calibration(results, decode) for results in found}
+    save_reliability(folder / "reliability.png", curves, f"Q* of {decode}", hardest(found[0], decode))
 
 
 def hardest(results: Results, decode: Decode) -> Metric:

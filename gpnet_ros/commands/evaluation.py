@@ -35,10 +35,10 @@ CACHE = Path("runs/evaluations")
 _PACKAGE = Path(__file__).resolve().parent.parent
 #: The code that decides a result: files and folders of the package.
 _DECIDING = (
-    *("clearance.py", "frame.py", "grasp.py", "maps.py", "normalise.py", "pick.py", "pose.py", "rectangle.py"),
-    *("rectangle_metric.py", "network", "data/noise.py", "sim/lift.py", "sim/hand.py", "sim/gripper.py"),
-    *("sim/contacts.py", "sim/constants.py", "sim/foresight.py", "sim/families"),
-    *("commands/choice.py", "commands/judge.py", "commands/substitution.py", "commands/failures.py"),
+    *("cell.py", "clearance.py", "frame.py", "grasp.py", "maps.py", "normalise.py", "pick.py", "pose.py"),
+    *("rectangle.py", "rectangle_metric.py", "settings.py", "network", "data/noise.py", "sim/lift.py", "sim/hand.py"),
+    *("sim/gripper.py", "sim/contacts.py", "sim/constants.py", "sim/foresight.py", "sim/objects.py", "sim/shapes.py"),
+    *("sim/families", "commands/choice.py", "commands/judge.py", "commands/substitution.py", "commands/failures.py"),
 )
 #: Of these folders, files that train only.
 _TRAINING_ONLY = ("loss.py", "trainer.py", "score.py")
