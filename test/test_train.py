@@ -219,13 +219,12 @@ def test_a_recipe_is_found_by_name_or_path_and_what_the_command_says_replaces_it
             overrides(words)
 
 
-def test_recipe_paper_says_what_the_paper_says_and_best_is_the_default() -> None:
+def test_recipe_paper_says_what_the_paper_says() -> None:
     paper = load_recipe("paper")
     said = (paper.architecture, paper.loss, paper.channels, paper.batch, paper.epochs, paper.optimiser, paper.rate)
     assert said == ("gpnet", "literal", "rgbd", 16, 50, "adam", 1e-3)
     assert paper.rate * rate_share(paper.schedule, 1.0, paper.warmup) == pytest.approx(1e-4)
     assert paper.rate * rate_share(paper.schedule, 0.5, paper.warmup) == pytest.approx(10**-3.5)
-    assert dataclasses.replace(load_recipe("best"), epochs=0.0) == TrainSettings()
 
 
 def test_the_shipped_weights_can_be_trained_again_from_their_card() -> None:

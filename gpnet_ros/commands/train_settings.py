@@ -26,7 +26,7 @@ DEFAULT = "best"
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """The recipe. A file of config/train overrides these defaults, which are those of recipe `best`."""
+    """The recipe. A file of config/train overrides these defaults."""
 
     architecture: str = setting("gpnet", "Network.", choices=tuple(checkpoint.ARCHITECTURES))
     size: str = setting("m", "Width of GP-Net.", choices=tuple(WIDTHS))
