@@ -57,7 +57,7 @@ class GPNet(nn.Module):
         widths: channels of the three encoder layers.
         context: one of `CONTEXTS`.
         gpp: with the grasp priority head.
-        modules: calibrated global context modules; with more than one, each adds to what it reads.
+        modules: how many of them, one after another; with more than one, each adds to what it reads.
         latent: convolutions of the latent branch of each module (W3). One is the published module. On the coarse
             grid of that branch each costs 2 % of the network and lets it see 64 px further: whether something lies
             on an object is often seen at the object's other end.
@@ -90,11 +90,14 @@ class GPNet(nn.Module):
             _conv(second, third, 3, stride=1, padding=1),  # 56 -> 56
         )
         self.context: nn.Module = nn.Identity()
-        if context == "full":
-            chain = [CalibratedGlobalContext(third, latent) for _ in range(modules)]
+        if context != "none":
+            chain: list[nn.Module] = [
+                CalibratedGlobalContext(third, latent)
+                if context == "full"
+                else _conv(third, third, 3, stride=1, padding=1)
+                for _ in range(modules)
+            ]
             self.context = chain[0] if modules == 1 else Added(chain)
-        elif context == "plain":
-            self.context = _conv(third, third, 3, stride=1, padding=1)
         self.generation = nn.Sequential(
             _transposed(third, second, 3, stride=1, padding=1),  # 56 -> 56
             _transposed(second, first, 4, stride=2, padding=1),  # 56 -> 112
