@@ -14,12 +14,12 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Maps, workspace_grid
 from gpnet_ros.sim.arm import FLANGE
-from gpnet_ros.sim.true_grasps import true_maps
 from gpnet_ros.sim.heap import Heap
 from gpnet_ros.sim.raycast import PlacedScene
 from gpnet_ros.sim.render import View
 from gpnet_ros.sim.scenery import Scenery, pose_of
 from gpnet_ros.sim.state import State, StateReader
+from gpnet_ros.sim.true_grasps import true_maps
 from gpnet_ros.sim.world import in_tote, over_table
 
 #: Stamps of frames are rounded to nanoseconds, as floats to a little less [s].
