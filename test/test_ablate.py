@@ -203,6 +203,7 @@ def test_a_killed_series_goes_on_with_the_run_that_was_begun(tmp_path: Path, bar
     assert log.read_text().startswith(killed), "the run was not begun anew"
     assert read_card(tmp_path / "out" / "gpnet" / "seed0").recipe["steps"] == done + 3 > 3
     assert is_trained(tmp_path / "out" / "literal" / "seed0")
+    assert not list((tmp_path / "out").rglob(STATE)), "states of finished runs do not fill the disk"
 
 
 def test_a_run_that_was_begun_with_another_recipe_is_not_continued(
@@ -212,6 +213,7 @@ def test_a_run_that_was_begun_with_another_recipe_is_not_continued(
     assert ablate(tmp_path, "--seeds", "1", "--epochs", "1") == 0
     folder = tmp_path / "out" / "gpnet" / "seed0"
     (folder / "card.json").unlink()
+    (folder / "run" / STATE).write_bytes(b"a state")
     (tmp_path / "tiny.yaml").write_text(TINY + "rate: 0.001\n")
     assert ablate(tmp_path, "--seeds", "1", "--epochs", "2") == 1
     assert "begun with another recipe" in capsys.readouterr().out and not is_trained(folder)

@@ -256,9 +256,12 @@ def test_lines_take_three_seeds_or_the_shipped_model_or_nothing(tmp_path: Path) 
     (tmp_path / "no-cgc" / "seed0" / "run").mkdir(parents=True)  # begun, not finished
     found = {entry.key: entry for entry in lines("table1", rows, tmp_path)}
     assert len(found["gpnet"].models) == 3 and not found["gpnet"].shipped and found["no-cgc"].models == ()
-    parts = {entry.key: entry for entry in lines("ingredients", rows, tmp_path)}
-    assert parts["best-suppress"].models == found["gpnet"].models and parts["best-suppress"].trained_as == "gpnet"
+    again = AblationRow("again", "Again", "best", tables=("ingredients",))
+    parts = {entry.key: entry for entry in lines("ingredients", (*rows, again), tmp_path)}
+    assert parts["again"].models == found["gpnet"].models and parts["again"].trained_as == "gpnet"
     assert "gpnet, none" not in parts
+    closed = {entry.key for entry in lines("table3", rows, tmp_path)}
+    assert "gpnet, none" in closed and "grconvnet, published" in found and "grconvnet, published" not in closed
 
 
 def test_the_command_writes_everything_with_missing_models(

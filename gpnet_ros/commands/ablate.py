@@ -15,6 +15,7 @@ import argparse
 import dataclasses
 import fcntl
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from gpnet_ros.commands.ablation_rows import (
     model_folder,
     read_rows,
 )
+from gpnet_ros.commands.train import LAST
 from gpnet_ros.commands.train_settings import TrainSettings
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.trainer import STATE
@@ -179,7 +181,11 @@ def _train(job: Job, args: argparse.Namespace) -> int:
     words += ["--val", str(args.val)] if args.val else []
     words += ["--minutes", str(args.minutes)] if args.minutes is not None else ["--epochs", str(args.epochs)]
     words += ["--threads", str(args.threads)] if args.threads else []
-    return main(words + (["--resume"] if begun else []))
+    status = main(words + (["--resume"] if begun else []))
+    if status == 0:  # a hundred states would fill the disk; log and curves stay
+        (job.folder / RUN / STATE).unlink(missing_ok=True)
+        shutil.rmtree(job.folder / RUN / LAST, ignore_errors=True)
+    return status
 
 
 def _plain(settings: TrainSettings) -> dict[str, object]:

@@ -15,9 +15,10 @@ from gpnet_ros.commands.train_settings import TrainSettings, load_recipe
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network import checkpoint
 
-#: Tables of `gpnet tables` in which a row may stand, and ways to rank its maps.
+#: Tables of `gpnet tables` in which a row may stand, and ways to rank its maps; "published" decodes as the network's
+#: public code does, known bugs included.
 TABLES = ("table1", "losses", "table2", "table3", "ingredients")
-PRIORITIES = ("learned", "height", "none")
+PRIORITIES = ("learned", "height", "none", "published")
 #: Fields of a recipe that say where and with which dice it runs, not what or how long it trains.
 INCIDENTAL = ("seed", "threads", "checkpoint_seconds", "epochs", "minutes")
 

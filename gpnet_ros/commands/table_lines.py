@@ -38,7 +38,8 @@ class Line:
     @property
     def title(self) -> str:
         """For people."""
-        return self.row.title + ("" if self.priority == "learned" else f", priority {self.priority}")
+        said = {"learned": "", "published": ", as published with its known bugs"}
+        return self.row.title + said.get(self.priority, f", priority {self.priority}")
 
     def cards(self) -> list[Card]:
         """Of its models."""
@@ -65,6 +66,7 @@ def lines(table: str, rows: tuple[AblationRow, ...], models: Path) -> tuple[Line
         shipped = resource_dir("models") / (row.shipped or source.shipped)
         stands_in = not folders and bool(row.shipped or source.shipped) and is_trained(shipped)
         chosen = (shipped,) if stands_in else folders
-        ranked = row.priority if table in ("table1", "table3") else ("learned",)
+        ranked = row.priority if table == "table1" else tuple(p for p in row.priority if p != "published")
+        ranked = ranked if table in ("table1", "table3") else ("learned",)
         found += [Line(row, priority, chosen, stands_in, source.name) for priority in ranked]
     return tuple(found)

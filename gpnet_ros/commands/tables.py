@@ -135,7 +135,8 @@ def _picture_table(
 
 def judged(model: Path, priority: str, *, pictures: Pictures, scenes: int | None = None, workers: int = 0) -> Results:
     """What a model made of the pictures, read from runs/evaluations if it was judged before."""
-    settings = Settings(priority=priority)
+    published = priority == "published"
+    settings = Settings(priority="learned" if published else priority, as_published=published)
     return evaluate(model, pictures, settings, most=scenes, workers=workers, cache=CACHE)
 
 
