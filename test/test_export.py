@@ -20,6 +20,7 @@ from gpnet_ros.normalise import VERSIONS
 pytest.importorskip("onnxruntime")
 NETS = {
     "gpnet": ("gpnet", {"widths": [4, 8, 16]}, "rgbd"),
+    "best": ("gpnet", {"widths": [4, 8, 16], "modules": 3, "latent": 4, "probabilities": True}, "rgbd"),
     "ggcnn": ("ggcnn", {}, "depth"),
     "ggcnn2": ("ggcnn2", {}, "rgb"),
     "grconvnet": ("grconvnet", {"width": 4}, "rgbd"),
