@@ -134,7 +134,7 @@ def _priorities(found: Mapping[str, Cleared]) -> str:
         gap = difference(learned, other)
         parts.append(f"over {name}: {difference_cell(gap).removesuffix(' (one seed)')}")
         met = met and gap.rate > 0
-    return _met("; ".join(parts), met)
+    return _met(f"{'; '.join(parts)}, {len(learned.names)} heaps" if learned else NOT_YET, met)
 
 
 def _under_oracle(found: Mapping[str, Cleared]) -> str:
@@ -147,9 +147,9 @@ def _under_oracle(found: Mapping[str, Cleared]) -> str:
         for k in COUNTS
         if k in found[OURS].outcomes and k in found[ORACLE].outcomes
     ]
-    return _met(
-        f"{100 * gap.rate:+.1f} [{100 * gap.low:+.1f}, {100 * gap.high:+.1f}] ({', '.join(each)})", gap.rate >= -0.1
-    )
+    interval = f"[{100 * gap.low:+.1f}, {100 * gap.high:+.1f}]"
+    told = f"{100 * gap.rate:+.1f} {interval} on {len(ours.names)} heaps ({', '.join(each)})"
+    return _met(told, gap.rate >= -0.1 - 1e-9)
 
 
 def _ros(sources: Sources) -> str:
