@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gpnet_ros.commands.evaluation import Results
-from gpnet_ros.commands.judge import Settings
-from gpnet_ros.commands.judgement import Row, Verdict
+from gpnet_ros.commands.judging.evaluation import Results
+from gpnet_ros.commands.judging.judge import Settings
+from gpnet_ros.commands.judging.judgement import Row, Verdict
 from gpnet_ros.network.checkpoint import Card
 
 CARD = Card("gpnet", {}, "rgbd", recipe={"minutes": 20.0}, data={"views": 100})

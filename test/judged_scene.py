@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gpnet_ros.commands.judged_pictures import Picture
+from gpnet_ros.commands.judging.judged_pictures import Picture
 from gpnet_ros.data.shard_samples import decode_sample
 from gpnet_ros.data.shard_writer import Plan, ShardWriter
 from gpnet_ros.frame import Intrinsics

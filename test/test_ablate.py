@@ -17,7 +17,7 @@ from test_train import Bars
 from gpnet_ros import cli
 from gpnet_ros.commands import train
 from gpnet_ros.commands.ablate import plan, same_rows
-from gpnet_ros.commands.ablation_rows import TABLES, choose, essence, first_equals, is_trained, read_rows
+from gpnet_ros.commands.paper_tables.rows import TABLES, choose, essence, first_equals, is_trained, read_rows
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.checkpoint import read_card
 from gpnet_ros.network.trainer import STATE
@@ -232,7 +232,7 @@ def _steps(state: Path) -> int:
 
 
 def _tiny_net() -> torch.nn.Module:
-    from gpnet_ros.commands.train_settings import TrainSettings
+    from gpnet_ros.commands.training.settings import TrainSettings
     from gpnet_ros.network.checkpoint import build
 
     return build(TrainSettings(size="s").blank_card())

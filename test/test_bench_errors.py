@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from gpnet_ros.cli import main
-from gpnet_ros.commands import bench_errors, clearing_core
-from gpnet_ros.commands.clearing_rows import Policy, Row
+from gpnet_ros.commands import bench_errors
+from gpnet_ros.commands.closed_loop import core as clearing_core
+from gpnet_ros.commands.closed_loop.rows import Policy, Row
 from gpnet_ros.sim.injected import Errors
 
 

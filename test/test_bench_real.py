@@ -12,7 +12,7 @@ import pytest
 
 from gpnet_ros.cli import main
 from gpnet_ros.commands.bench_real import Judged, Reading, judge, load_folder, table, total
-from gpnet_ros.commands.real_sheet import sheet, tile, write_sheet
+from gpnet_ros.commands.judging.real_sheet import sheet, tile, write_sheet
 from gpnet_ros.data.outlines import Outline
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame, Intrinsics

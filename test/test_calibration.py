@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gpnet_ros.commands.calibration import reliability, save_reliability
+from gpnet_ros.commands.judging.calibration import reliability, save_reliability
 from gpnet_ros.errors import BadInput
 
 

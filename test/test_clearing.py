@@ -9,7 +9,7 @@ import pytest
 
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.cli import main
-from gpnet_ros.commands.clearing_core import Perception
+from gpnet_ros.commands.closed_loop.core import Perception
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Grid, Maps
 from gpnet_ros.pose import Transform

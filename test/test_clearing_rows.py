@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpnet_ros.cli import main
-from gpnet_ros.commands import clearing_core
-from gpnet_ros.commands.clearing_compare import compare
-from gpnet_ros.commands.clearing_rows import HeapName, Log, Policy, Row, counted, read_rows
+from gpnet_ros.commands.closed_loop import core as clearing_core
+from gpnet_ros.commands.closed_loop.compare import compare
+from gpnet_ros.commands.closed_loop.rows import HeapName, Log, Policy, Row, counted, read_rows
 from gpnet_ros.commands.intervals import paired
 from gpnet_ros.errors import BadInput
 from gpnet_ros.sim.injected import Errors

@@ -18,10 +18,12 @@ import pytest
 import yaml
 
 from gpnet_ros.cli import main
-from gpnet_ros.commands import bench_clearing, clearing_ros, demo, session, starter
-from gpnet_ros.commands.cell_door import PORT, CellDoor
-from gpnet_ros.commands.clearing_rows import HeapName
-from gpnet_ros.commands.ros_round import Round, play_round
+from gpnet_ros.commands import bench_clearing, demo
+from gpnet_ros.commands.closed_loop import ros as clearing_ros
+from gpnet_ros.commands.closed_loop import session, starter
+from gpnet_ros.commands.closed_loop.cell_door import PORT, CellDoor
+from gpnet_ros.commands.closed_loop.ros_round import Round, play_round
+from gpnet_ros.commands.closed_loop.rows import HeapName
 from gpnet_ros.errors import BadInput, DeviceError
 from gpnet_ros.nodes.table import RunSettings
 

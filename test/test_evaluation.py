@@ -12,11 +12,11 @@ import pytest
 from judged_scene import picture, tiny_model, write_shards
 
 from gpnet_ros.cli import main
-from gpnet_ros.commands import evaluation, judge
-from gpnet_ros.commands.evaluation import Results, evaluate
-from gpnet_ros.commands.judge import Judge, Settings, as_rectangle, seen
-from gpnet_ros.commands.judged_pictures import MadeTestSet, Picture, Shards, open_pictures
-from gpnet_ros.commands.judgement import Row, Verdict
+from gpnet_ros.commands.judging import evaluation, judge
+from gpnet_ros.commands.judging.evaluation import Results, evaluate
+from gpnet_ros.commands.judging.judge import Judge, Settings, as_rectangle, seen
+from gpnet_ros.commands.judging.judged_pictures import MadeTestSet, Picture, Shards, open_pictures
+from gpnet_ros.commands.judging.judgement import Row, Verdict
 from gpnet_ros.data.sample import Sample
 from gpnet_ros.errors import BadInput
 from gpnet_ros.maps import Maps

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gpnet_ros.commands.failures import CLASSES, blame, nearest_true, twin_of
-from gpnet_ros.commands.judgement import Verdict
+from gpnet_ros.commands.judging.failures import CLASSES, blame, nearest_true, twin_of
+from gpnet_ros.commands.judging.judgement import Verdict
 from gpnet_ros.data.sample import Objects, Sample
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.rectangle import Rectangles

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gpnet_ros.cli import main
-from gpnet_ros.commands.clearing_rows import HeapName
+from gpnet_ros.commands.closed_loop.rows import HeapName
 from gpnet_ros.errors import BadInput
 from gpnet_ros.sim.shapes import box
 

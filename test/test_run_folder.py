@@ -14,9 +14,9 @@ import pytest
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 
-from gpnet_ros.commands.decision_bag import DecisionBag, type_of
-from gpnet_ros.commands.picks import Judgement, Pick, judge, pose_values
-from gpnet_ros.commands.run_folder import CSV, JSON, SETTINGS, SUMMARY, VIDEO, RunFolder, draw, grasp_of
+from gpnet_ros.commands.run_folder.decision_bag import DecisionBag, type_of
+from gpnet_ros.commands.run_folder.folder import CSV, JSON, SETTINGS, SUMMARY, VIDEO, RunFolder, draw, grasp_of
+from gpnet_ros.commands.run_folder.picks import Judgement, Pick, judge, pose_values
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.maps import Grid, Maps, encode_angle

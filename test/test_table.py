@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from gpnet_ros.commands.starter import (
+from gpnet_ros.commands.closed_loop.starter import (
     _clean_shared_memory,
     _shared_memory,
     end_processes,
@@ -136,7 +136,7 @@ def test_only_dead_files_of_our_own_domain_are_removed(stem: str) -> None:
 
 
 def test_processes_end_in_order_and_the_deaf_are_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gpnet_ros.commands.starter.PATIENCE", 1.0)
+    monkeypatch.setattr("gpnet_ros.commands.closed_loop.starter.PATIENCE", 1.0)
     polite = "import signal, sys; signal.signal(2, lambda *_: sys.exit(7)); print('up', flush=True); signal.pause()"
     deaf = "import signal, time; signal.signal(2, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
     processes = {

@@ -13,15 +13,16 @@ import torch
 from judged_rows import CARD, results, row
 
 from gpnet_ros import cli
-from gpnet_ros.commands import paper_figures, tables
-from gpnet_ros.commands.ablation_rows import AblationRow, read_rows
-from gpnet_ros.commands.evaluation import Results
-from gpnet_ros.commands.table_cells import Outcomes, cell, difference
-from gpnet_ros.commands.table_clearing import ALL, clearing_table, of_rounds
-from gpnet_ros.commands.table_lines import Line, lines
-from gpnet_ros.commands.table_pages import Table, fill, marks
-from gpnet_ros.commands.table_pictures import measure, picture_table
-from gpnet_ros.commands.table_targets import NOT_YET, Sources, targets
+from gpnet_ros.commands import tables
+from gpnet_ros.commands.judging.evaluation import Results
+from gpnet_ros.commands.paper_tables import paper_figures
+from gpnet_ros.commands.paper_tables.cells import Outcomes, cell, difference
+from gpnet_ros.commands.paper_tables.closed_loop import ALL, clearing_table, of_rounds
+from gpnet_ros.commands.paper_tables.lines import Line, lines
+from gpnet_ros.commands.paper_tables.pages import Table, fill, marks
+from gpnet_ros.commands.paper_tables.pictures import measure, picture_table
+from gpnet_ros.commands.paper_tables.rows import AblationRow, read_rows
+from gpnet_ros.commands.paper_tables.targets import NOT_YET, Sources, targets
 from gpnet_ros.errors import BadInput, ModelRefused
 from gpnet_ros.network.checkpoint import Card, build, save
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from gpnet_ros import settings as setting_files
 from gpnet_ros.commands.train import train
-from gpnet_ros.commands.train_judge import judge_all, summary
-from gpnet_ros.commands.train_settings import Budget, TrainSettings, load_recipe, overrides
+from gpnet_ros.commands.training.judge import judge_all, summary
+from gpnet_ros.commands.training.settings import Budget, TrainSettings, load_recipe, overrides
 from gpnet_ros.data.batches import TARGETS, Batches, BatchSettings, drop_modality
 from gpnet_ros.data.view_settings import ViewSettings
 from gpnet_ros.errors import BadInput, GpnetError, SettingsError

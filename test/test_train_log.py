@@ -17,10 +17,11 @@ from test_device_set import picture
 from test_train import TINY, Bars, train
 
 from gpnet_ros.cli import main
-from gpnet_ros.commands import train_log, train_profile
-from gpnet_ros.commands.train_judge import errors, judge_all, mean_errors
-from gpnet_ros.commands.train_log import draw_curves, draw_examples, read
-from gpnet_ros.commands.train_settings import Budget, TrainSettings
+from gpnet_ros.commands.training import log as train_log
+from gpnet_ros.commands.training import profile as train_profile
+from gpnet_ros.commands.training.judge import errors, judge_all, mean_errors
+from gpnet_ros.commands.training.log import draw_curves, draw_examples, read
+from gpnet_ros.commands.training.settings import Budget, TrainSettings
 from gpnet_ros.data import dataset
 from gpnet_ros.data.batches import TARGETS
 from gpnet_ros.data.dataset import Dataset

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import yaml
 
-from gpnet_ros.commands.ablation_rows import (
+from gpnet_ros.commands.paper_tables.rows import (
     AblationRow,
     choose,
     essence,
@@ -33,7 +33,7 @@ from gpnet_ros.commands.ablation_rows import (
     read_rows,
 )
 from gpnet_ros.commands.train import LAST
-from gpnet_ros.commands.train_settings import TrainSettings
+from gpnet_ros.commands.training.settings import TrainSettings
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.trainer import STATE
 

@@ -25,8 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from gpnet_ros.commands.clearing_compare import compare_files, table
-from gpnet_ros.commands.clearing_rows import HeapName, Policy, Row, counted
+from gpnet_ros.commands.closed_loop.compare import compare_files, table
+from gpnet_ros.commands.closed_loop.rows import HeapName, Policy, Row, counted
 from gpnet_ros.errors import BadInput
 
 #: Objects in a heap that the benchmark makes.
@@ -70,11 +70,11 @@ def run(args: argparse.Namespace) -> int:
     least, most = args.objects
     heaps = [name for count in range(least, most + 1) for name in heaps_of(args, count)]
     if args.path == "ros":
-        from gpnet_ros.commands.clearing_ros import run_rounds
+        from gpnet_ros.commands.closed_loop.ros import run_rounds
 
         rows = run_rounds(args, heaps)
     else:
-        from gpnet_ros.commands.clearing_core import clear_heaps
+        from gpnet_ros.commands.closed_loop.core import clear_heaps
 
         rows = clear_heaps(heaps, policy_of(args), args.log, args.resume, args.workers)
     answers = [answer([row for row in rows if row["objects"] == count], args) for count in range(least, most + 1)]

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 
 from gpnet_ros.commands.bench_clearing import objects
-from gpnet_ros.commands.clearing_compare import compare
-from gpnet_ros.commands.clearing_core import clear_heaps
-from gpnet_ros.commands.clearing_rows import HeapName, Policy, counted
+from gpnet_ros.commands.closed_loop.compare import compare
+from gpnet_ros.commands.closed_loop.core import clear_heaps
+from gpnet_ros.commands.closed_loop.rows import HeapName, Policy, counted
 from gpnet_ros.errors import BadInput
 from gpnet_ros.sim.injected import Errors
 

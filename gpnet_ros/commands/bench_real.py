@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Judge all frames and print the table."""
-    from gpnet_ros.commands.real_sheet import FORMATS, write_sheet
+    from gpnet_ros.commands.judging.real_sheet import FORMATS, write_sheet
     from gpnet_ros.network.detector import Detector
 
     if args.sheet is not None and args.sheet.suffix not in FORMATS:

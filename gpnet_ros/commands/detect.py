@@ -123,7 +123,7 @@ def write_files(
     folder: Path, frame: Frame, maps: Maps, grasp: Grasp | None, rejected: list[Rejected]
 ) -> dict[str, str]:
     """overlay.png (a person sees at once what was meant) and maps.npz."""
-    from gpnet_ros.commands.pictures import save_overview
+    from gpnet_ros.commands.run_folder.pictures import save_overview
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

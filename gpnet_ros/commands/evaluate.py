@@ -33,14 +33,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from gpnet_ros.commands.calibration import reliability, save_reliability
 from gpnet_ros.commands.data_sets import add_source
-from gpnet_ros.commands.evaluation import CACHE, Results, evaluate
 from gpnet_ros.commands.intervals import paired
-from gpnet_ros.commands.judge import Settings
-from gpnet_ros.commands.judged_pictures import Pictures, open_pictures
-from gpnet_ros.commands.judgement import DECODES, METRICS, Decode, Metric
-from gpnet_ros.commands.substitution import SUBSTITUTES
+from gpnet_ros.commands.judging.calibration import reliability, save_reliability
+from gpnet_ros.commands.judging.evaluation import CACHE, Results, evaluate
+from gpnet_ros.commands.judging.judge import Settings
+from gpnet_ros.commands.judging.judged_pictures import Pictures, open_pictures
+from gpnet_ros.commands.judging.judgement import DECODES, METRICS, Decode, Metric
+from gpnet_ros.commands.judging.substitution import SUBSTITUTES
 from gpnet_ros.errors import BadInput
 
 _PRIORITIES = ("learned", "height", "none")
@@ -145,7 +145,7 @@ def comparison(results: Results, other: Results) -> str:
 
 def save(folder: Path, found: Sequence[Results], pictures: Pictures, decode: Decode) -> None:
     """Write how far Q* of each model can be believed, and pages of failures of the first."""
-    from gpnet_ros.commands.failure_pages import save_pages
+    from gpnet_ros.commands.judging.failure_pages import save_pages
 
     folder.mkdir(parents=True, exist_ok=True)
     decode = decode if decode in found[0].rows[0].verdicts else "argmax"

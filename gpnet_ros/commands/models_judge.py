@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from gpnet_ros.commands.evaluate import usual_decode
-from gpnet_ros.commands.evaluation import Results, evaluate
-from gpnet_ros.commands.judged_pictures import open_pictures
-from gpnet_ros.commands.judgement import Metric
+from gpnet_ros.commands.judging.evaluation import Results, evaluate
+from gpnet_ros.commands.judging.judged_pictures import open_pictures
+from gpnet_ros.commands.judging.judgement import Metric
 from gpnet_ros.commands.models import SETS, folders
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network import checkpoint

@@ -24,17 +24,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gpnet_ros.commands import paper_figures
-from gpnet_ros.commands.ablation_rows import TABLES, AblationRow, read_rows
-from gpnet_ros.commands.evaluation import CACHE, Results, code_sum, evaluate
-from gpnet_ros.commands.judge import Settings
-from gpnet_ros.commands.judged_pictures import Pictures, open_pictures
-from gpnet_ros.commands.table_clearing import Cleared, cleared, clearing_table, of_rounds
-from gpnet_ros.commands.table_lines import Line, lines
-from gpnet_ros.commands.table_pages import Table, fill
-from gpnet_ros.commands.table_pictures import Measured, measure, picture_table
-from gpnet_ros.commands.table_plots import draw_bars, draw_clearing
-from gpnet_ros.commands.table_targets import Sources, read_errors, targets
+from gpnet_ros.commands.judging.evaluation import CACHE, Results, code_sum, evaluate
+from gpnet_ros.commands.judging.judge import Settings
+from gpnet_ros.commands.judging.judged_pictures import Pictures, open_pictures
+from gpnet_ros.commands.paper_tables import paper_figures
+from gpnet_ros.commands.paper_tables.closed_loop import Cleared, cleared, clearing_table, of_rounds
+from gpnet_ros.commands.paper_tables.lines import Line, lines
+from gpnet_ros.commands.paper_tables.pages import Table, fill
+from gpnet_ros.commands.paper_tables.pictures import Measured, measure, picture_table
+from gpnet_ros.commands.paper_tables.plots import draw_bars, draw_clearing
+from gpnet_ros.commands.paper_tables.rows import TABLES, AblationRow, read_rows
+from gpnet_ros.commands.paper_tables.targets import Sources, read_errors, targets
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.checkpoint import read_card
 
@@ -149,8 +149,8 @@ def _clearing(rows: tuple[AblationRow, ...], args: argparse.Namespace) -> list[C
 
 def played(model: Path | None, priority: str, *, rounds: int, workers: int = 0) -> list[dict[str, Any]]:
     """Rounds of a policy on the first frozen heaps of each K, read from runs/clearing if they were played before."""
-    from gpnet_ros.commands.clearing_core import clear_heaps
-    from gpnet_ros.commands.clearing_rows import HeapName, Policy
+    from gpnet_ros.commands.closed_loop.core import clear_heaps
+    from gpnet_ros.commands.closed_loop.rows import HeapName, Policy
     from gpnet_ros.sim import heap_sets
 
     heap_sets.require(heap_sets.COUNTS[0], rounds)
@@ -168,7 +168,7 @@ def _sources(
     args: argparse.Namespace,
 ) -> Sources:
     """What the targets are read from; the default model is judged on unseen-test, too."""
-    from gpnet_ros.commands.clearing_rows import read_rows as read_rounds
+    from gpnet_ros.commands.closed_loop.rows import read_rows as read_rounds
 
     unseen: dict[str, Measured] = {}
     ours: Line | None = next((line for line in lines("table1", rows, args.models) if line.key == "gpnet"), None)

@@ -23,10 +23,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gpnet_ros.commands import train_profile
-from gpnet_ros.commands.train_judge import judge_all, summary
-from gpnet_ros.commands.train_log import Log
-from gpnet_ros.commands.train_settings import Budget, TrainSettings, load_recipe, overrides
+from gpnet_ros.commands.training import profile as train_profile
+from gpnet_ros.commands.training.judge import judge_all, summary
+from gpnet_ros.commands.training.log import Log
+from gpnet_ros.commands.training.settings import Budget, TrainSettings, load_recipe, overrides
 from gpnet_ros.data.batches import BatchSettings, Samples, batches
 from gpnet_ros.data.dataset import Dataset
 from gpnet_ros.data.device_set import DeviceSet

@@ -20,9 +20,9 @@ from rosbags.rosbag2 import Reader  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 
+from gpnet_ros.commands.closed_loop.session import free_domain  # noqa: E402
 from gpnet_ros.commands.demo import Demo  # noqa: E402
-from gpnet_ros.commands.run_folder import BAG, JSON, SUMMARY, VIDEO, RunFolder  # noqa: E402
-from gpnet_ros.commands.session import free_domain  # noqa: E402
+from gpnet_ros.commands.run_folder.folder import BAG, JSON, SUMMARY, VIDEO, RunFolder  # noqa: E402
 from gpnet_ros.frame import Frame, Intrinsics  # noqa: E402
 from gpnet_ros.maps import Grid, Maps, encode_angle  # noqa: E402
 from gpnet_ros.nodes import convert  # noqa: E402

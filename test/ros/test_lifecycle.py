@@ -15,7 +15,7 @@ rclpy = pytest.importorskip("rclpy")
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from scenes import sight  # noqa: E402
 
-from gpnet_ros.commands.starter import ros_environment  # noqa: E402
+from gpnet_ros.commands.closed_loop.starter import ros_environment  # noqa: E402
 from gpnet_ros.nodes.camera_node import CameraNode  # noqa: E402
 from gpnet_ros.nodes.convert import from_time  # noqa: E402
 from gpnet_ros.nodes.exposures import COLOR, DEPTH  # noqa: E402

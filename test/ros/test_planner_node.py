@@ -25,7 +25,7 @@ from sensor_msgs.msg import CameraInfo, Image, JointState  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
 
-from gpnet_ros.commands.starter import ros_environment  # noqa: E402
+from gpnet_ros.commands.closed_loop.starter import ros_environment  # noqa: E402
 from gpnet_ros.devices.attention import Sight  # noqa: E402
 from gpnet_ros.errors import DeviceError, FrameRefused  # noqa: E402
 from gpnet_ros.nodes import convert  # noqa: E402

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from gpnet_ros.commands.starter import SIM, start_nodes
+from gpnet_ros.commands.closed_loop.starter import SIM, start_nodes
 from gpnet_ros.nodes.client import PlannerClient
 from gpnet_ros.nodes.table import RunSettings
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.commands.choice import Choice, at_argmax, in_cell
-from gpnet_ros.commands.failures import blame
-from gpnet_ros.commands.judged_pictures import Picture
-from gpnet_ros.commands.judgement import Decode, Row, Verdict
-from gpnet_ros.commands.substitution import Substitute, substituted
+from gpnet_ros.commands.judging.choice import Choice, at_argmax, in_cell
+from gpnet_ros.commands.judging.failures import blame
+from gpnet_ros.commands.judging.judged_pictures import Picture
+from gpnet_ros.commands.judging.judgement import Decode, Row, Verdict
+from gpnet_ros.commands.judging.substitution import Substitute, substituted
 from gpnet_ros.data.noise import DepthNoise, d435_depth
 from gpnet_ros.data.sample import Sample
 from gpnet_ros.frame import Frame

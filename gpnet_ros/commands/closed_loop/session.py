@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from gpnet_ros.commands.cell_door import PORT, CellDoor
-from gpnet_ros.commands.starter import RunningNodes, start_nodes
+from gpnet_ros.commands.closed_loop.cell_door import PORT, CellDoor
+from gpnet_ros.commands.closed_loop.starter import RunningNodes, start_nodes
 from gpnet_ros.errors import DeviceError
 from gpnet_ros.nodes.table import RunSettings
 from gpnet_ros.sim.clearing import EXTRA_PICKS, FAILURES_MAX, QUALITY_MIN

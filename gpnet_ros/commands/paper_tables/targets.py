@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gpnet_ros.commands.clearing_compare import compare
-from gpnet_ros.commands.table_cells import Outcomes, cell, difference, difference_cell
-from gpnet_ros.commands.table_clearing import ALL, COUNTS, Cleared
-from gpnet_ros.commands.table_pages import Table
-from gpnet_ros.commands.table_pictures import Measured
+from gpnet_ros.commands.closed_loop.compare import compare
+from gpnet_ros.commands.paper_tables.cells import Outcomes, cell, difference, difference_cell
+from gpnet_ros.commands.paper_tables.closed_loop import ALL, COUNTS, Cleared
+from gpnet_ros.commands.paper_tables.pages import Table
+from gpnet_ros.commands.paper_tables.pictures import Measured
 from gpnet_ros.errors import BadInput
 
 NOT_YET = "not measured yet"

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from gpnet_ros.commands.paper_figures import TABLE3
-from gpnet_ros.commands.table_cells import Outcomes, cell, difference, difference_cell
-from gpnet_ros.commands.table_lines import Line
-from gpnet_ros.commands.table_pages import Table
+from gpnet_ros.commands.paper_tables.cells import Outcomes, cell, difference, difference_cell
+from gpnet_ros.commands.paper_tables.lines import Line
+from gpnet_ros.commands.paper_tables.pages import Table
+from gpnet_ros.commands.paper_tables.paper_figures import TABLE3
 from gpnet_ros.errors import BadInput
 
 #: (model folder or None for the oracle, priority) -> rounds as `clearing_rows.Row`, one per frozen heap.

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gpnet_ros.commands.evaluation import Results
-from gpnet_ros.commands.failures import CLASSES, nearest_true
-from gpnet_ros.commands.judge import Judge, as_rectangle, seen
-from gpnet_ros.commands.judged_pictures import Picture, Pictures
-from gpnet_ros.commands.judgement import Decode, Row
+from gpnet_ros.commands.judging.evaluation import Results
+from gpnet_ros.commands.judging.failures import CLASSES, nearest_true
+from gpnet_ros.commands.judging.judge import Judge, as_rectangle, seen
+from gpnet_ros.commands.judging.judged_pictures import Picture, Pictures
+from gpnet_ros.commands.judging.judgement import Decode, Row
 from gpnet_ros.maps import Maps
 from gpnet_ros.overlay import base_image
 from gpnet_ros.rectangle import Rectangles

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from gpnet_ros import settings as setting_files
-from gpnet_ros.commands.train_settings import TrainSettings, load_recipe
+from gpnet_ros.commands.training.settings import TrainSettings, load_recipe
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network import checkpoint
 

@@ -16,7 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gpnet_ros.cell import load_cell, load_hand_eye
-from gpnet_ros.commands.clearing_rows import HeapName, Log, Policy, Row
+from gpnet_ros.commands.closed_loop.rows import HeapName, Log, Policy, Row
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Maps, prioritise, workspace_grid

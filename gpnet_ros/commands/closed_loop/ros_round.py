@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from gpnet_ros.commands.picks import Pick, judge
+from gpnet_ros.commands.run_folder.picks import Pick, judge
 from gpnet_ros.errors import GpnetError
 
 #: Longest wait for the next result [s of wall time at factor 1]: a pick takes about ten.

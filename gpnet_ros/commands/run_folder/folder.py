@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import yaml
 
-from gpnet_ros.commands.picks import Pick, csv_row
-from gpnet_ros.commands.pictures import save_overview
-from gpnet_ros.commands.summary_page import page
+from gpnet_ros.commands.run_folder.picks import Pick, csv_row
+from gpnet_ros.commands.run_folder.pictures import save_overview
+from gpnet_ros.commands.run_folder.summary_page import page
 from gpnet_ros.errors import BadInput, NoDepth
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import Grasp, Rejected, surface_depth

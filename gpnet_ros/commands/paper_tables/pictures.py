@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from gpnet_ros.commands.evaluation import Results
-from gpnet_ros.commands.judgement import Decode, Metric
-from gpnet_ros.commands.paper_figures import PaperFigure
-from gpnet_ros.commands.table_cells import Difference, Outcomes, cell, difference, difference_cell
-from gpnet_ros.commands.table_lines import Line
-from gpnet_ros.commands.table_pages import Table
+from gpnet_ros.commands.judging.evaluation import Results
+from gpnet_ros.commands.judging.judgement import Decode, Metric
+from gpnet_ros.commands.paper_tables.cells import Difference, Outcomes, cell, difference, difference_cell
+from gpnet_ros.commands.paper_tables.lines import Line
+from gpnet_ros.commands.paper_tables.pages import Table
+from gpnet_ros.commands.paper_tables.paper_figures import PaperFigure
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.checkpoint import Card
 

@@ -12,10 +12,10 @@ from typing import Any
 from tqdm import tqdm
 
 from gpnet_ros.commands.bench_clearing import policy_of
-from gpnet_ros.commands.clearing_rows import HeapName, Log, Row
-from gpnet_ros.commands.picks import Pick
-from gpnet_ros.commands.ros_round import Round, play_round
-from gpnet_ros.commands.session import Session, open_session, round_parameters
+from gpnet_ros.commands.closed_loop.ros_round import Round, play_round
+from gpnet_ros.commands.closed_loop.rows import HeapName, Log, Row
+from gpnet_ros.commands.closed_loop.session import Session, open_session, round_parameters
+from gpnet_ros.commands.run_folder.picks import Pick
 from gpnet_ros.errors import BadInput, GpnetError
 from gpnet_ros.grasp import TRUE_QUALITY_MIN
 from gpnet_ros.nodes.table import RunSettings

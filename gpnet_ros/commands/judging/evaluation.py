@@ -24,21 +24,27 @@ import numpy as np
 from tqdm import tqdm
 
 from gpnet_ros.commands.intervals import share_of
-from gpnet_ros.commands.judge import Judge, Settings
-from gpnet_ros.commands.judged_pictures import Pictures
-from gpnet_ros.commands.judgement import Decode, Metric, Row
+from gpnet_ros.commands.judging.judge import Judge, Settings
+from gpnet_ros.commands.judging.judged_pictures import Pictures
+from gpnet_ros.commands.judging.judgement import Decode, Metric, Row
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.checkpoint import Card, find, read_card
 
 #: Where results are kept.
 CACHE = Path("runs/evaluations")
-_PACKAGE = Path(__file__).resolve().parent.parent
+_PACKAGE = Path(__file__).resolve().parents[2]
 #: The code that decides a result: files and folders of the package.
 _DECIDING = (
     *("cell.py", "clearance.py", "frame.py", "grasp.py", "maps.py", "normalise.py", "pick.py", "pose.py"),
     *("rectangle.py", "rectangle_metric.py", "settings.py", "network", "data/noise.py", "sim/lift.py", "sim/hand.py"),
     *("sim/gripper.py", "sim/contacts.py", "sim/constants.py", "sim/foresight.py", "sim/objects.py", "sim/shapes.py"),
-    *("sim/families", "commands/choice.py", "commands/judge.py", "commands/substitution.py", "commands/failures.py"),
+    *(
+        "sim/families",
+        "commands/judging/choice.py",
+        "commands/judging/judge.py",
+        "commands/judging/substitution.py",
+        "commands/judging/failures.py",
+    ),
 )
 #: Of these folders, files that train only.
 _TRAINING_ONLY = ("loss.py", "trainer.py", "score.py")

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from gpnet_ros.commands.train_judge import Judged, judge_all, mean_errors, summary
+from gpnet_ros.commands.training.judge import Judged, judge_all, mean_errors, summary
 from gpnet_ros.data.batches import TARGETS, Samples
 from gpnet_ros.network.trainer import Trainer
 from gpnet_ros.rectangle import Rectangles

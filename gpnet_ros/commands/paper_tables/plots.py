@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from gpnet_ros.commands.paper_figures import TABLE3, PaperFigure
-from gpnet_ros.commands.table_clearing import COUNTS, Cleared
-from gpnet_ros.commands.table_pictures import Measured
+from gpnet_ros.commands.paper_tables.closed_loop import COUNTS, Cleared
+from gpnet_ros.commands.paper_tables.paper_figures import TABLE3, PaperFigure
+from gpnet_ros.commands.paper_tables.pictures import Measured
 
 #: Columns that are drawn side by side.
 _PANELS = ("lift", "rectangle, top-level", "rectangle, any")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpnet_ros.commands.ablation_rows import AblationRow, first_equals, is_trained, model_folder
+from gpnet_ros.commands.paper_tables.rows import AblationRow, first_equals, is_trained, model_folder
 from gpnet_ros.network.checkpoint import Card, read_card
 from gpnet_ros.settings import resource_dir
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from gpnet_ros.commands.picks import Pick
+from gpnet_ros.commands.run_folder.picks import Pick
 
 _STYLE = """
 body { font: 16px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 68rem; padding: 0 1rem; color: #1d2733 }

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gpnet_ros.commands.judgement import Verdict
+from gpnet_ros.commands.judging.judgement import Verdict
 from gpnet_ros.data.sample import Sample
 from gpnet_ros.frame import Frame
 from gpnet_ros.rectangle import Rectangles, wrap_half_turn

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from gpnet_ros.commands.clearing_rows import Row, read_rows
+from gpnet_ros.commands.closed_loop.rows import Row, read_rows
 from gpnet_ros.commands.intervals import paired
 from gpnet_ros.errors import BadInput
 

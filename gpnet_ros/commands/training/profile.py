@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from gpnet_ros.commands.train_settings import TrainSettings
+from gpnet_ros.commands.training.settings import TrainSettings
 from gpnet_ros.data import dataset, device_set
 from gpnet_ros.data.batches import Batches, BatchSettings, DeviceBatches
 from gpnet_ros.errors import BadInput

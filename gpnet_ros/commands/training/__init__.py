@@ -1,0 +1,1 @@
+"""What `gpnet train` needs beside the training itself: recipes, judge, log, profile."""
