@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gpnet_ros.errors import BadInput
 from gpnet_ros.maps import WIDTH_SCALE
-from gpnet_ros.network.loss import ANGLE_WEIGHT, POSMASK_WEIGHT, Targets, grasp_loss
+from gpnet_ros.network.loss import ANGLE_WEIGHT, POSMASK_WEIGHT, WIDTH_WEIGHT, Targets, grasp_loss
 
 THETA = slice(1, 4)  # cos 2θ, sin 2θ, W
 
@@ -157,5 +157,6 @@ def test_likelihood_is_least_where_quality_and_priority_are_the_chances_of_their
 def test_likelihood_asks_for_angles_as_suppress_does_and_survives_certainty_that_is_wrong() -> None:
     output = torch.rand(2, 5, 6, 6)
     suppress, likelihood = (_gradient(mode, output)[:, THETA] for mode in ("suppress", "likelihood"))
-    assert torch.allclose(likelihood, ANGLE_WEIGHT * suppress)
+    weights = torch.tensor([ANGLE_WEIGHT, ANGLE_WEIGHT, WIDTH_WEIGHT]).reshape(1, 3, 1, 1)
+    assert torch.allclose(likelihood, weights * suppress)
     assert torch.isfinite(grasp_loss(1.0 - _perfect(top_only=True).round(), _targets(), "likelihood"))
