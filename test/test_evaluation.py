@@ -192,7 +192,7 @@ def test_the_sum_of_the_code_knows_code_and_not_words(tmp_path: Path, monkeypatc
 
 
 def test_all_code_that_decides_is_there() -> None:
-    package = Path(evaluation.__file__).parent.parent
+    package = Path(evaluation.__file__).parents[2]
     assert all((package / name).exists() for name in evaluation._DECIDING)
 
 
