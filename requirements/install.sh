@@ -42,7 +42,7 @@ pip=("$venv/bin/python" -m pip --disable-pip-version-check install --quiet --pro
 echo "make setup: installing the pinned requirements into $venv (about 3 GB the first time, mostly torch) ..."
 "${pip[@]}" -r requirements/dev.txt
 if [ -z "${ROS_DISTRO:-}" ]; then
-    "${pip[@]}" -r requirements/base.txt -r "requirements/ros-$distro.txt"
+    "${pip[@]}" -r requirements/base.txt -r "requirements/ros-$distro.txt" "setuptools<80"  # colcon's limit, which torch alone would pass
 else  # the distribution's cv_bridge is built against its numpy: keep numpy, scipy and cv2 of the system
     grep -vE '^(numpy|scipy|opencv-python|PyYAML|matplotlib)=' requirements/base.txt >"$venv/requirements.txt"
     "${pip[@]}" -r "$venv/requirements.txt" "numpy<2"
