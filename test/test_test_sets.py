@@ -10,13 +10,11 @@ from pathlib import Path
 import mujoco
 import numpy as np
 import pytest
+from test_heap import drift
 
 from gpnet_ros.commands import generate
 from gpnet_ros.errors import BadInput
-from gpnet_ros.sim import constants as c
 from gpnet_ros.sim import test_sets as sets
-from gpnet_ros.sim.contacts import add_objects, add_table, get_pose, set_options, set_pose
-from gpnet_ros.sim.heap import Heap
 from gpnet_ros.sim.recipe import Recipe
 from gpnet_ros.sim.relations import relations
 from gpnet_ros.sim.splits import OBJECT_SEEDS, families
@@ -91,22 +89,7 @@ def test_stored_relations_are_those_of_the_stored_poses(name: str, number: int) 
     assert np.array_equal(found.covered_by, arrangement.relations.covered_by)
     # Poses are stored to a tenth of a micrometre, and contact forces feel that.
     assert (found.supports == arrangement.relations.supports).mean() > 0.9
-    assert drift(arrangement.heap) < 0.005
-
-
-def drift(heap: Heap) -> float:
-    """Greatest way of an object in half a second [m]."""
-    spec = mujoco.MjSpec()
-    set_options(spec, c.TIMESTEP_GRASP)
-    add_table(spec)
-    names = add_objects(spec, heap.objects)
-    model = spec.compile()
-    data = mujoco.MjData(model)
-    for name, T in zip(names, heap.T_base_object, strict=True):
-        set_pose(model, data, name, T)
-    mujoco.mj_step(model, data, int(0.5 / c.TIMESTEP_GRASP))
-    after = np.array([get_pose(model, data, name)[:3, 3] for name in names])
-    return float(np.linalg.norm(after - heap.T_base_object[:, :3, 3], axis=1).max())
+    assert drift(arrangement.heap, seconds=0.5) < 0.005
 
 
 def test_the_camera_goes_with_the_size() -> None:

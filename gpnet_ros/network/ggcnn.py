@@ -59,12 +59,7 @@ class GgCnn2(nn.Module):
 
     def __init__(self, channels: int = 4, fused: bool = False) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(channels, 16, 11, padding=5), nn.ReLU(inplace=True)]
-        layers += [nn.Conv2d(16, 16, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
-        layers += [nn.Conv2d(16, 16, 5, padding=2), nn.ReLU(inplace=True)]
-        layers += [nn.Conv2d(16, 16, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
-        layers += [nn.Conv2d(16, 32, 5, dilation=2, padding=4), nn.ReLU(inplace=True)]
-        layers += [nn.Conv2d(32, 32, 5, dilation=4, padding=8), nn.ReLU(inplace=True)]
+        layers = dilated_layers(channels)
         layers += [nn.UpsamplingBilinear2d(scale_factor=2), nn.Conv2d(32, 16, 3, padding=1), nn.ReLU(inplace=True)]
         layers += [nn.UpsamplingBilinear2d(scale_factor=2), nn.Conv2d(16, 16, 3, padding=1), nn.ReLU(inplace=True)]
         self.body = nn.Sequential(*layers)
@@ -74,6 +69,17 @@ class GgCnn2(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The four maps of a batch."""
         return self.heads(self.body(x))
+
+
+def dilated_layers(channels: int) -> list[nn.Module]:
+    """GG-CNN2 down to its dilated convolutions: a quarter of the input's side, 32 channels."""
+    layers: list[nn.Module] = [nn.Conv2d(channels, 16, 11, padding=5), nn.ReLU(inplace=True)]
+    layers += [nn.Conv2d(16, 16, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
+    layers += [nn.Conv2d(16, 16, 5, padding=2), nn.ReLU(inplace=True)]
+    layers += [nn.Conv2d(16, 16, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
+    layers += [nn.Conv2d(16, 32, 5, dilation=2, padding=4), nn.ReLU(inplace=True)]
+    layers += [nn.Conv2d(32, 32, 5, dilation=4, padding=8), nn.ReLU(inplace=True)]
+    return layers
 
 
 class Heads(nn.Module):

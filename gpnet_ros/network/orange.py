@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from gpnet_ros.errors import BadInput
 from gpnet_ros.maps import WIDTH_SCALE
-from gpnet_ros.network.ggcnn import initialise
+from gpnet_ros.network.ggcnn import dilated_layers, initialise
 
 #: Kinds of maps per bin, in this order: Q, cos 2θ, sin 2θ, W, whether the bin holds a grasp; then one graspness map.
 MAPS_PER_BIN = 5
@@ -66,12 +66,7 @@ class DilatedBody(nn.Sequential):
     """GG-CNN2 (Morrison et al. 2020) up to its heads, with transposed convolutions; to 16 channels."""
 
     def __init__(self, channels: int) -> None:
-        layers: list[nn.Module] = [nn.Conv2d(channels, 16, 11, padding=5), nn.ReLU(inplace=True)]
-        layers += [nn.Conv2d(16, 16, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
-        layers += [nn.Conv2d(16, 16, 5, padding=2), nn.ReLU(inplace=True)]
-        layers += [nn.Conv2d(16, 16, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
-        layers += [nn.Conv2d(16, 32, 5, dilation=2, padding=4), nn.ReLU(inplace=True)]
-        layers += [nn.Conv2d(32, 32, 5, dilation=4, padding=8), nn.ReLU(inplace=True)]
+        layers = dilated_layers(channels)
         for inputs in (32, 16):
             up = nn.ConvTranspose2d(inputs, 16, 3, stride=2, padding=1, output_padding=1)
             layers += [up, nn.ReLU(inplace=True)]

@@ -22,9 +22,8 @@ from typing import Any
 
 from gpnet_ros.errors import BadInput
 from gpnet_ros.sim.heap import Heap, stack_heap
-from gpnet_ros.sim.scene_files import rounded
 from gpnet_ros.sim.splits import OBJECT_SEEDS
-from gpnet_ros.sim.test_sets import geometry_sum, read_lines
+from gpnet_ros.sim.test_sets import read_lines, require_geometry, stored_line
 
 #: Objects per heap (GP-Net, Table 3), and heaps of each.
 COUNTS, HEAPS = (3, 4, 5, 6, 7), 100
@@ -65,11 +64,7 @@ def frozen_heap(objects: int, number: int) -> FrozenHeap:
         raise BadInput(f"There is no frozen heap {number}: they are numbered 0 to {HEAPS - 1}.")
     stored: dict[str, Any] = json.loads(_lines()[COUNTS.index(objects) * HEAPS + number])
     heap = Heap.from_dict(stored)
-    if geometry_sum(heap.objects) != stored["geometry"]:
-        raise BadInput(
-            f"Frozen heap {stored['name']} was made with other shapes than these families have now: "
-            "use the version of the package that the heaps belong to."
-        )
+    require_geometry(f"Frozen heap {stored['name']}", heap.objects, stored)
     return FrozenHeap(stored["name"], stored["seed"], heap)
 
 
@@ -114,9 +109,7 @@ def _frozen(job: tuple[int, int]) -> bytes:
             heap = stack_heap(seed, objects, object_seeds=OBJECT_SEEDS["seen"])
         except BadInput:
             continue
-        about = {"name": f"k{objects}-{number:03d}", "seed": seed, **rounded(heap.to_dict())}
-        stored = about | {"geometry": geometry_sum(heap.objects)}
-        return json.dumps(stored, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+        return stored_line({"name": f"k{objects}-{number:03d}", "seed": seed} | heap.to_dict(), heap.objects)
     raise BadInput(f"No heap of {objects} objects came to rest with {_TRIES} seeds.")
 
 

@@ -87,11 +87,7 @@ def arrangement_of(name: str, number: int) -> Arrangement:
         raise BadInput(f"Test set {name} holds {len(lines)} scenes only, not scene {number}: install the package anew.")
     stored: dict[str, Any] = json.loads(lines[number])
     arrangement = Arrangement.from_dict(stored)
-    if geometry_sum(arrangement.heap.objects) != stored["geometry"]:
-        raise BadInput(
-            f"Scene {number} of {name} was made with other shapes than these families have now: "
-            "use the version of the package that the test sets belong to."
-        )
+    require_geometry(f"Scene {number} of {name}", arrangement.heap.objects, stored)
     return arrangement
 
 
@@ -104,6 +100,25 @@ def geometry_sum(objects: Iterable[ObjectModel]) -> str:
         others = [round(1e9 * volume), round(1e6 * model.mass), round(1e6 * model.friction)]
         text.append(f"{model.family} {model.seed} {lengths} {others}")
     return f"{zlib.crc32(';'.join(text).encode()):08x}"
+
+
+def require_geometry(what: str, objects: Iterable[ObjectModel], stored: dict[str, Any]) -> None:
+    """Refuse objects that are not those whose checksum is stored.
+
+    Raises:
+        BadInput: the families have changed since; `what` names the scene or heap.
+    """
+    if geometry_sum(objects) != stored["geometry"]:
+        raise BadInput(
+            f"{what} was made with other shapes than these families have now: "
+            "use the version of the package that it belongs to."
+        )
+
+
+def stored_line(values: dict[str, Any], objects: Iterable[ObjectModel]) -> bytes:
+    """A scene or heap as one line of JSON, rounded, with the checksum of its objects."""
+    stored = rounded(values) | {"geometry": geometry_sum(objects)}
+    return json.dumps(stored, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
 def _scaled(camera: Intrinsics, size: tuple[int, int]) -> Intrinsics:
@@ -160,8 +175,7 @@ def _frozen(job: tuple[str, int]) -> bytes:
     pool = families(recipe.split, graspable=recipe.profile == "stack")
     made = arrange(_FIRST_SEED * (1 + NAMES.index(name)) + number, recipe, pool)
     made = replace(made, name=f"{name}-{number:04d}")
-    stored = rounded(made.to_dict()) | {"geometry": geometry_sum(made.heap.objects)}
-    return json.dumps(stored, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    return stored_line(made.to_dict(), made.heap.objects)
 
 
 def main() -> None:

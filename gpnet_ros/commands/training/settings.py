@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,7 +10,7 @@ import yaml
 
 from gpnet_ros import normalise
 from gpnet_ros import settings as setting_files
-from gpnet_ros.data.view_settings import AUGMENTATIONS, OBJECTS, PRIORITIES, QUALITIES, ViewSettings
+from gpnet_ros.data.view_settings import ViewSettings
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network import checkpoint
 from gpnet_ros.network.gpnet import CONTEXTS, WIDTHS
@@ -25,8 +25,8 @@ DEFAULT = "best"
 
 
 @dataclass(frozen=True)
-class TrainSettings:
-    """The recipe. A file of config/train overrides these defaults."""
+class TrainSettings(ViewSettings):
+    """The recipe: the views and all else. A file of config/train overrides these defaults."""
 
     architecture: str = setting("gpnet", "Network.", choices=tuple(checkpoint.ARCHITECTURES))
     size: str = setting("m", "Width of GP-Net.", choices=tuple(WIDTHS))
@@ -36,15 +36,8 @@ class TrainSettings:
     backbone: str = setting("unet", "Of ORANGE.", choices=("unet", "ggcnn2"))
     priority_head: bool = setting(True, "With a priority map: GP-Net and GR-ConvNet.")
     channels: str = setting("rgbd", "Input.", choices=tuple(normalise.CHANNEL_COUNT))
-    normalisation: str = setting(normalise.VERSION, "Form of the input, see normalise.py.", choices=normalise.VERSIONS)
     loss: str = setting("suppress", "See network/loss.py.", choices=get_args(LossMode))
     shrink_width: bool = setting(False, "Pull the width map to 0 where no grasp is.")
-    priority: str = setting("graded", "Target of P, see data/view_settings.py.", choices=PRIORITIES)
-    quality: str = setting("analytic", "Target of Q, see data/view_settings.py.", choices=QUALITIES)
-    objects: str = setting("all", "Whose grasps are labelled: of all, or of top-level objects.", choices=OBJECTS)
-    augmentation: str = setting("full", "How pictures are moved, see data/view_settings.py.", choices=AUGMENTATIONS)
-    noise: bool = setting(True, "Depth as a D435 reports it; false: exact.")
-    copy_paste: float = setting(0.0, "Share of views with a pasted object; CPU only.", low=0.0, high=1.0)
     modality_dropout: float = setting(0.15, "Share of views without colour, and without depth.", low=0.0, high=0.45)
     batch: int = setting(16, "Views per step, over all processes.", low=2, high=4096)
     optimiser: str = setting("adamw", "See network/trainer.py.", choices=OPTIMISERS)
@@ -77,15 +70,7 @@ class TrainSettings:
 
     def views(self) -> ViewSettings:
         """How pictures become training views."""
-        return ViewSettings(
-            priority=self.priority,
-            quality=self.quality,
-            objects=self.objects,
-            augmentation=self.augmentation,
-            noise=self.noise,
-            copy_paste=self.copy_paste,
-            normalisation=self.normalisation,
-        )
+        return ViewSettings(**{f.name: getattr(self, f.name) for f in fields(ViewSettings)})
 
     def method(self) -> Method:
         """How weights are found."""
