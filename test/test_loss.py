@@ -154,9 +154,17 @@ def test_likelihood_is_least_where_quality_and_priority_are_the_chances_of_their
             assert grasp_loss(other, targets, "likelihood") > least
 
 
-def test_likelihood_asks_for_angles_as_suppress_does_and_survives_certainty_that_is_wrong() -> None:
-    output = torch.rand(2, 5, 6, 6)
-    suppress, likelihood = (_gradient(mode, output)[:, THETA] for mode in ("suppress", "likelihood"))
-    weights = torch.tensor([ANGLE_WEIGHT, ANGLE_WEIGHT, WIDTH_WEIGHT]).reshape(1, 3, 1, 1)
-    assert torch.allclose(likelihood, weights * suppress)
+def test_likelihood_asks_for_angle_and_width_wherever_a_grasp_is_as_a_mean() -> None:
+    gradient = _gradient("likelihood", torch.randn(2, 5, 6, 6))[:, THETA]
+    assert (gradient[..., :3, :4] != 0).all(), "on topmost and on covered objects"
+    assert not gradient[..., 3:, :].any() and not gradient[..., 4:].any()
+    wrong = _perfect(top_only=False)
+    wrong[:, THETA] += 0.1
+    loss = grasp_loss(wrong, _targets(), "likelihood") - grasp_loss(_perfect(top_only=False), _targets(), "likelihood")
+    assert loss.item() == pytest.approx(0.1**2 * (2 * ANGLE_WEIGHT + WIDTH_WEIGHT), rel=1e-3), "whatever their share"
+
+
+def test_likelihood_survives_certainty_that_is_wrong_and_views_without_a_grasp() -> None:
     assert torch.isfinite(grasp_loss(1.0 - _perfect(top_only=True).round(), _targets(), "likelihood"))
+    nothing = Targets(*torch.zeros(5, 2, 6, 6))
+    assert torch.isfinite(grasp_loss(torch.rand(2, 5, 6, 6), nothing, "likelihood"))
