@@ -9,7 +9,7 @@ from gpnet_ros.commands.judging.judge import Settings
 from gpnet_ros.commands.judging.judgement import Row, Verdict
 from gpnet_ros.network.checkpoint import Card
 
-CARD = Card("gpnet", {}, "rgbd", recipe={"minutes": 20.0}, data={"views": 100})
+CARD = Card("gpnet", {}, "rgbd", recipe={"steps": 500, "batch": 16}, data={"views": 100})
 
 
 def row(index: int, *, lift: bool | None = True, top: bool | None = True, any: bool = True) -> Row:

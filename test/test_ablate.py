@@ -78,7 +78,7 @@ def test_shipped_rows_hold_every_method_that_the_tables_compare() -> None:
 
 def test_each_ingredient_changes_one_thing_of_best() -> None:
     rows = {row.name: row for row in read_rows()}
-    best = essence(rows["gpnet"].train_settings())
+    best = essence(rows["best"].train_settings())
     for row in rows.values():
         if "ingredients" in row.tables:
             other = essence(row.train_settings())
@@ -122,6 +122,27 @@ def test_a_file_without_rows_and_unknown_names_are_refused(tmp_path: Path) -> No
         read_rows(tmp_path / "rows.yaml")
     with pytest.raises(BadInput, match="grconvnett"):
         choose(read_rows(), ["table1", "grconvnett"])
+
+
+def test_what_all_rows_share_stands_under_what_one_row_says(tmp_path: Path) -> None:
+    path = write_rows(tmp_path, *ROWS[:3])
+    alone = {row.name: row.train_settings() for row in read_rows(path)}
+    path.write_text("common: {batch: 4, loss: posmask, epochs: 3}\n" + path.read_text())
+    shared = {row.name: row.train_settings() for row in read_rows(path)}
+    assert {s.batch for s in shared.values()} == {4} and {s.batch for s in alone.values()} == {2}
+    assert {s.epochs for s in shared.values()} == {3.0}
+    assert [shared[name].loss for name in ("gpnet", "same", "literal")] == ["posmask", "suppress", "literal"]
+    path.write_text("common: 4 epochs\nrows:\n  a: {recipe: best, title: a}\n")
+    with pytest.raises(BadInput, match="must be settings of a recipe"):
+        read_rows(path)
+
+
+def test_the_file_may_say_the_budget_of_all_rows(tmp_path: Path, bars: None) -> None:
+    path = write_rows(tmp_path, ROWS[0])
+    assert ablate(tmp_path, "--seeds", "1") == 2, "nobody says how long"
+    path.write_text("common: {epochs: 2}\n" + path.read_text())
+    assert ablate(tmp_path, "--seeds", "1") == 0
+    assert read_card(tmp_path / "out" / "gpnet" / "seed0").recipe["steps"] == 4
 
 
 def test_what_is_finished_is_skipped_and_a_failure_does_not_stop_the_rest(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -144,10 +145,11 @@ def test_every_row_named_of_the_paper_is_one(cards: None) -> None:
 def test_unequal_budgets_are_named(cards: None, monkeypatch: pytest.MonkeyPatch) -> None:
     entries = [measure(line("100"), judged), measure(line("120", name="b"), judged)]
     assert "Budgets" not in picture_table("t", "T", entries, Path("x"), {}).markdown()
-    long = Card("gpnet", {}, "rgbd", recipe={"minutes": 60.0}, data={"views": 200})
+    long = Card("gpnet", {}, "rgbd", recipe={"steps": 3000, "batch": 8}, data={"views": 200})
     monkeypatch.setattr(Line, "cards", lambda self: [long if self.row.name == "b" else CARD for _ in self.models])
     page = picture_table("t", "T", [measure(e.line, judged) for e in entries], Path("x"), {}).markdown()
-    assert "Budgets differ: 20 min (gpnet) to 60 min (b)" in page and "Training data differ: 100, 200 views" in page
+    assert "Budgets differ: 8000 views (gpnet) to 24000 views (b) in training." in page
+    assert "Training data differ: 100, 200 views" in page
 
 
 def rounds(rights: Sequence[bool], objects: Sequence[int] = (3, 4, 5, 6, 7)) -> list[dict]:
@@ -182,7 +184,10 @@ def figures(table: Table) -> dict[str, str]:
 
 def test_targets_say_met_not_met_or_not_measured(cards: None, tmp_path: Path) -> None:
     assert set(figures(targets(Sources({}, {}, {}))).values()) == {NOT_YET}
-    stack = {key: measure(line(won, name=key), judged) for key, won in (("gpnet", "180"), ("grconvnet", "120"))}
+    stack = {
+        key: measure(line(won, name=key), judged)
+        for key, won in (("gpnet", "180"), ("best", "180"), ("grconvnet", "120"))
+    }
     unseen = {"gpnet": measure(line("120"), judged)}
     clearing = {
         key: of_rounds(key, key, rounds([k < right for k in range(20)]))
@@ -243,7 +248,7 @@ def test_the_page_of_results_has_a_part_for_every_table() -> None:
 
 def save_tiny(folder: Path) -> None:
     torch.manual_seed(0)
-    card = Card("gpnet", {"widths": [4, 8, 16]}, "rgbd", recipe={"minutes": 20.0}, data={"views": 100})
+    card = Card("gpnet", {"widths": [4, 8, 16]}, "rgbd", recipe={"steps": 500, "batch": 16}, data={"views": 100})
     save(build(card), card, folder)
 
 
@@ -252,15 +257,17 @@ def test_lines_take_three_seeds_or_the_shipped_model_or_nothing(tmp_path: Path) 
     found = {entry.key: entry for entry in lines("table1", rows, tmp_path)}
     assert found["gpnet"].shipped and found["gpnet, height"].models == found["gpnet"].models
     assert found["no-cgc"].models == () and "--rows no-cgc" in found["no-cgc"].command(tmp_path)
-    for seed in (0, 1, 2):
-        save_tiny(tmp_path / "gpnet" / f"seed{seed}")
+    for name in ("gpnet", "best"):
+        for seed in (0, 1, 2):
+            save_tiny(tmp_path / name / f"seed{seed}")
     (tmp_path / "no-cgc" / "seed0" / "run").mkdir(parents=True)  # begun, not finished
     found = {entry.key: entry for entry in lines("table1", rows, tmp_path)}
-    assert len(found["gpnet"].models) == 3 and not found["gpnet"].shipped and found["no-cgc"].models == ()
-    again = AblationRow("again", "Again", "best", tables=("ingredients",))
+    assert len(found["best"].models) == 3 and not found["best"].shipped and found["no-cgc"].models == ()
+    assert found["gpnet"].shipped and len(found["gpnet"].models) == 1, "whatever lies in the folder"
+    again = replace(next(row for row in rows if row.name == "best"), name="again", tables=("ingredients",))
     parts = {entry.key: entry for entry in lines("ingredients", (*rows, again), tmp_path)}
-    assert parts["again"].models == found["gpnet"].models and parts["again"].trained_as == "gpnet"
-    assert "gpnet, none" not in parts
+    assert parts["again"].models == found["best"].models and parts["again"].trained_as == "best"
+    assert "gpnet" not in parts
     closed = {entry.key for entry in lines("table3", rows, tmp_path)}
     assert "gpnet, none" in closed and "grconvnet, published" in found and "grconvnet, published" not in closed
 
@@ -269,7 +276,7 @@ def test_the_command_writes_everything_with_missing_models(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for seed in (0, 1, 2):
-        save_tiny(tmp_path / "models" / "gpnet" / f"seed{seed}")
+        save_tiny(tmp_path / "models" / "best" / f"seed{seed}")
 
     def evaluated(model: Path, pictures: object, settings: object, **_: object) -> Results:
         won = 170 + 5 * int(model.name[-1:] if model.name.startswith("seed") else 0)
@@ -301,9 +308,7 @@ def test_the_command_writes_everything_with_missing_models(
     assert "87.5 ± 2.5" in text and text.count("none yet: `gpnet ablate --rows") > 10
     assert "87.5 ± 2.5" in page.read_text() and "Table 3" in page.read_text()
     with (tmp_path / "out" / "table1.csv").open() as file:
-        found = [
-            r for r in csv.DictReader(file) if (r["method"], r["metric"], r["decode"]) == ("gpnet", "lift", "cell")
-        ]
+        found = [r for r in csv.DictReader(file) if (r["method"], r["metric"], r["decode"]) == ("best", "lift", "cell")]
     assert len(found) == 1 and found[0]["rates"] == "0.8500 0.8750 0.9000" and found[0]["seeds"] == "3"
 
 

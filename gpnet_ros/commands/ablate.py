@@ -1,12 +1,12 @@
 """Train every row of the tables, one after the other, with three seeds each, and survive being killed.
 
-    gpnet ablate --out runs/ablations --data data/train --val data/val --minutes 20 --rows table1
-    gpnet ablate --out runs/ablations --data data/train --minutes 20 --list
+    gpnet ablate --out runs/ablations --data data/train --val data/val --rows table1
+    gpnet ablate --out runs/ablations --data data/train --epochs 50 --list
 
-The rows stand in config/ablations.yaml. All get the same data and the same time. The first seed of every row comes
-before the second of any, so that the tables are whole early. The same line again skips what is finished and goes on
-with what was begun, also after kill -9; two of them may work in one folder at once, each on models of its own. A row
-that this version cannot train is named and left out.
+The rows stand in config/ablations.yaml. All get the same data and the same budget, which that file or the line says.
+The first seed of every row comes before the second of any, so that the tables are whole early. The same line again
+skips what is finished and goes on with what was begun, also after kill -9; two of them may work in one folder at once,
+each on models of its own. A row that this version cannot train is named and left out.
 """
 
 from __future__ import annotations
@@ -81,10 +81,13 @@ def run(args: argparse.Namespace) -> int:
     """Train what is left; 1 when a training failed."""
     if args.seeds < 1:
         raise BadInput(f"--seeds is {args.seeds}; allowed: 1 or more, 3 for the tables.")
-    if not args.list and (args.minutes is None) == (args.epochs is None):
-        raise BadInput("Give either --minutes or --epochs: the budget that every row gets.")
     rows = read_rows(args.config)
-    chosen = choose(rows, args.rows)
+    if args.minutes is not None and args.epochs is not None:
+        raise BadInput("Give either --minutes or --epochs: the budget that every row gets.")
+    told = args.minutes is not None or args.epochs is not None
+    if not (args.list or told or all(_budgeted(row) for row in rows if row.trained)):
+        raise BadInput("Give --minutes or --epochs, or `common: {epochs: ...}` in the file: the budget of every row.")
+    chosen = tuple(row for row in choose(rows, args.rows) if row.trained)
     jobs = plan(rows, chosen, args.out, args.seeds)
     for line in same_rows(rows, chosen):
         print(line)
@@ -96,6 +99,11 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(_as_values(jobs, failed)))
     return 1 if failed else 0
+
+
+def _budgeted(row: AblationRow) -> bool:
+    """Whether the file of rows says how long this one is trained; what its recipe says was meant for longer runs."""
+    return bool({"epochs", "minutes"} & set(row.settings))
 
 
 def plan(rows: tuple[AblationRow, ...], chosen: tuple[AblationRow, ...], out: Path, seeds: int) -> list[Job]:
@@ -179,7 +187,8 @@ def _train(job: Job, args: argparse.Namespace) -> int:
     words = ["train", "--config", str(recipe), "--data", str(args.data), "--out", str(job.folder)]
     words += ["--run", str(job.folder / RUN), "--device", args.device, "--seed", str(job.seed)]
     words += ["--val", str(args.val)] if args.val else []
-    words += ["--minutes", str(args.minutes)] if args.minutes is not None else ["--epochs", str(args.epochs)]
+    words += ["--minutes", str(args.minutes)] if args.minutes is not None else []
+    words += ["--epochs", str(args.epochs)] if args.epochs is not None else []
     words += ["--threads", str(args.threads)] if args.threads else []
     status = main(words + (["--resume"] if begun else []))
     if status == 0:  # a hundred states would fill the disk; log and curves stay

@@ -47,7 +47,7 @@ class Line:
 
     def command(self, out: Path) -> str:
         """What trains it."""
-        return f"gpnet ablate --rows {self.trained_as or self.row.name} --out {out} --minutes M"
+        return f"gpnet ablate --rows {self.trained_as or self.row.name} --out {out}"
 
 
 def lines(table: str, rows: tuple[AblationRow, ...], models: Path) -> tuple[Line, ...]:
@@ -62,7 +62,8 @@ def lines(table: str, rows: tuple[AblationRow, ...], models: Path) -> tuple[Line
     found = []
     for row in (r for r in rows if table in r.tables):
         source = twins.get(row.name, row)
-        folders = tuple(f for f in (model_folder(models, source, seed) for seed in range(SEEDS)) if is_trained(f))
+        seeds = range(SEEDS if row.trained else 0)
+        folders = tuple(f for f in (model_folder(models, source, seed) for seed in seeds) if is_trained(f))
         shipped = resource_dir("models") / (row.shipped or source.shipped)
         stands_in = not folders and bool(row.shipped or source.shipped) and is_trained(shipped)
         chosen = (shipped,) if stands_in else folders

@@ -171,17 +171,20 @@ def _numbers(
     return found or [{**about, "metric": None, **theirs}]
 
 
+def _views_seen(card: Card) -> float:
+    """Training views that a model has seen."""
+    return float(card.recipe.get("steps") or 0) * float(card.recipe.get("batch") or 0)
+
+
 def _budget(measured: Sequence[Measured]) -> list[str]:
     """A sentence if the models of a table were not trained equally."""
-    minutes = {
-        m.line.key: float(np.mean([c.recipe.get("minutes") or 0.0 for c in m.cards])) for m in measured if m.cards
-    }
+    seen = {m.line.key: float(np.mean([_views_seen(card) for card in m.cards])) for m in measured if m.cards}
     views = {c.data.get("views") for m in measured for c in m.cards}
     found = []
-    if minutes and max(minutes.values()) > _BUDGET_RATIO * min(minutes.values()):
-        least, most = (choose(minutes, key=lambda k: minutes[k]) for choose in (min, max))
+    if seen and max(seen.values()) > _BUDGET_RATIO * min(seen.values()):
+        least, most = (choose(seen, key=lambda k: seen[k]) for choose in (min, max))
         found.append(
-            f"Budgets differ: {minutes[least]:.0f} min ({least}) to {minutes[most]:.0f} min ({most}) of training."
+            f"Budgets differ: {seen[least]:.0f} views ({least}) to {seen[most]:.0f} views ({most}) in training."
         )
     if len(views) > 1:
         found.append(f"Training data differ: {', '.join(str(v) for v in sorted(views, key=str))} views.")

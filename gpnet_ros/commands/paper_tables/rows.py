@@ -31,11 +31,12 @@ class AblationRow:
         name: unique, also the name of its folder.
         title: what the tables call it.
         recipe: name of a file in config/train, or the path of one.
-        settings: fields of `TrainSettings` that differ from the recipe.
+        settings: fields of `TrainSettings` that differ from the recipe, those that all rows share among them.
         tables: where it appears, of `TABLES`.
         paper: the row of the paper's own table beside which it stands; "" if there is none.
         shipped: name in models/ that stands in for it; "" if there is none.
         priority: how its maps are ranked, of `PRIORITIES`; each is a line of its own.
+        trained: `gpnet ablate` trains it; if not, the row is the shipped model itself, whatever its budget was.
     """
 
     name: str
@@ -46,6 +47,7 @@ class AblationRow:
     paper: str = ""
     shipped: str = ""
     priority: tuple[str, ...] = ("learned",)
+    trained: bool = True
 
     def train_settings(self) -> TrainSettings:
         """The whole recipe of this row.
@@ -72,10 +74,13 @@ def read_rows(path: Path | None = None) -> tuple[AblationRow, ...]:
         ) from error
     if not isinstance(content, dict) or not isinstance(content.get("rows"), dict) or not content["rows"]:
         raise BadInput(f"{path} holds no rows: it needs `rows:` with a mapping of names, as config/ablations.yaml.")
-    return tuple(_row(str(name), values, path) for name, values in content["rows"].items())
+    common = content.get("common") or {}
+    if not isinstance(common, dict):
+        raise BadInput(f"`common` of {path} must be settings of a recipe, such as `common: {{epochs: 4, batch: 8}}`.")
+    return tuple(_row(str(name), values, common, path) for name, values in content["rows"].items())
 
 
-def _row(name: str, values: Any, path: Path) -> AblationRow:
+def _row(name: str, values: Any, common: dict[str, Any], path: Path) -> AblationRow:
     known = {f.name for f in dataclasses.fields(AblationRow)} - {"name"}
     if not isinstance(values, dict) or set(values) - known or not {"title", "recipe"} <= set(values):
         raise BadInput(f"Row {name} of {path} needs title and recipe, and may have {', '.join(sorted(known))} only.")
@@ -86,7 +91,8 @@ def _row(name: str, values: Any, path: Path) -> AblationRow:
         if wrong:
             raise BadInput(f"Row {name} of {path}: {key} names {wrong[0]!r}; allowed: {', '.join(allowed)}.")
     lists = {key: tuple(values[key]) for key in ("tables", "priority") if key in values}
-    return AblationRow(name=name, **{**values, **lists})
+    settings = {**common, **values.get("settings", {})}
+    return AblationRow(name=name, **{**values, **lists, "settings": settings})
 
 
 def choose(rows: tuple[AblationRow, ...], wanted: list[str] | None) -> tuple[AblationRow, ...]:
@@ -128,7 +134,7 @@ def first_equals(rows: tuple[AblationRow, ...]) -> dict[str, AblationRow]:
     """
     first: dict[str, AblationRow] = {}
     seen: list[tuple[dict[str, Any], AblationRow]] = []
-    for row in rows:
+    for row in (r for r in rows if r.trained):
         try:
             settings = essence(row.train_settings())
         except BadInput:
