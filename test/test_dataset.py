@@ -471,3 +471,18 @@ def test_a_card_tells_what_made_the_data(tmp_path: Path) -> None:
     assert (told["scenes"], told["first_scene"]) == (4, scene_name(0))
     assert describe(dataset.split(0.5)[1])["generator"] == "fake 1"
     assert "generator" not in describe(Dataset([picture(0)]))
+
+
+def test_several_folders_are_one_data_set_and_a_card_names_them_all(tmp_path: Path) -> None:
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for count, folder in zip((4, 3), folders, strict=True):
+        with ShardWriter(folder, fake_plan(count), False) as writer:
+            for number in range(count):
+                writer.add(number, fake_members(number))
+    dataset = Dataset.load(folders)
+    alone = [Dataset.load(folder) for folder in folders]
+    assert [r.scene for r in dataset.records] == [r.scene for one in alone for r in one.records]
+    told = describe(dataset)
+    assert told["generator"] == "fake 1" and [a["scenes"] for a in told["arguments"]] == [4, 3]
+    with pytest.raises(BadInput, match="nothing"):
+        Dataset.load([folders[0], tmp_path / "nothing"])

@@ -64,7 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("runs/ablations"), help="folder of all models (runs/ablations)"
     )
-    parser.add_argument("--data", type=Path, default=Path("data/train"), help="folder to train on (data/train)")
+    parser.add_argument(
+        "--data", type=Path, nargs="+", default=[Path("data/train")], help="folders to train on (data/train)"
+    )
     parser.add_argument("--val", type=Path, help="folder to judge on while training")
     parser.add_argument("--rows", nargs="+", help="names of rows or of tables (all rows)")
     parser.add_argument("--seeds", type=int, default=3, help="trainings per row (3)")
@@ -184,7 +186,7 @@ def _train(job: Job, args: argparse.Namespace) -> int:
         print(f"{job.folder} was begun with another recipe: remove it, or choose another --out", flush=True)
         return 2
     recipe.write_text(yaml.safe_dump(_plain(settings), sort_keys=False), encoding="utf-8")
-    words = ["train", "--config", str(recipe), "--data", str(args.data), "--out", str(job.folder)]
+    words = ["train", "--config", str(recipe), "--data", *map(str, args.data), "--out", str(job.folder)]
     words += ["--run", str(job.folder / RUN), "--device", args.device, "--seed", str(job.seed)]
     words += ["--val", str(args.val)] if args.val else []
     words += ["--minutes", str(args.minutes)] if args.minutes is not None else []

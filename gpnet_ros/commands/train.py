@@ -46,7 +46,9 @@ LOOK = 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `gpnet train`."""
-    parser.add_argument("--data", type=Path, required=True, help="folder of `gpnet generate` to train on")
+    parser.add_argument(
+        "--data", type=Path, nargs="+", required=True, help="folders of `gpnet generate` to train on, one or several"
+    )
     parser.add_argument("--val", type=Path, help="folder to judge on; without it the card has no metric")
     parser.add_argument("--out", type=Path, help="folder of the model, for example models/mine")
     parser.add_argument("--config", help="recipe: a name in config/train, or the path of a file; default best")

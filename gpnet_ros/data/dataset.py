@@ -34,7 +34,7 @@ LAYER_FACTOR = 0.5
 
 
 class Dataset:
-    """All pictures of a folder of shards, in memory; about 1.5 MB each."""
+    """All pictures of folders of shards, in memory; about 1.5 MB each."""
 
     def __init__(
         self, records: Sequence[Record], views: ViewSettings | None = None, made: Mapping[str, Any] | None = None
@@ -58,17 +58,21 @@ class Dataset:
             )
 
     @classmethod
-    def load(cls, folder: Path, views: ViewSettings | None = None) -> Dataset:
-        """All finished shards of a folder.
+    def load(cls, folders: Path | Sequence[Path], views: ViewSettings | None = None) -> Dataset:
+        """All finished shards of a folder, or of several.
 
         Raises:
             BadInput: no shards, a damaged one, or pictures without dense grasps.
         """
-        data, chosen = Generated(Path(folder)), views or ViewSettings()
+        sets = [Generated(Path(folder)) for folder in ([folders] if isinstance(folders, (str, Path)) else folders)]
+        chosen = views or ViewSettings()
         centred = chosen.quality == "gaussian"
         with ThreadPoolExecutor(2) as pool:  # decoding runs outside the interpreter's lock
-            records = list(pool.map(lambda index: record(data[index], centred=centred), range(len(data))))
-        return cls(records, chosen, {"generator": data.index.generator, "arguments": data.index.arguments})
+            pictures = [(data, index) for data in sets for index in range(len(data))]
+            records = list(pool.map(lambda one: record(one[0][one[1]], centred=centred), pictures))
+        generators = ", ".join(dict.fromkeys(data.index.generator for data in sets))
+        arguments = [data.index.arguments for data in sets]
+        return cls(records, chosen, {"generator": generators, "arguments": arguments[0] if len(sets) == 1 else arguments})
 
     def __len__(self) -> int:
         return len(self.records)
