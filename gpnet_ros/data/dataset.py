@@ -71,8 +71,8 @@ class Dataset:
             pictures = [(data, index) for data in sets for index in range(len(data))]
             records = list(pool.map(lambda one: record(one[0][one[1]], centred=centred), pictures))
         generators = ", ".join(dict.fromkeys(data.index.generator for data in sets))
-        arguments = [data.index.arguments for data in sets]
-        return cls(records, chosen, {"generator": generators, "arguments": arguments[0] if len(sets) == 1 else arguments})
+        each = [data.index.arguments for data in sets]
+        return cls(records, chosen, {"generator": generators, "arguments": each[0] if len(each) == 1 else each})
 
     def __len__(self) -> int:
         return len(self.records)
