@@ -189,8 +189,8 @@ def _train(job: Job, args: argparse.Namespace) -> int:
     words = ["train", "--config", str(recipe), "--data", *map(str, args.data), "--out", str(job.folder)]
     words += ["--run", str(job.folder / RUN), "--device", args.device, "--seed", str(job.seed)]
     words += ["--val", str(args.val)] if args.val else []
-    words += ["--minutes", str(args.minutes)] if args.minutes is not None else []
-    words += ["--epochs", str(args.epochs)] if args.epochs is not None else []
+    for option, value in (("--minutes", args.minutes), ("--epochs", args.epochs)):  # without both the recipe says
+        words += [option, str(value)] if value is not None else []
     words += ["--threads", str(args.threads)] if args.threads else []
     status = main(words + (["--resume"] if begun else []))
     if status == 0:  # a hundred states would fill the disk; log and curves stay
