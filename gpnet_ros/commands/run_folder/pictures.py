@@ -35,16 +35,20 @@ def save_overview(
         near = near if np.isfinite(near).any() else frame.depth
         _show(figure, axes[0, 1], frame.depth, "depth [m]", "viridis_r", np.nanpercentile(near, [1, 99]))
     _zoom(axes[0, :2], frame, maps)
+    # Angle and opening mean nothing where no grasp is: most losses ask for them at grasps only.
+    shown = maps.q_star > 0.05
     panels = [
         (np.clip(maps.quality, 0, 1), "quality Q", "magma", (0, 1)),
         (np.clip(maps.priority, 0, 1), "priority P", "magma", (0, 1)),
         (maps.q_star, "Q* = blur(Q·P)", "magma", (0, 1)),
-        (np.degrees(maps.angle), "angle θ [deg], where Q* > 0.05", "twilight", (-90, 90)),
-        (np.clip(maps.width, 0, 1) * WIDTH_SCALE, "opening [network px]", "viridis", (0, 70)),
-    ]
-    shown = maps.q_star > 0.05
+        (np.where(shown, np.degrees(maps.angle), np.nan), "angle θ [deg], where Q* > 0.05", "twilight", (-90, 90)),
+        (
+            np.where(shown, np.clip(maps.width, 0, 1) * WIDTH_SCALE, np.nan),
+            "opening [network px], where Q* > 0.05", "viridis", (0, 70),
+        ),
+    ]  # fmt: skip
     for axis, (values, name, colors, limits) in zip([*axes[0, 2:], *axes[1, :3]], panels, strict=True):
-        _show(figure, axis, np.where(shown, values, np.nan) if "θ" in name else values, name, colors, limits)
+        _show(figure, axis, values, name, colors, limits)
     axes[1, 3].axis("off")
     axes[1, 3].text(0, 1, _words(grasp, rejected), va="top", family="monospace", fontsize=9, wrap=True)
     for axis in axes.flat:
