@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.data.augment import Crop, centred, random_map, warp
+from gpnet_ros.data.contacts import contacts
 from gpnet_ros.data.generated import Generated
 from gpnet_ros.data.noise import DepthNoise, color_noise, d435_depth, random_depth_noise
 from gpnet_ros.data.paste import with_pasted
@@ -107,7 +108,7 @@ class Dataset:
             channels: of the input, as `normalise` takes them.
 
         Returns:
-            Input (C, crop, crop), and quality, cos2, sin2, width, priority, each (crop, crop) float32.
+            Input (C, crop, crop), and quality, cos2, sin2, width, priority, contact, each (crop, crop) float32.
         """
         picture, views = self.records[index], self.views
         matrix = random_map(rng, picture, crop, views.augmentation) if augment else centred(picture, crop)
@@ -133,7 +134,7 @@ class Dataset:
 
 
 def grasp_labels(view: Crop, focal: float, layer: Sequence[int], views: ViewSettings) -> dict[str, Floats]:
-    """Targets quality, cos2, sin2, width and priority (h, w) of a view; see `ViewSettings`.
+    """Targets quality, cos2, sin2, width, priority and contact (h, w) of a view; see `ViewSettings`.
 
     Args:
         view: a picture under its map. focal: of the view [px].
@@ -153,6 +154,7 @@ def grasp_labels(view: Crop, focal: float, layer: Sequence[int], views: ViewSett
     return {
         **grasp_targets(quality, view.angle, encode_width(view.opening, z, focal), softness),
         "priority": priority,
+        "contact": contacts(view.ids, layer),
     }
 
 

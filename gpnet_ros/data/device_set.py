@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gpnet_ros.data.augment import centred, moved_angles, random_map, strided
+from gpnet_ros.data.contacts import REACH
 from gpnet_ros.data.dataset import QUALITY_MIN, SOFTNESS, Dataset, priorities
 from gpnet_ros.data.noise import DepthNoise
 from gpnet_ros.data.noise_batch import BatchNoise, blurred, color_noise_batch, d435_depth_batch, random_cameras
@@ -20,6 +21,8 @@ from gpnet_ros.data.record import ANGLE, DEPTH_UNIT, OPENING, QUALITY, QUALITY_U
 from gpnet_ros.errors import BadInput
 from gpnet_ros.maps import NETWORK_SIDE, WIDTH_SCALE
 
+#: Layer that stands for the table: below all.
+NO_LAYER = 255.0
 #: Offsets [px] of the four readings that make one pixel of colour where a picture is shrunk.
 _QUARTERS = (-0.25, 0.25)
 
@@ -52,6 +55,10 @@ class DeviceSet:
         for row, r in zip(table, self._records, strict=True):
             row[: len(r.layer) + 1] = priorities(r.layer, self.views.priority)
         self._priority = torch.from_numpy(table).to(self.device)
+        layers = np.full(table.shape, NO_LAYER, dtype=np.float32)
+        for row, r in zip(layers, self._records, strict=True):
+            row[1 : len(r.layer) + 1] = r.layer
+        self._layer = torch.from_numpy(layers).to(self.device)
         self._opening_unit = torch.tensor([r.opening_unit for r in self._records], device=self.device)
 
     def __len__(self) -> int:
@@ -79,7 +86,7 @@ class DeviceSet:
             crop, augment, channels: as of `Dataset.sample`.
 
         Returns:
-            Input (B, C, crop, crop) and targets (5, B, crop, crop): quality, cos2, sin2, width, priority.
+            Input (B, C, crop, crop) and targets (6, B, crop, crop): quality, cos2, sin2, width, priority, contact.
         """
         records = [self._records[int(k)] for k in indices]
         kind = self.views.augmentation
@@ -128,7 +135,8 @@ class DeviceSet:
         )
         wide = wide.clamp(0.0, 1.0)
         softness = 0.0 if self.views.quality == "binary" else SOFTNESS
-        return torch.cat([_soft(quality, angle, wide, softness), priority[None]])
+        contact = _contacts(self._layer[rows].gather(1, ids.flatten(1)).reshape(depth.shape))
+        return torch.cat([_soft(quality, angle, wide, softness), priority[None], contact[None]])
 
     def _colors(self, rows: Tensor, maps: NDArray[np.float64], crop: int, shrunk: bool) -> Tensor:
         """Colour (B, 3, crop, crop) in [0, 1]; the mean of four readings where a picture is shrunk."""
@@ -174,6 +182,19 @@ def _sources(
     along = torch.arange(crop, dtype=torch.float32, device=device).reshape(1, -1, 1)
     columns, rows = (along * linear[:, None, :, k] for k in (0, 1))  # (B, crop, 2) each
     return columns[:, None] + rows[:, :, None] + first[:, None, None]
+
+
+def _contacts(layer: Tensor) -> Tensor:
+    """1 where a pixel's layer (B, h, w) is above the least one around it, but for the table; see `contacts`."""
+    padded = torch.nn.functional.pad(layer, (REACH, REACH, REACH, REACH), value=NO_LAYER)
+    height, width = layer.shape[1:]
+    offsets = range(-REACH, REACH + 1)
+    least = layer
+    for down in offsets:  # a disc: its rows are as long as they are in a circle
+        half = int((REACH**2 - down**2) ** 0.5)
+        row = padded[:, REACH + down : REACH + down + height, REACH - half : REACH + half + width]
+        least = torch.minimum(least, -torch.nn.functional.max_pool1d(-row, 2 * half + 1, stride=1))
+    return ((least < layer) & (layer < NO_LAYER)).float()
 
 
 def _soft(quality: Tensor, angle: Tensor, width: Tensor, softness: float) -> Tensor:

@@ -35,6 +35,7 @@ class TrainSettings(ViewSettings):
     latent: int = setting(1, "Convolutions of the latent branch of each; the paper has one.", low=1, high=8)
     backbone: str = setting("unet", "Of ORANGE.", choices=("unet", "ggcnn2"))
     priority_head: bool = setting(True, "With a priority map: GP-Net and GR-ConvNet.")
+    contact: bool = setting(False, "Learn where objects meet what lies on them, for P to know where to look.")
     channels: str = setting("rgbd", "Input.", choices=tuple(normalise.CHANNEL_COUNT))
     loss: str = setting("suppress", "See network/loss.py.", choices=get_args(LossMode))
     shrink_width: bool = setting(False, "Pull the width map to 0 where no grasp is.")
@@ -65,6 +66,8 @@ class TrainSettings(ViewSettings):
             raise BadInput(f"context {self.context} is of gpnet only, not of {self.architecture}: set context to full.")
         if self.loss == "likelihood" and self.architecture != "gpnet":
             raise BadInput(f"loss likelihood needs probabilities, which {self.architecture} does not give: use gpnet.")
+        if self.contact and (self.loss != "likelihood" or not self.priority_head):
+            raise BadInput("contact is learned by loss likelihood beside a priority: set loss and priority_head so.")
         if (self.loss == "orange") != (self.architecture == "orange"):
             raise BadInput(f"loss {self.loss} is not for {self.architecture}: loss orange is for orange, and no other.")
 
@@ -96,6 +99,7 @@ class TrainSettings(ViewSettings):
             kwargs |= {"modules": self.modules} if self.modules > 1 else {}
             kwargs |= {"latent": self.latent} if self.latent > 1 else {}
             kwargs |= {"probabilities": True} if self.loss == "likelihood" else {}
+            kwargs |= {"contact": True} if self.contact else {}
         elif self.architecture == "grconvnet":
             kwargs |= {"gpp": True} if self.priority_head else {}
         elif self.architecture == "orange":
