@@ -129,8 +129,11 @@ def make_folders(*folders: Path) -> None:
 
 
 def validation_views(recipe: TrainSettings) -> ViewSettings:
-    """Of the views that a network is judged on: the same labels for every recipe, in the input that it takes."""
-    return ViewSettings(normalisation=recipe.normalisation)
+    """Of the views that a network is judged on: the same labels of grasps for every recipe, in the input that it takes.
+
+    Priority is labelled as the recipe does: a network that has learned 0 for all covered objects is not wrong by 1/2.
+    """
+    return ViewSettings(normalisation=recipe.normalisation, priority=recipe.priority)
 
 
 def train(
