@@ -35,7 +35,7 @@ POSMASK_WEIGHT = 0.03
 #: errors of the angle begin at 1, openings, in halves of the view, are wrong by 0.05 only.
 PRIORITY_WEIGHT, ANGLE_WEIGHT, WIDTH_WEIGHT = 1.5, 0.15, 5.0
 #: Weight of the contacts that a network may learn beside its maps (data/contacts.py): they show P where to look.
-CONTACT_WEIGHT = 2.0
+CONTACT_WEIGHT = 1.5
 #: Probabilities are kept this far from 0 and 1, where their logarithm has no end.
 SURE = 1e-6
 
