@@ -6,8 +6,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gpnet_ros.data.augment import Crop
+from gpnet_ros.data.batches import LEARNED, TARGETS
 from gpnet_ros.data.contacts import REACH, contacts
+from gpnet_ros.data.dataset import grasp_labels
 from gpnet_ros.data.device_set import NO_LAYER, _contacts
+from gpnet_ros.data.view_settings import ViewSettings
 
 
 def _two_blocks(gap: int) -> NDArray[np.uint8]:
@@ -54,3 +58,13 @@ def test_a_batch_on_a_device_has_the_same_contacts() -> None:
         difference = contacts(ids, layer) != batch
         assert difference.mean() < 0.02, "but for how a disc is drawn"
         assert batch.any() or not any(layer)
+
+
+def test_views_have_contacts_only_if_they_are_asked_for() -> None:
+    ids = _two_blocks(0)
+    still = np.zeros(ids.shape, dtype=np.float32)
+    crop = Crop(np.zeros((*ids.shape, 3), np.uint8), still + 0.8, ids, still, still, still, 1.0)
+    assert set(grasp_labels(crop, 600.0, (1, 0), ViewSettings())) == set(TARGETS)
+    labels = grasp_labels(crop, 600.0, (1, 0), ViewSettings(contact=True))
+    assert set(labels) == set(LEARNED)
+    assert np.array_equal(labels["contact"], contacts(ids, (1, 0)))

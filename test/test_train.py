@@ -21,7 +21,7 @@ from gpnet_ros import settings as setting_files
 from gpnet_ros.commands.train import train
 from gpnet_ros.commands.training.judge import judge_all, summary
 from gpnet_ros.commands.training.settings import Budget, TrainSettings, load_recipe, overrides
-from gpnet_ros.data.batches import LEARNED, Batches, BatchSettings, drop_modality
+from gpnet_ros.data.batches import TARGETS, Batches, BatchSettings, drop_modality
 from gpnet_ros.data.view_settings import ViewSettings
 from gpnet_ros.errors import BadInput, GpnetError, SettingsError
 from gpnet_ros.maps import WIDTH_SCALE, encode_angle
@@ -53,8 +53,7 @@ class Bars:
         depth = (np.where(bar, 0.77, 0.8) + own.normal(0, 0.001, bar.shape)).astype(np.float32)
         cos2, sin2 = encode_angle(theta)
         grasp = middle.astype(np.float32)
-        maps = (grasp, grasp * cos2, grasp * sin2, grasp * 28 / WIDTH_SCALE, bar, bar & False)
-        target = dict(zip(LEARNED, maps, strict=True))
+        target = dict(zip(TARGETS, (grasp, grasp * cos2, grasp * sin2, grasp * 28 / WIDTH_SCALE, bar), strict=True))
         return normalise(color, depth, channels, self._version), {
             k: np.asarray(v, dtype=np.float32) for k, v in target.items()
         }

@@ -129,10 +129,7 @@ def make_folders(*folders: Path) -> None:
 
 
 def validation_views(recipe: TrainSettings) -> ViewSettings:
-    """Of the views that a network is judged on: the same labels of grasps for every recipe, in the input that it takes.
-
-    Priority is labelled as the recipe does: a network that has learned 0 for all covered objects is not wrong by 1/2.
-    """
+    """Of the views that a network is judged on: all recipes' grasps are labelled alike, priority as the recipe does."""
     return ViewSettings(normalisation=recipe.normalisation, priority=recipe.priority)
 
 

@@ -16,7 +16,7 @@ from gpnet_ros.data.device_set import DeviceSet
 
 #: What the maps of a network should be, in their order.
 TARGETS = ("quality", "cos2", "sin2", "width", "priority")
-#: Order of the target maps in a batch; the last is learned beside them, see contacts.py.
+#: Order of the target maps in a batch; the last is there if the views have it, see contacts.py.
 LEARNED = (*TARGETS, "contact")
 
 
@@ -29,7 +29,7 @@ class Samples(Protocol):
     def sample(
         self, index: int, rng: np.random.Generator, *, crop: int, augment: bool, channels: str
     ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
-        """Input (C, crop, crop) and target maps (crop, crop) by the names in `LEARNED`."""
+        """Input (C, crop, crop) and target maps (crop, crop) by the names in `LEARNED`; contact perhaps."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class BatchSettings:
 def batches(
     samples: Samples, device_set: DeviceSet | None, settings: BatchSettings, start: int, workers: int = 1
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Pairs of input (B, C, crop, crop) and targets (6, B, crop, crop) from step `start` on.
+    """Pairs of input (B, C, crop, crop) and targets (5 or 6, B, crop, crop) from step `start` on.
 
     Args:
         samples: pictures in the memory of the machine.
@@ -96,14 +96,14 @@ class Batches(IterableDataset):
             step += 1
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Input (B, C, crop, crop) and targets (6, B, crop, crop) of one step."""
+        """Input (B, C, crop, crop) and targets (5 or 6, B, crop, crop) of one step."""
         s = self._settings
         rng = s.rng(step)
         inputs, targets = [], []
         for index in rng.integers(0, len(self._samples), s.share):
             x, target = self._samples.sample(int(index), rng, crop=s.crop, augment=True, channels=s.channels)
             inputs.append(drop_modality(x, rng.random(), s.dropout))
-            targets.append(np.stack([target[name] for name in LEARNED]))
+            targets.append(np.stack([target[name] for name in LEARNED if name in target]))
         return torch.from_numpy(np.stack(inputs)), torch.from_numpy(np.stack(targets, axis=1))
 
 

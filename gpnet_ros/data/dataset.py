@@ -108,7 +108,8 @@ class Dataset:
             channels: of the input, as `normalise` takes them.
 
         Returns:
-            Input (C, crop, crop), and quality, cos2, sin2, width, priority, contact, each (crop, crop) float32.
+            Input (C, crop, crop), and quality, cos2, sin2, width, priority and, if asked for, contact, each
+            (crop, crop) float32.
         """
         picture, views = self.records[index], self.views
         matrix = random_map(rng, picture, crop, views.augmentation) if augment else centred(picture, crop)
@@ -134,7 +135,7 @@ class Dataset:
 
 
 def grasp_labels(view: Crop, focal: float, layer: Sequence[int], views: ViewSettings) -> dict[str, Floats]:
-    """Targets quality, cos2, sin2, width, priority and contact (h, w) of a view; see `ViewSettings`.
+    """Targets quality, cos2, sin2, width, priority and perhaps contact (h, w) of a view; see `ViewSettings`.
 
     Args:
         view: a picture under its map. focal: of the view [px].
@@ -154,7 +155,7 @@ def grasp_labels(view: Crop, focal: float, layer: Sequence[int], views: ViewSett
     return {
         **grasp_targets(quality, view.angle, encode_width(view.opening, z, focal), softness),
         "priority": priority,
-        "contact": contacts(view.ids, layer),
+        **({"contact": contacts(view.ids, layer)} if views.contact else {}),
     }
 
 

@@ -86,7 +86,8 @@ class DeviceSet:
             crop, augment, channels: as of `Dataset.sample`.
 
         Returns:
-            Input (B, C, crop, crop) and targets (6, B, crop, crop): quality, cos2, sin2, width, priority, contact.
+            Input (B, C, crop, crop) and targets (5, B, crop, crop): quality, cos2, sin2, width, priority; a sixth,
+            contact, if the views ask for it.
         """
         records = [self._records[int(k)] for k in indices]
         kind = self.views.augmentation
@@ -135,8 +136,10 @@ class DeviceSet:
         )
         wide = wide.clamp(0.0, 1.0)
         softness = 0.0 if self.views.quality == "binary" else SOFTNESS
-        contact = _contacts(self._layer[rows].gather(1, ids.flatten(1)).reshape(depth.shape))
-        return torch.cat([_soft(quality, angle, wide, softness), priority[None], contact[None]])
+        planes = [_soft(quality, angle, wide, softness), priority[None]]
+        if self.views.contact:
+            planes.append(_contacts(self._layer[rows].gather(1, ids.flatten(1)).reshape(depth.shape))[None])
+        return torch.cat(planes)
 
     def _colors(self, rows: Tensor, maps: NDArray[np.float64], crop: int, shrunk: bool) -> Tensor:
         """Colour (B, 3, crop, crop) in [0, 1]; the mean of four readings where a picture is shrunk."""

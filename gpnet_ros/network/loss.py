@@ -49,7 +49,7 @@ class Targets:
         cos2, sin2: of the doubled opening angle; 0 and 0 where no grasp is.
         width: opening in units of `maps.WIDTH_SCALE`; 0 where no grasp is.
         priority: 1 on top-level objects, less on covered ones, 0 on the table.
-        contact: 1 where an object meets one that lies on it; only for networks that learn it.
+        contact: 1 where an object meets one that lies on it; None for networks that do not learn it.
     """
 
     quality: Tensor

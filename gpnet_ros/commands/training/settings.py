@@ -35,7 +35,6 @@ class TrainSettings(ViewSettings):
     latent: int = setting(1, "Convolutions of the latent branch of each; the paper has one.", low=1, high=8)
     backbone: str = setting("unet", "Of ORANGE.", choices=("unet", "ggcnn2"))
     priority_head: bool = setting(True, "With a priority map: GP-Net and GR-ConvNet.")
-    contact: bool = setting(False, "Learn where objects meet what lies on them, for P to know where to look.")
     channels: str = setting("rgbd", "Input.", choices=tuple(normalise.CHANNEL_COUNT))
     loss: str = setting("suppress", "See network/loss.py.", choices=get_args(LossMode))
     shrink_width: bool = setting(False, "Pull the width map to 0 where no grasp is.")
