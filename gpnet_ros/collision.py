@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.clearance import HeightMap
+from gpnet_ros.height_map import HeightMap
 from gpnet_ros.settings import Box
 
 #: Where upper arm and forearm lie along the axis of the shoulder, from joint 1's axis [m].

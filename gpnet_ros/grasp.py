@@ -27,6 +27,7 @@ class SelectSettings:
 
     quality_min: float = setting(0.15, "Smallest Q* of a grasp.", low=0.0, high=1.0)
     count: int = setting(30, "Most candidates that are looked at in one frame.", low=1, high=100)
+    compare: int = setting(8, "Candidates with room for the jaw that are compared; 1: the first.", low=1, high=100)
     separation: int = setting(8, "Smallest distance between candidates on the grid.", unit="px", low=1, high=100)
     depth_window: int = setting(5, "Side of the window for the robust depth.", unit="px", low=1, high=31)
     valid_share_min: float = setting(0.3, "Frames with fewer valid depth pixels are refused.", low=0.0, high=1.0)
@@ -45,7 +46,7 @@ class Grasp:
         width_px: opening on the network's grid [grid px].
         width: opening that is commanded [m]; None without depth and camera model.
         depth: robust depth of the surface at the pixel [m]; None without depth.
-        score: Q* at the peak; quality, priority: clamped Q and P there.
+        score: Q* at the peak; quality: clamped Q there; priority: clamped P around there.
     """
 
     pixel: tuple[float, float]
@@ -147,7 +148,7 @@ def _decode(
         depth=depth,
         score=score,
         quality=float(np.clip(maps.quality[row, column], 0, 1)),
-        priority=float(np.clip(maps.priority[row, column], 0, 1)),
+        priority=maps.priority_at(row, column),
     )
 
 

@@ -23,7 +23,7 @@ NETWORK_SIDE = 224
 WIDTH_SCALE = 112.0
 #: Standard deviation [px] of the one blur, applied to the product Q·P.
 BLUR_SIGMA = 2.0
-#: Half side [px] of the window over which cos 2θ, sin 2θ and width are averaged.
+#: Half side [px] of the window over which cos 2θ, sin 2θ, width and P are averaged.
 WINDOW = 6
 
 
@@ -172,6 +172,10 @@ class Maps:
         area = _window(row, column, self.quality.shape)
         w = weights[area] + 1e-9
         return float(WIDTH_SCALE * np.clip((w * self.width[area]).sum() / w.sum(), 0, 1))
+
+    def priority_at(self, row: int, column: int) -> float:
+        """P in [0, 1], averaged in the window around a cell: all of it lies on one object, or near it."""
+        return float(np.clip(self.priority[_window(row, column, self.quality.shape)], 0, 1).mean())
 
     def published_width(self, frame: Frame) -> NDArray[np.float32]:
         """Opening map in metres (h, w): through camera model and local depth, over holes the nearest depth.

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.clearance import MAP_BORDER
 from gpnet_ros.collision import spheres
 from gpnet_ros.frame import Intrinsics
+from gpnet_ros.height_map import MAP_BORDER
 from gpnet_ros.pose import Transform, invert
 
 #: Added around arm and tool [m]: cables, and a real arm that is not its data sheet.

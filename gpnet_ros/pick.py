@@ -6,6 +6,8 @@ there is none; every candidate that lost keeps its reason.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -14,10 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.clearance import MAP_BORDER, Clearance, HeightMap, finger_clearance, height_map, tip_height
+from gpnet_ros.clearance import Clearance, finger_clearance, tip_height
 from gpnet_ros.errors import NoClearance, Unreachable, UnsafePlan
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.grasp import Grasp, Rejected, SelectSettings, candidates
+from gpnet_ros.height_map import MAP_BORDER, HeightMap, height_map
 from gpnet_ros.maps import Maps
 from gpnet_ros.motion import Plan, plan_hover, plan_pick
 from gpnet_ros.pose import Transform, lift, transform
@@ -27,7 +30,9 @@ from gpnet_ros.settings import GripperGeometry, Workspace
 #: Extra opening per side [m] that is tried around the width that the network asks for, best first.
 OPENING_MARGINS = (0.004, 0.0)
 #: Predicted openings up to this many strokes are tried with the jaws fully open.
-WIDTH_DOUBT = 1.3
+WIDTH_DOUBT = 1.6
+#: With every further share of this that crowds the fingers, a pick is e times less likely to succeed.
+CROWDED = 0.04
 #: Something is left if this much area [m^2] of the workspace stands this high [m] over the table.
 LEFT_HEIGHT, LEFT_AREA = 0.012, 0.5e-4
 #: Status of a decision.
@@ -62,6 +67,30 @@ class Memory:
             if near and abs(T[:3, 0] @ T_base_tcp[:3, 0]) > np.cos(self.turn):
                 return True
         return False
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """A candidate around which the jaw fits.
+
+    Attributes:
+        grasp: the candidate.
+        clear: the open jaw there.
+        T_base_grasp: its pose; the origin is the surface point under the pixel. None where no hand-eye is known.
+    """
+
+    grasp: Grasp
+    clear: Clearance
+    T_base_grasp: Transform | None = None
+
+    @property
+    def chance(self) -> float:
+        """How likely a pick here is to succeed, against other places of the same frame.
+
+        P counts once more than in Q*: Q differs more between objects than their chances do, since it also says how
+        many of a pixel's neighbours have a true grasp. docs/results.md holds what each factor is worth.
+        """
+        return self.grasp.score * self.grasp.priority * math.exp(-self.clear.crowding / CROWDED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,16 +154,44 @@ def decide(
     heights = height_map(frame, T_base_camera, cell)
     if not something_left(heights, cell):
         return Decision("nothing_left")
+    settings = select or SelectSettings()
+    places = (
+        candidate if isinstance(candidate, Rejected) else _place(candidate, frame, heights, T_base_camera, cell, memory)
+        for candidate in candidates(maps, frame, settings)
+    )
     rejected: list[Rejected] = []
-    for candidate in candidates(maps, frame, select):
-        if isinstance(candidate, Rejected):
-            rejected.append(candidate)
-            continue
-        decision = _judge(candidate, frame, heights, T_base_camera, cell, q_start, memory, hover, spot)
-        if isinstance(decision, Decision):
-            return replace(decision, rejected=tuple(rejected))
-        rejected.append(decision)
+    for place in likeliest_first(places, settings.compare):
+        found = place if isinstance(place, Rejected) else _planned(place, q_start, cell, heights, hover, spot)
+        if isinstance(found, Decision):
+            return replace(found, rejected=tuple(rejected))
+        rejected.append(found)
     return Decision("nothing_graspable", tuple(rejected))
+
+
+def likeliest_first(places: Iterable[Place | Rejected], compare: int) -> Iterator[Place | Rejected]:
+    """Places where the jaw fits, the likeliest of the next `compare` first; what was rejected as soon as it is met.
+
+    Q* knows nothing of the fingers. So the first few candidates around which the jaw fits are compared, and not more,
+    since looking at a candidate takes milliseconds.
+
+    Args:
+        places: by falling Q*.
+        compare: how many are looked at before one is taken; 1 takes the first that fits.
+    """
+    waiting: list[Place] = []
+    for place in places:
+        if isinstance(place, Rejected):
+            yield place
+            continue
+        waiting.append(place)
+        if len(waiting) >= compare:
+            yield waiting.pop(_likeliest(waiting))
+    while waiting:
+        yield waiting.pop(_likeliest(waiting))
+
+
+def _likeliest(places: Sequence[Place]) -> int:
+    return max(range(len(places)), key=lambda k: places[k].chance)
 
 
 def something_left(heights: HeightMap, cell: Cell) -> bool:
@@ -168,8 +225,8 @@ def fit(grasp: Grasp, heights: HeightMap, T_base_tcp: Transform, gripper: Grippe
         return Rejected(grasp.pixel, "clearance", str(error))
 
 
-def fit_in_view(grasp: Grasp, frame: Frame, gripper: GripperGeometry) -> Clearance | Rejected:
-    """`fit` where no hand-eye is known: the approach is the optical axis, and there is no table.
+def place_in_view(grasp: Grasp, frame: Frame, gripper: GripperGeometry) -> Place | Rejected:
+    """The jaw around a grasp where no hand-eye is known: the approach is the optical axis, and there is no table.
 
     Args:
         grasp: with depth.
@@ -187,7 +244,8 @@ def fit_in_view(grasp: Grasp, frame: Frame, gripper: GripperGeometry) -> Clearan
         _cut(frame, grasp.pixel, reach, grasp.depth + 0.06), T_view_camera, Cell(workspace=around, gripper=gripper)
     )
     T_view_tcp[2, 3] = z - gripper.finger_depth
-    return fit(grasp, heights, T_view_tcp, gripper)
+    clear = fit(grasp, heights, T_view_tcp, gripper)
+    return clear if isinstance(clear, Rejected) else Place(grasp, clear)
 
 
 def _cut(frame: Frame, pixel: tuple[float, float], reach: float, deepest: float) -> Frame:
@@ -201,18 +259,10 @@ def _cut(frame: Frame, pixel: tuple[float, float], reach: float, deepest: float)
     return Frame(None, depth, model, frame.stamp, frame.frame_id)
 
 
-def _judge(
-    grasp: Grasp,
-    frame: Frame,
-    heights: HeightMap,
-    T_base_camera: Transform,
-    cell: Cell,
-    q_start: ArrayLike | None,
-    memory: Memory | None,
-    hover: bool,
-    spot: int,
-) -> Decision | Rejected:
-    """One candidate: its decision, or why not."""
+def _place(
+    grasp: Grasp, frame: Frame, heights: HeightMap, T_base_camera: Transform, cell: Cell, memory: Memory | None
+) -> Place | Rejected:
+    """Where the jaw goes for one candidate, or why it cannot."""
     assert frame.intrinsics is not None and grasp.depth is not None and grasp.width is not None
     T_base_grasp = T_base_camera @ lift(grasp.pixel, grasp.angle, grasp.depth, frame.intrinsics, T_base_camera)
     x, y, z = T_base_grasp[:3, 3]
@@ -226,17 +276,22 @@ def _judge(
     if memory is not None and memory.knows(T_base_tcp):
         return Rejected(grasp.pixel, "failed_before", "This grasp failed since the heap last changed.")
     clear = fit(grasp, heights, T_base_tcp, cell.gripper)
-    if isinstance(clear, Rejected):
-        return clear
-    plan = None
+    return clear if isinstance(clear, Rejected) else Place(grasp, clear, T_base_grasp)
+
+
+def _planned(
+    place: Place, q_start: ArrayLike | None, cell: Cell, heights: HeightMap, hover: bool, spot: int
+) -> Decision | Rejected:
+    """The decision for a place, with the arm's way there if an arm is planned for, or why not."""
+    clear, plan = place.clear, None
     if q_start is not None:
         try:
             plan = safe_plan(clear.T_base_tcp, clear.opening, q_start, cell, heights, hover, spot)
         except Unreachable as error:
-            return Rejected(grasp.pixel, "unreachable", str(error))
+            return Rejected(place.grasp.pixel, "unreachable", str(error))
         except UnsafePlan as error:
-            return Rejected(grasp.pixel, "unsafe", str(error))
-    return Decision("grasp", (), grasp, T_base_grasp, clear.T_base_tcp, clear.opening, plan)
+            return Rejected(place.grasp.pixel, "unsafe", str(error))
+    return Decision("grasp", (), place.grasp, place.T_base_grasp, clear.T_base_tcp, clear.opening, plan)
 
 
 def safe_plan(

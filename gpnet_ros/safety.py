@@ -16,9 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.clearance import HeightMap, needed_raise
+from gpnet_ros.clearance import needed_raise
 from gpnet_ros.collision import Spheres, Terrain, spheres
 from gpnet_ros.errors import UnsafePlan
+from gpnet_ros.height_map import HeightMap
 from gpnet_ros.kinematics import JOINT_LIMIT, Joints
 from gpnet_ros.motion import Grip, Move, Plan
 from gpnet_ros.pose import invert

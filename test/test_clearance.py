@@ -1,81 +1,15 @@
-"""Clearance: the height map sees what stands on the table, and the jaw fits exactly where there is room."""
+"""Clearance: the jaw fits exactly where there is room, and knows how much there is."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from boxes import CELL, D435, T_CAMERA, box, down, flat, see
 
-from gpnet_ros.cell import Cell, load_cell, load_hand_eye
-from gpnet_ros.clearance import HeightMap, finger_clearance, height_map, needed_raise, surface_height, tip_height
-from gpnet_ros.errors import FrameRefused, NoClearance, NoDepth
-from gpnet_ros.frame import Frame, Intrinsics
-from gpnet_ros.pose import Transform, transform
-
-D435 = Intrinsics(640, 480, 615.0, 615.0, 320.3, 240.3)
-CELL = load_cell()
-T_CAMERA = load_hand_eye().T_base_camera()
-BoxBounds = tuple[tuple[float, float, float], tuple[float, float, float]]
-
-
-def see(boxes: list[BoxBounds], noise: float = 0.0, holes: float = 0.0, seed: int = 0) -> Frame:
-    """Depth of axis-aligned boxes on the table, by the slab test, as an independent ray caster."""
-    rows, columns = np.mgrid[0 : D435.height, 0 : D435.width]
-    rays = D435.deproject(np.stack([columns, rows], axis=-1), np.ones(rows.shape)) @ T_CAMERA[:3, :3].T
-    eye = T_CAMERA[:3, 3]
-    depth = -eye[2] / rays[..., 2]
-    for low, high in boxes:
-        near, far = (np.array(low) - eye) / rays, (np.array(high) - eye) / rays
-        enter, leave = np.minimum(near, far).max(axis=-1), np.maximum(near, far).min(axis=-1)
-        depth = np.where((enter <= leave) & (enter < depth), enter, depth)
-    rng = np.random.default_rng(seed)
-    depth = depth + rng.normal(0.0, noise, depth.shape)
-    depth[rng.random(depth.shape) < holes] = np.nan
-    return Frame(None, depth.astype(np.float32), D435)
-
-
-def box(x: float, y: float, size: tuple[float, float, float], z: float = 0.0) -> BoxBounds:
-    return (x - size[0] / 2, y - size[1] / 2, z), (x + size[0] / 2, y + size[1] / 2, z + size[2])
-
-
-def down(x: float, y: float, z: float, yaw: float = 0.0) -> Transform:
-    c, s = np.cos(yaw), np.sin(yaw)
-    return transform([[c, s, 0], [s, -c, 0], [0, 0, -1]], (x, y, z))
-
-
-def flat(height: float = 0.0, shape: tuple[int, int] = (260, 260)) -> HeightMap:
-    return HeightMap((0.39, -0.26), 0.002, np.full(shape, height, np.float32))
-
-
-def test_height_map_measures_boxes_and_table() -> None:
-    heights = height_map(see([box(0.65, 0.05, (0.06, 0.04, 0.08))]), T_CAMERA, CELL)
-    assert surface_height(heights, (0.65, 0.05)) == pytest.approx(0.08, abs=1e-3)
-    assert surface_height(heights, (0.60, -0.10)) == pytest.approx(0.0, abs=1e-3)
-    assert heights.top == pytest.approx(0.08, abs=2e-3)
-
-
-def test_height_map_is_where_the_box_is() -> None:
-    heights = height_map(see([box(0.70, -0.08, (0.05, 0.03, 0.05))]), T_CAMERA, CELL)
-    rows, columns = np.nonzero(heights.z > 0.045)
-    centre = np.array(heights.origin) + heights.side * np.array([columns.mean(), rows.mean()])
-    np.testing.assert_allclose(centre, (0.70, -0.08), atol=2e-3)
-
-
-def test_a_shadow_is_not_as_high_as_what_casts_it() -> None:
-    # The camera stands at larger x, so the shadow lies on the side of smaller x.
-    heights = height_map(see([box(0.55, 0.0, (0.04, 0.10, 0.10))]), T_CAMERA, CELL)
-    shadow = heights.at(np.stack([np.full(20, 0.53 - 0.012), np.linspace(-0.04, 0.04, 20)], axis=-1))
-    assert np.isfinite(shadow).all()
-    assert (shadow < 0.075).all()
-
-
-def test_a_hole_on_an_object_is_filled_at_its_height() -> None:
-    frame = see([box(0.65, 0.0, (0.08, 0.08, 0.06))])
-    assert frame.depth is not None
-    depth = frame.depth.copy()
-    u, v = D435.project(np.linalg.inv(T_CAMERA)[:3] @ [0.65, 0.0, 0.06, 1.0]).round().astype(int)
-    depth[v - 6 : v + 7, u - 6 : u + 7] = np.nan
-    heights = height_map(Frame(None, depth, D435), T_CAMERA, CELL)
-    assert heights.at((0.65, 0.0)) == pytest.approx(0.06, abs=2e-3)
+from gpnet_ros.clearance import crowding, finger_clearance, needed_raise, tip_height
+from gpnet_ros.errors import NoClearance, NoDepth
+from gpnet_ros.frame import Frame
+from gpnet_ros.height_map import HeightMap, height_map, surface_height
 
 
 def test_a_large_hole_stays_unknown_and_refuses_the_grasp() -> None:
@@ -200,15 +134,41 @@ def test_tip_height_reaches_down_but_not_into_the_table() -> None:
     assert tip_height(0.01, CELL) == pytest.approx(0.004)
 
 
-def test_a_frame_without_depth_or_model_is_refused() -> None:
-    color = np.zeros((480, 640, 3), np.uint8)
-    with pytest.raises(FrameRefused):
-        height_map(Frame(color, None, D435), T_CAMERA, Cell())
-    with pytest.raises(FrameRefused):
-        height_map(Frame(None, np.ones((480, 640), np.float32)), T_CAMERA, Cell())
+def test_a_place_is_more_crowded_the_nearer_and_the_higher_a_neighbour_stands() -> None:
+    def crowd(gap: float, height: float) -> float:
+        boxes = [box(0.65, 0.0, (0.03, 0.03, 0.05)), box(0.65, 0.064 + gap, (0.06, 0.06, height))]
+        heights = height_map(see(boxes), T_CAMERA, CELL)
+        found = finger_clearance(heights, down(0.65, 0.0, 0.025, np.pi / 2), 0.03, CELL.gripper, margins=(0.006,))
+        return found.crowding
+
+    apart = [crowd(gap, 0.05) for gap in (0.002, 0.004, 0.006, 0.03)]
+    assert sorted(apart, reverse=True) == apart
+    assert apart[0] > 0.02
+    assert apart[-1] == 0.0
+    assert crowd(0.002, 0.024) < crowd(0.002, 0.05)
 
 
-def test_an_empty_map_has_no_top() -> None:
-    with pytest.raises(NoDepth):
-        _ = flat(float("nan")).top
-    assert np.isnan(flat().at((9.0, 9.0)))
+@pytest.mark.parametrize("turn", [0.0, 0.4, 2.0])
+def test_crowding_is_a_share_and_the_same_after_half_a_turn(turn: float) -> None:
+    z = np.random.default_rng(3).uniform(0.0, 0.05, (260, 260)).astype(np.float32)
+    heights = HeightMap((0.39, -0.26), 0.002, z)
+    one, other = (crowding(heights, down(0.65, 0.0, 0.02, turn + half), 0.05, CELL.gripper) for half in (0.0, np.pi))
+    assert 0.2 < one < 0.9
+    assert other == pytest.approx(one, abs=0.05)
+    assert crowding(flat(), down(0.65, 0.0, 0.02, turn), 0.05, CELL.gripper) == 0.0
+    assert crowding(flat(0.05), down(0.65, 0.0, 0.02, turn), 0.05, CELL.gripper) == 1.0
+    assert crowding(flat(float("nan")), down(0.65, 0.0, 0.02, turn), 0.05, CELL.gripper) == 0.0
+
+
+@pytest.mark.parametrize(("below", "raised"), [(0.0, 0.003), (0.001, 0.002), (0.0035, 0.0), (0.02, 0.0)])
+def test_tips_keep_a_distance_from_what_stands_just_below_them(below: float, raised: float) -> None:
+    found = finger_clearance(flat(0.03), down(0.65, 0.0, 0.03 + below), 0.03, CELL.gripper)
+    assert found.raised == pytest.approx(raised, abs=1e-6)
+    assert found.T_base_tcp[2, 3] == pytest.approx(0.03 + below + raised, abs=1e-6)
+
+
+def test_tips_that_were_raised_already_are_spared_only_so_far() -> None:
+    found = finger_clearance(flat(0.03), down(0.65, 0.0, 0.03 - 0.0055), 0.03, CELL.gripper)
+    assert found.raised == pytest.approx(0.0065, abs=1e-6)
+    low = finger_clearance(flat(0.03), down(0.65, 0.0, 0.03 - 0.0025), 0.03, CELL.gripper)
+    assert low.raised == pytest.approx(0.0055, abs=1e-6)

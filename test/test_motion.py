@@ -11,9 +11,9 @@ from scipy.spatial.transform import Rotation
 
 from gpnet_ros import safety
 from gpnet_ros.cell import Cell, HandEye, Tote, load_cell, load_hand_eye
-from gpnet_ros.clearance import HeightMap
 from gpnet_ros.errors import BadInput, SettingsError, Unreachable
 from gpnet_ros.frame import Intrinsics
+from gpnet_ros.height_map import HeightMap
 from gpnet_ros.motion import HALF_TURN, Grip, Move, Plan, plan_home, plan_hover, plan_pick
 from gpnet_ros.pose import Transform, distance, invert, look_at, transform
 from gpnet_ros.settings import Box

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from gpnet_ros.cell import Cell, load_cell
-from gpnet_ros.clearance import HeightMap
 from gpnet_ros.devices.arm import MoveStatus
 from gpnet_ros.devices.fake import FakeArm, FakeGripper
 from gpnet_ros.devices.gripper import GripperState, GripStatus
 from gpnet_ros.devices.manipulator import Manipulator
 from gpnet_ros.devices.runner import PickResult, PickStatus, run_plan
+from gpnet_ros.height_map import HeightMap
 from gpnet_ros.kinematics import UrKinematics
 from gpnet_ros.motion import Plan, plan_home, plan_hover, plan_pick
 from gpnet_ros.pose import Transform, transform

@@ -14,8 +14,8 @@ import pytest
 
 from gpnet_ros import safety
 from gpnet_ros.cell import Cell, Limits, load_cell
-from gpnet_ros.clearance import HeightMap
 from gpnet_ros.errors import UnsafePlan
+from gpnet_ros.height_map import HeightMap
 from gpnet_ros.motion import Grip, Move, Plan, plan_home, plan_hover, plan_pick
 from gpnet_ros.pose import Transform, transform
 from gpnet_ros.settings import Box

@@ -23,7 +23,7 @@ from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import Grasp, Rejected, SelectSettings, candidates
 from gpnet_ros.maps import Maps
 from gpnet_ros.network.detector import Detector
-from gpnet_ros.pick import fit_in_view
+from gpnet_ros.pick import Place, likeliest_first, place_in_view
 from gpnet_ros.pose import lift, to_xyz_quat
 from gpnet_ros.settings import GripperGeometry
 
@@ -61,22 +61,21 @@ def run(args: argparse.Namespace) -> int:
 
 
 def choose(maps: Maps, frame: Frame, settings: SelectSettings) -> tuple[Grasp | None, list[Rejected]]:
-    """The best candidate around which the open jaw fits, and all that were rejected before it.
+    """The likeliest candidate around which the open jaw fits, and all that were rejected before it.
 
     Without depth or camera model nothing is known of the surroundings: the best candidate it is.
     """
     gripper = GripperGeometry()
     rejected: list[Rejected] = []
-    for candidate in candidates(maps, frame, settings):
-        if isinstance(candidate, Rejected):
-            rejected.append(candidate)
-            continue
-        if candidate.width is None:
-            return candidate, rejected
-        clear = fit_in_view(candidate, frame, gripper)
-        if not isinstance(clear, Rejected):
-            return replace(candidate, width=clear.opening), rejected
-        rejected.append(clear)
+    found = candidates(maps, frame, settings)
+    if frame.depth is None or frame.intrinsics is None:
+        best = next(found)
+        return (None, [best]) if isinstance(best, Rejected) else (best, [])
+    places = (each if isinstance(each, Rejected) else place_in_view(each, frame, gripper) for each in found)
+    for place in likeliest_first(places, settings.compare):
+        if isinstance(place, Place):
+            return replace(place.grasp, width=place.clear.opening), rejected
+        rejected.append(place)
     return None, rejected
 
 

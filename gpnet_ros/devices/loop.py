@@ -15,7 +15,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from gpnet_ros.cell import Cell, HandEye
-from gpnet_ros.clearance import height_map
 from gpnet_ros.devices.arm import Arm
 from gpnet_ros.devices.attention import Attention, Eyes, Sight
 from gpnet_ros.devices.gripper import Gripper
@@ -25,6 +24,7 @@ from gpnet_ros.devices.record import describe_decision, describe_result
 from gpnet_ros.devices.runner import PickResult, PickStatus
 from gpnet_ros.errors import DeviceError, GpnetError
 from gpnet_ros.grasp import SelectSettings
+from gpnet_ros.height_map import height_map
 from gpnet_ros.pick import Decision, Memory, decide
 
 log = logging.getLogger(__name__)

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.clearance import HeightMap
 from gpnet_ros.devices.arm import Arm
 from gpnet_ros.devices.gripper import Gripper
 from gpnet_ros.devices.runner import START_TOLERANCE, PickResult, PickStatus, run_plan
 from gpnet_ros.errors import DeviceError, GpnetError
+from gpnet_ros.height_map import HeightMap
 from gpnet_ros.motion import Plan, plan_home, plan_place
 from gpnet_ros.safety import check
 

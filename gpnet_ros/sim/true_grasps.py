@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.clearance import height_map
 from gpnet_ros.errors import Unreachable, UnsafePlan
 from gpnet_ros.frame import Frame
+from gpnet_ros.height_map import height_map
 from gpnet_ros.maps import WINDOW, Grid, Maps, encode_angle, encode_width, workspace_grid
 from gpnet_ros.pick import Decision, Memory, safe_plan
 from gpnet_ros.pose import Transform

@@ -35,16 +35,11 @@ CACHE = Path("runs/evaluations")
 _PACKAGE = Path(__file__).resolve().parents[2]
 #: The code that decides a result: files and folders of the package.
 _DECIDING = (
-    *("cell.py", "clearance.py", "frame.py", "grasp.py", "maps.py", "normalise.py", "pick.py", "pose.py"),
-    *("rectangle.py", "rectangle_metric.py", "settings.py", "network", "data/noise.py", "sim/lift.py", "sim/hand.py"),
-    *("sim/gripper.py", "sim/contacts.py", "sim/constants.py", "sim/foresight.py", "sim/objects.py", "sim/shapes.py"),
-    *(
-        "sim/families",
-        "commands/judging/choice.py",
-        "commands/judging/judge.py",
-        "commands/judging/substitution.py",
-        "commands/judging/failures.py",
-    ),
+    *("cell.py", "clearance.py", "frame.py", "grasp.py", "height_map.py", "maps.py", "normalise.py", "pick.py"),
+    *("pose.py", "rectangle.py", "rectangle_metric.py", "settings.py", "network", "data/noise.py", "sim/lift.py"),
+    *("sim/hand.py", "sim/gripper.py", "sim/contacts.py", "sim/constants.py", "sim/foresight.py", "sim/objects.py"),
+    *("sim/shapes.py", "sim/families", "commands/judging/choice.py", "commands/judging/judge.py"),
+    *("commands/judging/substitution.py", "commands/judging/failures.py"),
 )
 #: Of these folders, files that train only.
 _TRAINING_ONLY = ("loss.py", "trainer.py", "score.py")

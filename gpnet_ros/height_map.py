@@ -1,0 +1,168 @@
+"""Height map: the highest measured point of every cell of the table, from one depth frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gpnet_ros.cell import Cell
+from gpnet_ros.errors import FrameRefused, NoDepth
+from gpnet_ros.frame import Frame
+from gpnet_ros.pose import Transform
+
+#: Side of a cell of the height map [m]; a D435 pixel covers 1.4 mm at 0.85 m (640x480).
+CELL_SIDE = 0.002
+#: The map reaches this far beyond the workspace [m]: a finger at its edge must find heights.
+MAP_BORDER = 0.10
+#: Unknown cells within this distance [m] of known ones are filled from them.
+FILL_RADIUS = 0.05
+#: Step of the heights at which a shadow is probed [m].
+BOUND_STEP = 0.004
+
+
+@dataclass(frozen=True, eq=False)
+class HeightMap:
+    """Highest measured point of each cell of a grid on the table.
+
+    Attributes:
+        origin: x, y in base of the centre of cell (0, 0) [m].
+        side: of a cell [m].
+        z: heights in base, (ny, nx) float32 [m]; rows along y, columns along x; NaN unknown.
+    """
+
+    origin: tuple[float, float]
+    side: float
+    z: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        z = np.array(self.z, dtype=np.float32)
+        z.setflags(write=False)
+        object.__setattr__(self, "z", z)
+
+    def cells(self, xy: ArrayLike) -> NDArray[np.int_]:
+        """Row and column (..., 2) of points (..., 2) in base [m]; may lie outside the map."""
+        index = np.round((np.asarray(xy, dtype=np.float64) - np.array(self.origin)) / self.side)
+        return index.astype(int)[..., ::-1]
+
+    def at(self, xy: ArrayLike) -> NDArray[np.float32]:
+        """Heights (...) [m] at points (..., 2) in base; NaN where unknown or outside."""
+        rows, columns = np.moveaxis(self.cells(xy), -1, 0)
+        inside = (rows >= 0) & (rows < self.z.shape[0]) & (columns >= 0) & (columns < self.z.shape[1])
+        found = self.z[np.where(inside, rows, 0), np.where(inside, columns, 0)]
+        return np.where(inside, found, np.float32(np.nan))
+
+    @property
+    def top(self) -> float:
+        """Height of the heap [m], robust against single flying pixels.
+
+        Raises:
+            NoDepth: nothing is known.
+        """
+        return float(self.smooth.max())
+
+    @property
+    def smooth(self) -> NDArray[np.float32]:
+        """Heights (ny, nx) [m] without single flying pixels; unknown cells are as high as the highest known one.
+
+        Raises:
+            NoDepth: nothing is known.
+        """
+        known = np.isfinite(self.z)
+        if not known.any():
+            raise NoDepth("The height map is empty: the camera saw nothing of the workspace.")
+        smooth = cv2.medianBlur(np.where(known, self.z, np.float32(self.z[known].min())), 5)
+        return np.where(known, smooth, smooth.max())
+
+
+def height_map(frame: Frame, T_base_camera: Transform, cell: Cell) -> HeightMap:
+    """The heap's surface over the workspace, from the depth of one frame.
+
+    Every pixel becomes a point; each cell keeps its highest. Cells that no pixel hit (shadows behind
+    objects, holes) are filled from known cells nearby; the rest stays NaN.
+
+    Args:
+        frame: with depth and intrinsics.
+        T_base_camera: camera at the frame's exposure.
+        cell: for the workspace's place and size.
+
+    Raises:
+        FrameRefused: no depth or no camera model.
+    """
+    if frame.depth is None or frame.intrinsics is None:
+        raise FrameRefused("A height map needs depth and its camera model; use an RGB-D camera with camera_info.")
+    half = cell.workspace.side / 2 + MAP_BORDER
+    origin = (cell.workspace.centre[0] - half, cell.workspace.centre[1] - half)
+    n = round(2 * half / CELL_SIDE) + 1
+    rows, columns = np.nonzero(frame.depth > 0)  # NaN compares false
+    points = frame.intrinsics.deproject(np.stack([columns, rows], axis=-1), frame.depth[rows, columns])
+    points = points @ T_base_camera[:3, :3].T + T_base_camera[:3, 3]
+    index = np.round((points[:, :2] - np.array(origin)) / CELL_SIDE).astype(int)
+    inside = ((index >= 0) & (index < n)).all(axis=1)
+    highest = np.full(n * n, -np.inf, dtype=np.float32)
+    np.maximum.at(highest, index[inside, 1] * n + index[inside, 0], points[inside, 2].astype(np.float32))
+    z = highest.reshape(n, n)
+    return HeightMap(
+        origin, CELL_SIDE, _fill(np.where(np.isfinite(z), z, np.float32(np.nan)), origin, frame, T_base_camera)
+    )
+
+
+def surface_height(heights: HeightMap, xy: ArrayLike, window: float = 0.010) -> float:
+    """Median height [m] of the known cells in a square window around a point of base.
+
+    Raises:
+        NoDepth: no cell of the window is known.
+    """
+    offsets = np.arange(-window / 2, window / 2 + heights.side / 2, heights.side)
+    grid = np.stack(np.meshgrid(offsets, offsets), axis=-1) + np.asarray(xy, dtype=np.float64)
+    found = heights.at(grid)
+    if not np.isfinite(found).any():
+        raise NoDepth(f"There is no height around {np.asarray(xy).round(3)}; take another candidate.")
+    return float(np.nanmedian(found))
+
+
+def _fill(
+    z: NDArray[np.float32], origin: tuple[float, float], frame: Frame, T_base_camera: Transform
+) -> NDArray[np.float32]:
+    """Fill unknown cells with the mean of the known cells around them that may continue there; far ones stay NaN.
+
+    A cell in a shadow cannot be higher than the ray that grazes the edge which casts the shadow. So
+    the top of the occluder itself does not count, and an object does not grow into its shadow.
+    """
+    rows, columns = np.nonzero(~np.isfinite(z))
+    if not len(rows) or not np.isfinite(z).any():
+        return z
+    x, y = origin[0] + columns * CELL_SIDE, origin[1] + rows * CELL_SIDE
+    bound = _bound(x, y, z, frame, T_base_camera)
+    steps = int(FILL_RADIUS / CELL_SIDE)
+    reach = np.unique(np.r_[-2:3, -steps : steps + 1 : 4])  # dense near, thinner farther away
+    offsets = np.array([(r, c) for r in reach for c in reach if np.hypot(r, c) <= steps])
+    padded = np.pad(z, steps, constant_values=np.float32(np.nan))
+    around = padded[rows[:, None] + steps + offsets[:, 0], columns[:, None] + steps + offsets[:, 1]]
+    weight = np.where(around <= bound[:, None] + CELL_SIDE, 1.0 / (1.0 + (offsets**2).sum(axis=1)), 0.0)
+    total = weight.sum(axis=1)
+    filled = z.copy()
+    mean = (weight * np.nan_to_num(around)).sum(axis=1) / np.where(total > 0, total, 1.0)
+    filled[rows, columns] = np.where(total > 0, mean, np.nan)
+    return filled
+
+
+def _bound(
+    x: ArrayLike, y: ArrayLike, z: NDArray[np.float32], frame: Frame, T_base_camera: Transform
+) -> NDArray[np.float64]:
+    """Greatest height (n,) [m] that each column x, y (n,) may have without hiding what the camera saw."""
+    assert frame.depth is not None and frame.intrinsics is not None
+    levels = np.arange(float(np.nanmin(z)), float(np.nanmax(z)) + BOUND_STEP, BOUND_STEP)
+    points = np.empty((len(levels), np.size(x), 3))
+    points[..., 0], points[..., 1], points[..., 2] = x, y, levels[:, None]
+    seen = (points - T_base_camera[:3, 3]) @ T_base_camera[:3, :3]
+    pixels = np.round(frame.intrinsics.project(seen)).astype(int)
+    inside = ((pixels >= 0) & (pixels < (frame.intrinsics.width, frame.intrinsics.height))).all(axis=-1)
+    u, v = np.where(inside, pixels[..., 0], 0), np.where(inside, pixels[..., 1], 0)
+    # Free: the camera saw something behind the point. A hole in the depth image frees nothing.
+    free = inside & (frame.depth[v, u] > seen[..., 2] + BOUND_STEP)
+    blocked = ~free
+    last = len(levels) - 1 - np.argmax(blocked[::-1], axis=0)
+    return np.where(blocked.any(axis=0), levels[last], levels[0])
