@@ -160,7 +160,8 @@ def refused_pick(world: World, word: str) -> None:
 def test_a_pick_through_topics_and_services(world: World) -> None:
     result = one_pick(world)
     assert result["status"] == "picked", result
-    assert len(result["rejected"]) == 0
+    # Whatever was looked at for comparison and has no room, down to the threshold, keeps its reason.
+    assert {lost["reason"] for lost in result["rejected"]} <= {"clearance", "low_quality"}
     np.testing.assert_allclose(np.array(result["T_base_grasp"])[:3, 3], (*CENTRE, HEIGHT), atol=0.004)
 
 
