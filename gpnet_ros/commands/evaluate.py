@@ -16,7 +16,7 @@ metrics
 
 decodes
   argmax      the argmax of Q* with angle, width and depth there, as the network says it
-  cell        the first candidate in the order of Q* around which the open jaw fits, which is what the cell executes;
+  cell        the likeliest of the first eight candidates around which the open jaw fits: what the cell executes;
               the reach of an arm is left out. It is the default of lift, argmax that of the other metrics.
 
 The jaw of a predicted rectangle is the gripper's pad, as in the true ones; with --public-rule half of the opening.

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 #: How a grasp is chosen from the maps. argmax: the argmax of Q*, as the network says it, opened by the least margin
-#: that the cell tries first. cell: the first candidate, in the order of Q*, around which the jaw fits on the measured
+#: that the cell tries first. cell: the likeliest of the first few candidates around which the jaw fits on the measured
 #: depth, as `pick.decide` takes it; the reach of an arm is left out.
 Decode = Literal["argmax", "cell"]
 DECODES: tuple[Decode, ...] = get_args(Decode)
