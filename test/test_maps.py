@@ -145,6 +145,16 @@ def test_two_negatives_do_not_make_a_grasp() -> None:
     assert maps.q_star.max() > 0.3
 
 
+@pytest.mark.parametrize("at", [(100, 100), (0, 0), (223, 120)])
+def test_priority_is_that_of_the_place_not_of_one_pixel(at: tuple[int, int]) -> None:
+    maps = maps_with_peak(*at, 0.0)
+    area = (slice(max(at[0] - 6, 0), at[0] + 7), slice(max(at[1] - 6, 0), at[1] + 7))
+    one_pixel, place = (np.full_like(maps.quality, 0.2) for _ in range(2))
+    one_pixel[at], place[area] = 1.0, 5.0  # clamped, too
+    assert maps.with_priority(place).priority_at(*at) == pytest.approx(1.0)
+    assert 0.2 < maps.with_priority(one_pixel).priority_at(*at) < 0.22
+
+
 def test_width_label_and_decoder_share_one_scale() -> None:
     z, width, fx = 0.83, 0.047, 601.0
     maps = maps_with_peak(50, 50, 0.0, width=float(encode_width(width, z, fx)))
