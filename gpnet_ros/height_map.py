@@ -139,13 +139,15 @@ def _fill(
     steps = int(FILL_RADIUS / CELL_SIDE)
     reach = np.unique(np.r_[-2:3, -steps : steps + 1 : 4])  # dense near, thinner farther away
     offsets = np.array([(r, c) for r in reach for c in reach if np.hypot(r, c) <= steps])
-    padded = np.pad(z, steps, constant_values=np.float32(np.nan))
-    around = padded[rows[:, None] + steps + offsets[:, 0], columns[:, None] + steps + offsets[:, 1]]
-    weight = np.where(around <= bound[:, None] + CELL_SIDE, 1.0 / (1.0 + (offsets**2).sum(axis=1)), 0.0)
-    total = weight.sum(axis=1)
+    weight = (1.0 / (1.0 + (offsets**2).sum(axis=1))).astype(np.float32)
+    padded = np.pad(np.where(np.isfinite(z), z, np.float32(np.inf)), steps, constant_values=np.float32(np.inf))
+    index = (rows + steps) * padded.shape[1] + columns + steps
+    around = padded.ravel()[index[:, None] + offsets[:, 0] * padded.shape[1] + offsets[:, 1]]
+    counts = around <= (bound[:, None] + CELL_SIDE).astype(np.float32)
+    total = counts.astype(np.float32) @ weight
+    mean = (np.where(counts, around, np.float32(0)) @ weight) / np.where(total > 0, total, np.float32(1))
     filled = z.copy()
-    mean = (weight * np.nan_to_num(around)).sum(axis=1) / np.where(total > 0, total, 1.0)
-    filled[rows, columns] = np.where(total > 0, mean, np.nan)
+    filled[rows, columns] = np.where(total > 0, mean, np.float32(np.nan))
     return filled
 
 
@@ -155,14 +157,16 @@ def _bound(
     """Greatest height (n,) [m] that each column x, y (n,) may have without hiding what the camera saw."""
     assert frame.depth is not None and frame.intrinsics is not None
     levels = np.arange(float(np.nanmin(z)), float(np.nanmax(z)) + BOUND_STEP, BOUND_STEP)
-    points = np.empty((len(levels), np.size(x), 3))
-    points[..., 0], points[..., 1], points[..., 2] = x, y, levels[:, None]
-    seen = (points - T_base_camera[:3, 3]) @ T_base_camera[:3, :3]
-    pixels = np.round(frame.intrinsics.project(seen)).astype(int)
-    inside = ((pixels >= 0) & (pixels < (frame.intrinsics.width, frame.intrinsics.height))).all(axis=-1)
-    u, v = np.where(inside, pixels[..., 0], 0), np.where(inside, pixels[..., 1], 0)
+    T = T_base_camera
+    on_table = (np.stack([x, y, np.zeros_like(x)], axis=-1) - T[:3, 3]) @ T[:3, :3]
+    seen = [on_table[:, k] + levels[:, None] * T[2, k] for k in range(3)]  # a column's points, in the camera's frame
+    camera = frame.intrinsics
+    u = np.rint(camera.fx * seen[0] / seen[2] + camera.cx).astype(int)
+    v = np.rint(camera.fy * seen[1] / seen[2] + camera.cy).astype(int)
+    inside = (u >= 0) & (u < camera.width) & (v >= 0) & (v < camera.height)
+    u, v = np.where(inside, u, 0), np.where(inside, v, 0)
     # Free: the camera saw something behind the point. A hole in the depth image frees nothing.
-    free = inside & (frame.depth[v, u] > seen[..., 2] + BOUND_STEP)
+    free = inside & (frame.depth[v, u] > seen[2] + BOUND_STEP)
     blocked = ~free
     last = len(levels) - 1 - np.argmax(blocked[::-1], axis=0)
     return np.where(blocked.any(axis=0), levels[last], levels[0])
