@@ -154,7 +154,7 @@ def _start(make: Maker) -> tuple[Connection, BaseProcess]:
     context = multiprocessing.get_context("spawn")  # a fork would copy threads and locks in whatever state
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs, make), daemon=True)
-    with _environment(_ONE_THREAD):
+    with one_thread_each():
         process.start()
     theirs.close()  # only the worker holds it now, so its death is the end of the file
     return ours, process
@@ -221,10 +221,10 @@ def _up_to(numbers: Iterator[int], most: int) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Environment variables that a process started now begins with."""
-    before = {key: os.environ.get(key) for key in values}
-    os.environ.update(values)
+def one_thread_each() -> Iterator[None]:
+    """Processes that are started now keep to one thread each: as many as cores would only wait for each other."""
+    before = {key: os.environ.get(key) for key in _ONE_THREAD}
+    os.environ.update(_ONE_THREAD)
     try:
         yield
     finally:

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.commands.closed_loop.rows import HeapName, Log, Policy, Row
+from gpnet_ros.commands.executors import one_thread_each
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Maps, prioritise, workspace_grid
@@ -62,7 +63,9 @@ def _spread(jobs: list[_Job], workers: int) -> Iterable[Row]:
         yield from map(core_round, jobs)
         return
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(core_round, jobs)
+        with one_thread_each():
+            rows = pool.map(core_round, jobs)  # starts the processes
+        yield from rows
 
 
 def core_round(job: _Job) -> Row:

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from gpnet_ros.commands.executors import one_thread_each
 from gpnet_ros.commands.intervals import share_of
 from gpnet_ros.commands.judging.judge import Judge, Settings
 from gpnet_ros.commands.judging.judged_pictures import Pictures
@@ -144,7 +145,9 @@ def _made(model: str, pictures: Pictures, settings: Settings, indices: Sequence[
         workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(model, pictures, settings)
     )
     try:
-        yield from pool.map(_row, indices)
+        with one_thread_each():
+            rows = pool.map(_row, indices)  # starts the processes
+        yield from rows
     finally:
         pool.shutdown(cancel_futures=True)
 
