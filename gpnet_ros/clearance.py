@@ -104,11 +104,14 @@ def finger_clearance(
 def _around(
     heights: HeightMap, T_base_tcp: Transform, width: float, margin: float, gripper: GripperGeometry
 ) -> Clearance:
-    """The jaw with this margin, its tips raised as far as they must; by inf where too little is known."""
+    """The jaw with this margin, its tips raised as far as they must; by inf where too little is known.
+
+    Crowding is that of the fingers' own places at the height that was asked for, which tells one opening from another.
+    """
     opening = width + 2 * margin
     needed = needed_raise(heights, T_base_tcp, opening, gripper)
     raised = needed + TOUCH + RAISE_SPARE if needed > 0 else 0.0
-    under = crowding(heights, T_base_tcp, opening, gripper, around=0.0)  # of openings that fit, the freer one is taken
+    under = crowding(heights, T_base_tcp, opening, gripper, around=0.0)
     return Clearance(_lifted(T_base_tcp, raised), opening, margin, raised, under)
 
 
