@@ -6,9 +6,7 @@ there is none; every candidate that lost keeps its reason.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
@@ -16,81 +14,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.clearance import Clearance, finger_clearance, tip_height
-from gpnet_ros.errors import NoClearance, Unreachable, UnsafePlan
-from gpnet_ros.frame import Frame, Intrinsics
+from gpnet_ros.errors import Unreachable, UnsafePlan
+from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import Grasp, Rejected, SelectSettings, candidates
-from gpnet_ros.height_map import MAP_BORDER, HeightMap, height_map
+from gpnet_ros.height_map import HeightMap, height_map
 from gpnet_ros.maps import Maps
 from gpnet_ros.motion import Plan, plan_hover, plan_pick
-from gpnet_ros.pose import Transform, lift, transform
+from gpnet_ros.place import LEFT_HEIGHT, Memory, Place, likeliest_first, place_in_cell
+from gpnet_ros.pose import Transform
 from gpnet_ros.safety import check
-from gpnet_ros.settings import GripperGeometry, Workspace
 
-#: Extra opening per side [m] that is tried around the width that the network asks for, best first.
-OPENING_MARGINS = (0.004, 0.0)
-#: Predicted openings up to this many strokes are tried with the jaws fully open.
-WIDTH_DOUBT = 1.6
-#: With every further share of this that crowds the fingers, a pick is e times less likely to succeed.
-CROWDED = 0.04
-#: Something is left if this much area [m^2] of the workspace stands this high [m] over the table.
-LEFT_HEIGHT, LEFT_AREA = 0.012, 0.5e-4
+#: Something is left if this much area [m^2] of the workspace stands `LEFT_HEIGHT` over the table.
+LEFT_AREA = 0.5e-4
 #: Status of a decision.
 Status = Literal["grasp", "nothing_left", "nothing_graspable"]
-
-
-@dataclass
-class Memory:
-    """Grasps that failed since the heap last changed; they are not tried again the same way.
-
-    Attributes:
-        radius: two grasps nearer than this are the same place [m].
-        turn: and nearer than this the same angle [rad].
-    """
-
-    radius: float = 0.010
-    turn: float = 0.35
-    failed: list[Transform] = field(default_factory=list)
-
-    def remember(self, T_base_tcp: Transform) -> None:
-        """A pick here has failed."""
-        self.failed.append(T_base_tcp.copy())
-
-    def forget(self) -> None:
-        """The heap has changed."""
-        self.failed.clear()
-
-    def knows(self, T_base_tcp: Transform) -> bool:
-        """Whether this very grasp has failed; yaw plus 180 degrees is the same grasp."""
-        for T in self.failed:
-            near = np.linalg.norm(T[:2, 3] - T_base_tcp[:2, 3]) < self.radius
-            if near and abs(T[:3, 0] @ T_base_tcp[:3, 0]) > np.cos(self.turn):
-                return True
-        return False
-
-
-@dataclass(frozen=True, eq=False)
-class Place:
-    """A candidate around which the jaw fits.
-
-    Attributes:
-        grasp: the candidate.
-        clear: the open jaw there.
-        T_base_grasp: its pose; the origin is the surface point under the pixel. None where no hand-eye is known.
-    """
-
-    grasp: Grasp
-    clear: Clearance
-    T_base_grasp: Transform | None = None
-
-    @property
-    def chance(self) -> float:
-        """How likely a pick here is to succeed, against other places of the same frame.
-
-        P counts once more than in Q*: Q differs more between objects than their chances do, since it also says how
-        many of a pixel's neighbours have a true grasp. docs/results.md holds what each factor is worth.
-        """
-        return self.grasp.score * self.grasp.priority * math.exp(-self.clear.crowding / CROWDED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,8 +93,8 @@ def decide(
         return Decision("nothing_left")
     settings = select or SelectSettings()
     places = (
-        candidate if isinstance(candidate, Rejected) else _place(candidate, frame, heights, T_base_camera, cell, memory)
-        for candidate in candidates(maps, frame, settings)
+        each if isinstance(each, Rejected) else place_in_cell(each, frame, heights, T_base_camera, cell, memory)
+        for each in candidates(maps, frame, settings)
     )
     rejected: list[Rejected] = []
     for place in likeliest_first(places, settings.compare):
@@ -166,32 +103,6 @@ def decide(
             return replace(found, rejected=tuple(rejected))
         rejected.append(found)
     return Decision("nothing_graspable", tuple(rejected))
-
-
-def likeliest_first(places: Iterable[Place | Rejected], compare: int) -> Iterator[Place | Rejected]:
-    """Places where the jaw fits, the likeliest of the next `compare` first; what was rejected as soon as it is met.
-
-    Q* knows nothing of the fingers. So the first few candidates around which the jaw fits are compared, and not more,
-    since looking at a candidate takes milliseconds.
-
-    Args:
-        places: by falling Q*.
-        compare: how many are looked at before one is taken; 1 takes the first that fits.
-    """
-    waiting: list[Place] = []
-    for place in places:
-        if isinstance(place, Rejected):
-            yield place
-            continue
-        waiting.append(place)
-        if len(waiting) >= compare:
-            yield waiting.pop(_likeliest(waiting))
-    while waiting:
-        yield waiting.pop(_likeliest(waiting))
-
-
-def _likeliest(places: Sequence[Place]) -> int:
-    return max(range(len(places)), key=lambda k: places[k].chance)
 
 
 def something_left(heights: HeightMap, cell: Cell) -> bool:
@@ -207,76 +118,6 @@ def something_left(heights: HeightMap, cell: Cell) -> bool:
     near_table = z[inside & (np.abs(z - cell.workspace.table_z) < LEFT_HEIGHT)]
     table = float(np.median(near_table)) if near_table.size else cell.workspace.table_z
     return float(((smooth - table > LEFT_HEIGHT) & inside).sum()) * heights.side**2 >= LEFT_AREA
-
-
-def fit(grasp: Grasp, heights: HeightMap, T_base_tcp: Transform, gripper: GripperGeometry) -> Clearance | Rejected:
-    """The open jaw around a grasp, or why it does not fit.
-
-    A width somewhat beyond the stroke is tried with the jaws fully open: whether the fingers then have
-    room is measured, the width is only predicted.
-    """
-    assert grasp.width is not None
-    if grasp.width > WIDTH_DOUBT * gripper.stroke:
-        detail = f"The opening would be {grasp.width * 1e3:.0f} mm, the stroke is {gripper.stroke * 1e3:.0f} mm."
-        return Rejected(grasp.pixel, "width", detail)
-    try:
-        return finger_clearance(heights, T_base_tcp, min(grasp.width, gripper.stroke), gripper, OPENING_MARGINS)
-    except NoClearance as error:
-        return Rejected(grasp.pixel, "clearance", str(error))
-
-
-def place_in_view(grasp: Grasp, frame: Frame, gripper: GripperGeometry) -> Place | Rejected:
-    """The jaw around a grasp where no hand-eye is known: the approach is the optical axis, and there is no table.
-
-    Args:
-        grasp: with depth.
-        frame: with depth and camera model.
-        gripper: geometry.
-    """
-    assert grasp.depth is not None and frame.intrinsics is not None
-    T_camera_grasp = lift(grasp.pixel, grasp.angle, grasp.depth, frame.intrinsics)
-    T_view_camera = transform(np.diag([1.0, -1.0, -1.0]), (0.0, 0.0, 0.0))  # z against the optical axis
-    T_view_tcp = T_view_camera @ T_camera_grasp
-    x, y, z = T_view_tcp[:3, 3]
-    around = Workspace((float(x), float(y)), side=0.05)  # and the border of every height map: palm and fingers
-    reach = (0.05 + MAP_BORDER) * frame.intrinsics.fx / max(grasp.depth - gripper.finger_depth, 0.1)
-    heights = height_map(
-        _cut(frame, grasp.pixel, reach, grasp.depth + 0.06), T_view_camera, Cell(workspace=around, gripper=gripper)
-    )
-    T_view_tcp[2, 3] = z - gripper.finger_depth
-    clear = fit(grasp, heights, T_view_tcp, gripper)
-    return clear if isinstance(clear, Rejected) else Place(grasp, clear)
-
-
-def _cut(frame: Frame, pixel: tuple[float, float], reach: float, deepest: float) -> Frame:
-    """The depth within `reach` [px] of a pixel, with its own camera model: a map of it costs a tenth."""
-    assert frame.depth is not None and frame.intrinsics is not None
-    u, v = (max(round(x - reach), 0) for x in pixel)
-    depth = frame.depth[v : round(pixel[1] + reach) + 1, u : round(pixel[0] + reach) + 1]
-    depth = np.minimum(depth, np.float32(deepest))  # how far the background is does not matter to a finger
-    c = frame.intrinsics
-    model = Intrinsics(depth.shape[1], depth.shape[0], c.fx, c.fy, c.cx - u, c.cy - v)
-    return Frame(None, depth, model, frame.stamp, frame.frame_id)
-
-
-def _place(
-    grasp: Grasp, frame: Frame, heights: HeightMap, T_base_camera: Transform, cell: Cell, memory: Memory | None
-) -> Place | Rejected:
-    """Where the jaw goes for one candidate, or why it cannot."""
-    assert frame.intrinsics is not None and grasp.depth is not None and grasp.width is not None
-    T_base_grasp = T_base_camera @ lift(grasp.pixel, grasp.angle, grasp.depth, frame.intrinsics, T_base_camera)
-    x, y, z = T_base_grasp[:3, 3]
-    half = cell.workspace.side / 2
-    if abs(x - cell.workspace.centre[0]) > half or abs(y - cell.workspace.centre[1]) > half:
-        return Rejected(grasp.pixel, "outside", f"({x:.3f}, {y:.3f}) m lies outside the workspace.")
-    if z < cell.workspace.table_z + 0.5 * LEFT_HEIGHT:
-        return Rejected(grasp.pixel, "outside", f"The surface is {z * 1e3:.1f} mm high: that is the table.")
-    T_base_tcp = T_base_grasp.copy()
-    T_base_tcp[2, 3] = tip_height(float(z), cell)
-    if memory is not None and memory.knows(T_base_tcp):
-        return Rejected(grasp.pixel, "failed_before", "This grasp failed since the heap last changed.")
-    clear = fit(grasp, heights, T_base_tcp, cell.gripper)
-    return clear if isinstance(clear, Rejected) else Place(grasp, clear, T_base_grasp)
 
 
 def _planned(

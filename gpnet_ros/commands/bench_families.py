@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from gpnet_ros.commands.executors import processes
 from gpnet_ros.errors import BadInput
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ def _spread(jobs: list[_Job], workers: int) -> Iterable[tuple[_Job, str]]:
     if workers == 1:
         yield from map(_try, jobs)
         return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    with processes(workers) as pool:
         yield from pool.map(_try, jobs, chunksize=4)
 
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from gpnet_ros.commands.executors import processes
 from gpnet_ros.commands.intervals import share_of
 from gpnet_ros.errors import BadInput
 
@@ -62,7 +61,7 @@ def _spread(jobs: list[tuple[int, str, int, int]], workers: int) -> Iterable[lis
     if workers == 1:
         yield from map(scene_of_trials, jobs)
         return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    with processes(workers) as pool:
         yield from pool.map(scene_of_trials, jobs)
 
 

@@ -23,7 +23,7 @@ from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import Grasp, Rejected, SelectSettings, candidates
 from gpnet_ros.maps import Maps
 from gpnet_ros.network.detector import Detector
-from gpnet_ros.pick import Place, likeliest_first, place_in_view
+from gpnet_ros.place import Place, likeliest_first, place_in_view
 from gpnet_ros.pose import lift, to_xyz_quat
 from gpnet_ros.settings import GripperGeometry
 

@@ -1,7 +1,8 @@
-"""Who makes scenes: processes of this machine, or a Ray cluster. The same answers from either, in any order.
+"""Who does the work: processes of this machine, or a Ray cluster.
 
-Both take a picklable function from a number to the files of a scene, and numbers, and never hold more answers than
-they have workers: whoever writes them sets the pace.
+Scenes are made by `in_processes` or `on_ray`, the same from either, in any order. Both take a picklable function from a
+number to the files of a scene, and numbers, and never hold more answers than they have workers: whoever writes them
+sets the pace. Benchmarks, whose answers are small, share a plain pool: `processes`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -218,6 +220,23 @@ def _up_to(numbers: Iterator[int], most: int) -> Iterator[int]:
         if number is None:
             return
         yield number
+
+
+@contextlib.contextmanager
+def processes(workers: int, begin: Callable[..., None] | None = None, *args: Any) -> Iterator[ProcessPoolExecutor]:
+    """Processes of this machine with one thread each; what is still waiting at the end is cancelled.
+
+    Args:
+        workers: how many.
+        begin: called once in each, with `args`.
+    """
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, initializer=begin, initargs=args)
+    try:
+        with one_thread_each():
+            yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 @contextlib.contextmanager

@@ -25,7 +25,8 @@ from gpnet_ros.devices.runner import PickResult, PickStatus
 from gpnet_ros.errors import DeviceError, GpnetError
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.height_map import height_map
-from gpnet_ros.pick import Decision, Memory, decide
+from gpnet_ros.pick import Decision, decide
+from gpnet_ros.place import Memory
 
 log = logging.getLogger(__name__)
 #: How often an idle loop looks at the arm [s], and how long it waits after a failed connection.

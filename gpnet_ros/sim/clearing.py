@@ -17,7 +17,8 @@ from gpnet_ros.cell import Cell, HandEye
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.maps import Maps
-from gpnet_ros.pick import Decision, Memory, decide
+from gpnet_ros.pick import Decision, decide
+from gpnet_ros.place import Memory
 from gpnet_ros.pose import Transform
 from gpnet_ros.sim.d435 import D435_640x480
 from gpnet_ros.sim.foresight import REHEARSALS, turns

@@ -10,7 +10,8 @@ from gpnet_ros.errors import Unreachable, UnsafePlan
 from gpnet_ros.frame import Frame
 from gpnet_ros.height_map import height_map
 from gpnet_ros.maps import WINDOW, Grid, Maps, encode_angle, encode_width, workspace_grid
-from gpnet_ros.pick import Decision, Memory, safe_plan
+from gpnet_ros.pick import Decision, safe_plan
+from gpnet_ros.place import Memory
 from gpnet_ros.pose import Transform
 from gpnet_ros.sim.d435 import D435_640x480
 from gpnet_ros.sim.foresight import REHEARSALS, ranked, rehearsed, turns

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +15,7 @@ from tqdm import tqdm
 
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.commands.closed_loop.rows import HeapName, Log, Policy, Row
-from gpnet_ros.commands.executors import one_thread_each
+from gpnet_ros.commands.executors import processes
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Maps, prioritise, workspace_grid
@@ -62,10 +60,8 @@ def _spread(jobs: list[_Job], workers: int) -> Iterable[Row]:
     if workers == 1:
         yield from map(core_round, jobs)
         return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        with one_thread_each():
-            rows = pool.map(core_round, jobs)  # starts the processes
-        yield from rows
+    with processes(workers) as pool:
+        yield from pool.map(core_round, jobs)
 
 
 def core_round(job: _Job) -> Row:

@@ -13,7 +13,8 @@ from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import SelectSettings, candidates, surface_depth
 from gpnet_ros.maps import Maps
 from gpnet_ros.network.published import Bugs, decode
-from gpnet_ros.pick import OPENING_MARGINS, decide
+from gpnet_ros.pick import decide
+from gpnet_ros.place import OPENING_MARGINS
 from gpnet_ros.pose import Transform, lift
 
 #: The best candidate is taken however small its Q* is: a threshold would be one more thing to tune per network.

@@ -10,10 +10,8 @@ import ast
 import contextlib
 import hashlib
 import json
-import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from importlib import metadata
@@ -23,7 +21,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from gpnet_ros.commands.executors import one_thread_each
+from gpnet_ros.commands.executors import processes
 from gpnet_ros.commands.intervals import share_of
 from gpnet_ros.commands.judging.judge import Judge, Settings
 from gpnet_ros.commands.judging.judged_pictures import Pictures
@@ -37,7 +35,8 @@ _PACKAGE = Path(__file__).resolve().parents[2]
 #: The code that decides a result: files and folders of the package.
 _DECIDING = (
     *("cell.py", "clearance.py", "frame.py", "grasp.py", "height_map.py", "maps.py", "normalise.py", "pick.py"),
-    *("pose.py", "rectangle.py", "rectangle_metric.py", "settings.py", "network", "data/noise.py", "sim/lift.py"),
+    *("place.py", "pose.py", "rectangle.py", "rectangle_metric.py", "settings.py", "network", "data/noise.py"),
+    "sim/lift.py",
     *("sim/hand.py", "sim/gripper.py", "sim/contacts.py", "sim/constants.py", "sim/foresight.py", "sim/objects.py"),
     *("sim/shapes.py", "sim/families", "commands/judging/choice.py", "commands/judging/judge.py"),
     *("commands/judging/substitution.py", "commands/judging/failures.py"),
@@ -141,15 +140,8 @@ def _made(model: str, pictures: Pictures, settings: Settings, indices: Sequence[
         _begin(model, pictures, settings)
         yield from map(_row, indices)
         return
-    pool = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(model, pictures, settings)
-    )
-    try:
-        with one_thread_each():
-            rows = pool.map(_row, indices)  # starts the processes
-        yield from rows
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with processes(workers, _begin, model, pictures, settings) as pool:
+        yield from pool.map(_row, indices)
 
 
 _HERE: dict[str, Any] = {}  # of a worker: what it judges with

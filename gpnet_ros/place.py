@@ -1,0 +1,190 @@
+"""Places: where the jaw fits around a grasp, which of them is the likeliest to succeed, and which have failed.
+
+A grasp is a pixel, an angle and a width. Whether the fingers find room there is measured in the height map, with the
+hand-eye in `place_in_cell`, along the optical axis without one in `place_in_view`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gpnet_ros.cell import Cell
+from gpnet_ros.clearance import Clearance, finger_clearance, tip_height
+from gpnet_ros.errors import NoClearance
+from gpnet_ros.frame import Frame, Intrinsics
+from gpnet_ros.grasp import Grasp, Rejected
+from gpnet_ros.height_map import MAP_BORDER, HeightMap, height_map
+from gpnet_ros.pose import Transform, lift, transform
+from gpnet_ros.settings import GripperGeometry, Workspace
+
+#: Extra opening per side [m] that is tried around the width that the network asks for, best first.
+OPENING_MARGINS = (0.004, 0.0)
+#: Predicted openings up to this many strokes are tried with the jaws fully open.
+WIDTH_DOUBT = 1.6
+#: With every further share of this that crowds the fingers, a pick is e times less likely to succeed.
+CROWDED = 0.04
+#: What stands this high [m] over the table is something; a surface below half of it is the table.
+LEFT_HEIGHT = 0.012
+
+
+@dataclass
+class Memory:
+    """Grasps that failed since the heap last changed; they are not tried again the same way.
+
+    Attributes:
+        radius: two grasps nearer than this are the same place [m].
+        turn: and nearer than this the same angle [rad].
+    """
+
+    radius: float = 0.010
+    turn: float = 0.35
+    failed: list[Transform] = field(default_factory=list)
+
+    def remember(self, T_base_tcp: Transform) -> None:
+        """A pick here has failed."""
+        self.failed.append(T_base_tcp.copy())
+
+    def forget(self) -> None:
+        """The heap has changed."""
+        self.failed.clear()
+
+    def knows(self, T_base_tcp: Transform) -> bool:
+        """Whether this very grasp has failed; yaw plus 180 degrees is the same grasp."""
+        for T in self.failed:
+            near = np.linalg.norm(T[:2, 3] - T_base_tcp[:2, 3]) < self.radius
+            if near and abs(T[:3, 0] @ T_base_tcp[:3, 0]) > np.cos(self.turn):
+                return True
+        return False
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """A candidate around which the jaw fits.
+
+    Attributes:
+        grasp: the candidate.
+        clear: the open jaw there.
+        T_base_grasp: its pose; the origin is the surface point under the pixel. None where no hand-eye is known.
+    """
+
+    grasp: Grasp
+    clear: Clearance
+    T_base_grasp: Transform | None = None
+
+    @property
+    def chance(self) -> float:
+        """How likely a pick here is to succeed, against other places of the same frame.
+
+        P counts once more than in Q*: Q differs more between objects than their chances do, since it also says how
+        many of a pixel's neighbours have a true grasp. docs/results.md holds what each factor is worth.
+        """
+        return self.grasp.score * self.grasp.priority * math.exp(-self.clear.crowding / CROWDED)
+
+
+def likeliest_first(places: Iterable[Place | Rejected], compare: int) -> Iterator[Place | Rejected]:
+    """Places where the jaw fits, the likeliest of the next `compare` first; what was rejected as soon as it is met.
+
+    Q* knows nothing of the fingers. So the first few candidates around which the jaw fits are compared, and not more,
+    since looking at a candidate takes milliseconds.
+
+    Args:
+        places: by falling Q*.
+        compare: how many are looked at before one is taken; 1 takes the first that fits.
+    """
+    waiting: list[Place] = []
+    for place in places:
+        if isinstance(place, Rejected):
+            yield place
+            continue
+        waiting.append(place)
+        if len(waiting) >= compare:
+            yield waiting.pop(_likeliest(waiting))
+    while waiting:
+        yield waiting.pop(_likeliest(waiting))
+
+
+def _likeliest(places: Sequence[Place]) -> int:
+    return max(range(len(places)), key=lambda k: places[k].chance)
+
+
+def fit(grasp: Grasp, heights: HeightMap, T_base_tcp: Transform, gripper: GripperGeometry) -> Clearance | Rejected:
+    """The open jaw around a grasp, or why it does not fit.
+
+    A width somewhat beyond the stroke is tried with the jaws fully open: whether the fingers then have
+    room is measured, the width is only predicted.
+    """
+    assert grasp.width is not None
+    if grasp.width > WIDTH_DOUBT * gripper.stroke:
+        detail = f"The opening would be {grasp.width * 1e3:.0f} mm, the stroke is {gripper.stroke * 1e3:.0f} mm."
+        return Rejected(grasp.pixel, "width", detail)
+    try:
+        return finger_clearance(heights, T_base_tcp, min(grasp.width, gripper.stroke), gripper, OPENING_MARGINS)
+    except NoClearance as error:
+        return Rejected(grasp.pixel, "clearance", str(error))
+
+
+def place_in_cell(
+    grasp: Grasp, frame: Frame, heights: HeightMap, T_base_camera: Transform, cell: Cell, memory: Memory | None
+) -> Place | Rejected:
+    """Where the jaw goes for one candidate, or why it cannot.
+
+    Args:
+        grasp: with depth and width.
+        frame: from which it was made.
+        heights: of this frame.
+        T_base_camera: hand-eye at the exposure.
+        cell: the cell.
+        memory: grasps that failed before.
+    """
+    assert frame.intrinsics is not None and grasp.depth is not None and grasp.width is not None
+    T_base_grasp = T_base_camera @ lift(grasp.pixel, grasp.angle, grasp.depth, frame.intrinsics, T_base_camera)
+    x, y, z = T_base_grasp[:3, 3]
+    half = cell.workspace.side / 2
+    if abs(x - cell.workspace.centre[0]) > half or abs(y - cell.workspace.centre[1]) > half:
+        return Rejected(grasp.pixel, "outside", f"({x:.3f}, {y:.3f}) m lies outside the workspace.")
+    if z < cell.workspace.table_z + 0.5 * LEFT_HEIGHT:
+        return Rejected(grasp.pixel, "outside", f"The surface is {z * 1e3:.1f} mm high: that is the table.")
+    T_base_tcp = T_base_grasp.copy()
+    T_base_tcp[2, 3] = tip_height(float(z), cell)
+    if memory is not None and memory.knows(T_base_tcp):
+        return Rejected(grasp.pixel, "failed_before", "This grasp failed since the heap last changed.")
+    clear = fit(grasp, heights, T_base_tcp, cell.gripper)
+    return clear if isinstance(clear, Rejected) else Place(grasp, clear, T_base_grasp)
+
+
+def place_in_view(grasp: Grasp, frame: Frame, gripper: GripperGeometry) -> Place | Rejected:
+    """The jaw around a grasp where no hand-eye is known: the approach is the optical axis, and there is no table.
+
+    Args:
+        grasp: with depth.
+        frame: with depth and camera model.
+        gripper: geometry.
+    """
+    assert grasp.depth is not None and frame.intrinsics is not None
+    T_camera_grasp = lift(grasp.pixel, grasp.angle, grasp.depth, frame.intrinsics)
+    T_view_camera = transform(np.diag([1.0, -1.0, -1.0]), (0.0, 0.0, 0.0))  # z against the optical axis
+    T_view_tcp = T_view_camera @ T_camera_grasp
+    x, y, z = T_view_tcp[:3, 3]
+    around = Workspace((float(x), float(y)), side=0.05)  # and the border of every height map: palm and fingers
+    reach = (0.05 + MAP_BORDER) * frame.intrinsics.fx / max(grasp.depth - gripper.finger_depth, 0.1)
+    heights = height_map(
+        _cut(frame, grasp.pixel, reach, grasp.depth + 0.06), T_view_camera, Cell(workspace=around, gripper=gripper)
+    )
+    T_view_tcp[2, 3] = z - gripper.finger_depth
+    clear = fit(grasp, heights, T_view_tcp, gripper)
+    return clear if isinstance(clear, Rejected) else Place(grasp, clear)
+
+
+def _cut(frame: Frame, pixel: tuple[float, float], reach: float, deepest: float) -> Frame:
+    """The depth within `reach` [px] of a pixel, with its own camera model: a map of it costs a tenth."""
+    assert frame.depth is not None and frame.intrinsics is not None
+    u, v = (max(round(x - reach), 0) for x in pixel)
+    depth = frame.depth[v : round(pixel[1] + reach) + 1, u : round(pixel[0] + reach) + 1]
+    depth = np.minimum(depth, np.float32(deepest))  # how far the background is does not matter to a finger
+    c = frame.intrinsics
+    model = Intrinsics(depth.shape[1], depth.shape[0], c.fx, c.fy, c.cx - u, c.cy - v)
+    return Frame(None, depth, model, frame.stamp, frame.frame_id)
