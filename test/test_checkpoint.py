@@ -15,7 +15,19 @@ from torch import nn
 
 from gpnet_ros.errors import ModelRefused
 from gpnet_ros.network import checkpoint
-from gpnet_ros.network.checkpoint import ARCHITECTURES, CARD, WEIGHTS, Card, build, load, save, self_test
+from gpnet_ros.network.checkpoint import (
+    ARCHITECTURES,
+    CARD,
+    WEIGHTS,
+    Card,
+    build,
+    load,
+    read_card,
+    save,
+    self_test,
+    vouched_card,
+    write_card,
+)
 
 
 @pytest.fixture
@@ -110,20 +122,64 @@ def test_pickles_are_refused_and_never_opened(model: Path, tmp_path: Path) -> No
         ({"golden": [["a"] * 16] * 5}, "no table of numbers"),
         ({"architecture": "grconvnet", "kwargs": {"width": 8}}, "does not fit"),
         ({"architecture": "orange", "kwargs": {"backbone": "vgg"}}, "cannot be built"),
-        ({"architecture": ["gpnet"]}, "must be texts"),
-        ({"channels": 4}, "must be texts"),
+        ({"architecture": ["gpnet"]}, "architecture must be a text"),
+        ({"channels": 4}, "channels must be a text"),
         ({"normalisation": "relief-valid-1"}, "does not fit"),
-        ({"normalisation": None}, "must be texts"),
+        ({"normalisation": None}, "normalisation must be a text"),
         ({"kwargs": {"channels": 3}}, "cannot be built"),
         ({"sha256": "../other"}, "sha256 differs"),
+        ({"kwargs": {"widths": [0, 0, 0]}}, "cannot be built"),
+        ({"recipe": None}, "recipe must be an object"),
+        ({"metric": [1]}, "metric must be an object"),
+        ({"notes": 3}, "notes must be a text"),
+        ({"parameters": "x"}, "parameters must be a whole number"),
+        ({"parameters": True}, "parameters must be a whole number"),
+        ({"golden": {}}, "golden must be a list"),
+        ({"normalisation": "published-1"}, "was edited"),  # as many planes: nothing else could tell
     ],
 )
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 def test_a_card_that_does_not_fit_is_refused_in_one_sentence(model: Path, change: dict, words: str) -> None:
     load(model)
     _edit(model, **change)
     with pytest.raises(ModelRefused, match=words) as refusal:
         load(model)
     assert "\n" not in str(refusal.value)
+
+
+def test_a_card_without_a_seal_is_taken_and_gets_one_when_it_is_written(model: Path) -> None:
+    _edit(model, seal="")
+    _, card = load(model)
+    write_card(card, model)
+    assert read_card(model).seal == card.sealed
+    assert vouched_card(model).sha256 == card.sha256
+
+
+def test_a_vouched_card_needs_its_very_weights(model: Path) -> None:
+    assert vouched_card(model) == load(model)[1]
+    data = bytearray((model / WEIGHTS).read_bytes())
+    data[-1] ^= 1
+    (model / WEIGHTS).write_bytes(data)
+    with pytest.raises(ModelRefused, match="sha256 differs"):
+        vouched_card(model)
+    (model / WEIGHTS).unlink()
+    with pytest.raises(ModelRefused, match="is missing"):
+        vouched_card(model)
+
+
+def test_a_card_is_plain_json_and_what_is_not_known_is_null(model: Path) -> None:
+    _, card = load(model)
+    write_card(replace(card, metric={"width_error_px": float("nan"), "sets": [float("inf"), 1.0]}), model)
+    text = (model / CARD).read_text()
+    assert "NaN" not in text and "Infinity" not in text
+    assert read_card(model).metric == {"width_error_px": None, "sets": [None, 1.0]}
+    (model / CARD).write_text("[" * 100_000)
+    with pytest.raises(ModelRefused, match="cannot be read"):
+        read_card(model)
+
+
+def test_others_may_read_the_weights_as_far_as_the_umask_lets_them(model: Path) -> None:
+    assert (model / WEIGHTS).stat().st_mode & 0o777 == (model / CARD).stat().st_mode & 0o777
 
 
 @pytest.mark.parametrize("damage", ["cut", "length", "header", "offsets", "empty"])

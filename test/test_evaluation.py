@@ -12,13 +12,14 @@ import pytest
 from judged_scene import picture, tiny_model, write_shards
 
 from gpnet_ros.cli import main
+from gpnet_ros.commands import evaluate as evaluate_command
 from gpnet_ros.commands.judging import evaluation, judge
 from gpnet_ros.commands.judging.evaluation import Results, evaluate
 from gpnet_ros.commands.judging.judge import Judge, Settings, as_rectangle, seen
 from gpnet_ros.commands.judging.judged_pictures import MadeTestSet, Picture, Shards, open_pictures
 from gpnet_ros.commands.judging.judgement import Row, Verdict
 from gpnet_ros.data.sample import Sample
-from gpnet_ros.errors import BadInput
+from gpnet_ros.errors import BadInput, ModelRefused
 from gpnet_ros.maps import Maps
 from gpnet_ros.network.checkpoint import find, read_card
 from gpnet_ros.settings import GripperGeometry
@@ -227,6 +228,42 @@ def test_the_command_says_rate_interval_and_n(model: str, tmp_path: Path, capsys
     assert "lift_clean" in page and "0.0%" in page and "failures of cell: refused 2" in page
     names = {path.name for path in (tmp_path / "pages").iterdir()}
     assert names == {"failure_refused.png", "reliability.png"}
+
+
+def test_what_pictures_cannot_tell_is_refused_before_they_are_judged(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = str(write_shards(tmp_path / "data"))
+    words = ["evaluate", "--model", model, "--data", folder, "--workers", "1", "--cache", str(tmp_path / "c"), "--json"]
+    assert main([*words, "--as-published"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["decode"] == "argmax"
+    simulated = Shards.__getitem__
+    monkeypatch.setattr(Shards, "__getitem__", lambda self, k: Picture(simulated(self, k).sample, None))
+    assert main(words) == 0
+    answer = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (answer["metric"], answer["decode"], answer["failures_by"]) == ("top", "argmax", "top")
+
+    def nobody(*_: object) -> None:
+        raise AssertionError("judged")
+
+    monkeypatch.setattr(evaluate_command, "evaluate", nobody)
+    for more, said in (
+        (["--metric", "lift"], "cannot tell it; what it can tell is top, any"),
+        (["--metric", "top", "--decode", "cell"], "pose of the camera"),
+        (["--metric", "top", "--decode", "cell", "--as-published"], "argmax only"),
+    ):
+        assert main([*words, *more]) == 2 and said in capsys.readouterr().err
+
+
+def test_an_edited_model_is_refused_though_its_results_are_kept(tmp_path: Path) -> None:
+    folder, cache = tiny_model(tmp_path / "edited"), tmp_path / "cache"
+    pictures = Shards(write_shards(tmp_path / "data"))
+    evaluate(folder, pictures, PERFECT, workers=1, cache=cache)
+    data = bytearray((folder / "weights.safetensors").read_bytes())
+    data[-1] ^= 1
+    (folder / "weights.safetensors").write_bytes(data)
+    with pytest.raises(ModelRefused, match="sha256 differs"):
+        evaluate(folder, pictures, PERFECT, workers=1, cache=cache)
 
 
 @pytest.mark.parametrize("bad", [["--scenes", "0"], ["--data", "nowhere"], ["--split", "x.txt"], ["--seed", "-1"]])

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gpnet_ros.errors import BadInput
 from gpnet_ros.maps import WIDTH_SCALE
-from gpnet_ros.network.loss import ANGLE_WEIGHT, POSMASK_WEIGHT, WIDTH_WEIGHT, Targets, grasp_loss
+from gpnet_ros.network.loss import ANGLE_WEIGHT, POSMASK_WEIGHT, WIDTH_WEIGHT, Targets, grasp_loss, loss_parts
 
 THETA = slice(1, 4)  # cos 2θ, sin 2θ, W
 
@@ -89,6 +89,20 @@ def test_without_a_priority_head_the_other_terms_stay() -> None:
     with_head = float(grasp_loss(output, t, "suppress"))
     without = float(grasp_loss(output[:, :4], t, "suppress"))
     assert with_head - without == pytest.approx(float((output[:, 4] - t.priority).square().mean()), rel=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["literal", "suppress", "posmask", "likelihood", "ggcnn", "grconvnet"])
+def test_the_parts_are_those_of_the_maps_and_add_up(mode: str) -> None:
+    torch.manual_seed(1)
+    output = torch.rand(2, 5, 6, 6)
+    parts = loss_parts(output, _targets(), mode)
+    angle = {"angle"} if mode == "likelihood" else {"cos2", "sin2"}
+    assert set(parts) == {"quality", "width", "priority"} | angle
+    assert float(sum(parts.values())) == pytest.approx(float(grasp_loss(output, _targets(), mode)))
+    worse = output.clone()
+    worse[:, 4] = 1.0 - _targets().priority  # wrong everywhere
+    changed = loss_parts(worse, _targets(), mode)
+    assert [name for name in parts if not torch.equal(parts[name], changed[name])] == ["priority"]
 
 
 def test_an_unknown_mode_is_refused() -> None:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from gpnet_ros import settings as setting_files
 from gpnet_ros.commands.train import train
 from gpnet_ros.commands.training.judge import judge_all, summary
+from gpnet_ros.commands.training.run_recipe import enter
 from gpnet_ros.commands.training.settings import Budget, TrainSettings, load_recipe, overrides
 from gpnet_ros.data.batches import TARGETS, Batches, BatchSettings, drop_modality
 from gpnet_ros.data.view_settings import ViewSettings
@@ -130,6 +131,39 @@ def test_resuming_nothing_or_another_network_is_refused(tmp_path: Path) -> None:
     _trainer().save(tmp_path)
     with pytest.raises(BadInput, match="another network"):
         Trainer(torch.nn.Conv2d(4, 5, 1), METHOD).restore(tmp_path)
+
+
+def test_a_damaged_state_is_refused_with_the_way_on(tmp_path: Path) -> None:
+    _trainer().save(tmp_path)
+    state = tmp_path / "state.safetensors"
+    for data in (state.read_bytes()[:1000], b""):
+        state.write_bytes(data)
+        with pytest.raises(BadInput, match="is damaged.*--init"):
+            _trainer().restore(tmp_path)
+
+
+def test_a_run_that_was_killed_before_its_first_state_starts_from_its_beginning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(BadInput, match="no run in"):
+        enter(tmp_path, TINY, resume=True)
+    enter(tmp_path, TINY, resume=False)
+    enter(tmp_path, dataclasses.replace(TINY, threads=7, minutes=3.0), resume=True)
+    card = train(Bars(4), None, TINY, Budget(1e9, 2), out=tmp_path / "m", folder=tmp_path, resume=True)
+    assert card is not None and card.recipe["steps"] == 2
+    assert "no state yet" in capsys.readouterr().out
+
+
+def test_another_recipe_cannot_resume_a_run_and_a_new_run_keeps_the_state_before_it(tmp_path: Path) -> None:
+    enter(tmp_path, TINY, resume=False)
+    with pytest.raises(BadInput, match=r"rate 0\.\d+, now 0\.5"):
+        enter(tmp_path, dataclasses.replace(TINY, rate=0.5), resume=True)
+    _trainer().save(tmp_path)
+    enter(tmp_path, dataclasses.replace(TINY, rate=0.5), resume=False)
+    assert [p.name for p in sorted(tmp_path.iterdir())] == ["recipe.json", "state.earlier.safetensors"]
+    (tmp_path / "recipe.json").write_text("{")
+    with pytest.raises(BadInput, match="cannot be read"):
+        enter(tmp_path, TINY, resume=True)
 
 
 def test_a_killed_run_resumes_from_its_last_state(tmp_path: Path) -> None:

@@ -68,6 +68,9 @@ def test_a_run_leaves_curves_examples_and_a_model_of_its_last_state(tmp_path: Pa
     assert card is not None
     lines = read(folder / "log.jsonl")
     assert {"step", "loss", "rate", "top1_top_level", "error_quality", "error_width"} <= set(lines[-1])
+    parts = {name: value for name, value in lines[-1].items() if name.startswith("loss_")}
+    assert {"loss_quality", "loss_width", "loss_priority"} <= set(parts)
+    assert sum(parts.values()) == pytest.approx(lines[-1]["loss"], rel=1e-2)
     for name in ("curves.png", "examples.png"):
         image = cv2.imread(str(folder / name))
         assert image is not None and image.std() > 5
@@ -149,17 +152,18 @@ def test_a_profile_says_where_the_time_of_a_step_goes_and_puts_everything_back(
 ) -> None:
     data = Dataset([picture(0), picture(1)], PROFILED.views())
     before = dataset.warp, Trainer.forward
-    seconds = train_profile.measure(data, PROFILED, torch.device("cpu"), 64, 2)
+    found = train_profile.measure(data, PROFILED, torch.device("cpu"), 64, 2)
     assert (dataset.warp, Trainer.forward) == before
     parts = {"data: map", "data: read and warp", "data: noise", "data: normalise", "data: targets"}
-    assert parts | {"network: forward", "network: backward", "network: optimiser", "transfer"} <= set(seconds)
-    assert min(seconds.values()) >= 0.0
-    lines = train_profile.table(seconds, PROFILED, 64, 2, torch.device("cpu"))
+    assert parts | {"network: forward", "network: backward", "network: optimiser", "transfer"} <= set(found.seconds)
+    assert min(found.seconds.values()) >= 0.0
+    lines = train_profile.table(found)
     shares = [float(line.split()[-2]) for line in lines[1:-1]]
     assert sum(shares) == pytest.approx(100.0, abs=1.0)
     assert "bound by" in lines[-1] and "views per minute" in lines[-1]
-    slow = {"data: noise": 9.0, "network: forward": 1.0}
-    assert "bound by making views: 90 %" in train_profile.table(slow, PROFILED, 64, 2, torch.device("cpu"))[-1]
+    slow = dataclasses.replace(found, seconds={"data: noise": 9.0, "network: forward": 1.0})
+    assert "bound by making views: 90 %" in train_profile.table(slow)[-1]
+    assert train_profile.answer(slow)["ms_per_step"] == {"data: noise": 4500.0, "network: forward": 500.0}
     with pytest.raises(BadInput, match="1 or more"):
         train_profile.profile(data, PROFILED, torch.device("cpu"), 0)
 
@@ -181,6 +185,9 @@ def test_profile_on_the_command_line_trains_nothing(
     words = ["--set", "size=s", "batch=2", "threads=1", "small_crop=64", "small_share=1.0"]
     assert main(["train", "--data", "x", "--profile", "1", *words]) == 0
     assert "network: backward" in capsys.readouterr().out
+    assert main(["train", "--data", "x", "--profile", "1", "--json", *words]) == 0
+    (profiled,) = json.loads(capsys.readouterr().out.splitlines()[-1])["profile"]
+    assert profiled["crop"] == 64 and profiled["bound_by"] in ("the network", "making views")
     assert not list(tmp_path.iterdir())
     assert main(["train", "--data", "x", "--minutes", "1"]) == 2
     assert "--out" in capsys.readouterr().err

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     low, high = OBJECTS_RANGE
     if not low <= args.objects <= high:
         raise BadInput(f"--objects is {args.objects}; allowed: {low} to {high}.")
-    checkpoint.read_card(checkpoint.find(args.model))  # before a folder or a process is there
+    checkpoint.vouched_card(args.model)  # before a folder or a process is there
     settings = RunSettings(sim=True, model=args.model, seed=args.seed, objects=args.objects, factor=args.factor)
     title = f"gpnet demo: UR10 over a heap of {args.objects} objects, seed {args.seed}, model {args.model}"
     title += f", time x {args.factor:g}" if args.factor != 1.0 else ""

@@ -17,7 +17,8 @@ metrics
 decodes
   argmax      the argmax of Q* with angle, width and depth there, as the network says it
   cell        the likeliest of the first eight candidates around which the open jaw fits: what the cell executes;
-              the reach of an arm is left out. It is the default of lift, argmax that of the other metrics.
+              the reach of an arm is left out. It is the default of lift, argmax that of the other metrics
+              and of --as-published, whose networks have no such choice.
 
 The jaw of a predicted rectangle is the gripper's pad, as in the true ones; with --public-rule half of the opening.
 
@@ -38,11 +39,13 @@ from gpnet_ros.commands.intervals import paired
 from gpnet_ros.commands.judging.calibration import reliability, save_reliability
 from gpnet_ros.commands.judging.evaluation import CACHE, Results, evaluate
 from gpnet_ros.commands.judging.judge import Settings
-from gpnet_ros.commands.judging.judged_pictures import Pictures, open_pictures
+from gpnet_ros.commands.judging.judged_pictures import Picture, Pictures, open_pictures
 from gpnet_ros.commands.judging.judgement import DECODES, METRICS, Decode, Metric
 from gpnet_ros.commands.judging.substitution import SUBSTITUTES
 from gpnet_ros.errors import BadInput
 
+#: The metric of --json without --metric: the first of these that the data can tell.
+HEADLINES: tuple[Metric, ...] = ("lift", "top", "any")
 _PRIORITIES = ("learned", "height", "none")
 
 
@@ -54,7 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source(parser)
     add("--split", type=Path, help="of a public data set: only the scenes that this file names")
     add("--meshes", type=Path, help="of shards made with gpnet generate --meshes: that folder")
-    add("--metric", choices=[*METRICS, "all"], help="one of the above (all; with --json lift)")
+    add(
+        "--metric",
+        choices=[*METRICS, "all"],
+        help="one of the above (all; with --json lift, or top, or any: what DATA can tell)",
+    )
     add("--decode", choices=DECODES, help="how the grasp is chosen (see above)")
     add("--priority", choices=_PRIORITIES, default="learned", help="P of the network, height, or none (learned)")
     add("--scenes", type=int, help="only the first pictures (all)")
@@ -79,19 +86,52 @@ def run(args: argparse.Namespace) -> int:
     pictures = open_pictures(args.data, args.source, args.split, args.meshes)
     if pictures.note:
         print(pictures.note, file=sys.stderr)
+    known = told(pictures[0])
+    headline = next((m for m in HEADLINES if m in known), HEADLINES[-1])
+    metric: Metric = headline if args.metric in (None, "all") else args.metric
+    decode: Decode = args.decode or ("argmax" if args.as_published else usual_decode(metric))
+    refuse_unknown(metric, decode, known, args)
     models = [args.model, *([args.against] if args.against else [])]
     found = [_results(args, model, pictures) for model in models]
     if args.out is not None:
         save(args.out, found, pictures, args.decode or "cell")
-    metric: Metric = args.metric if args.metric not in (None, "all") else "lift"
     if args.json:
-        print(json.dumps(answer(found, metric, args.decode)))
+        print(json.dumps(answer(found, metric, decode)))
         return 0
     for results in found:
         print(table(results))
     if len(found) > 1:
         print(comparison(*found))
     return 0
+
+
+def told(picture: Picture) -> set[str]:
+    """The metrics that pictures like this one can tell."""
+    sample, known = picture.sample, set[str]()
+    if picture.arrangement is not None:
+        known |= {"lift", "lift_clean", "lift_any"}
+    if sample.rectangles is not None:
+        known |= {"any", "any50"} | ({"object"} if sample.rectangles.object_id is not None else set())
+    if sample.top_rectangles() is not None:
+        known |= {"top", "top50"}
+    if sample.ids is not None and sample.objects is not None and sample.objects.top_level is not None:
+        known.add("on_top")
+    return known
+
+
+def refuse_unknown(metric: Metric, decode: Decode, known: set[str], args: argparse.Namespace) -> None:
+    """Before hours of judging, not after.
+
+    Raises:
+        BadInput: the data, or --as-published, cannot tell this.
+    """
+    if metric not in known:
+        others = ", ".join(m for m in METRICS if m in known) or "nothing: it has no true grasps"
+        raise BadInput(f"--metric {metric}: {args.data} cannot tell it; what it can tell is {others}.")
+    if decode == "cell" and args.as_published:
+        raise BadInput("--decode cell: networks --as-published have the argmax only; leave one of the two out.")
+    if decode == "cell" and "lift" not in known:
+        raise BadInput(f"--decode cell needs the pose of the camera, which {args.data} does not give: take argmax.")
 
 
 def _results(args: argparse.Namespace, model: str, pictures: Pictures) -> Results:
@@ -112,11 +152,15 @@ def usual_decode(metric: Metric) -> Decode:
     return "cell" if metric.startswith("lift") else "argmax"
 
 
-def answer(found: Sequence[Results], metric: Metric, decode: Decode | None = None) -> dict[str, Any]:
+def answer(found: Sequence[Results], metric: Metric, decode: Decode) -> dict[str, Any]:
     """One figure as plain values, with the comparison if there are two models."""
-    results, decode = found[0], decode or usual_decode(metric)
+    results = found[0]
     about = {"model": results.model, "data": results.pictures, "metric": metric, "decode": decode}
-    more: dict[str, Any] = {"time_ms": results.time_ms(), "failures": results.failures(decode)}
+    more: dict[str, Any] = {
+        "time_ms": results.time_ms(),
+        "failures": results.failures(decode),
+        "failures_by": hardest(results, decode),
+    }
     if len(found) > 1:
         more["against"] = {"model": found[1].model, **against(found[0], found[1], metric, decode)}
     return {**about, **results.rate(metric, decode), **more}

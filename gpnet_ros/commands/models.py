@@ -97,6 +97,7 @@ def table(found: list[dict[str, Any]], total: int) -> str:
     return "\n".join([*lines, f"{len(found)} models, {total / 1e6:.1f} MB of at most {BYTES_MAX / 1e6:.0f} MB"])
 
 
-def _lift(figures: dict[str, Any] | None) -> str:
-    rate = None if figures is None else (figures.get("lift") or {}).get("rate")
-    return "-" if rate is None else f"{100 * rate:.1f}"
+def _lift(figures: Any) -> str:
+    lift = figures.get("lift") if isinstance(figures, dict) else None
+    rate = lift.get("rate") if isinstance(lift, dict) else None
+    return f"{100 * rate:.1f}" if isinstance(rate, int | float) else "-"

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from gpnet_ros.commands.judging.judgement import Metric
 from gpnet_ros.commands.models import SETS, folders
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network import checkpoint
-from gpnet_ros.network.checkpoint import CARD
 from gpnet_ros.settings import resource_dir
 
 #: What a card tells of each set.
@@ -78,9 +76,7 @@ def write(folder: Path, found: dict[str, Any], notes: str | None = None) -> None
     """Put figures, and notes if there are any, into a card; its other fields and the weights stay as they are."""
     card = checkpoint.read_card(folder)
     card = replace(card, metric={**card.metric, **found}, notes=card.notes if notes is None else notes)
-    draft = folder / (CARD + ".new")
-    draft.write_text(json.dumps(asdict(card), indent=1) + "\n", encoding="utf-8")
-    os.replace(draft, folder / CARD)
+    checkpoint.write_card(card, folder)
 
 
 def _note(text: str, names: set[str]) -> tuple[str, str]:

@@ -36,7 +36,7 @@ from gpnet_ros.commands.paper_tables.plots import draw_bars, draw_clearing
 from gpnet_ros.commands.paper_tables.rows import TABLES, AblationRow, read_rows
 from gpnet_ros.commands.paper_tables.targets import Sources, read_errors, targets
 from gpnet_ros.errors import BadInput
-from gpnet_ros.network.checkpoint import read_card
+from gpnet_ros.network.checkpoint import vouched_card
 
 #: Rounds of the closed loop are kept here, one file per policy.
 ROUNDS = Path("runs/clearing")
@@ -156,7 +156,7 @@ def played(model: Path | None, priority: str, *, rounds: int, workers: int = 0) 
     heap_sets.require(heap_sets.COUNTS[0], rounds)
     heaps = [HeapName(count, number=k) for k in range(rounds) for count in heap_sets.COUNTS]
     ROUNDS.mkdir(parents=True, exist_ok=True)
-    weights = "oracle" if model is None else f"{model.name}-{read_card(model).sha256[:12]}"
+    weights = "oracle" if model is None else f"{model.name}-{vouched_card(model).sha256[:12]}"
     log = ROUNDS / f"{weights}-{priority}-{code_sum()}.jsonl"  # other code, other rounds
     return clear_heaps(heaps, Policy("core", priority, None if model is None else str(model)), log, True, workers)
 

@@ -26,6 +26,7 @@ from torch import Tensor
 from gpnet_ros.commands.training import profile as train_profile
 from gpnet_ros.commands.training.judge import judge_all, summary
 from gpnet_ros.commands.training.log import Log
+from gpnet_ros.commands.training.run_recipe import enter
 from gpnet_ros.commands.training.settings import Budget, TrainSettings, load_recipe, overrides
 from gpnet_ros.data.batches import BatchSettings, Samples, batches
 from gpnet_ros.data.dataset import Dataset
@@ -36,10 +37,12 @@ from gpnet_ros.maps import NETWORK_SIDE
 from gpnet_ros.network import checkpoint
 from gpnet_ros.network.loss import Targets
 from gpnet_ros.network.ranks import Ranks
-from gpnet_ros.network.trainer import Trainer
+from gpnet_ros.network.trainer import STATE, Trainer
 
 #: Folder of a run in which its last state lies as a model.
 LAST = "last"
+#: The first state is due after so many seconds, if not earlier: a run that ends early shall not have been for nothing.
+FIRST_STATE = 30.0
 #: Steps between two looks at the loss: reading it makes a GPU wait.
 LOOK = 20
 
@@ -82,14 +85,18 @@ def run(args: argparse.Namespace) -> int:
     recipe = load_recipe(args.config, **(overrides(args.set) | flags))
     device = training_device(args.device)
     if args.profile is not None:
-        lines = train_profile.profile(Dataset.load(args.data, recipe.views()), recipe, device, args.profile)
-        print("\n".join(lines))
+        profiled = train_profile.profile(Dataset.load(args.data, recipe.views()), recipe, device, args.profile)
+        for one in profiled:
+            print("\n".join(train_profile.table(one)))
+        if args.json:
+            print(json.dumps({"profile": [train_profile.answer(one) for one in profiled]}))
         return 0
     if args.out is None:
         raise BadInput("--out is missing: give the folder of the model, for example --out models/mine.")
     Budget.of(recipe, 1, args.minutes, args.epochs)  # refused before minutes of reading
     folder = args.run or Path("runs") / args.out.resolve().name
     make_folders(args.out, folder)
+    enter(folder, recipe, args.resume)
     training = Dataset.load(args.data, recipe.views())
     validation = Dataset.load(args.val, validation_views(recipe)) if args.val else None
     budget = Budget.of(recipe, len(training), args.minutes, args.epochs)
@@ -164,8 +171,10 @@ def train(
     blank = recipe.blank_card()
     net, origin = first_weights(blank, init)
     trainer = Trainer(together(net, ranks), recipe.method(), ranks)
-    if resume:
+    if resume and (folder / STATE).is_file():
         trainer.restore(folder)
+    elif resume and ranks.first:
+        print(f"{folder} has no state yet: the run was killed before its first one, and starts from its beginning.")
     source = Source(training, recipe, ranks)
     origin = {"views": len(training), **describe(training), **origin}
     card = replace(blank, data=origin, recipe=asdict(recipe), commit=_commit())
@@ -201,9 +210,10 @@ def _phase(
 ) -> Iterator[list[Tensor]]:
     """Steps at one size of crop, until that share of the run is done; the losses since it last gave some.
 
-    It gives them whenever a state is due: after `checkpoint_seconds`, and at the end.
+    It gives them whenever a state is due: after `checkpoint_seconds`, the first one of a run sooner, and at the end.
     """
     begin = saved = time.monotonic()
+    wait = recipe.checkpoint_seconds if trainer.step else min(FIRST_STATE, recipe.checkpoint_seconds)
     losses: list[Tensor] = []
     while (progress := budget.progress(trainer)) < until:
         # Timed together with the step, so that the schedule follows real time.
@@ -216,9 +226,9 @@ def _phase(
         if budget.seconds < float("inf"):
             trainer.elapsed = ranks.agreed(trainer.elapsed)  # or some would stop while others wait for them
         begin = now
-        if now - saved > recipe.checkpoint_seconds:
+        if now - saved > wait:
             yield losses
-            saved, losses = time.monotonic(), []
+            saved, losses, wait = time.monotonic(), [], recipe.checkpoint_seconds
     if losses:
         yield losses
 

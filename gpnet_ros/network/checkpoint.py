@@ -12,7 +12,7 @@ import json
 import math
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,14 @@ GOLDEN_TOLERANCE = 0.02
 PICKLE_SUFFIXES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".tar")
 
 
+#: What the fields of a card are.
+_KINDS: dict[str, type] = {
+    **dict.fromkeys(("architecture", "channels", "normalisation", "commit", "licence", "notes", "sha256", "seal"), str),
+    **dict.fromkeys(("kwargs", "data", "recipe", "metric"), dict),
+    **{"parameters": int, "golden": list},
+}
+
+
 @dataclass(frozen=True)
 class Card:
     """What is known of a model.
@@ -60,6 +68,7 @@ class Card:
         commit: of the code that trained it; licence; notes: what it is not good for.
         parameters: number of weights; sha256: of the weights file.
         golden: GOLDEN_SAMPLES values of each map for the golden input.
+        seal: `sealed` of this card; "" in cards that were written before there were seals.
     """
 
     architecture: str
@@ -75,6 +84,13 @@ class Card:
     parameters: int = 0
     sha256: str = ""
     golden: list[list[float]] = field(default_factory=list)
+    seal: str = ""
+
+    @property
+    def sealed(self) -> str:
+        """Sum of what decides what the network is and sees; golden outputs cannot tell, say, another normalisation."""
+        decides = [self.architecture, self.kwargs, self.channels, self.normalisation, self.sha256]
+        return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
     @property
     def planes(self) -> int:
@@ -100,7 +116,7 @@ def build(card: Card) -> nn.Module:
         raise ModelRefused(f"Architecture {card.architecture!r} is unknown; known are {known}: update the package.")
     try:
         return ARCHITECTURES[card.architecture](channels=card.planes, **card.kwargs)
-    except (TypeError, ValueError, RuntimeError, BadInput) as error:
+    except (ArithmeticError, LookupError, TypeError, ValueError, RuntimeError, BadInput) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelRefused(
             f"Architecture {card.architecture!r} cannot be built with {card.kwargs} ({reason}); restore the card."
@@ -123,19 +139,38 @@ def save(net: nn.Module, card: Card, folder: Path | str) -> Card:
     state = {k: v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
     draft = folder / (WEIGHTS + ".new")
     save_file(state, draft)
-    written = Card(
-        **{
-            **asdict(card),
-            "sha256": hashlib.sha256(draft.read_bytes()).hexdigest(),
-            "golden": golden_outputs(net, card).tolist(),
-            "parameters": sum(p.numel() for p in net.parameters()),
-        }
+    os.chmod(draft, 0o666 & ~_umask())  # safetensors writes it for its owner alone
+    written = replace(
+        card,
+        sha256=hashlib.sha256(draft.read_bytes()).hexdigest(),
+        golden=golden_outputs(net, card).tolist(),
+        parameters=sum(p.numel() for p in net.parameters()),
     )
-    card_draft = folder / (CARD + ".new")
-    card_draft.write_text(json.dumps(asdict(written), indent=1) + "\n", encoding="utf-8")
     os.replace(draft, folder / WEIGHTS)
-    os.replace(card_draft, folder / CARD)
-    return written
+    write_card(written, folder)
+    return read_card(folder)
+
+
+def write_card(card: Card, folder: Path) -> None:
+    """Seal a card and write it, in one step; what is not known is null."""
+    draft = folder / (CARD + ".new")
+    draft.write_text(json.dumps(_known(asdict(replace(card, seal=card.sealed))), indent=1) + "\n", encoding="utf-8")
+    os.replace(draft, folder / CARD)
+
+
+def _known(value: Any) -> Any:
+    """A value without NaN and infinity, which JSON has no words for: None in their place."""
+    if isinstance(value, dict):
+        return {key: _known(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def load(model: str | Path, device: str | torch.device = "cpu") -> tuple[nn.Module, Card]:
@@ -150,12 +185,7 @@ def load(model: str | Path, device: str | torch.device = "cpu") -> tuple[nn.Modu
             or outputs that differ from the golden ones.
     """
     folder = find(model)
-    card = read_card(folder)
-    data = _read_weights(folder)
-    if hashlib.sha256(data).hexdigest() != card.sha256:
-        raise ModelRefused(
-            f"{folder / WEIGHTS} is not the file its card vouches for (sha256 differs): restore both from the release."
-        )
+    card, data = _vouched(folder)
     net = build(card)
     try:
         net.load_state_dict(load_tensors(data), strict=True)
@@ -164,7 +194,29 @@ def load(model: str | Path, device: str | torch.device = "cpu") -> tuple[nn.Modu
         raise ModelRefused(f"{folder / WEIGHTS} does not fit its card ({reason}): restore both.") from error
     net = net.eval().requires_grad_(False).to(device)
     self_test(net, card)
+    _check_seal(card, folder)
     return net, card
+
+
+def vouched_card(model: str | Path) -> Card:
+    """The card of a model whose weights are there and are those of the card; they are not loaded.
+
+    Raises:
+        ModelRefused: no such model, an edited or missing file.
+    """
+    folder = find(model)
+    card, _ = _vouched(folder)
+    _check_seal(card, folder)
+    return card
+
+
+def _vouched(folder: Path) -> tuple[Card, bytes]:
+    card, data = read_card(folder), _read_weights(folder)
+    if hashlib.sha256(data).hexdigest() != card.sha256:
+        raise ModelRefused(
+            f"{folder / WEIGHTS} is not the file its card vouches for (sha256 differs): restore both from the release."
+        )
+    return card, data
 
 
 def find(model: str | Path) -> Path:
@@ -196,22 +248,32 @@ def read_card(folder: Path) -> Card:
     """The card in a model's folder.
 
     Raises:
-        ModelRefused: missing, not JSON, unknown or missing fields.
+        ModelRefused: missing, not JSON, unknown, missing or damaged fields.
     """
     path = folder / CARD
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelRefused(f"{path} cannot be read ({error}): restore it beside the weights.") from error
     known = {f.name for f in fields(Card)}
     if not isinstance(values, dict) or not {"architecture", "kwargs", "channels", "sha256", "golden"} <= set(values):
         raise ModelRefused(f"{path} is not a model card: architecture, kwargs, channels, sha256, golden are needed.")
-    if set(values) - known or not isinstance(values["kwargs"], dict):
+    if set(values) - known:
         raise ModelRefused(f"{path} holds unknown fields {sorted(set(values) - known)}: update the package.")
-    texts = ("architecture", "channels", "normalisation", "sha256")
-    if not all(isinstance(values.get(name, ""), str) for name in texts):
-        raise ModelRefused(f"{path} is damaged: {', '.join(texts)} must be texts; restore it beside the weights.")
+    for name, kind in _KINDS.items():
+        if not isinstance(values.get(name, kind()), kind) or isinstance(values.get(name), bool):
+            word = {str: "a text", dict: "an object", list: "a list", int: "a whole number"}[kind]
+            raise ModelRefused(f"{path} is damaged: {name} must be {word}; restore it beside the weights.")
     return Card(**values)
+
+
+def _check_seal(card: Card, folder: Path) -> None:
+    """After all other checks, whose sentences say more."""
+    if card.seal and card.seal != card.sealed:
+        raise ModelRefused(
+            f"{folder / CARD} was edited: architecture, kwargs, channels, normalisation and sha256 are not those that "
+            "it was written with; restore it beside the weights."
+        )
 
 
 def golden_outputs(net: nn.Module, card: Card) -> np.ndarray:

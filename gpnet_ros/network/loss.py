@@ -61,7 +61,14 @@ class Targets:
 
 
 def grasp_loss(output: Tensor, target: Targets, mode: str = "suppress", *, shrink_width: bool = True) -> Tensor:
-    """Mean loss of a batch.
+    """Mean loss of a batch: the sum of `loss_parts`, with the same arguments."""
+    return torch.stack(list(loss_parts(output, target, mode, shrink_width=shrink_width).values())).sum()
+
+
+def loss_parts(
+    output: Tensor, target: Targets, mode: str = "suppress", *, shrink_width: bool = True
+) -> dict[str, Tensor]:
+    """What the mean loss of a batch is the sum of, by the map that it is about.
 
     The mask P* of the Θ terms is 1 on top-level objects only, also where the target of P is graded: half a
     width is no width.
@@ -86,29 +93,30 @@ def grasp_loss(output: Tensor, target: Targets, mode: str = "suppress", *, shrin
     if mode == "likelihood":
         return _likelihood(output, target)
     residuals = _unmasked if mode in ("ggcnn", "grconvnet") else _masked
-    terms = residuals(output, target, mode, shrink_width)
+    terms = dict(zip(("quality", "cos2", "sin2", "width"), residuals(output, target, mode, shrink_width), strict=True))
     if output.shape[1] == 5:
-        terms.append(output[:, 4] - target.priority)
+        terms["priority"] = output[:, 4] - target.priority
     if mode == "grconvnet":
-        zero = torch.zeros_like(terms[0])
-        return torch.stack([functional.smooth_l1_loss(term, zero) for term in terms]).sum()
-    return torch.stack([term.square().mean() for term in terms]).sum()
+        return {name: functional.smooth_l1_loss(term, torch.zeros_like(term)) for name, term in terms.items()}
+    return {name: term.square().mean() for name, term in terms.items()}
 
 
-def _likelihood(output: Tensor, target: Targets) -> Tensor:
+def _likelihood(output: Tensor, target: Targets) -> dict[str, Tensor]:
     """Cross entropy of Q and P everywhere, squared errors of Θ where any grasp is."""
-    loss = _cross_entropy(output[:, 0], target.quality)
+    parts = {"quality": _cross_entropy(output[:, 0], target.quality)}
     if output.shape[1] >= 5:
-        loss = loss + PRIORITY_WEIGHT * _cross_entropy(output[:, 4], target.priority)
+        parts["priority"] = PRIORITY_WEIGHT * _cross_entropy(output[:, 4], target.priority)
     if output.shape[1] == 6:
         assert target.contact is not None
-        loss = loss + CONTACT_WEIGHT * _cross_entropy(output[:, 5], target.contact)
+        parts["contact"] = CONTACT_WEIGHT * _cross_entropy(output[:, 5], target.contact)
     grasps = (target.width > 0).to(output.dtype)
     share = grasps.mean().clamp(min=1e-6)
     _, cos2, sin2, width = output[:, :4].unbind(1)
     angle = (cos2 - target.cos2).square() + (sin2 - target.sin2).square()
     opening = (width - target.width).square()
-    return loss + (grasps * (ANGLE_WEIGHT * angle + WIDTH_WEIGHT * opening)).mean() / share
+    parts["angle"] = (grasps * ANGLE_WEIGHT * angle).mean() / share
+    parts["width"] = (grasps * WIDTH_WEIGHT * opening).mean() / share
+    return parts
 
 
 def _cross_entropy(probability: Tensor, target: Tensor) -> Tensor:

@@ -108,8 +108,10 @@ def best_bin(raw: Tensor) -> Tensor:
     return torch.cat([plane.gather(1, best) for plane in (attended, cos2, sin2, width)], dim=1)
 
 
-def orange_loss(raw: Tensor, quality: Tensor, cos2: Tensor, sin2: Tensor, width: Tensor) -> Tensor:
-    """Mean loss of a batch: squared errors per bin, and of Q under the bins' attention; cross-entropy of what is one.
+def orange_loss(raw: Tensor, quality: Tensor, cos2: Tensor, sin2: Tensor, width: Tensor) -> dict[str, Tensor]:
+    """Parts of the mean loss of a batch, whose sum it is.
+
+    Squared errors per bin, and of Q under the bins' attention; cross-entropies of graspness and of the bins.
 
     Args:
         raw: (B, 5·bins + 1, h, w) as `Orange.raw` gives it.
@@ -125,17 +127,19 @@ def orange_loss(raw: Tensor, quality: Tensor, cos2: Tensor, sin2: Tensor, width:
     mask = bin_mask(quality, cos2, sin2, q.shape[1])
     # The background is θ = 0, that is cos 2θ = 1, in each bin, as in the labels of GG-CNN.
     wanted_q = mask * (QUALITY_FLOOR + (1.0 - QUALITY_FLOOR) * quality[:, None])
-    residuals = (
-        q - wanted_q,
-        c - torch.where(mask > 0, cos2[:, None], torch.ones_like(c)),
-        s - mask * sin2[:, None],
-        WIDTH_UNIT * (w - mask * width[:, None]),
-        q * torch.sigmoid(logits) - wanted_q,
-    )
-    squares = torch.stack([r.square().mean() for r in residuals]).sum()
-    some = mask.amax(dim=1)
-    graspness = functional.binary_cross_entropy_with_logits(raw[:, -1], some)
-    return q.shape[1] * squares + graspness + functional.binary_cross_entropy_with_logits(logits, mask)
+    residuals = {
+        "quality": q - wanted_q,
+        "cos2": c - torch.where(mask > 0, cos2[:, None], torch.ones_like(c)),
+        "sin2": s - mask * sin2[:, None],
+        "width": WIDTH_UNIT * (w - mask * width[:, None]),
+        "attended": q * torch.sigmoid(logits) - wanted_q,
+    }
+    entropy = functional.binary_cross_entropy_with_logits
+    return {
+        **{name: q.shape[1] * residual.square().mean() for name, residual in residuals.items()},
+        "graspness": entropy(raw[:, -1], mask.amax(dim=1)),
+        "bins": entropy(logits, mask),
+    }
 
 
 def bin_mask(quality: Tensor, cos2: Tensor, sin2: Tensor, bins: int) -> Tensor:

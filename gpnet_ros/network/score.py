@@ -72,8 +72,8 @@ def judge(maps: Maps, target: NDArray[np.float32]) -> Verdict:
     )
 
 
-def summary(verdicts: list[Verdict]) -> dict[str, float]:
-    """Shares and medians over views, ready for a card."""
+def summary(verdicts: list[Verdict]) -> dict[str, float | None]:
+    """Shares and medians over views, ready for a card; None where no grasp was right that could tell."""
     if not verdicts:
         return {"n": 0}
     errors = [v.width_error for v in verdicts if v.any]
@@ -83,5 +83,5 @@ def summary(verdicts: list[Verdict]) -> dict[str, float]:
         "top1_any": round(float(np.mean([v.any for v in verdicts])), 4),
         "on_object": round(float(np.mean([v.on_object for v in verdicts])), 4),
         "score_median": round(float(np.median([v.score for v in verdicts])), 4),
-        "width_error_px": round(float(np.median(errors)), 2) if errors else float("nan"),
+        "width_error_px": round(float(np.median(errors)), 2) if errors else None,
     }

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from gpnet_ros.errors import BadInput, GpnetError
-from gpnet_ros.network.loss import Targets, grasp_loss
+from gpnet_ros.network.loss import Targets, loss_parts
 from gpnet_ros.network.ranks import Ranks
 
 STATE = "state.safetensors"
@@ -87,6 +87,8 @@ class Trainer:
         self.optimiser = kind(self.net.parameters(), lr=method.rate, weight_decay=method.weight_decay)
         self.step = 0
         self.elapsed = 0.0
+        self._parts, self._part_count = torch.zeros(0), 0
+        self._part_names: tuple[str, ...] = ()
         self._together = self.net
         if ranks is not None and ranks.world > 1:
             self._together = DistributedDataParallel(self.net)
@@ -124,7 +126,17 @@ class Trainer:
         """The loss of a batch."""
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.method.mixed and x.device.type == "cuda"):
             output = self._together(x.contiguous(memory_format=torch.channels_last))
-        return grasp_loss(output.float(), target, self.method.loss, shrink_width=self.method.shrink_width)
+        parts = loss_parts(output.float(), target, self.method.loss, shrink_width=self.method.shrink_width)
+        values = torch.stack(list(parts.values()))
+        self._part_names = tuple(parts)
+        self._parts = self._parts + values.detach() if self._part_count else values.detach()
+        self._part_count += 1
+        return values.sum()
+
+    def parts(self) -> dict[str, float]:
+        """Means of the parts of the loss since the last call, by the map that they are about."""
+        count, self._part_count = self._part_count, 0
+        return dict(zip(self._part_names, (self._parts / count).tolist(), strict=True)) if count else {}
 
     def backward(self, loss: Tensor) -> None:
         """Its gradients, the mean over all processes."""
@@ -168,14 +180,19 @@ class Trainer:
         """Continue from a saved state.
 
         Raises:
-            BadInput: there is none, or it is of another network.
+            BadInput: there is none, it is damaged, or it is of another network.
         """
         path = folder / STATE
         if not path.is_file():
             raise BadInput(f"There is no {path} to resume from: start the run without --resume.")
-        with safe_open(path, framework="pt") as file:
-            run = json.loads(file.metadata()["run"])
-            tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118 (not a dict)
+        try:
+            with safe_open(path, framework="pt") as file:
+                run = json.loads(file.metadata()["run"])
+                tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118 (not a dict)
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise BadInput(
+                f"{path} is damaged ({error}): start anew, from the run's last model with --init {folder / 'last'}."
+            ) from error
         try:
             self.net.load_state_dict(_under(tensors, "net."))
             self.ema.load_state_dict(_under(tensors, "ema."))

@@ -96,7 +96,7 @@ class Policy:
         from gpnet_ros.network import checkpoint
 
         oracle = self.priority == "oracle" or self.model is None
-        card = None if oracle else checkpoint.read_card(checkpoint.find(str(self.model)))
+        card = None if oracle else checkpoint.vouched_card(str(self.model))
         model = None if oracle else Path(str(self.model)).name
         weights = None if card is None else card.sha256
         about = {"path": self.path, "priority": self.priority, "model": model, "weights": weights}

@@ -27,7 +27,7 @@ from gpnet_ros.commands.judging.judge import Judge, Settings
 from gpnet_ros.commands.judging.judged_pictures import Pictures
 from gpnet_ros.commands.judging.judgement import Decode, Metric, Row
 from gpnet_ros.errors import BadInput
-from gpnet_ros.network.checkpoint import Card, find, read_card
+from gpnet_ros.network.checkpoint import Card, vouched_card
 
 #: Where results are kept.
 CACHE = Path("runs/evaluations")
@@ -117,7 +117,7 @@ def evaluate(
         BadInput: a picture lacks what the model needs.
     """
     settings = settings or Settings()
-    card = read_card(find(model))
+    card = vouched_card(model)  # what was kept is not for weights that were edited since
     wanted = range(len(pictures.names))[:most]
     file = None if cache is None else _file(cache, model, card, pictures, settings)
     rows = {} if file is None else _kept(file)

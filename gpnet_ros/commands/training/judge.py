@@ -63,8 +63,8 @@ def errors(output: Floats, target: Floats) -> dict[str, float]:
     }
 
 
-def summary(judged: list[Judged]) -> dict[str, float]:
-    """Shares and medians over views, ready for a card."""
+def summary(judged: list[Judged]) -> dict[str, float | None]:
+    """Shares and medians over views, ready for a card; see `score.summary`."""
     return score.summary([one.verdict for one in judged])
 
 

@@ -51,7 +51,7 @@ class Log:
         self._bar.n = 100.0 * progress
         self._bar.set_postfix_str(f"loss {loss:.4f}, rate {rate:.1e}, {tqdm.format_interval(int(left))} left")
 
-    def report(self, trainer: Trainer, progress: float, crop: int, loss: float) -> dict[str, float]:
+    def report(self, trainer: Trainer, progress: float, crop: int, loss: float) -> dict[str, float | None]:
         """Judge, write all that is written, and return the metric."""
         judged = judge_all(trainer.ema, self._validation, self._channels, QUICK_SCENES)
         metric = summary(judged)
@@ -63,6 +63,7 @@ class Log:
             "loss": round(loss, 5),
             "rate": float(f"{trainer.rate:.4g}"),
             **metric,
+            **{f"loss_{name}": float(f"{value:.4g}") for name, value in trainer.parts().items()},
             **{name: float(f"{value:.4g}") for name, value in mean_errors(judged).items()},
         }
         with (self._folder / LOG).open("a", encoding="utf-8") as log:
@@ -98,20 +99,25 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def draw_curves(lines: list[dict[str, Any]], path: Path) -> None:
-    """Loss and rate, errors of each map, and shares of right grasps over the steps of a run, as PNG."""
+    """Loss with its parts and rate, errors of each map, and shares of right grasps over the steps of a run, as PNG."""
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     axes: list[Axes] = list(figure.subplots(1, 3))
-    groups = (["loss"], [f"error_{name}" for name in TARGETS], ["top1_top_level", "top1_any", "on_object"])
-    titles = ("loss", "squared error on validation views", "share of validation views")
+    parts = sorted({name for line in lines for name in line if name.startswith("loss_")})
+    groups = (["loss", *parts], [f"error_{name}" for name in TARGETS], ["top1_top_level", "top1_any", "on_object"])
+    titles = ("loss and its parts", "squared error on validation views", "share of validation views")
     for axis, names, title in zip(axes, groups, titles, strict=True):
         for name in names:
             points = [(line["step"], line[name]) for line in lines if line.get(name) is not None]
             if points:
-                axis.plot(*zip(*points, strict=True), label=name.removeprefix("error_"), marker=".")
+                axis.plot(
+                    *zip(*points, strict=True), label=name.removeprefix("error_").removeprefix("loss_"), marker="."
+                )
         axis.set(title=title, xlabel="step")
         axis.grid(alpha=0.3)
         if axis.lines:
             axis.legend(fontsize="small")
+    if axes[0].lines:
+        axes[0].set_yscale("log")  # parts differ by powers of ten
     axes[2].set_ylim(0, 1)
     rates = [(line["step"], line["rate"]) for line in lines if line.get("rate") is not None]
     if rates:

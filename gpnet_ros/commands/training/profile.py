@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -44,6 +45,45 @@ STAGES: tuple[tuple[str, tuple[tuple[Any, str], ...]], ...] = (
     ("network: backward", ((Trainer, "backward"),)),
     ("network: optimiser", ((Trainer, "apply"),)),
 )
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Where the time of some steps went.
+
+    Attributes:
+        seconds: per stage, over all steps.
+        crop: side of the views [px]; batch: views per step.
+        device: that computed; threads: on a CPU.
+        steps: that were measured.
+    """
+
+    seconds: dict[str, float]
+    crop: int
+    batch: int
+    device: str
+    threads: int
+    steps: int
+
+    @property
+    def total(self) -> float:
+        """Seconds of all stages."""
+        return sum(self.seconds.values())
+
+    @property
+    def data_share(self) -> float:
+        """Share of it in which views are made."""
+        return sum(value for name, value in self.seconds.items() if name.startswith("data")) / self.total
+
+    @property
+    def bound_by(self) -> str:
+        """What takes most of a step."""
+        return "making views" if self.data_share > 0.5 else "the network"
+
+    @property
+    def views_per_minute(self) -> float:
+        """At this pace."""
+        return 60 * self.steps * self.batch / self.total
 
 
 class Stopwatch:
@@ -94,8 +134,8 @@ class Stopwatch:
             setattr(owner, name, original)
 
 
-def profile(training: dataset.Dataset, recipe: TrainSettings, device: torch.device, steps: int) -> list[str]:
-    """Tables for both sizes of crop of a recipe.
+def profile(training: dataset.Dataset, recipe: TrainSettings, device: torch.device, steps: int) -> list[Profile]:
+    """Of both sizes of crop of a recipe.
 
     Views are made and steps done one after the other in this process, so that each is seen alone; in a run on a CPU
     another process makes views ahead.
@@ -113,16 +153,11 @@ def profile(training: dataset.Dataset, recipe: TrainSettings, device: torch.devi
     crops = {recipe.small_crop if recipe.small_share > 0 else NETWORK_SIDE, NETWORK_SIDE}
     if recipe.small_share >= 1:
         crops = {recipe.small_crop}
-    lines = []
-    for crop in sorted(crops):
-        lines += table(measure(training, recipe, device, crop, steps), recipe, crop, steps, device)
-    return lines
+    return [measure(training, recipe, device, crop, steps) for crop in sorted(crops)]
 
 
-def measure(
-    training: dataset.Dataset, recipe: TrainSettings, device: torch.device, crop: int, steps: int
-) -> dict[str, float]:
-    """Seconds per stage over some steps on one size of crop."""
+def measure(training: dataset.Dataset, recipe: TrainSettings, device: torch.device, crop: int, steps: int) -> Profile:
+    """Of some steps on one size of crop."""
     trainer = Trainer(checkpoint.build(recipe.blank_card()).to(device), recipe.method())
     wanted = BatchSettings(recipe.seed, recipe.batch, crop, recipe.channels, recipe.modality_dropout)
     on_gpu = device.type == "cuda"
@@ -141,7 +176,7 @@ def measure(
                 stack.enter_context(watch.watching(owner, name, stage))
         for _ in range(steps):
             _step(trainer, source, device, watch)
-    return dict(watch.seconds)
+    return Profile(dict(watch.seconds), crop, recipe.batch, device.type, recipe.threads, steps)
 
 
 def _step(trainer: Trainer, source: Iterator[Any], device: torch.device, watch: Stopwatch) -> None:
@@ -153,19 +188,24 @@ def _step(trainer: Trainer, source: Iterator[Any], device: torch.device, watch: 
         trainer.update(x, Targets(*planes), 0.5)
 
 
-def table(seconds: dict[str, float], recipe: TrainSettings, crop: int, steps: int, device: torch.device) -> list[str]:
-    """What `measure` found, as lines."""
-    total = sum(seconds.values())
-    data = sum(value for name, value in seconds.items() if name.startswith("data"))
+def table(found: Profile) -> list[str]:
+    """For a person."""
     order = [name for name, _ in STAGES] + ["data: other", "transfer", "network: other"]
-    lines = [f"crop {crop}, batch {recipe.batch}, {device.type}, {recipe.threads} threads, {steps} steps"]
-    for name in sorted(seconds, key=order.index):
-        step = 1e3 * seconds[name] / steps
-        share = 100 * seconds[name] / total
-        lines.append(f"  {name:20}{step:9.1f} ms/step{step / recipe.batch:9.2f} ms/view{share:6.1f} %")
-    bound = "making views" if data > total / 2 else "the network"
+    lines = [f"crop {found.crop}, batch {found.batch}, {found.device}, {found.threads} threads, {found.steps} steps"]
+    for name in sorted(found.seconds, key=order.index):
+        step = 1e3 * found.seconds[name] / found.steps
+        share = 100 * found.seconds[name] / found.total
+        lines.append(f"  {name:20}{step:9.1f} ms/step{step / found.batch:9.2f} ms/view{share:6.1f} %")
     lines.append(
-        f"  bound by {bound}: {100 * data / total:.0f} % of a step is data; "
-        f"{60 * steps * recipe.batch / total:.0f} views per minute"
+        f"  bound by {found.bound_by}: {100 * found.data_share:.0f} % of a step is data; "
+        f"{found.views_per_minute:.0f} views per minute"
     )
     return lines
+
+
+def answer(found: Profile) -> dict[str, Any]:
+    """As plain values."""
+    stages = {name: round(1e3 * value / found.steps, 3) for name, value in found.seconds.items()}
+    about = {name: getattr(found, name) for name in ("crop", "batch", "device", "threads", "steps", "bound_by")}
+    shares = {"data_share": round(found.data_share, 4), "views_per_minute": round(found.views_per_minute, 1)}
+    return {**about, **shares, "ms_per_step": stages}
