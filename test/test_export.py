@@ -72,6 +72,27 @@ def test_the_file_gives_the_detectors_maps_of_a_real_frame_and_says_what_it_need
     assert about["weights_sha256"] == detector.card.sha256 and about["width_scale_px"] == "112"
 
 
+def test_where_bins_are_as_good_as_each_other_rounding_may_choose() -> None:
+    card = Card("orange", {"backbone": "ggcnn2"}, "depth", VERSIONS[0])
+    inner = build(card).eval()
+    with torch.no_grad():
+        inner.head.weight.zero_()
+        inner.head.bias.copy_(torch.arange(16.0) * torch.tensor([0.0] * 3 + [1.0] * 9 + [0.0] * 4))  # angles per bin
+    net, inputs = FiveMaps(inner), comparison_inputs(card, 64, 64, None)
+
+    def other_bin(x: np.ndarray) -> np.ndarray:
+        raw = inner.raw(torch.from_numpy(x))
+        maps = torch.cat([raw[:, :1] * 0, raw[:, 5:6], raw[:, 8:9], raw[:, 11:12], raw[:, :1] * 0 + 1], dim=1)
+        return maps.detach().numpy()
+
+    found, undecided = compare(net, other_bin, inputs)
+    assert undecided == 1.0 and set(found.values()) == {0.0}
+    with torch.no_grad():
+        inner.head.bias[0] = 1.0  # the first bin leads everywhere
+    found, undecided = compare(net, other_bin, inputs)
+    assert undecided == 0.0 and found["cos2"] == 2.0 and found["quality"] > 0.1
+
+
 def test_maps_that_differ_are_found_and_nothing_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,7 +115,7 @@ def test_the_difference_is_told_per_map(tmp_path: Path) -> None:
     net = FiveMaps(fold(build(card)))
     made = runtime(write(net, card, "onnx", tmp_path / "net.onnx", (64, 64)))
     shift = np.array([0.0, 0.5, 0.0, 0.25, 0.0], np.float32)[:, None, None]
-    found = compare(net, lambda x: made(x) + shift, comparison_inputs(card, 64, 64, None))
+    found, _ = compare(net, lambda x: made(x) + shift, comparison_inputs(card, 64, 64, None))
     assert found["cos2"] == pytest.approx(0.5, abs=1e-3) and found["width"] == pytest.approx(0.25, abs=1e-3)
     assert max(found["quality"], found["sin2"], found["priority"]) < 1e-3
 

@@ -17,6 +17,7 @@ from gpnet_ros import cli
 from gpnet_ros.commands import tables
 from gpnet_ros.commands.judging.evaluation import Results
 from gpnet_ros.commands.paper_tables import paper_figures
+from gpnet_ros.commands.paper_tables import targets as target_rows
 from gpnet_ros.commands.paper_tables.cells import Outcomes, cell, difference
 from gpnet_ros.commands.paper_tables.closed_loop import ALL, clearing_table, of_rounds
 from gpnet_ros.commands.paper_tables.lines import Line, lines
@@ -71,6 +72,20 @@ def test_single_seeds_are_called_that_and_tested_in_pairs() -> None:
     assert difference(of_counts(150, 151), theirs).p is None
 
 
+def test_a_difference_that_is_the_same_everywhere_still_has_an_interval() -> None:
+    names = NAMES[:4]
+    for seeds in (1, 3):
+        found = difference(of_counts(*[0] * seeds, names=names), of_counts(*[4] * seeds, names=names))
+        assert found.rate == -1.0 and found.low == -1.0 < found.high < 0.0
+        equal = difference(of_counts(*[2] * seeds, names=names), of_counts(*[2] * seeds, names=names))
+        assert equal.low <= 0.0 == equal.rate <= equal.high
+    many = difference(of_counts(150, 150), of_counts(140, 140))
+    one = difference(of_counts(150), of_counts(140))
+    assert (many.low, many.high) == pytest.approx((one.low, one.high), abs=0.01)
+    low, high = of_counts(1, 2, names=names).interval  # 1.5 of 4, not 2
+    assert low < 0.375 < high and (low, high) != of_counts(2, names=names).interval
+
+
 def test_other_scenes_are_never_compared() -> None:
     with pytest.raises(BadInput, match="different scenes"):
         difference(of_counts(10), of_counts(10, names=tuple(reversed(NAMES))))
@@ -111,7 +126,7 @@ def test_every_line_is_compared_with_the_named_one(cards: None) -> None:
     table = picture_table("t", "T", [measure(e, judged) for e in entries], Path("x"), {}, against="gpnet")
     column = "lift, less gpnet"
     assert column in table.columns
-    assert table.rows[0][column].startswith("-40.2") and table.rows[0][column].endswith("behind")
+    assert table.rows[0][column].startswith(("-40.2", "-40.3")) and table.rows[0][column].endswith("behind")
     assert table.rows[1][column] == "" and table.rows[2][column].endswith("behind")
     (number,) = (v for v in table.values if (v["method"], v["metric"], v["decode"]) == ("rival", "lift", "cell"))
     assert number["difference"] == pytest.approx(-0.4025) and number["verdict"] == "behind" and number["n"] == N
@@ -182,7 +197,9 @@ def figures(table: Table) -> dict[str, str]:
     return {r["measure"]: r["our figure"] for r in table.rows}
 
 
-def test_targets_say_met_not_met_or_not_measured(cards: None, tmp_path: Path) -> None:
+def test_targets_say_met_not_met_or_not_measured(cards: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(target_rows, "PICTURES", N)
+    monkeypatch.setattr(target_rows, "HEAPS", 20 * 5)
     assert set(figures(targets(Sources({}, {}, {}))).values()) == {NOT_YET}
     stack = {
         key: measure(line(won, name=key), judged)
@@ -206,6 +223,20 @@ def test_targets_say_met_not_met_or_not_measured(cards: None, tmp_path: Path) ->
     assert again == first, "what a later call does not measure is kept"
 
 
+def test_what_was_measured_on_a_part_is_not_called_met_and_replaces_nothing(cards: None, tmp_path: Path) -> None:
+    kept = tmp_path / "targets.json"
+    card = {"stack-test": {"lift": {"rate": 0.9, "low": 0.87, "high": 0.92, "n": 500}}}
+    whole = list(figures(targets(Sources({}, {}, {}, card=card), kept)).values())
+    assert whole[0].startswith("90.0 [87, 92], n = 500: met") and whole[1] == NOT_YET
+    stack = {"gpnet": measure(line("100"), judged)}
+    part = list(figures(targets(Sources(stack, {}, {}), tmp_path / "other.json")).values())
+    assert part[0].startswith(f"50.0 [43, 57], on {N} of 500: too few to say") and "met" not in part[0]
+    assert next(iter(figures(targets(Sources(stack, {}, {}), kept)).values())) == whole[0]
+    kept.write_text('{"x": "90"}')
+    with pytest.raises(BadInput, match="cannot be read"):
+        targets(Sources({}, {}, {}), kept)
+
+
 def test_ros_is_compared_on_the_same_heaps_and_errors_are_read(cards: None) -> None:
     core = [{**r, "failed": False} for r in rounds([True] * 30 + [False] * 10, objects=(5,))]
     equal = [{**r, "failed": False} for r in rounds([True] * 28 + [False] * 12, objects=(5,))]
@@ -216,7 +247,7 @@ def test_ros_is_compared_on_the_same_heaps_and_errors_are_read(cards: None) -> N
     for name, ros in (("equal", equal), ("worse", worse)):
         told[name] = list(figures(targets(Sources({}, {}, {}, ros, core, {"curve": curve}))).values())
     assert (
-        told["equal"][7].endswith(": met") and told["worse"][7].endswith(": not met") and "40 heaps" in told["worse"][7]
+        told["equal"][7].endswith(": met") and told["worse"][7].endswith(": not met") and "n = 40" in told["worse"][7]
     )
     assert "hand-eye 60 %" in told["equal"][8] and "80 %" not in told["equal"][8]
 

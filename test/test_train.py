@@ -138,7 +138,7 @@ def test_a_damaged_state_is_refused_with_the_way_on(tmp_path: Path) -> None:
     state = tmp_path / "state.safetensors"
     for data in (state.read_bytes()[:1000], b""):
         state.write_bytes(data)
-        with pytest.raises(BadInput, match="is damaged.*--init"):
+        with pytest.raises(BadInput, match=r"is damaged.*--init"):
             _trainer().restore(tmp_path)
 
 

@@ -8,7 +8,9 @@ network without a priority head gives P = 1. The size is fixed: 224 x 224 is wha
 fastest when they know it; --size makes another. Batch norms are folded.
 
 The exported file is read back with its own runtime and run on real frames, random noise and waves beside torch. It is
-only kept if no map differs by more than --tolerance; the largest differences are printed.
+only kept if no map differs by more than --tolerance; the largest differences are printed. ORANGE takes angle and width
+from each pixel's best bin: where two bins are as good as each other rounding decides, so that such pixels are not
+compared but counted.
 
 Needs the package's extra: pip install "gpnet_ros[export]" (onnx and onnxruntime; OpenVINO needs openvino, too).
 """
@@ -37,6 +39,7 @@ from gpnet_ros.maps import NETWORK_SIDE, WIDTH_SCALE, Grid
 from gpnet_ros.network import checkpoint
 from gpnet_ros.network.checkpoint import Card
 from gpnet_ros.network.detector import fold
+from gpnet_ros.network.orange import Orange, lead
 from gpnet_ros.normalise import normalise
 
 Floats = NDArray[np.float32]
@@ -46,6 +49,8 @@ MAPS = ("quality", "cos2", "sin2", "width", "priority")
 SUFFIX = {"onnx": ".onnx", "openvino": ".xml"}
 #: Operators of ONNX 1.12: the first that has layer normalisation, and old enough for every runtime of 2022 and later.
 OPSET = 17
+#: Q of two bins that differ by less may change places in another runtime.
+ROUNDING = 1e-6
 _PARTS = {"onnx": ("onnx", "onnxruntime"), "openvino": ("onnx", "onnxruntime", "openvino")}
 
 
@@ -61,6 +66,12 @@ class FiveMaps(nn.Module):
         """(1, C, H, W) to (1, 5, H, W)."""
         maps: Tensor = self.net(x)
         return torch.cat([maps, torch.ones_like(maps[:, :1])], dim=1) if maps.shape[1] == 4 else maps
+
+    def undecided(self, x: Tensor) -> Tensor:
+        """(1, H, W) bool: pixels whose angle and width hang on the rounding of Q."""
+        if isinstance(self.net, Orange):
+            return lead(self.net.raw(x)) < ROUNDING
+        return torch.zeros(len(x), *x.shape[2:], dtype=torch.bool)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,11 +100,11 @@ def run(args: argparse.Namespace) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as draft:
         made = write(net, card, args.to, Path(draft) / path.name, (height, width))
-        differences = compare(net, runtime(made), inputs)
+        differences, undecided = compare(net, runtime(made), inputs)
         answer = {
             **{"model": str(args.model), "to": args.to, "file": str(path), "size": [width, height]},
             **{"bytes": sum(p.stat().st_size for p in _files(made)), "compared_on": len(inputs)},
-            **{"largest_difference": differences, "tolerance": args.tolerance},
+            **{"largest_difference": differences, "tolerance": args.tolerance, "undecided": undecided},
             "agrees": all(value <= args.tolerance for value in differences.values()),  # NaN does not
         }
         if answer["agrees"]:
@@ -190,14 +201,24 @@ def runtime(path: Path) -> Callable[[Floats], Floats]:
     return lambda x: np.asarray(compiled([x])[0])
 
 
-def compare(net: nn.Module, exported: Callable[[Floats], Floats], inputs: list[Floats]) -> dict[str, float]:
-    """Largest difference of each map over all inputs; NaN where one of the two is NaN."""
-    largest = np.zeros(len(MAPS))
+def compare(
+    net: FiveMaps, exported: Callable[[Floats], Floats], inputs: list[Floats]
+) -> tuple[dict[str, float], float]:
+    """Largest difference of each map, NaN where one of the two is NaN, and the share of undecided pixels.
+
+    Undecided pixels (`FiveMaps.undecided`) are compared in Q and P only.
+    """
+    largest, undecided = np.zeros(len(MAPS)), []
     for x in inputs:
         with torch.inference_mode():
             wanted = net(torch.from_numpy(x)).numpy()
-        largest = np.maximum(largest, np.abs(wanted - exported(x)).max(axis=(0, 2, 3)))
-    return {name: float(f"{value:.3g}") for name, value in zip(MAPS, largest, strict=True)}
+            unsure = net.undecided(torch.from_numpy(x)).numpy()
+        differs = np.abs(wanted - exported(x))
+        differs[:, 1:4] *= ~unsure[:, None]
+        largest = np.maximum(largest, differs.max(axis=(0, 2, 3)))
+        undecided.append(float(unsure.mean()))
+    found = {name: float(f"{value:.3g}") for name, value in zip(MAPS, largest, strict=True)}
+    return found, float(f"{np.mean(undecided):.3g}")
 
 
 def comparison_inputs(card: Card, height: int, width: int, frames: Path | None) -> list[Floats]:
@@ -246,6 +267,8 @@ def sentence(answer: dict[str, Any]) -> str:
     """The answer for a person."""
     differences = ", ".join(f"{name} {value:.2g}" for name, value in answer["largest_difference"].items())
     found = f"largest difference to torch on {answer['compared_on']} inputs: {differences}"
+    if answer["undecided"]:
+        found += f"; {answer['undecided']:.1%} of the pixels, whose best bins are as good as each other, in Q only"
     if not answer["agrees"]:
         return f"Not written: {found}; allowed is {answer['tolerance']:g}. The runtime computes something else."
     return f"{answer['file']}, {answer['bytes'] / 1e6:.2f} MB, input {answer['size'][0]}x{answer['size'][1]}; {found}"

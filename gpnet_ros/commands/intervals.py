@@ -10,8 +10,11 @@ from scipy.stats import binomtest
 _Z = 1.96  # standard normal deviate of a 95 % interval
 
 
-def share(count: int, n: int) -> dict[str, float | int | None]:
-    """Rate of `count` in `n` with Wilson's 95 % interval (J. Am. Stat. Assoc. 22, 1927); None where n is 0."""
+def share(count: float, n: int) -> dict[str, float | int | None]:
+    """Rate of `count` in `n` with Wilson's 95 % interval (J. Am. Stat. Assoc. 22, 1927); None where n is 0.
+
+    A mean count of several trials need not be whole.
+    """
     if n == 0:
         return {"rate": None, "low": None, "high": None, "n": 0}
     rate = count / n
@@ -39,23 +42,30 @@ def paired(outcomes: Sequence[tuple[bool, bool]]) -> dict[str, float | int]:
     both = sum(a and b for a, b in outcomes)
     first, second = (sum(a and not b for a, b in outcomes), sum(b and not a for a, b in outcomes))
     neither = n - both - first - second
-    limits = [share(both + only, n) for only in (first, second)]
-    rates = [(both + only) / n for only in (first, second)]
-    down = [rate - float(limit["low"] or 0.0) for rate, limit in zip(rates, limits, strict=True)]
-    up = [float(limit["high"] or 0.0) - rate for rate, limit in zip(rates, limits, strict=True)]
     product = (both + first) * (both + second) * (neither + first) * (neither + second)
     agreement = float(both * neither - first * second)
     agreement = max(agreement - n / 2, 0.0) if agreement > 0 else agreement
     phi = 0.0 if product == 0 else agreement / float(np.sqrt(product))
-    difference = rates[1] - rates[0]
-    below = np.sqrt(max(down[1] ** 2 - 2 * phi * down[1] * up[0] + up[0] ** 2, 0.0))
-    above = np.sqrt(max(up[1] ** 2 - 2 * phi * up[1] * down[0] + down[0] ** 2, 0.0))
+    difference, low, high = squared_and_added(both + first, both + second, n, phi)
     p = float(binomtest(min(first, second), first + second).pvalue) if first + second else 1.0
-    found = {
-        "difference": difference,
-        "low": max(difference - below, -1.0),
-        "high": min(difference + above, 1.0),
-        "p": p,
-    }
+    found = {"difference": difference, "low": low, "high": high, "p": p}
     counts = {"n": n, "both": both, "only_first": first, "only_second": second, "neither": neither}
     return {**{name: round(float(value), 4) for name, value in found.items()}, **counts}
+
+
+def squared_and_added(first: float, second: float, n: int, correlation: float) -> tuple[float, float, float]:
+    """Difference of two rates, second minus first, with the interval of Newcombe's method 10: (difference, low, high).
+
+    Args:
+        first, second: counts in `n`, see `share`.
+        n: number of things.
+        correlation: of the pairs' outcomes.
+    """
+    rates = [count / n for count in (first, second)]
+    limits = [share(count, n) for count in (first, second)]
+    down = [rate - float(limit["low"] or 0.0) for rate, limit in zip(rates, limits, strict=True)]
+    up = [float(limit["high"] or 0.0) - rate for rate, limit in zip(rates, limits, strict=True)]
+    difference = rates[1] - rates[0]
+    below = np.sqrt(max(down[1] ** 2 - 2 * correlation * down[1] * up[0] + up[0] ** 2, 0.0))
+    above = np.sqrt(max(up[1] ** 2 - 2 * correlation * up[1] * down[0] + down[0] ** 2, 0.0))
+    return difference, max(difference - float(below), -1.0), min(difference + float(above), 1.0)

@@ -178,7 +178,8 @@ def _sources(
     ros = read_rounds(args.ros) if args.ros.is_file() else []
     core = played(ours.models[0], "learned", rounds=args.rounds) if ros and clearing and ours and ours.models else []
     by_key = {c.key: c for c in clearing}
-    return Sources(by_set.get("stack-test", {}), unseen, by_key, ros, core, read_errors(args.errors))
+    card = ours.cards()[0].metric if ours and ours.models else {}
+    return Sources(by_set.get("stack-test", {}), unseen, by_key, ros, core, read_errors(args.errors), card)
 
 
 def write(out: Path, found: Sequence[Table], page: Path | None = None) -> list[str]:

@@ -102,10 +102,24 @@ class UNet(nn.Module):
 
 def best_bin(raw: Tensor) -> Tensor:
     """Q, cos 2θ, sin 2θ and W (B, 4, h, w) of each pixel's best bin; Q = Q_bin · σ(graspness) · σ(bin)."""
-    quality, cos2, sin2, width, logits = _per_bin(raw)
-    attended = quality * torch.sigmoid(logits) * torch.sigmoid(raw[:, -1:])
+    _, cos2, sin2, width, _ = _per_bin(raw)
+    attended = _attended(raw)
     best = attended.argmax(dim=1, keepdim=True)
     return torch.cat([plane.gather(1, best) for plane in (attended, cos2, sin2, width)], dim=1)
+
+
+def lead(raw: Tensor) -> Tensor:
+    """(B, h, w): by how much Q of each pixel's best bin exceeds that of the next; infinite for one bin."""
+    attended = _attended(raw)
+    if attended.shape[1] == 1:
+        return torch.full_like(attended[:, 0], math.inf)
+    best, second = attended.topk(2, dim=1).values.unbind(1)
+    return best - second
+
+
+def _attended(raw: Tensor) -> Tensor:
+    quality, _, _, _, logits = _per_bin(raw)
+    return quality * torch.sigmoid(logits) * torch.sigmoid(raw[:, -1:])
 
 
 def orange_loss(raw: Tensor, quality: Tensor, cos2: Tensor, sin2: Tensor, width: Tensor) -> dict[str, Tensor]:

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gpnet_ros.commands.intervals import paired, share
+from gpnet_ros.commands.intervals import paired, share, squared_and_added
 from gpnet_ros.errors import BadInput
-
-_Z = 1.96  # standard normal deviate of a 95 % interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +47,7 @@ class Outcomes:
     def interval(self) -> tuple[float, float]:
         """Wilson's 95 % interval of the mean for that many scenes; seeds do not make it narrower."""
         scenes = self.won.shape[1]
-        found = share(round(self.mean * scenes), scenes)
+        found = share(self.mean * scenes, scenes)
         assert found["low"] is not None and found["high"] is not None
         return float(found["low"]), float(found["high"])
 
@@ -59,8 +57,8 @@ class Difference:
     """One model less another, scene by scene.
 
     Attributes:
-        rate: mean difference; low, high: its 95 % interval over scenes, of the paired differences: Newcombe's of two
-            single models, else the normal one.
+        rate: mean difference; low, high: its 95 % interval over scenes, Newcombe's of paired differences; where there
+            are several seeds, of their means.
         verdict: "ahead", "behind", "inside the spread", "inside the interval" or "equal"; of single seeds with
             "(one seed)" behind it, since their spread is not known.
         p: McNemar's exact test; None where there is more than one seed.
@@ -84,10 +82,11 @@ def difference(ours: Outcomes, theirs: Outcomes) -> Difference:
     """
     if ours.names != theirs.names:
         raise BadInput("Two models were judged on different scenes: judge both with the same --data and --scenes.")
-    each = ours.won.mean(axis=0) - theirs.won.mean(axis=0)
-    rate, n, p = float(each.mean()), len(each), None
-    half = _Z * float(each.std(ddof=1)) / np.sqrt(n) if n > 1 else float("inf")
-    low, high = max(rate - half, -1.0), min(rate + half, 1.0)
+    each = [outcomes.won.mean(axis=0) for outcomes in (theirs, ours)]
+    varies = min(float(values.std()) for values in each) > 0.0
+    correlation = float(np.corrcoef(each[0], each[1])[0, 1]) if varies else 0.0
+    n, p = len(ours.names), None
+    rate, low, high = squared_and_added(theirs.mean * n, ours.mean * n, n, correlation)
     if len(ours.won) == len(theirs.won) == 1:
         found = paired([(bool(b), bool(a)) for a, b in zip(ours.won[0], theirs.won[0], strict=True)])
         low, high, p = found["low"], found["high"], found["p"]

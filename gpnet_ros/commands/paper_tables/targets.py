@@ -5,15 +5,15 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gpnet_ros.commands.closed_loop.compare import compare
-from gpnet_ros.commands.paper_tables.cells import Outcomes, cell, difference, difference_cell
+from gpnet_ros.commands.paper_tables.cells import Outcomes, cell, difference, difference_cell, percent
 from gpnet_ros.commands.paper_tables.closed_loop import ALL, COUNTS, Cleared
 from gpnet_ros.commands.paper_tables.pages import Table
-from gpnet_ros.commands.paper_tables.pictures import Measured
+from gpnet_ros.commands.paper_tables.pictures import FIGURES, Measured
 from gpnet_ros.errors import BadInput
 
 NOT_YET = "not measured yet"
@@ -21,6 +21,33 @@ NOT_YET = "not measured yet"
 OURS, EQUAL = "gpnet", "best"
 RIVAL, RIVAL_TOP, RIVAL_PRIORITY = "grconvnet", "grconvnet-top", "grconvnet-priority"
 HEIGHT, NONE, ORACLE = "gpnet, height", "gpnet, none", "oracle"
+
+
+#: Pictures of a test set, heaps of Table 3, heaps of the comparison with ROS.
+PICTURES, HEAPS, ROS_HEAPS = 500, 500, 40
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What is known of a measure.
+
+    Attributes:
+        text: the figure; "" where it was not measured.
+        met: whether it reaches what is asked at least; None where nothing is asked.
+        n: of how many pictures or heaps; of: how many are asked for.
+    """
+
+    text: str = ""
+    met: bool | None = None
+    n: int = 0
+    of: int = 0
+
+    def __str__(self) -> str:
+        if not self.text:
+            return NOT_YET
+        if self.n < self.of:
+            return f"{self.text}, on {self.n} of {self.of}: too few to say"
+        return self.text if self.met is None else f"{self.text}, n = {self.n}: {'met' if self.met else 'not met'}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +59,7 @@ class Sources:
         clearing: lines of Table 3 by key.
         ros: rounds of the closed loop through the ROS nodes; core: the same heaps without them.
         errors: what `gpnet bench errors` wrote; None if it did not yet.
+        card: figures on the test sets of the default model's card, which count where more pictures were judged.
     """
 
     stack: Mapping[str, Measured]
@@ -40,6 +68,7 @@ class Sources:
     ros: Sequence[Mapping[str, Any]] = ()
     core: Sequence[Mapping[str, Any]] = ()
     errors: Mapping[str, Any] | None = None
+    card: Mapping[str, Any] = field(default_factory=dict)
 
 
 def targets(sources: Sources, kept: Path | None = None) -> Table:
@@ -54,17 +83,18 @@ def targets(sources: Sources, kept: Path | None = None) -> Table:
     heading = ("measure", "at least now", "we aim at", "our figure", "command")
     asked = [
         ("GP-Net RGB-D, lift of a top-level object at the first try, stack-test", "85 %", "95 %",
-         _figure(sources.stack, "lift", 0.85), judge.format("stack-test", "lift")),
+         _figure(sources.stack, sources.card, "stack-test", "lift", 0.85), judge.format("stack-test", "lift")),
         ("the same on unseen-test (families never trained on)", "80 %", "92 %",
-         _figure(sources.unseen, "lift", 0.80), judge.format("unseen-test", "lift")),
+         _figure(sources.unseen, sources.card, "unseen-test", "lift", 0.80), judge.format("unseen-test", "lift")),
         ("rectangle metric, top-level, stack-test", "85 %", "95 %",
-         _figure(sources.stack, "rectangle, top-level", 0.85), judge.format("stack-test", "top")),
+         _figure(sources.stack, sources.card, "stack-test", "rectangle, top-level", 0.85),
+         judge.format("stack-test", "top")),
         ("GP-Net over GR-ConvNet as published (same data, same budget), top-level", "+10 points", "+15",
          _ahead(sources.stack, RIVAL, 0.10), "`gpnet ablate --rows best grconvnet`, "
-         "`gpnet tables --tables table1`"),
+         "`gpnet tables --tables table1 --out runs/tables`"),
         ("GP-Net against GR-ConvNet trained on top-level grasps, and with a priority head", "reported with interval",
          "ahead", _both(sources.stack), "`gpnet ablate --rows best grconvnet-top grconvnet-priority`, "
-         "`gpnet tables --tables table1`"),
+         "`gpnet tables --tables table1 --out runs/tables`"),
         ("learned priority over height prior and over none, closed loop, same frozen heaps", "ahead of both",
          "+5 points over height", _priorities(sources.clearing), loop.format("--priority height ", "height")
          + ", `gpnet bench clearing --compare height.jsonl learned.jsonl`"),
@@ -77,71 +107,83 @@ def targets(sources: Sources, kept: Path | None = None) -> Table:
         ("pick rate against injected errors (hand-eye 0-5 mm, TCP, depth bias)", "the curve", "flat to 3 mm",
          _curve(sources.errors), "`gpnet bench errors --out runs/errors`"),
     ]  # fmt: skip
-    rows = tuple(dict(zip(heading, row, strict=True)) for row in asked)
-    rows = rows if kept is None else _remembered(rows, kept)
+    found = {row[0]: row[3] for row in asked}
+    known = {name: str(figure) for name, figure in found.items()} if kept is None else _remembered(found, kept)
+    rows = tuple(dict(zip(heading, (*row[:3], known[row[0]], row[4]), strict=True)) for row in asked)
     note = "All simulated. Cells: mean ± standard deviation of the seeds [95 % interval], %; met = at least now."
     return Table("targets", "What must hold", heading, rows, tuple(dict(row) for row in rows), (note,))
 
 
-def _remembered(rows: tuple[dict[str, str], ...], kept: Path) -> tuple[dict[str, str], ...]:
-    """The rows, with figures of earlier calls where this one has none; all are kept for later calls."""
+def _remembered(found: Mapping[str, Figure], kept: Path) -> dict[str, str]:
+    """Texts of the figures, of earlier calls where those saw more; all are kept for later calls."""
     try:
         known = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
-    except ValueError as error:
-        raise BadInput(f"{kept} cannot be read ({error}): remove it, and measure again.") from error
+        earlier = {name: (str(entry["text"]), int(entry["n"])) for name, entry in known.items()}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise BadInput(f"{kept} cannot be read ({error!r}): remove it, and measure again.") from error
     today = datetime.date.today().isoformat()
-    known |= {r["measure"]: f"{r['our figure']} ({today})" for r in rows if r["our figure"] != NOT_YET}
-    kept.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
-    return tuple({**row, "our figure": known.get(row["measure"], NOT_YET)} for row in rows)
-
-
-def _met(found: str, met: bool) -> str:
-    return f"{found}: {'met' if met else 'not met'}"
+    for name, figure in found.items():
+        if figure.text and figure.n >= earlier.get(name, ("", 0))[1]:
+            earlier[name] = (f"{figure} ({today})", figure.n)
+    written = {name: {"text": text, "n": n} for name, (text, n) in earlier.items()}
+    kept.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+    return {name: earlier.get(name, (NOT_YET, 0))[0] for name in found}
 
 
 def _outcomes(measured: Mapping[str, Measured], key: str, column: str) -> Outcomes | None:
     return measured[key].figures.get(column) if key in measured else None
 
 
-def _figure(measured: Mapping[str, Measured], column: str, least: float) -> str:
+def _figure(measured: Mapping[str, Measured], card: Mapping[str, Any], data: str, column: str, least: float) -> Figure:
+    """Of the default model: what this call measured, or its card says, whichever saw more pictures."""
     outcomes = _outcomes(measured, OURS, column)
-    return NOT_YET if outcomes is None else _met(f"{cell(outcomes)}, n = {len(outcomes.names)}", outcomes.mean >= least)
+    told = (card.get(data) or {}).get(FIGURES[column][0]) if isinstance(card.get(data), dict) else None
+    if told is not None and (outcomes is None or len(outcomes.names) < told["n"]):
+        low, high = (percent(told[name], 0) for name in ("low", "high"))
+        return Figure(f"{percent(told['rate'])} [{low}, {high}]", told["rate"] >= least, told["n"], PICTURES)
+    if outcomes is None:
+        return Figure()
+    return Figure(cell(outcomes), outcomes.mean >= least, len(outcomes.names), PICTURES)
 
 
-def _ahead(measured: Mapping[str, Measured], rival: str, least: float | None = None) -> str:
+def _ahead(measured: Mapping[str, Measured], rival: str, least: float | None = None) -> Figure:
     ours, theirs = (_outcomes(measured, key, "rectangle, top-level") for key in (EQUAL, rival))
     if ours is None or theirs is None:
-        return NOT_YET
+        return Figure()
     found = difference(ours, theirs)
-    return difference_cell(found) if least is None else _met(difference_cell(found), found.rate >= least)
+    met = None if least is None else found.rate >= least
+    return Figure(difference_cell(found), met, len(ours.names), PICTURES)
 
 
-def _both(measured: Mapping[str, Measured]) -> str:
-    if _ahead(measured, RIVAL_TOP) == _ahead(measured, RIVAL_PRIORITY) == NOT_YET:
-        return NOT_YET
-    return f"top-level grasps only: {_ahead(measured, RIVAL_TOP)}; priority head: {_ahead(measured, RIVAL_PRIORITY)}"
+def _both(measured: Mapping[str, Measured]) -> Figure:
+    found = {"top-level grasps only": RIVAL_TOP, "priority head": RIVAL_PRIORITY}
+    parts = {name: _ahead(measured, rival) for name, rival in found.items()}
+    if not any(part.text for part in parts.values()):
+        return Figure()
+    text = "; ".join(f"{name}: {part.text or NOT_YET}" for name, part in parts.items())
+    return Figure(text, None, max(part.n for part in parts.values()), PICTURES)
 
 
 def _rounds(found: Mapping[str, Cleared], key: str) -> Outcomes | None:
     return found[key].outcomes.get(ALL) if key in found else None
 
 
-def _priorities(found: Mapping[str, Cleared]) -> str:
+def _priorities(found: Mapping[str, Cleared]) -> Figure:
     learned, parts, met = _rounds(found, OURS), [], True
     for name, key in (("height", HEIGHT), ("none", NONE)):
         other = _rounds(found, key)
         if learned is None or other is None:
-            return NOT_YET
+            return Figure()
         gap = difference(learned, other)
         parts.append(f"over {name}: {difference_cell(gap).removesuffix(' (one seed)')}")
         met = met and gap.rate > 0
-    return _met(f"{'; '.join(parts)}, {len(learned.names)} heaps" if learned else NOT_YET, met)
+    return Figure("; ".join(parts), met, len(learned.names) if learned else 0, HEAPS)
 
 
-def _under_oracle(found: Mapping[str, Cleared]) -> str:
+def _under_oracle(found: Mapping[str, Cleared]) -> Figure:
     ours, oracle = _rounds(found, OURS), _rounds(found, ORACLE)
     if ours is None or oracle is None:
-        return NOT_YET
+        return Figure()
     gap = difference(ours, oracle)
     each = [
         f"K = {k}: {100 * found[OURS].outcomes[k].mean:.0f} of {100 * found[ORACLE].outcomes[k].mean:.0f}"
@@ -149,29 +191,29 @@ def _under_oracle(found: Mapping[str, Cleared]) -> str:
         if k in found[OURS].outcomes and k in found[ORACLE].outcomes
     ]
     interval = f"[{100 * gap.low:+.1f}, {100 * gap.high:+.1f}]"
-    told = f"{100 * gap.rate:+.1f} {interval} on {len(ours.names)} heaps ({', '.join(each)})"
-    return _met(told, gap.rate >= -0.1 - 1e-9)
+    told = f"{100 * gap.rate:+.1f} {interval} ({', '.join(each)})"
+    return Figure(told, gap.rate >= -0.1 - 1e-9, len(ours.names), HEAPS)
 
 
-def _ros(sources: Sources) -> str:
+def _ros(sources: Sources) -> Figure:
     if not sources.ros or not sources.core:
-        return NOT_YET
+        return Figure()
     try:
         found = compare(list(map(dict, sources.core)), list(map(dict, sources.ros)))["all"]
     except BadInput:
-        return NOT_YET
+        return Figure()
     interval = f"[{100 * found['low']:+.0f}, {100 * found['high']:+.0f}]"
-    return _met(f"{100 * found['difference']:+.0f} {interval} on {found['n']} heaps", found["high"] >= 0)
+    return Figure(f"{100 * found['difference']:+.0f} {interval}", found["high"] >= 0, found["n"], ROS_HEAPS)
 
 
-def _curve(errors: Mapping[str, Any] | None) -> str:
+def _curve(errors: Mapping[str, Any] | None) -> Figure:
     """Pick rate without error and with each kind at 3 mm."""
     if errors is None:
-        return NOT_YET
+        return Figure()
     at = [p for p in errors["curve"] if p["error"] == "none" or p["size"] == 3.0]
     rates = [(p["error"].replace("_", "-"), p["pick_rate"]["rate"]) for p in at if p["pick_rate"]["rate"] is not None]
     known = ", ".join(f"{name} {100 * rate:.0f} %" for name, rate in rates)
-    return f"picks that brought an object, errors of 3 mm: {known}"
+    return Figure(f"picks that brought an object, errors of 3 mm: {known}")
 
 
 def read_errors(path: Path) -> dict[str, Any] | None:
