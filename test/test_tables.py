@@ -15,6 +15,8 @@ from judged_rows import CARD, results, row
 
 from gpnet_ros import cli
 from gpnet_ros.commands import tables
+from gpnet_ros.commands.closed_loop import core
+from gpnet_ros.commands.closed_loop.rows import HeapName, Policy
 from gpnet_ros.commands.judging.evaluation import Results
 from gpnet_ros.commands.paper_tables import paper_figures
 from gpnet_ros.commands.paper_tables import targets as target_rows
@@ -191,6 +193,36 @@ def test_table3_compares_heap_by_heap_and_shows_the_paper() -> None:
     assert shuffled.outcomes[ALL].names == found[1].outcomes[ALL].names, "the order of the log does not matter"
     with pytest.raises(BadInput):
         of_rounds("gpnet", "GP-Net", [])
+    found[0] = of_rounds("oracle", "oracle", rounds([True] * 10))  # ten heaps of each K only, which all won in both
+    table = clearing_table(found, "gpnet")
+    assert [r.get("heaps") for r in table.rows] == ["50", "100", "100", None]
+    assert table.rows[0]["all, less gpnet"].startswith("+0.0")
+    with pytest.raises(BadInput, match="for 0 scenes"):
+        clearing_table([found[0], of_rounds("gpnet", "GP-Net", rounds([True], objects=(8,)))], "gpnet")
+
+
+def test_rounds_beyond_those_asked_for_count_where_they_are_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "ROUNDS", tmp_path)
+    asked: list[tuple[int, int]] = []
+
+    def clear(heaps: Sequence[HeapName], policy: Policy, log: Path, resume: bool, workers: int) -> list[dict]:
+        asked.append((len(heaps), max(heap.number or 0 for heap in heaps)))
+        with log.open("a") as file:
+            for heap in heaps[: None if len(asked) == 1 else 0]:
+                row = {"heap": heap.label, "objects": heap.objects, "by": {}, "all_right": True, "failed": False}
+                file.write(json.dumps({**row, "picks": [], "faults": []}) + "\n")
+        return []
+
+    monkeypatch.setattr(core, "clear_heaps", clear)
+    for count in (3, 1, 4):
+        tables.played(None, "oracle", rounds=count)
+    assert asked == [(15, 2), (15, 2), (20, 3)], "three heaps of each K are there: one is not enough to ask for"
+    (log,) = tmp_path.iterdir()
+    log.write_text("".join(log.read_text().splitlines(keepends=True)[:-1]))  # the last K of the third is lost
+    tables.played(None, "oracle", rounds=1)
+    assert asked[-1] == (10, 1)
 
 
 def figures(table: Table) -> dict[str, str]:

@@ -65,7 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--data", default="stack-test", help="set of table1, losses and ingredients (stack-test)")
     add("--public", nargs="+", default=[], metavar="NAME=FOLDER", help="public sets of table2, as of data convert")
     add("--scenes", type=int, help="only the first pictures of each set (all)")
-    add("--rounds", type=int, default=100, help="frozen heaps of each K in table3 (100)")
+    add(
+        "--rounds",
+        type=int,
+        default=100,
+        help="frozen heaps of each K in table3, and more of a line that has more already (100)",
+    )
     add("--config", type=Path, help="other rows than those of config/ablations.yaml")
     add("--page", type=Path, help="fill the generated parts of this page too, as docs/results.md")
     add("--errors", type=Path, default=Path("runs/errors/errors.json"), help="of gpnet bench errors, for the targets")
@@ -148,16 +153,25 @@ def _clearing(rows: tuple[AblationRow, ...], args: argparse.Namespace) -> list[C
 
 
 def played(model: Path | None, priority: str, *, rounds: int, workers: int = 0) -> list[dict[str, Any]]:
-    """Rounds of a policy on the first frozen heaps of each K, read from runs/clearing if they were played before."""
+    """Rounds of a policy on the first frozen heaps of each K, and on those after them that were played before.
+
+    They are kept in `ROUNDS`, under a name that hashes the code that decides.
+    """
     from gpnet_ros.commands.closed_loop.core import clear_heaps
-    from gpnet_ros.commands.closed_loop.rows import HeapName, Policy
+    from gpnet_ros.commands.closed_loop.rows import HeapName, Policy, read_rows
     from gpnet_ros.sim import heap_sets
 
     heap_sets.require(heap_sets.COUNTS[0], rounds)
-    heaps = [HeapName(count, number=k) for k in range(rounds) for count in heap_sets.COUNTS]
     ROUNDS.mkdir(parents=True, exist_ok=True)
     weights = "oracle" if model is None else f"{model.name}-{vouched_card(model).sha256[:12]}"
     log = ROUNDS / f"{weights}-{priority}-{code_sum()}.jsonl"  # other code, other rounds
+    there = {(row["objects"], row["heap"]) for row in read_rows(log)} if log.is_file() else set()
+    heaps: list[HeapName] = []
+    for number in range(heap_sets.HEAPS):
+        block = [HeapName(count, number=number) for count in heap_sets.COUNTS]
+        if number >= rounds and not all(heap.key in there for heap in block):
+            break
+        heaps += block
     return clear_heaps(heaps, Policy("core", priority, None if model is None else str(model)), log, True, workers)
 
 

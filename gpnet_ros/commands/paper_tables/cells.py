@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +52,11 @@ class Outcomes:
         assert found["low"] is not None and found["high"] is not None
         return float(found["low"]), float(found["high"])
 
+    def on(self, names: Collection[str]) -> Outcomes:
+        """Of some of the scenes only, in their order here."""
+        chosen = [k for k, name in enumerate(self.names) if name in names]
+        return Outcomes(self.won[:, chosen], tuple(self.names[k] for k in chosen))
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -93,6 +99,16 @@ def difference(ours: Outcomes, theirs: Outcomes) -> Difference:
     single = min(len(ours.won), len(theirs.won)) == 1
     verdict = _verdict(ours.rates, theirs.rates, (low, rate, high), single) + (" (one seed)" if single else "")
     return Difference(rate, low, high, verdict, p)
+
+
+def difference_in_common(ours: Outcomes, theirs: Outcomes) -> Difference:
+    """`difference` on the scenes that both have.
+
+    Raises:
+        BadInput: they have none in common.
+    """
+    names = set(ours.names) & set(theirs.names)
+    return difference(ours.on(names), theirs.on(names))
 
 
 def _verdict(

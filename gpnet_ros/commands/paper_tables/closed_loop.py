@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gpnet_ros.commands.paper_tables.cells import Outcomes, cell, difference, difference_cell
+from gpnet_ros.commands.paper_tables.cells import Outcomes, cell, difference_cell, difference_in_common
 from gpnet_ros.commands.paper_tables.lines import Line
 from gpnet_ros.commands.paper_tables.pages import Table
 from gpnet_ros.commands.paper_tables.paper_figures import TABLE3
@@ -74,7 +74,7 @@ def clearing_table(found: Sequence[Cleared], against: str = "") -> Table:
     """Table 3; all lines are compared with one, the first if none is named."""
     reference = next((c for c in found if c.key == against), found[0])
     less = f"all, less {reference.key}"
-    columns = ("method", *(f"K = {k}" for k in COUNTS), ALL, less, "picks that brought an object")
+    columns = ("method", "heaps", *(f"K = {k}" for k in COUNTS), ALL, less, "picks that brought an object")
     rows, values = [], []
     for entry in found:
         rows.append(_texts(entry) | {less: _gap(entry, reference)})
@@ -83,8 +83,8 @@ def clearing_table(found: Sequence[Cleared], against: str = "") -> Table:
                 | {f"K = {k}": f"{percent:.1f}" for k, percent in TABLE3.items()})  # fmt: skip
     notes = (
         "Rounds in which every object came into the tote and every pick took a topmost one, % [Wilson's 95 % interval "
-        "over heaps]. All of ours is simulated, path core; the same frozen heaps for every line; one seed per network.",
-        "Differences are paired, heap by heap: Newcombe's 95 % interval.",
+        "over heaps]. All of ours is simulated, path core; the first frozen heaps of each K; one seed per network.",
+        "Differences are paired, heap by heap, on the heaps that both lines have: Newcombe's 95 % interval.",
         "The paper counts a round whose picks all took the topmost object, on a real robot with objects of its own.",
     )
     return Table("table3", "Table 3: closed loop on frozen heaps", columns, tuple(rows), tuple(values), notes)
@@ -95,13 +95,22 @@ def _texts(entry: Cleared) -> dict[str, str]:
         return {"method": entry.title, ALL: entry.missing}
     picks = "" if entry.picks is None else f"{100 * entry.picks:.1f}"
     cells = {f"K = {k}": cell(entry.outcomes.get(k)) for k in COUNTS}
-    return {"method": entry.title, **cells, ALL: cell(entry.outcomes[ALL]), "picks that brought an object": picks}
+    heaps = str(len(entry.outcomes[ALL].names))
+    return {
+        "method": entry.title,
+        "heaps": heaps,
+        **cells,
+        ALL: cell(entry.outcomes[ALL]),
+        "picks that brought an object": picks,
+    }
 
 
 def _gap(entry: Cleared, reference: Cleared) -> str:
     if entry is reference or not entry.outcomes or not reference.outcomes:
         return ""
-    return difference_cell(difference(entry.outcomes[ALL], reference.outcomes[ALL])).removesuffix(" (one seed)")
+    return difference_cell(difference_in_common(entry.outcomes[ALL], reference.outcomes[ALL])).removesuffix(
+        " (one seed)"
+    )
 
 
 def _numbers(entry: Cleared) -> list[dict[str, Any]]:

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from gpnet_ros.commands.closed_loop.compare import compare
-from gpnet_ros.commands.paper_tables.cells import Outcomes, cell, difference, difference_cell, percent
+from gpnet_ros.commands.paper_tables.cells import (
+    Outcomes,
+    cell,
+    difference,
+    difference_cell,
+    difference_in_common,
+    percent,
+)
 from gpnet_ros.commands.paper_tables.closed_loop import ALL, COUNTS, Cleared
 from gpnet_ros.commands.paper_tables.pages import Table
 from gpnet_ros.commands.paper_tables.pictures import FIGURES, Measured
@@ -170,21 +177,23 @@ def _rounds(found: Mapping[str, Cleared], key: str) -> Outcomes | None:
 
 def _priorities(found: Mapping[str, Cleared]) -> Figure:
     learned, parts, met = _rounds(found, OURS), [], True
+    n = 0 if learned is None else len(learned.names)
     for name, key in (("height", HEIGHT), ("none", NONE)):
         other = _rounds(found, key)
         if learned is None or other is None:
             return Figure()
-        gap = difference(learned, other)
+        gap = difference_in_common(learned, other)
+        n = min(n, len(other.names))
         parts.append(f"over {name}: {difference_cell(gap).removesuffix(' (one seed)')}")
         met = met and gap.rate > 0
-    return Figure("; ".join(parts), met, len(learned.names) if learned else 0, HEAPS)
+    return Figure("; ".join(parts), met, n, HEAPS)
 
 
 def _under_oracle(found: Mapping[str, Cleared]) -> Figure:
     ours, oracle = _rounds(found, OURS), _rounds(found, ORACLE)
     if ours is None or oracle is None:
         return Figure()
-    gap = difference(ours, oracle)
+    gap = difference_in_common(ours, oracle)
     each = [
         f"K = {k}: {100 * found[OURS].outcomes[k].mean:.0f} of {100 * found[ORACLE].outcomes[k].mean:.0f}"
         for k in COUNTS
@@ -192,7 +201,7 @@ def _under_oracle(found: Mapping[str, Cleared]) -> Figure:
     ]
     interval = f"[{100 * gap.low:+.1f}, {100 * gap.high:+.1f}]"
     told = f"{100 * gap.rate:+.1f} {interval} ({', '.join(each)})"
-    return Figure(told, gap.rate >= -0.1 - 1e-9, len(ours.names), HEAPS)
+    return Figure(told, gap.rate >= -0.1 - 1e-9, min(len(ours.names), len(oracle.names)), HEAPS)
 
 
 def _ros(sources: Sources) -> Figure:
