@@ -22,7 +22,7 @@ from gpnet_ros.commands.paper_tables import paper_figures
 from gpnet_ros.commands.paper_tables import targets as target_rows
 from gpnet_ros.commands.paper_tables.cells import Outcomes, cell, difference
 from gpnet_ros.commands.paper_tables.closed_loop import ALL, clearing_table, of_rounds
-from gpnet_ros.commands.paper_tables.lines import Line, lines
+from gpnet_ros.commands.paper_tables.lines import Line, lines, untrained
 from gpnet_ros.commands.paper_tables.pages import Table, fill, marks
 from gpnet_ros.commands.paper_tables.pictures import measure, picture_table
 from gpnet_ros.commands.paper_tables.rows import AblationRow, read_rows
@@ -118,8 +118,8 @@ def test_a_line_without_models_says_the_command_and_a_refused_one_its_reason(car
     ]
     table = picture_table("table1", "T", measured, Path("runs/x"), {})
     assert table.rows[0]["lift"].startswith("90.5 ± 0.7") and table.rows[0]["seeds"] == "2"
-    assert "gpnet ablate --rows rival --out runs/x" in table.rows[1]["seeds"] and table.rows[1].get("lift", "") == ""
-    assert "vouches" in table.rows[2]["seeds"] and table.rows[2].get("lift", "") == ""
+    assert len(table.rows) == 2 and "vouches" in table.rows[1]["seeds"] and table.rows[1].get("lift", "") == ""
+    assert table.notes[-1] == "Not trained yet: RIVAL. `gpnet ablate --rows rival --out runs/x` trains them."
     assert [entry["method"] for entry in table.values if entry["metric"] is None] == ["rival", "bad"]
 
 
@@ -184,7 +184,7 @@ def test_table3_compares_heap_by_heap_and_shows_the_paper() -> None:
         of_rounds("gpnet", "GP-Net", rounds([True] * 16 + [False] * 4)),
         of_rounds("gpnet, none", "GP-Net, none", rounds([True] * 8 + [False] * 12)),
     ]
-    table = clearing_table(found, "gpnet")
+    table = clearing_table(found, "gpnet", Path("x"))
     assert table.rows[1]["K = 3"].startswith("80.0") and table.rows[1][ALL].startswith("80.0 [7")
     assert table.rows[0]["all, less gpnet"].startswith("+20.0") and table.rows[2]["all, less gpnet"].endswith("behind")
     assert table.rows[1]["picks that brought an object"] == "90.0"
@@ -194,11 +194,11 @@ def test_table3_compares_heap_by_heap_and_shows_the_paper() -> None:
     with pytest.raises(BadInput):
         of_rounds("gpnet", "GP-Net", [])
     found[0] = of_rounds("oracle", "oracle", rounds([True] * 10))  # ten heaps of each K only, which all won in both
-    table = clearing_table(found, "gpnet")
+    table = clearing_table(found, "gpnet", Path("x"))
     assert [r.get("heaps") for r in table.rows] == ["50", "100", "100", None]
     assert table.rows[0]["all, less gpnet"].startswith("+0.0")
     with pytest.raises(BadInput, match="for 0 scenes"):
-        clearing_table([found[0], of_rounds("gpnet", "GP-Net", rounds([True], objects=(8,)))], "gpnet")
+        clearing_table([found[0], of_rounds("gpnet", "GP-Net", rounds([True], objects=(8,)))], "gpnet", Path("x"))
 
 
 def test_rounds_beyond_those_asked_for_count_where_they_are_whole(
@@ -319,7 +319,7 @@ def test_lines_take_three_seeds_or_the_shipped_model_or_nothing(tmp_path: Path) 
     rows = read_rows()
     found = {entry.key: entry for entry in lines("table1", rows, tmp_path)}
     assert found["gpnet"].shipped and found["gpnet, height"].models == found["gpnet"].models
-    assert found["no-cgc"].models == () and "--rows no-cgc" in found["no-cgc"].command(tmp_path)
+    assert found["no-cgc"].models == () and "--rows no-cgc " in untrained([found["no-cgc"]], tmp_path)[0]
     for name in ("gpnet", "best"):
         for seed in (0, 1, 2):
             save_tiny(tmp_path / name / f"seed{seed}")
@@ -368,7 +368,8 @@ def test_the_command_writes_everything_with_missing_models(
     for name in ("table1", "table3", "ingredients"):
         assert (tmp_path / "out" / f"{name}.png").stat().st_size > 1000
     text = (tmp_path / "out" / "tables.md").read_text()
-    assert "87.5 ± 2.5" in text and text.count("none yet: `gpnet ablate --rows") > 10
+    assert "87.5 ± 2.5" in text and text.count("Not trained yet: ") == 5, "one sentence per table"
+    assert "best-no-cgc best-plain" in text and "| GP-Net, recipe paper, RGB |  | not trained |" in text
     assert "87.5 ± 2.5" in page.read_text() and "Table 3" in page.read_text()
     with (tmp_path / "out" / "table1.csv").open() as file:
         found = [r for r in csv.DictReader(file) if (r["method"], r["metric"], r["decode"]) == ("best", "lift", "cell")]

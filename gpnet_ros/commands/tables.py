@@ -11,7 +11,8 @@
   ingredients  what recipe best owes to each of its parts
 
 Models come from `gpnet ablate` (--models), three seeds each; where there are none yet, the shipped model stands in,
-and a line without any says which command trains it. Beside ours stand the paper's figures, measured on other data.
+and the rest is named below its table with the command that trains it. Beside ours stand the paper's figures, measured
+on other data.
 Whatever was judged or played is kept in runs/, so that an interrupted call goes on and a second one is quick.
 """
 
@@ -99,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
     clearing: list[Cleared] = []
     if "table3" in args.tables:
         clearing = _clearing(rows, args)
-        found.append(clearing_table(clearing, "gpnet"))
+        found.append(clearing_table(clearing, "gpnet", args.models))
         draw_clearing(args.out / "table3.png", clearing)
     found.insert(0, targets(_sources(by_set, clearing, rows, args), args.out / "targets.json"))
     files = write(args.out, found, args.page)
@@ -149,7 +150,7 @@ def _clearing(rows: tuple[AblationRow, ...], args: argparse.Namespace) -> list[C
     """The oracle, then every line."""
     clear = partial(played, rounds=args.rounds, workers=args.workers)
     oracle = of_rounds("oracle", "oracle (plans from the truth)", clear(None, "oracle"))
-    return [oracle, *(cleared(line, clear, args.models) for line in lines("table3", rows, args.models))]
+    return [oracle, *(cleared(line, clear) for line in lines("table3", rows, args.models))]
 
 
 def played(model: Path | None, priority: str, *, rounds: int, workers: int = 0) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gpnet_ros.commands.paper_tables.cells import Outcomes, cell, difference_cell, difference_in_common
-from gpnet_ros.commands.paper_tables.lines import Line
+from gpnet_ros.commands.paper_tables.lines import Line, untrained
 from gpnet_ros.commands.paper_tables.pages import Table
 from gpnet_ros.commands.paper_tables.paper_figures import TABLE3
 from gpnet_ros.errors import BadInput
@@ -29,24 +29,26 @@ class Cleared:
         key, title: of the line.
         outcomes: K, or "all" -> rounds all right; empty if there is no model yet.
         picks: share of picks that brought up an object.
-        missing: what to say where there are no outcomes.
+        refused: why there are no outcomes; "".
+        untrained: the line, if it has no model yet.
     """
 
     key: str
     title: str
     outcomes: Mapping[int | str, Outcomes]
     picks: float | None = None
-    missing: str = ""
+    refused: str = ""
+    untrained: Line | None = None
 
 
-def cleared(line: Line, clear: Clear, models: Path) -> Cleared:
+def cleared(line: Line, clear: Clear) -> Cleared:
     """Play the heaps with the first seed of a line: a round costs seconds, and heaps vary more than seeds."""
     if not line.models:
-        return Cleared(line.key, line.title, {}, missing=f"none yet: `{line.command(models)}`")
+        return Cleared(line.key, line.title, {}, untrained=line)
     try:
         return of_rounds(line.key, line.title, clear(line.models[0], line.priority))
     except BadInput as error:
-        return Cleared(line.key, line.title, {}, missing=f"refused: {error}")
+        return Cleared(line.key, line.title, {}, refused=f"refused: {error}")
 
 
 def of_rounds(key: str, title: str, rounds: Sequence[Mapping[str, Any]]) -> Cleared:
@@ -70,18 +72,26 @@ def _outcomes(won: Mapping[tuple[int, str], bool]) -> Outcomes:
     return Outcomes(np.array([[won[heap] for heap in heaps]]), tuple(f"{k} {name}" for k, name in heaps))
 
 
-def clearing_table(found: Sequence[Cleared], against: str = "") -> Table:
-    """Table 3; all lines are compared with one, the first if none is named."""
+def clearing_table(found: Sequence[Cleared], against: str, models: Path) -> Table:
+    """Table 3; all lines are compared with one, the first if that is not there.
+
+    Args:
+        found: the lines.
+        against: key of that one.
+        models: folder of `gpnet ablate`, for the command that trains what is missing.
+    """
     reference = next((c for c in found if c.key == against), found[0])
     less = f"all, less {reference.key}"
     columns = ("method", "heaps", *(f"K = {k}" for k in COUNTS), ALL, less, "picks that brought an object")
     rows, values = [], []
     for entry in found:
-        rows.append(_texts(entry) | {less: _gap(entry, reference)})
+        if entry.untrained is None:
+            rows.append(_texts(entry) | {less: _gap(entry, reference)})
         values += _numbers(entry)
     rows.append({"method": "the paper's UR10 (18 rounds per K)", ALL: f"{np.mean(list(TABLE3.values())):.1f}"}
                 | {f"K = {k}": f"{percent:.1f}" for k, percent in TABLE3.items()})  # fmt: skip
     notes = (
+        *untrained([entry.untrained for entry in found if entry.untrained is not None], models),
         "Rounds in which every object came into the tote and every pick took a topmost one, % [Wilson's 95 % interval "
         "over heaps]. All of ours is simulated, path core; the first frozen heaps of each K; one seed per network.",
         "Differences are paired, heap by heap, on the heaps that both lines have: Newcombe's 95 % interval.",
@@ -92,7 +102,7 @@ def clearing_table(found: Sequence[Cleared], against: str = "") -> Table:
 
 def _texts(entry: Cleared) -> dict[str, str]:
     if not entry.outcomes:
-        return {"method": entry.title, ALL: entry.missing}
+        return {"method": entry.title, ALL: entry.refused}
     picks = "" if entry.picks is None else f"{100 * entry.picks:.1f}"
     cells = {f"K = {k}": cell(entry.outcomes.get(k)) for k in COUNTS}
     heaps = str(len(entry.outcomes[ALL].names))

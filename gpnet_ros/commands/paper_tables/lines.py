@@ -1,7 +1,8 @@
-"""The lines of the tables: which models stand in each, and the command that makes those that are missing."""
+"""The lines of the tables: which models stand in each, and what is said of those that have none."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,9 +46,14 @@ class Line:
         """Of its models."""
         return [read_card(folder) for folder in self.models]
 
-    def command(self, out: Path) -> str:
-        """What trains it."""
-        return f"gpnet ablate --rows {self.trained_as or self.row.name} --out {out}"
+
+def untrained(missing: Sequence[Line], models: Path) -> list[str]:
+    """One sentence that names the lines without models, and what trains them; none if all have some."""
+    if not missing:
+        return []
+    names = list(dict.fromkeys(line.trained_as or line.row.name for line in missing))
+    titles = ", ".join(dict.fromkeys(line.title for line in missing))
+    return [f"Not trained yet: {titles}. `gpnet ablate --rows {' '.join(names)} --out {models}` trains them."]
 
 
 def lines(table: str, rows: tuple[AblationRow, ...], models: Path) -> tuple[Line, ...]:

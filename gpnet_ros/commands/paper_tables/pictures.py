@@ -12,7 +12,7 @@ import numpy as np
 from gpnet_ros.commands.judging.evaluation import Results
 from gpnet_ros.commands.judging.judgement import Decode, Metric
 from gpnet_ros.commands.paper_tables.cells import Difference, Outcomes, cell, difference, difference_cell
-from gpnet_ros.commands.paper_tables.lines import Line
+from gpnet_ros.commands.paper_tables.lines import Line, untrained
 from gpnet_ros.commands.paper_tables.pages import Table
 from gpnet_ros.commands.paper_tables.paper_figures import PaperFigure
 from gpnet_ros.errors import BadInput
@@ -106,11 +106,16 @@ def picture_table(
     columns += [_less(c, reference) for c in compared] if reference else []
     columns += ["net [ms]", "frame to grasp [ms]", "paper [%]", "paper [ms]"]
     rows, values = [], []
+    missing = [entry.line for entry in measured if not entry.line.models]
     for entry in measured:
+        values += [] if entry.line.models else _numbers(entry, {}, paper)
+        if not entry.line.models and entry.line.row.paper not in paper:
+            continue
         gaps = {c: _gap(entry, reference, c) for c in compared}
-        rows.append(_texts(entry, models, paper) | {_less(c, reference): difference_cell(g) for c, g in gaps.items()})
-        values += _numbers(entry, gaps, paper)
-    return Table(name, title, tuple(columns), tuple(rows), tuple(values), (SIMULATED, RULE, *notes, *_budget(measured)))
+        rows.append(_texts(entry, paper) | {_less(c, reference): difference_cell(g) for c, g in gaps.items()})
+        values += _numbers(entry, gaps, paper) if entry.line.models else []
+    about = (SIMULATED, RULE, *notes, *_budget(measured), *untrained(missing, models))
+    return Table(name, title, tuple(columns), tuple(rows), tuple(values), about)
 
 
 def _less(column: str, reference: Measured | None) -> str:
@@ -125,7 +130,7 @@ def _gap(entry: Measured, reference: Measured | None, column: str) -> Difference
     return difference(entry.figures[column], reference.figures[column])
 
 
-def _texts(entry: Measured, models: Path, paper: Mapping[str, PaperFigure]) -> dict[str, str]:
+def _texts(entry: Measured, paper: Mapping[str, PaperFigure]) -> dict[str, str]:
     line = entry.line
     known = paper.get(line.row.paper)
     texts = {"method": line.title}
@@ -134,7 +139,7 @@ def _texts(entry: Measured, models: Path, paper: Mapping[str, PaperFigure]) -> d
     if entry.refused:
         return texts | {"seeds": f"refused: {entry.refused}"}
     if not line.models:
-        return texts | {"seeds": f"none yet: `{line.command(models)}`"}
+        return texts | {"seeds": "not trained"}
     times = {"net [ms]": "net", "frame to grasp [ms]": "path"}
     return {
         **texts,
