@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gpnet_ros.commands.judging.evaluation import Results
 from gpnet_ros.commands.judging.judge import Settings
 from gpnet_ros.commands.judging.judgement import Row, Verdict
-from gpnet_ros.network.checkpoint import Card
+from gpnet_ros.network.card import Card
 
 CARD = Card("gpnet", {}, "rgbd", recipe={"steps": 500, "batch": 16}, data={"views": 100})
 

@@ -12,7 +12,8 @@ from gpnet_ros.commands.judging.judged_pictures import Picture
 from gpnet_ros.data.shard_samples import decode_sample
 from gpnet_ros.data.shard_writer import Plan, ShardWriter
 from gpnet_ros.frame import Intrinsics
-from gpnet_ros.network.checkpoint import Card, build, save
+from gpnet_ros.network.card import Card
+from gpnet_ros.network.checkpoint import build, save
 from gpnet_ros.pose import look_at, transform
 from gpnet_ros.sim.arrangement import Arrangement, Shot
 from gpnet_ros.sim.heap import Heap

@@ -19,7 +19,7 @@ from gpnet_ros.commands import train
 from gpnet_ros.commands.ablate import plan, same_rows
 from gpnet_ros.commands.paper_tables.rows import TABLES, choose, essence, first_equals, is_trained, read_rows
 from gpnet_ros.errors import BadInput
-from gpnet_ros.network.checkpoint import read_card
+from gpnet_ros.network.card import read_card
 from gpnet_ros.network.trainer import STATE
 
 TINY = "size: s\nbatch: 2\nsmall_crop: 64\nsmall_share: 1.0\nthreads: 1\ncheckpoint_seconds: 1.0\nloss: suppress\n"

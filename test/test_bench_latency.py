@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from gpnet_ros.cli import main
-from gpnet_ros.network.checkpoint import Card, build, save
+from gpnet_ros.network.card import Card
+from gpnet_ros.network.checkpoint import build, save
 
 
 def test_every_stage_and_every_net_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,19 +15,8 @@ from torch import nn
 
 from gpnet_ros.errors import ModelRefused
 from gpnet_ros.network import checkpoint
-from gpnet_ros.network.checkpoint import (
-    ARCHITECTURES,
-    CARD,
-    WEIGHTS,
-    Card,
-    build,
-    load,
-    read_card,
-    save,
-    self_test,
-    vouched_card,
-    write_card,
-)
+from gpnet_ros.network.card import CARD, Card, read_card, write_card
+from gpnet_ros.network.checkpoint import ARCHITECTURES, WEIGHTS, build, load, save, self_test, vouched_card
 
 
 @pytest.fixture

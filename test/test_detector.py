@@ -15,7 +15,8 @@ from gpnet_ros.cli import main
 from gpnet_ros.errors import BadInput, ModelRefused
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Grid
-from gpnet_ros.network.checkpoint import Card, build, load, save
+from gpnet_ros.network.card import Card
+from gpnet_ros.network.checkpoint import build, load, save
 from gpnet_ros.network.detector import Detector, fold
 from gpnet_ros.normalise import VERSIONS, normalise
 

@@ -21,7 +21,8 @@ from gpnet_ros.commands.judging.judgement import Row, Verdict
 from gpnet_ros.data.sample import Sample
 from gpnet_ros.errors import BadInput, ModelRefused
 from gpnet_ros.maps import Maps
-from gpnet_ros.network.checkpoint import find, read_card
+from gpnet_ros.network.card import read_card
+from gpnet_ros.network.checkpoint import find
 from gpnet_ros.settings import GripperGeometry
 
 PERFECT = Settings(substitute="all")
@@ -298,3 +299,4 @@ def test_a_picture_made_on_the_way_is_that_of_the_shards(tmp_path: Path) -> None
     np.testing.assert_array_equal(made.sample.frame.depth, kept.sample.frame.depth)
     assert made.arrangement is not None and kept.arrangement is not None
     assert np.abs(made.arrangement.heap.T_base_object - kept.arrangement.heap.T_base_object).max() < 1e-6
+    assert Shards(folder).told() == MadeTestSet("unseen-test").told(), "known without making a picture"

@@ -13,7 +13,8 @@ import torch
 from gpnet_ros import cli
 from gpnet_ros.commands import export
 from gpnet_ros.commands.export import MAPS, FiveMaps, compare, comparison_inputs, runtime, write
-from gpnet_ros.network.checkpoint import Card, build, save
+from gpnet_ros.network.card import Card
+from gpnet_ros.network.checkpoint import build, save
 from gpnet_ros.network.detector import Detector, fold
 from gpnet_ros.normalise import VERSIONS
 

@@ -15,7 +15,8 @@ from judged_rows import results, row
 from gpnet_ros import cli
 from gpnet_ros.commands import models_judge
 from gpnet_ros.commands.models import BYTES_MAX, SETS, describe, folders, missing
-from gpnet_ros.network.checkpoint import Card, build, load, read_card, save
+from gpnet_ros.network.card import Card, read_card
+from gpnet_ros.network.checkpoint import build, load, save
 from gpnet_ros.settings import resource_dir
 
 

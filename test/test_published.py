@@ -11,7 +11,8 @@ import torch
 
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import WIDTH_SCALE, Grid, Maps, encode_angle
-from gpnet_ros.network.checkpoint import ARCHITECTURES, Card, build, save
+from gpnet_ros.network.card import Card
+from gpnet_ros.network.checkpoint import ARCHITECTURES, build, save
 from gpnet_ros.network.detector import Detector
 from gpnet_ros.network.published import Bugs, decode
 from gpnet_ros.normalise import VERSIONS

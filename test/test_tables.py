@@ -28,7 +28,8 @@ from gpnet_ros.commands.paper_tables.pictures import measure, picture_table
 from gpnet_ros.commands.paper_tables.rows import AblationRow, read_rows
 from gpnet_ros.commands.paper_tables.targets import NOT_YET, Sources, targets
 from gpnet_ros.errors import BadInput, ModelRefused
-from gpnet_ros.network.checkpoint import Card, build, save
+from gpnet_ros.network.card import Card
+from gpnet_ros.network.checkpoint import build, save
 
 N = 200
 NAMES = tuple(f"scene-{k}" for k in range(N))

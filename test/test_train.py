@@ -26,7 +26,8 @@ from gpnet_ros.data.batches import TARGETS, Batches, BatchSettings, drop_modalit
 from gpnet_ros.data.view_settings import ViewSettings
 from gpnet_ros.errors import BadInput, GpnetError, SettingsError
 from gpnet_ros.maps import WIDTH_SCALE, encode_angle
-from gpnet_ros.network.checkpoint import build, find, load, read_card
+from gpnet_ros.network.card import read_card
+from gpnet_ros.network.checkpoint import build, find, load
 from gpnet_ros.network.loss import Targets
 from gpnet_ros.network.trainer import Method, Trainer, one_cycle, rate_share
 from gpnet_ros.normalise import normalise

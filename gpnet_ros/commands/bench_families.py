@@ -14,12 +14,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from gpnet_ros.commands.executors import processes
+from gpnet_ros.commands.executors import spread
 from gpnet_ros.errors import BadInput
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         )
     jobs = [(name, args.seed + k, args.meshes, args.mesh_unit) for name in names for k in range(args.drops)]
     workers = min(args.workers or os.cpu_count() or 1, len(jobs))
-    outcomes = list(tqdm(_spread(jobs, workers), total=len(jobs), unit="drop", disable=None))
+    outcomes = list(tqdm(spread(_try, jobs, workers, chunk=4), total=len(jobs), unit="drop", disable=None))
     rows = [_row(name, [status for job, status in outcomes if job[0] == name]) for name in names]
     wrong = [row["family"] for row in rows if row["listed"] and not row["graspable"]]
     print(table(rows))
@@ -77,14 +77,6 @@ def _known(args: argparse.Namespace) -> tuple[str, ...]:
     from gpnet_ros.sim.user_meshes import load_user_meshes
 
     return load_user_meshes(args.meshes, args.mesh_unit).families
-
-
-def _spread(jobs: list[_Job], workers: int) -> Iterable[tuple[_Job, str]]:
-    if workers == 1:
-        yield from map(_try, jobs)
-        return
-    with processes(workers) as pool:
-        yield from pool.map(_try, jobs, chunksize=4)
 
 
 def _try(job: _Job) -> tuple[_Job, str]:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from gpnet_ros.commands.executors import processes
+from gpnet_ros.commands.executors import spread
 from gpnet_ros.commands.intervals import share_of
 from gpnet_ros.errors import BadInput
 
@@ -47,22 +46,13 @@ def run(args: argparse.Namespace) -> int:
     jobs = [(args.seed + k, args.profile, args.positives, args.negatives) for k in range(args.scenes)]
     trials: list[Trial] = []
     broken = 0
-    for found in tqdm(_spread(jobs, args.workers), total=len(jobs), unit="scene", disable=None):
+    for found in tqdm(spread(scene_of_trials, jobs, args.workers), total=len(jobs), unit="scene", disable=None):
         broken += found is None
         trials += found or []
     answer = {"scenes": args.scenes, "seed": args.seed, "profile": args.profile, "scenes_without_heap": broken}
     answer |= summary(trials)
     print(json.dumps(answer) if args.json else table(answer))
     return 0
-
-
-def _spread(jobs: list[tuple[int, str, int, int]], workers: int) -> Iterable[list[Trial] | None]:
-    workers = min(workers or os.cpu_count() or 1, len(jobs))
-    if workers == 1:
-        yield from map(scene_of_trials, jobs)
-        return
-    with processes(workers) as pool:
-        yield from pool.map(scene_of_trials, jobs)
 
 
 def scene_of_trials(job: tuple[int, str, int, int]) -> list[Trial] | None:

@@ -30,7 +30,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -39,7 +39,7 @@ from gpnet_ros.commands.intervals import paired
 from gpnet_ros.commands.judging.calibration import reliability, save_reliability
 from gpnet_ros.commands.judging.evaluation import CACHE, Results, evaluate
 from gpnet_ros.commands.judging.judge import Settings
-from gpnet_ros.commands.judging.judged_pictures import Picture, Pictures, open_pictures
+from gpnet_ros.commands.judging.judged_pictures import Pictures, open_pictures
 from gpnet_ros.commands.judging.judgement import DECODES, METRICS, Decode, Metric
 from gpnet_ros.commands.judging.substitution import SUBSTITUTES
 from gpnet_ros.errors import BadInput
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     pictures = open_pictures(args.data, args.source, args.split, args.meshes)
     if pictures.note:
         print(pictures.note, file=sys.stderr)
-    known = told(pictures[0])
+    known = pictures.told()
     headline = next((m for m in HEADLINES if m in known), HEADLINES[-1])
     metric: Metric = headline if args.metric in (None, "all") else args.metric
     decode: Decode = args.decode or ("argmax" if args.as_published else usual_decode(metric))
@@ -105,21 +105,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def told(picture: Picture) -> set[str]:
-    """The metrics that pictures like this one can tell."""
-    sample, known = picture.sample, set[str]()
-    if picture.arrangement is not None:
-        known |= {"lift", "lift_clean", "lift_any"}
-    if sample.rectangles is not None:
-        known |= {"any", "any50"} | ({"object"} if sample.rectangles.object_id is not None else set())
-    if sample.top_rectangles() is not None:
-        known |= {"top", "top50"}
-    if sample.ids is not None and sample.objects is not None and sample.objects.top_level is not None:
-        known.add("on_top")
-    return known
-
-
-def refuse_unknown(metric: Metric, decode: Decode, known: set[str], args: argparse.Namespace) -> None:
+def refuse_unknown(metric: Metric, decode: Decode, known: Collection[str], args: argparse.Namespace) -> None:
     """Before hours of judging, not after.
 
     Raises:

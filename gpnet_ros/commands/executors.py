@@ -2,7 +2,7 @@
 
 Scenes are made by `in_processes` or `on_ray`, the same from either, in any order. Both take a picklable function from a
 number to the files of a scene, and numbers, and never hold more answers than they have workers: whoever writes them
-sets the pace. Benchmarks, whose answers are small, share a plain pool: `processes`.
+sets the pace. Whatever else takes processes, judging, clearing and benches, shares `spread`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -222,19 +222,34 @@ def _up_to(numbers: Iterator[int], most: int) -> Iterator[int]:
         yield number
 
 
-@contextlib.contextmanager
-def processes(workers: int, begin: Callable[..., None] | None = None, *args: Any) -> Iterator[ProcessPoolExecutor]:
-    """Processes of this machine with one thread each; what is still waiting at the end is cancelled.
+def spread(
+    function: Callable[[Any], Any],
+    jobs: Sequence[Any],
+    workers: int,
+    begin: Callable[..., None] | None = None,
+    args: tuple[Any, ...] = (),
+    chunk: int = 1,
+) -> Iterator[Any]:
+    """What a picklable function makes of each job, in order, by processes of this machine with one thread each.
 
     Args:
-        workers: how many.
-        begin: called once in each, with `args`.
+        function: of one job.
+        jobs: all of them; what is still waiting when the iterator is closed is cancelled.
+        workers: processes, not more than jobs; 0 is one per core, 1 is this process itself.
+        begin: called once in each process, with `args`.
+        chunk: jobs that a process takes at once.
     """
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=begin, initargs=args)
+    workers = min(workers or os.cpu_count() or 1, len(jobs))
+    if workers <= 1:
+        if begin is not None:
+            begin(*args)
+        yield from map(function, jobs)
+        return
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=begin, initargs=args)
     try:
         with one_thread_each():
-            yield pool
+            made = pool.map(function, jobs, chunksize=chunk)  # starts the processes
+        yield from made
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from gpnet_ros.errors import ModelRefused
 from gpnet_ros.network import checkpoint
-from gpnet_ros.network.checkpoint import CARD, WEIGHTS, Card
+from gpnet_ros.network.card import CARD, Card
+from gpnet_ros.network.checkpoint import WEIGHTS
 from gpnet_ros.settings import resource_dir
 
 #: Sets that a card tells figures of.

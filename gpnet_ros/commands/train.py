@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -26,7 +25,7 @@ from torch import Tensor
 from gpnet_ros.commands.training import profile as train_profile
 from gpnet_ros.commands.training.judge import judge_all, summary
 from gpnet_ros.commands.training.log import Log
-from gpnet_ros.commands.training.run_recipe import enter
+from gpnet_ros.commands.training.run_recipe import enter, make_folders
 from gpnet_ros.commands.training.settings import Budget, TrainSettings, load_recipe, overrides
 from gpnet_ros.data.batches import BatchSettings, Samples, batches
 from gpnet_ros.data.dataset import Dataset
@@ -35,6 +34,7 @@ from gpnet_ros.data.view_settings import ViewSettings
 from gpnet_ros.errors import BadInput
 from gpnet_ros.maps import NETWORK_SIDE
 from gpnet_ros.network import checkpoint
+from gpnet_ros.network.card import Card
 from gpnet_ros.network.loss import Targets
 from gpnet_ros.network.ranks import Ranks
 from gpnet_ros.network.trainer import STATE, Trainer
@@ -118,23 +118,6 @@ def training_device(asked: str) -> torch.device:
     return torch.device("cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def make_folders(*folders: Path) -> None:
-    """Make them now, not after hours of training.
-
-    Raises:
-        BadInput: one cannot be made or written.
-    """
-    for folder in folders:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                pass
-        except OSError as error:
-            raise BadInput(
-                f"The folder {folder} cannot be written ({error.strerror}); choose another --out or --run."
-            ) from error
-
-
 def validation_views(recipe: TrainSettings) -> ViewSettings:
     """Of the views that a network is judged on: all recipes' grasps are labelled alike, priority as the recipe does."""
     return ViewSettings(normalisation=recipe.normalisation, priority=recipe.priority)
@@ -151,7 +134,7 @@ def train(
     resume: bool = False,
     device: torch.device | None = None,
     init: str | Path | None = None,
-) -> checkpoint.Card | None:
+) -> Card | None:
     """One run, from fresh weights or a saved state to a model with its card.
 
     Args:
@@ -261,13 +244,13 @@ def together(net: torch.nn.Module, ranks: Ranks) -> torch.nn.Module:
     return net.to(ranks.device)
 
 
-def finished(card: checkpoint.Card, trainer: Trainer, metric: dict[str, Any]) -> checkpoint.Card:
+def finished(card: Card, trainer: Trainer, metric: dict[str, Any]) -> Card:
     """The card with what became of the run."""
     how = card.recipe | {"steps": trainer.step, "minutes": round(trainer.elapsed / 60, 1)}
     return replace(card, recipe=how, metric=metric)
 
 
-def first_weights(blank: checkpoint.Card, init: str | Path | None) -> tuple[torch.nn.Module, dict[str, Any]]:
+def first_weights(blank: Card, init: str | Path | None) -> tuple[torch.nn.Module, dict[str, Any]]:
     """The network that a run starts from, and what the card will say of where its weights came from.
 
     Raises:

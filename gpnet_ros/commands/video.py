@@ -11,12 +11,12 @@ import json
 import os
 from collections.abc import Iterator
 from fractions import Fraction
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gpnet_ros.commands.executors import spread
 from gpnet_ros.errors import BadInput
 from gpnet_ros.sim.state import State
 from gpnet_ros.sim.video import Spectator, check_recording, chosen_states
@@ -95,19 +95,11 @@ def write_video(run_dir: Path, out: Path, fps: int = 12, speed: float = 3.0, wid
 
 def _images(run_dir: Path, period: float, size: tuple[int, int], workers: int) -> Iterator[NDArray[np.uint8]]:
     """Pictures in order, rendered here or in worker processes."""
-    jobs = chosen_states(run_dir, period)
-    if workers == 1:
-        spectator = Spectator(run_dir, size)
-        for since, state in jobs:
-            yield spectator.image(state, _caption(since))
-        return
-    with get_context("spawn").Pool(workers, _prepare, (run_dir, size)) as pool:
-        yield from pool.imap(_render, jobs, chunksize=4)
+    yield from spread(_render, list(chosen_states(run_dir, period)), workers, _prepare, (run_dir, size), chunk=4)
 
 
 def _prepare(run_dir: Path, size: tuple[int, int]) -> None:
     global _spectator
-    os.environ["OMP_NUM_THREADS"] = "1"
     _spectator = Spectator(run_dir, size)
 
 

@@ -8,23 +8,21 @@ something else is found before a robot moves.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
-from safetensors.torch import save_file
+from safetensors.torch import save as tensor_bytes
 from torch import Tensor, nn
 
-from gpnet_ros import normalise
 from gpnet_ros.errors import BadInput, ModelRefused
+from gpnet_ros.network.card import CARD, Card, check_seal, read_card, write_card
 from gpnet_ros.network.ggcnn import GgCnn, GgCnn2
 from gpnet_ros.network.gpnet import GPNet
 from gpnet_ros.network.grconvnet import GrConvNet
@@ -32,7 +30,6 @@ from gpnet_ros.network.orange import Orange
 from gpnet_ros.settings import resource_dir
 
 WEIGHTS = "weights.safetensors"
-CARD = "card.json"
 #: The networks a card may name.
 ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "gpnet": GPNet,
@@ -47,62 +44,6 @@ GOLDEN_SAMPLES = 16
 GOLDEN_TOLERANCE = 0.02
 #: Endings of files that can run code when they are opened.
 PICKLE_SUFFIXES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".tar")
-
-
-#: What the fields of a card are.
-_KINDS: dict[str, type] = {
-    **dict.fromkeys(("architecture", "channels", "normalisation", "commit", "licence", "notes", "sha256", "seal"), str),
-    **dict.fromkeys(("kwargs", "data", "recipe", "metric"), dict),
-    **{"parameters": int, "golden": list},
-}
-
-
-@dataclass(frozen=True)
-class Card:
-    """What is known of a model.
-
-    Attributes:
-        architecture: key of `ARCHITECTURES`; kwargs: arguments of its constructor.
-        channels: "rgb", "depth" or "rgbd"; normalisation: which of `normalise.VERSIONS` it was trained with.
-        data: what it was trained on; recipe: how; metric: how well it did there.
-        commit: of the code that trained it; licence; notes: what it is not good for.
-        parameters: number of weights; sha256: of the weights file.
-        golden: GOLDEN_SAMPLES values of each map for the golden input.
-        seal: `sealed` of this card; "" in cards that were written before there were seals.
-    """
-
-    architecture: str
-    kwargs: dict[str, Any]
-    channels: str
-    normalisation: str = normalise.VERSION
-    data: dict[str, Any] = field(default_factory=dict)
-    recipe: dict[str, Any] = field(default_factory=dict)
-    metric: dict[str, Any] = field(default_factory=dict)
-    commit: str = ""
-    licence: str = "Apache-2.0"
-    notes: str = ""
-    parameters: int = 0
-    sha256: str = ""
-    golden: list[list[float]] = field(default_factory=list)
-    seal: str = ""
-
-    @property
-    def sealed(self) -> str:
-        """Sum of what decides what the network is and sees; golden outputs cannot tell, say, another normalisation."""
-        decides = [self.architecture, self.kwargs, self.channels, self.normalisation, self.sha256]
-        return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
-
-    @property
-    def planes(self) -> int:
-        """Number of input planes.
-
-        Raises:
-            ModelRefused: unknown channels or normalisation.
-        """
-        try:
-            return normalise.channel_count(self.channels, self.normalisation)
-        except BadInput as error:
-            raise ModelRefused(f"{error} Use the package version that the model came with, or train anew.") from error
 
 
 def build(card: Card) -> nn.Module:
@@ -137,40 +78,17 @@ def save(net: nn.Module, card: Card, folder: Path | str) -> Card:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     state = {k: v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
+    data = tensor_bytes(state)
     draft = folder / (WEIGHTS + ".new")
-    save_file(state, draft)
-    os.chmod(draft, 0o666 & ~_umask())  # safetensors writes it for its owner alone
+    draft.write_bytes(data)
+    os.replace(draft, folder / WEIGHTS)
     written = replace(
         card,
-        sha256=hashlib.sha256(draft.read_bytes()).hexdigest(),
+        sha256=hashlib.sha256(data).hexdigest(),
         golden=golden_outputs(net, card).tolist(),
         parameters=sum(p.numel() for p in net.parameters()),
     )
-    os.replace(draft, folder / WEIGHTS)
-    write_card(written, folder)
-    return read_card(folder)
-
-
-def write_card(card: Card, folder: Path) -> None:
-    """Seal a card and write it, in one step; what is not known is null."""
-    draft = folder / (CARD + ".new")
-    draft.write_text(json.dumps(_known(asdict(replace(card, seal=card.sealed))), indent=1) + "\n", encoding="utf-8")
-    os.replace(draft, folder / CARD)
-
-
-def _known(value: Any) -> Any:
-    """A value without NaN and infinity, which JSON has no words for: None in their place."""
-    if isinstance(value, dict):
-        return {key: _known(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_known(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    return write_card(written, folder)
 
 
 def load(model: str | Path, device: str | torch.device = "cpu") -> tuple[nn.Module, Card]:
@@ -194,7 +112,7 @@ def load(model: str | Path, device: str | torch.device = "cpu") -> tuple[nn.Modu
         raise ModelRefused(f"{folder / WEIGHTS} does not fit its card ({reason}): restore both.") from error
     net = net.eval().requires_grad_(False).to(device)
     self_test(net, card)
-    _check_seal(card, folder)
+    check_seal(card, folder)
     return net, card
 
 
@@ -206,7 +124,7 @@ def vouched_card(model: str | Path) -> Card:
     """
     folder = find(model)
     card, _ = _vouched(folder)
-    _check_seal(card, folder)
+    check_seal(card, folder)
     return card
 
 
@@ -242,38 +160,6 @@ def find(model: str | Path) -> Path:
         ) from error
     known = ", ".join(sorted(p.parent.name for p in models.glob(f"*/{CARD}"))) or "none"
     raise ModelRefused(f"There is no model {str(model)!r}; known are: {known}; or give the path of a folder.")
-
-
-def read_card(folder: Path) -> Card:
-    """The card in a model's folder.
-
-    Raises:
-        ModelRefused: missing, not JSON, unknown, missing or damaged fields.
-    """
-    path = folder / CARD
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelRefused(f"{path} cannot be read ({error}): restore it beside the weights.") from error
-    known = {f.name for f in fields(Card)}
-    if not isinstance(values, dict) or not {"architecture", "kwargs", "channels", "sha256", "golden"} <= set(values):
-        raise ModelRefused(f"{path} is not a model card: architecture, kwargs, channels, sha256, golden are needed.")
-    if set(values) - known:
-        raise ModelRefused(f"{path} holds unknown fields {sorted(set(values) - known)}: update the package.")
-    for name, kind in _KINDS.items():
-        if not isinstance(values.get(name, kind()), kind) or isinstance(values.get(name), bool):
-            word = {str: "a text", dict: "an object", list: "a list", int: "a whole number"}[kind]
-            raise ModelRefused(f"{path} is damaged: {name} must be {word}; restore it beside the weights.")
-    return Card(**values)
-
-
-def _check_seal(card: Card, folder: Path) -> None:
-    """After all other checks, whose sentences say more."""
-    if card.seal and card.seal != card.sealed:
-        raise ModelRefused(
-            f"{folder / CARD} was edited: architecture, kwargs, channels, normalisation and sha256 are not those that "
-            "it was written with; restore it beside the weights."
-        )
 
 
 def golden_outputs(net: nn.Module, card: Card) -> np.ndarray:

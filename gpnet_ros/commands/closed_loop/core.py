@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.commands.closed_loop.rows import HeapName, Log, Policy, Row
-from gpnet_ros.commands.executors import processes
+from gpnet_ros.commands.executors import spread
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Maps, prioritise, workspace_grid
@@ -50,18 +50,10 @@ def clear_heaps(
     kept = Log(log, by, resume)
     todo = [(heap, policy, by) for heap in heaps if kept.done(heap) is None]
     workers = min(workers or os.cpu_count() or 1, max(len(todo), 1))
-    for row in tqdm(_spread(todo, workers), total=len(todo), unit="round", disable=None):
+    for row in tqdm(spread(core_round, todo, workers), total=len(todo), unit="round", disable=None):
         kept.add(row)
     found = [kept.done(heap) for heap in heaps]
     return [row for row in found if row is not None]
-
-
-def _spread(jobs: list[_Job], workers: int) -> Iterable[Row]:
-    if workers == 1:
-        yield from map(core_round, jobs)
-        return
-    with processes(workers) as pool:
-        yield from pool.map(core_round, jobs)
 
 
 def core_round(job: _Job) -> Row:

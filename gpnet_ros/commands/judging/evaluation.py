@@ -10,8 +10,6 @@ import ast
 import contextlib
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from importlib import metadata
@@ -21,13 +19,14 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from gpnet_ros.commands.executors import processes
+from gpnet_ros.commands.executors import spread
 from gpnet_ros.commands.intervals import share_of
 from gpnet_ros.commands.judging.judge import Judge, Settings
 from gpnet_ros.commands.judging.judged_pictures import Pictures
 from gpnet_ros.commands.judging.judgement import Decode, Metric, Row
 from gpnet_ros.errors import BadInput
-from gpnet_ros.network.checkpoint import Card, vouched_card
+from gpnet_ros.network.card import Card
+from gpnet_ros.network.checkpoint import vouched_card
 
 #: Where results are kept.
 CACHE = Path("runs/evaluations")
@@ -125,23 +124,13 @@ def evaluate(
     if missing and cache is not None and not settings.lift:  # what was executed too will do
         rows |= _kept(_file(cache, model, card, pictures, replace(settings, lift=True)))
         missing = [index for index in wanted if index not in rows]
-    made = _made(str(model), pictures, settings, missing, workers)
+    made = spread(_row, missing, workers, _begin, (str(model), pictures, settings))
     bar = tqdm(made, total=len(missing), unit="picture", desc=f"{model} on {pictures.name}", disable=None)
     for row in bar if missing else ():
         rows[row.index] = row
         if file is not None:
             _keep(file, row)
     return Results(str(model), card, pictures.name, pictures.sum, settings, tuple(rows[index] for index in wanted))
-
-
-def _made(model: str, pictures: Pictures, settings: Settings, indices: Sequence[int], workers: int) -> Iterator[Row]:
-    workers = min(workers or os.cpu_count() or 1, len(indices))
-    if workers <= 1:
-        _begin(model, pictures, settings)
-        yield from map(_row, indices)
-        return
-    with processes(workers, _begin, model, pictures, settings) as pool:
-        yield from pool.map(_row, indices)
 
 
 _HERE: dict[str, Any] = {}  # of a worker: what it judges with

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from gpnet_ros.commands.data_sets import open_data
 from gpnet_ros.commands.generate import TEST_SETS
+from gpnet_ros.commands.judging.judgement import METRICS
 from gpnet_ros.data.generated import Generated
 from gpnet_ros.data.sample import DataSet, Sample
 from gpnet_ros.data.shard_index import INDEX_FILE, Index, file_sha256, read_index
@@ -53,6 +54,23 @@ class Pictures(Protocol):
         """Read one."""
         ...
 
+    def told(self) -> frozenset[str]:
+        """The metrics that the pictures can tell: those of the first, for all."""
+        ...
+
+
+def _told(picture: Picture) -> frozenset[str]:
+    sample, known = picture.sample, set[str]()
+    if picture.arrangement is not None:
+        known |= {"lift", "lift_clean", "lift_any"}
+    if sample.rectangles is not None:
+        known |= {"any", "any50"} | ({"object"} if sample.rectangles.object_id is not None else set())
+    if sample.top_rectangles() is not None:
+        known |= {"top", "top50"}
+    if sample.ids is not None and sample.objects is not None and sample.objects.top_level is not None:
+        known.add("on_top")
+    return frozenset(known)
+
 
 class Shards:
     """Pictures of a folder that `gpnet generate` or `gpnet data convert` wrote."""
@@ -85,6 +103,10 @@ class Shards:
         make = () if self._meshes is None else (_maker(self._meshes, unit),)
         return Picture(self._data[index], Arrangement.from_dict(stored, *make) if "objects" in stored else None)
 
+    def told(self) -> frozenset[str]:
+        """See `Pictures`."""
+        return _told(self[0])
+
 
 class MadeTestSet:
     """A test set whose pictures are made when they are asked for, the same as in its shards."""
@@ -111,6 +133,10 @@ class MadeTestSet:
         files = {name.removeprefix("view_0/"): data for name, data in scene_files(scene).items()}
         return Picture(decode_sample(files, self.names[index]), scene.arrangement)
 
+    def told(self) -> frozenset[str]:
+        """All: nothing is made to find that out."""
+        return frozenset(METRICS)
+
 
 class PublicSet:
     """Pictures of a public data set, as published; nothing can be executed there."""
@@ -131,6 +157,10 @@ class PublicSet:
     def __getitem__(self, index: int) -> Picture:
         """Read a picture."""
         return Picture(self._data[index], None)
+
+    def told(self) -> frozenset[str]:
+        """See `Pictures`."""
+        return _told(self[0])
 
 
 def open_pictures(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpnet_ros.commands.paper_tables.rows import AblationRow, first_equals, is_trained, model_folder
-from gpnet_ros.network.checkpoint import Card, read_card
+from gpnet_ros.network.card import Card, read_card
 from gpnet_ros.settings import resource_dir
 
 #: Most seeds that are looked for.

@@ -16,7 +16,7 @@ from gpnet_ros.commands.paper_tables.lines import Line, untrained
 from gpnet_ros.commands.paper_tables.pages import Table
 from gpnet_ros.commands.paper_tables.paper_figures import PaperFigure
 from gpnet_ros.errors import BadInput
-from gpnet_ros.network.checkpoint import Card
+from gpnet_ros.network.card import Card
 
 #: (model folder, priority) -> what the model made of the set.
 Judge = Callable[[Path, str], Results]
@@ -108,12 +108,11 @@ def picture_table(
     rows, values = [], []
     missing = [entry.line for entry in measured if not entry.line.models]
     for entry in measured:
-        values += [] if entry.line.models else _numbers(entry, {}, paper)
-        if not entry.line.models and entry.line.row.paper not in paper:
-            continue
         gaps = {c: _gap(entry, reference, c) for c in compared}
-        rows.append(_texts(entry, paper) | {_less(c, reference): difference_cell(g) for c, g in gaps.items()})
-        values += _numbers(entry, gaps, paper) if entry.line.models else []
+        values += _numbers(entry, gaps, paper)
+        if entry.line.models or entry.line.row.paper in paper:
+            shown = {_less(c, reference): difference_cell(g) for c, g in gaps.items()}
+            rows.append(_texts(entry, paper) | shown)
     about = (SIMULATED, RULE, *notes, *_budget(measured), *untrained(missing, models))
     return Table(name, title, tuple(columns), tuple(rows), tuple(values), about)
 

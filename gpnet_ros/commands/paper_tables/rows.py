@@ -14,6 +14,7 @@ from gpnet_ros import settings as setting_files
 from gpnet_ros.commands.training.settings import TrainSettings, load_recipe
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network import checkpoint
+from gpnet_ros.network.card import CARD
 
 #: Tables of `gpnet tables` in which a row may stand, and ways to rank its maps; "published" decodes as the network's
 #: public code does, known bugs included.
@@ -119,7 +120,7 @@ def model_folder(models: Path, row: AblationRow, seed: int) -> Path:
 
 def is_trained(folder: Path) -> bool:
     """A model that was finished lies there: the card is the last file that a training writes."""
-    return (folder / checkpoint.CARD).is_file() and (folder / checkpoint.WEIGHTS).is_file()
+    return (folder / CARD).is_file() and (folder / checkpoint.WEIGHTS).is_file()
 
 
 def essence(settings: TrainSettings) -> dict[str, Any]:

@@ -22,16 +22,15 @@ from gpnet_ros.commands.paper_tables.closed_loop import ALL, COUNTS, Cleared
 from gpnet_ros.commands.paper_tables.pages import Table
 from gpnet_ros.commands.paper_tables.pictures import FIGURES, Measured
 from gpnet_ros.errors import BadInput
+from gpnet_ros.sim import heap_sets, test_sets
 
 NOT_YET = "not measured yet"
 #: Lines that the targets name: the default model, and those that were trained with one budget.
 OURS, EQUAL = "gpnet", "best"
 RIVAL, RIVAL_TOP, RIVAL_PRIORITY = "grconvnet", "grconvnet-top", "grconvnet-priority"
 HEIGHT, NONE, ORACLE = "gpnet, height", "gpnet, none", "oracle"
-
-
 #: Pictures of a test set, heaps of Table 3, heaps of the comparison with ROS.
-PICTURES, HEAPS, ROS_HEAPS = 500, 500, 40
+PICTURES, HEAPS, ROS_HEAPS = test_sets.SCENES, heap_sets.HEAPS * len(heap_sets.COUNTS), 40
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ def _outcomes(measured: Mapping[str, Measured], key: str, column: str) -> Outcom
 def _figure(measured: Mapping[str, Measured], card: Mapping[str, Any], data: str, column: str, least: float) -> Figure:
     """Of the default model: what this call measured, or its card says, whichever saw more pictures."""
     outcomes = _outcomes(measured, OURS, column)
-    told = (card.get(data) or {}).get(FIGURES[column][0]) if isinstance(card.get(data), dict) else None
+    told = card.get(data, {}).get(FIGURES[column][0])
     if told is not None and (outcomes is None or len(outcomes.names) < told["n"]):
         low, high = (percent(told[name], 0) for name in ("low", "high"))
         return Figure(f"{percent(told['rate'])} [{low}, {high}]", told["rate"] >= least, told["n"], PICTURES)

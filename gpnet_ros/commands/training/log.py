@@ -100,7 +100,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 def draw_curves(lines: list[dict[str, Any]], path: Path) -> None:
     """Loss with its parts and rate, errors of each map, and shares of right grasps over the steps of a run, as PNG."""
-    figure = Figure(figsize=(12, 3.6), layout="constrained")
+    figure = Figure(figsize=(12, 4.2), layout="constrained")
     axes: list[Axes] = list(figure.subplots(1, 3))
     parts = sorted({name for line in lines for name in line if name.startswith("loss_")})
     groups = (["loss", *parts], [f"error_{name}" for name in TARGETS], ["top1_top_level", "top1_any", "on_object"])
@@ -115,7 +115,7 @@ def draw_curves(lines: list[dict[str, Any]], path: Path) -> None:
         axis.set(title=title, xlabel="step")
         axis.grid(alpha=0.3)
         if axis.lines:
-            axis.legend(fontsize="small")
+            axis.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3)
     if axes[0].lines:
         axes[0].set_yscale("log")  # parts differ by powers of ten
     axes[2].set_ylim(0, 1)

@@ -1,10 +1,11 @@
-"""The recipe of a run beside its state, so that --resume goes on with that very run, or says why it cannot."""
+"""The folder of a run: its recipe beside its state, so that --resume goes on with that very run or says why not."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,6 +18,23 @@ RECIPE = "recipe.json"
 EARLIER = "state.earlier.safetensors"
 #: What may differ in a resumed run: neither weights nor views are others by it.
 FREE = ("threads", "checkpoint_seconds", "minutes", "epochs")
+
+
+def make_folders(*folders: Path) -> None:
+    """Make them now, not after hours of training.
+
+    Raises:
+        BadInput: one cannot be made or written.
+    """
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise BadInput(
+                f"The folder {folder} cannot be written ({error.strerror}); choose another --out or --run."
+            ) from error
 
 
 def enter(folder: Path, recipe: TrainSettings, resume: bool) -> None:
@@ -43,11 +61,10 @@ def enter(folder: Path, recipe: TrainSettings, resume: bool) -> None:
         known = dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise BadInput(f"{path} cannot be read ({error}): remove it to resume without it.") from error
-    ours = json.loads(json.dumps(asdict(recipe)))
+    ours = {name: value for name, value in asdict(recipe).items() if name not in FREE}
     other = [
-        f"{name} {known[name]!r}, now {ours[name]!r}" for name in ours if name in known and ours[name] != known[name]
+        f"{name} {known[name]!r}, now {value!r}" for name, value in ours.items() if known.get(name, value) != value
     ]
-    other = [text for text in other if text.split(" ", 1)[0] not in FREE]
     if other:
         raise BadInput(
             f"The run in {folder} has another recipe ({'; '.join(other)}): resume with the same, or start anew."

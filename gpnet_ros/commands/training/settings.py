@@ -13,6 +13,7 @@ from gpnet_ros import settings as setting_files
 from gpnet_ros.data.view_settings import ViewSettings
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network import checkpoint
+from gpnet_ros.network.card import Card
 from gpnet_ros.network.gpnet import CONTEXTS, WIDTHS
 from gpnet_ros.network.loss import LossMode
 from gpnet_ros.network.trainer import OPTIMISERS, SCHEDULES, Method, Trainer
@@ -88,7 +89,7 @@ class TrainSettings(ViewSettings):
             mixed=self.precision == "mixed",
         )
 
-    def blank_card(self) -> checkpoint.Card:
+    def blank_card(self) -> Card:
         """The card of a network that is not trained yet; arguments that have their defaults are left out."""
         kwargs: dict[str, Any] = {}
         if self.architecture == "gpnet":
@@ -103,7 +104,7 @@ class TrainSettings(ViewSettings):
             kwargs |= {"gpp": True} if self.priority_head else {}
         elif self.architecture == "orange":
             kwargs["backbone"] = self.backbone
-        return checkpoint.Card(self.architecture, kwargs, self.channels, self.normalisation)
+        return Card(self.architecture, kwargs, self.channels, self.normalisation)
 
 
 @dataclass(frozen=True)
