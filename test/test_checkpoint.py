@@ -136,12 +136,15 @@ def test_a_card_that_does_not_fit_is_refused_in_one_sentence(model: Path, change
     assert "\n" not in str(refusal.value)
 
 
-def test_a_card_without_a_seal_is_taken_and_gets_one_when_it_is_written(model: Path) -> None:
-    _edit(model, seal="")
-    _, card = load(model)
-    write_card(card, model)
-    assert read_card(model).seal == card.sealed
-    assert vouched_card(model).sha256 == card.sha256
+@pytest.mark.parametrize("change", [{"seal": ""}, {"metric": {"stack-test": 0.99}}, {"notes": "good for all"}])
+def test_no_word_of_a_card_is_changed_by_hand(model: Path, change: dict) -> None:
+    before = read_card(model)
+    _edit(model, **change)
+    for read in (load, vouched_card):
+        with pytest.raises(ModelRefused, match="was edited"):
+            read(model)
+    write_card(replace(before, notes="good for nothing"), model)
+    assert vouched_card(model).notes == "good for nothing"
 
 
 def test_a_vouched_card_needs_its_very_weights(model: Path) -> None:

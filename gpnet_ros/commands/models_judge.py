@@ -22,7 +22,8 @@ from gpnet_ros.commands.judging.judgement import Metric
 from gpnet_ros.commands.models import SETS, folders
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network import checkpoint
-from gpnet_ros.network.card import read_card, write_card
+from gpnet_ros.network.card import write_card
+from gpnet_ros.network.checkpoint import vouched_card
 from gpnet_ros.settings import resource_dir
 
 #: What a card tells of each set.
@@ -75,7 +76,7 @@ def figures(results: Results) -> dict[str, Any]:
 
 def write(folder: Path, found: dict[str, Any], notes: str | None = None) -> None:
     """Put figures, and notes if there are any, into a card; its other fields and the weights stay as they are."""
-    card = read_card(folder)
+    card = vouched_card(folder)
     card = replace(card, metric={**card.metric, **found}, notes=card.notes if notes is None else notes)
     write_card(card, folder)
 

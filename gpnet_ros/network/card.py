@@ -33,7 +33,7 @@ class Card:
         commit: of the code that trained it; licence; notes: what it is not good for.
         parameters: number of weights; sha256: of the weights file.
         golden: GOLDEN_SAMPLES values of each map for the golden input.
-        seal: `sealed` of this card; "" in cards that were written before there were seals.
+        seal: `sealed` of this card as it was written.
     """
 
     architecture: str
@@ -53,9 +53,9 @@ class Card:
 
     @property
     def sealed(self) -> str:
-        """Sum of what decides what the network is and sees; golden outputs cannot tell, say, another normalisation."""
-        decides = [self.architecture, self.kwargs, self.channels, self.normalisation, self.sha256]
-        return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+        """Sum of all else in the card: golden outputs cannot tell another normalisation, say, nor another figure."""
+        said = {name: value for name, value in asdict(self).items() if name != "seal"}
+        return hashlib.sha256(json.dumps(_known(said), sort_keys=True).encode()).hexdigest()
 
     @property
     def planes(self) -> int:
@@ -97,12 +97,12 @@ def check_seal(card: Card, folder: Path) -> None:
     """A card that was edited is refused; call it after all other checks, whose sentences say more.
 
     Raises:
-        ModelRefused: the seal is broken. A card without one is taken.
+        ModelRefused: the seal is broken or missing.
     """
-    if card.seal and card.seal != card.sealed:
+    if card.seal != card.sealed:
         raise ModelRefused(
-            f"{folder / CARD} was edited: architecture, kwargs, channels, normalisation and sha256 are not those that "
-            "it was written with; restore it beside the weights."
+            f"{folder / CARD} was edited: it does not say what it was written with (its seal differs); restore it "
+            "beside the weights. Notes and figures are changed by gpnet models judge."
         )
 
 

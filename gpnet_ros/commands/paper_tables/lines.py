@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpnet_ros.commands.paper_tables.rows import AblationRow, first_equals, is_trained, model_folder
-from gpnet_ros.network.card import Card, read_card
+from gpnet_ros.network.card import Card
+from gpnet_ros.network.checkpoint import vouched_card
 from gpnet_ros.settings import resource_dir
 
 #: Most seeds that are looked for.
@@ -43,8 +44,12 @@ class Line:
         return self.row.title + said.get(self.priority, f", priority {self.priority}")
 
     def cards(self) -> list[Card]:
-        """Of its models."""
-        return [read_card(folder) for folder in self.models]
+        """Of its models.
+
+        Raises:
+            ModelRefused: one was edited.
+        """
+        return [vouched_card(folder) for folder in self.models]
 
 
 def untrained(missing: Sequence[Line], models: Path) -> list[str]:
