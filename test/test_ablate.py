@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from test_train import Bars
 from gpnet_ros import cli
 from gpnet_ros.commands import train
 from gpnet_ros.commands.ablate import plan, same_rows
+from gpnet_ros.commands.paper_tables.lines import lines
 from gpnet_ros.commands.paper_tables.rows import TABLES, choose, essence, first_equals, is_trained, read_rows
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.card import read_card
@@ -48,6 +50,7 @@ def ablate(folder: Path, *words: str) -> int:
 @pytest.fixture
 def bars(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train.Dataset, "load", lambda folder, views=None: Bars(4, views=views))
+    monkeypatch.setattr("gpnet_ros.commands.ablate.read_index", lambda folder: None)
 
 
 def test_every_shipped_row_can_be_trained() -> None:
@@ -109,6 +112,10 @@ def test_rows_that_come_out_equal_are_trained_once(tmp_path: Path) -> None:
         ("gpnet: {recipe: TINY, title: x, tables: [table9]}", "table9"),
         ("gpnet: {recipe: TINY, title: x, priority: [highest]}", "highest"),
         ("../up: {recipe: TINY, title: x}", "name of a folder"),
+        ("gpnet: {recipe: TINY, title: x, settings: 3}", "settings is 3; it must be a mapping"),
+        ("gpnet: {recipe: TINY, title: x, shipped: 3}", "shipped is 3; it must be a text"),
+        ("gpnet: {recipe: TINY, title: x, trained: 1}", "trained is 1; it must be true or false"),
+        ("gpnet: {recipe: TINY, title: x, tables: table1}", "it must be a list"),
     ],
 )
 def test_bad_rows_are_refused(tmp_path: Path, line: str, said: str) -> None:
@@ -195,7 +202,8 @@ def test_a_killed_series_goes_on_with_the_run_that_was_begun(tmp_path: Path, bar
     write_rows(tmp_path, ROWS[0], ROWS[2])
     script = (
         "import sys; sys.path[:0] = sys.argv[1:3]\n"
-        "from test_train import Bars\nfrom gpnet_ros import cli\nfrom gpnet_ros.commands import train\n"
+        "from test_train import Bars\nfrom gpnet_ros import cli\nfrom gpnet_ros.commands import ablate, train\n"
+        "ablate.read_index = lambda folder: None\n"
         "train.Dataset.load = lambda folder, views=None: Bars(4, views=views)\n"
         "cli.main(sys.argv[3:])\n"
     )
@@ -238,6 +246,26 @@ def test_a_run_that_was_begun_with_another_recipe_is_not_continued(
     (tmp_path / "tiny.yaml").write_text(TINY + "rate: 0.001\n")
     assert ablate(tmp_path, "--seeds", "1", "--epochs", "2") == 1
     assert "begun with another recipe" in capsys.readouterr().out and not is_trained(folder)
+
+
+def test_what_was_trained_with_another_recipe_is_not_finished(
+    tmp_path: Path, bars: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = write_rows(tmp_path, ROWS[0])
+    assert ablate(tmp_path, "--seeds", "1", "--epochs", "1") == 0
+    assert [len(line.models) for line in lines("table1", read_rows(rows), tmp_path / "out")] == [1]
+    (tmp_path / "tiny.yaml").write_text(TINY + "rate: 0.5\n")
+    capsys.readouterr()
+    assert ablate(tmp_path, "--seeds", "1", "--list") == 0
+    assert re.search(r"another recipe \(rate 0\.\d+, now 0\.5\): remove it", capsys.readouterr().out)
+    assert [line.models for line in lines("table1", read_rows(rows), tmp_path / "out")] == [()]
+
+
+def test_bad_budgets_and_data_are_refused_once_and_before_the_first_row(tmp_path: Path) -> None:
+    write_rows(tmp_path, *ROWS)
+    assert ablate(tmp_path, "--seeds", "1", "--epochs", "1") == 2, "no shards there"
+    assert ablate(tmp_path, "--seeds", "1", "--minutes", "-1", "--list") == 2
+    assert not (tmp_path / "out").exists()
 
 
 def _lines(log: Path) -> int:

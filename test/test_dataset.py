@@ -10,7 +10,9 @@ import pytest
 from fake_scenes import fake_members, fake_plan, scene_name
 from numpy.typing import NDArray
 
-from gpnet_ros.commands.train import describe
+from gpnet_ros.commands.train import refuse_unseen
+from gpnet_ros.commands.training.origin import describe
+from gpnet_ros.commands.training.settings import TrainSettings
 from gpnet_ros.data import paste
 from gpnet_ros.data.augment import PITCH, centred, moved_angles, random_map, strided, warp
 from gpnet_ros.data.dataset import Dataset, grasp_targets
@@ -459,6 +461,15 @@ def test_pasting_changes_views_only_where_it_is_asked_for() -> None:
         assert not np.array_equal(x, z)
     a, b = (d.sample(0, np.random.default_rng(0), augment=False)[0] for d in (without, always))
     assert np.array_equal(a, b), "views to judge on are never changed"
+
+
+def test_nothing_is_learned_of_depth_from_pictures_without_any() -> None:
+    flat = dataclasses.replace(picture(0), depth=np.zeros_like(picture(0).depth))
+    for channels in ("rgbd", "depth"):
+        with pytest.raises(BadInput, match="no picture of --data has depth"):
+            refuse_unseen(Dataset([flat]), TrainSettings(channels=channels))
+        refuse_unseen(Dataset([flat, picture(1)]), TrainSettings(channels=channels))
+    refuse_unseen(Dataset([flat]), TrainSettings(channels="rgb"))
 
 
 def test_a_card_tells_what_made_the_data(tmp_path: Path) -> None:

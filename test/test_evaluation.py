@@ -243,6 +243,7 @@ def test_what_pictures_cannot_tell_is_refused_before_they_are_judged(
     assert main(words) == 0
     answer = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (answer["metric"], answer["decode"], answer["failures_by"]) == ("top", "argmax", "top")
+    assert 0.0 <= answer["calibration_error"] <= 1.0
 
     def nobody(*_: object) -> None:
         raise AssertionError("judged")

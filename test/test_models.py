@@ -111,3 +111,9 @@ def test_figures_are_written_into_the_card_and_leave_the_weights_alone(
 )
 def test_bad_requests_to_judge_are_refused(tiny: Path, words: list[str]) -> None:
     assert cli.main(["models", "judge", *(word.format(tiny) for word in words)]) == 2
+
+
+def test_a_folder_without_models_is_refused(tiny: Path, tmp_path: Path) -> None:
+    for folder in (tmp_path / "none", tmp_path / "empty", tiny):
+        folder.mkdir(exist_ok=True) if folder.name == "empty" else None
+        assert cli.main(["models", "--folder", str(folder)]) == 2, folder

@@ -25,7 +25,7 @@ from gpnet_ros.commands.paper_tables.closed_loop import ALL, clearing_table, of_
 from gpnet_ros.commands.paper_tables.lines import Line, lines, untrained
 from gpnet_ros.commands.paper_tables.pages import Table, fill, marks
 from gpnet_ros.commands.paper_tables.pictures import measure, picture_table
-from gpnet_ros.commands.paper_tables.rows import AblationRow, read_rows
+from gpnet_ros.commands.paper_tables.rows import AblationRow, essence, read_rows
 from gpnet_ros.commands.paper_tables.targets import NOT_YET, Sources, targets
 from gpnet_ros.errors import BadInput, ModelRefused
 from gpnet_ros.network.card import Card
@@ -311,14 +311,19 @@ def test_the_page_of_results_has_a_part_for_every_table() -> None:
 
 
 def save_tiny(folder: Path) -> None:
+    """A model as row `best` trains it, but for its size."""
     torch.manual_seed(0)
-    card = Card("gpnet", {"widths": [4, 8, 16]}, "rgbd", recipe={"steps": 500, "batch": 16}, data={"views": 100})
+    best = next(row for row in read_rows() if row.name == "best")
+    recipe = {**essence(best.train_settings()), "steps": 500}
+    card = Card("gpnet", {"widths": [4, 8, 16]}, "rgbd", recipe=recipe, data={"views": 100})
     save(build(card), card, folder)
 
 
 def test_lines_take_three_seeds_or_the_shipped_model_or_nothing(tmp_path: Path) -> None:
     rows = read_rows()
     found = {entry.key: entry for entry in lines("table1", rows, tmp_path)}
+    gone = replace(found["gpnet"], row=replace(found["gpnet"].row, shipped="gone"), models=())
+    assert untrained([gone], tmp_path) == ["GP-Net as shipped cannot be there: models/ has no 'gone'."]
     assert found["gpnet"].shipped and found["gpnet, height"].models == found["gpnet"].models
     assert found["no-cgc"].models == () and "--rows no-cgc " in untrained([found["no-cgc"]], tmp_path)[0]
     for name in ("gpnet", "best"):
@@ -378,7 +383,8 @@ def test_the_command_writes_everything_with_missing_models(
 
 
 @pytest.mark.parametrize(
-    "words", [["--scenes", "0"], ["--rounds", "0"], ["--public", "vmrd"], ["--public", "vmrd=/none"]]
+    "words",
+    [["--scenes", "0"], ["--rounds", "0"], ["--public", "vmrd"], ["--public", "vmrd=/none"], ["--public", "cor=/tmp"]],
 )
 def test_bad_requests_are_refused(tmp_path: Path, words: list[str]) -> None:
     assert cli.main(["tables", "--out", str(tmp_path), *words]) == 2

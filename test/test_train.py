@@ -17,19 +17,22 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from gpnet_ros import cli
 from gpnet_ros import settings as setting_files
-from gpnet_ros.commands.train import train
+from gpnet_ros.commands.train import Source, train
 from gpnet_ros.commands.training.judge import judge_all, summary
 from gpnet_ros.commands.training.run_recipe import enter
 from gpnet_ros.commands.training.settings import Budget, TrainSettings, load_recipe, overrides
 from gpnet_ros.data.batches import TARGETS, Batches, BatchSettings, drop_modality
+from gpnet_ros.data.dataset import Dataset
 from gpnet_ros.data.view_settings import ViewSettings
 from gpnet_ros.errors import BadInput, GpnetError, SettingsError
 from gpnet_ros.maps import WIDTH_SCALE, encode_angle
 from gpnet_ros.network.card import read_card
 from gpnet_ros.network.checkpoint import build, find, load
 from gpnet_ros.network.loss import Targets
-from gpnet_ros.network.trainer import Method, Trainer, one_cycle, rate_share
+from gpnet_ros.network.ranks import Ranks
+from gpnet_ros.network.trainer import STATE, Method, Trainer, one_cycle, rate_share
 from gpnet_ros.normalise import normalise
 
 
@@ -147,24 +150,52 @@ def test_a_run_that_was_killed_before_its_first_state_starts_from_its_beginning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(BadInput, match="no run in"):
-        enter(tmp_path, TINY, resume=True)
-    enter(tmp_path, TINY, resume=False)
-    enter(tmp_path, dataclasses.replace(TINY, threads=7, minutes=3.0), resume=True)
+        enter(tmp_path, TINY, {}, resume=True)
+    enter(tmp_path, TINY, {"views": 4}, resume=False)
+    enter(tmp_path, dataclasses.replace(TINY, threads=7, minutes=3.0), {"views": 4}, resume=True)
     card = train(Bars(4), None, TINY, Budget(1e9, 2), out=tmp_path / "m", folder=tmp_path, resume=True)
     assert card is not None and card.recipe["steps"] == 2
     assert "no state yet" in capsys.readouterr().out
 
 
 def test_another_recipe_cannot_resume_a_run_and_a_new_run_keeps_the_state_before_it(tmp_path: Path) -> None:
-    enter(tmp_path, TINY, resume=False)
+    enter(tmp_path, TINY, {}, resume=False)
     with pytest.raises(BadInput, match=r"rate 0\.\d+, now 0\.5"):
-        enter(tmp_path, dataclasses.replace(TINY, rate=0.5), resume=True)
+        enter(tmp_path, dataclasses.replace(TINY, rate=0.5), {}, resume=True)
     _trainer().save(tmp_path)
-    enter(tmp_path, dataclasses.replace(TINY, rate=0.5), resume=False)
-    assert [p.name for p in sorted(tmp_path.iterdir())] == ["recipe.json", "state.earlier.safetensors"]
-    (tmp_path / "recipe.json").write_text("{")
+    enter(tmp_path, dataclasses.replace(TINY, rate=0.5), {}, resume=False)
+    assert [p.name for p in sorted(tmp_path.iterdir())] == ["run.json", "state.earlier.safetensors"]
+    (tmp_path / "run.json").write_text("{")
     with pytest.raises(BadInput, match="cannot be read"):
-        enter(tmp_path, TINY, resume=True)
+        enter(tmp_path, TINY, {}, resume=True)
+
+
+def test_a_start_that_is_refused_leaves_the_run_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Dataset, "load", lambda *_: Bars(4))
+    run = tmp_path / "run"
+    run.mkdir()
+    enter(run, TINY, {}, resume=False)
+    _trainer().save(run)
+    before = {p.name: p.read_bytes() for p in run.iterdir()}
+    words = ["train", "--data", "x", "--epochs", "1", "--out", str(tmp_path / "m"), "--run", str(run)]
+    for more in (["--init", "nobody"], ["--resume"], ["--set", "batch=1"]):
+        assert cli.main([*words, *more]) == 2
+        assert {p.name: p.read_bytes() for p in run.iterdir()} == before, more
+
+
+def test_a_run_goes_on_with_its_own_data_only(tmp_path: Path) -> None:
+    train(Bars(4), None, TINY, Budget(1e9, 2), out=tmp_path / "m", folder=tmp_path / "run")
+    with pytest.raises(BadInput, match=r"other data .*views 4, now 5"):
+        train(Bars(5), None, TINY, Budget(1e9, 4), out=tmp_path / "m", folder=tmp_path / "run", resume=True)
+    assert (tmp_path / "run" / STATE).is_file()
+
+
+@pytest.mark.parametrize(("world", "batch"), [(2, 3), (4, 4), (3, 16)])
+def test_processes_share_a_batch_evenly_or_not_at_all(world: int, batch: int) -> None:
+    ranks = dataclasses.replace(Ranks.join(torch.device("cpu")), world=world)
+    with pytest.raises(BadInput, match=f"batch is {batch}, which {world} processes"):
+        Source(Bars(4), dataclasses.replace(TINY, batch=batch), ranks)
+    Source(Bars(4), dataclasses.replace(TINY, batch=2 * world), ranks)
 
 
 def test_a_killed_run_resumes_from_its_last_state(tmp_path: Path) -> None:

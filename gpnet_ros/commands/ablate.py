@@ -30,10 +30,13 @@ from gpnet_ros.commands.paper_tables.rows import (
     first_equals,
     is_trained,
     model_folder,
+    other_recipe,
     read_rows,
+    refusal,
 )
 from gpnet_ros.commands.train import LAST
-from gpnet_ros.commands.training.settings import TrainSettings
+from gpnet_ros.commands.training.settings import Budget, TrainSettings
+from gpnet_ros.data.shard_index import read_index
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.trainer import STATE
 
@@ -89,6 +92,10 @@ def run(args: argparse.Namespace) -> int:
     told = args.minutes is not None or args.epochs is not None
     if not (args.list or told or all(_budgeted(row) for row in rows if row.trained)):
         raise BadInput("Give --minutes or --epochs, or `common: {epochs: ...}` in the file: the budget of every row.")
+    if told:
+        Budget.of(TrainSettings(), 1, args.minutes, args.epochs)
+    for folder in [] if args.list else [*args.data, *([args.val] if args.val else [])]:
+        read_index(folder)  # refused once, not for every row
     chosen = tuple(row for row in choose(rows, args.rows) if row.trained)
     jobs = plan(rows, chosen, args.out, args.seeds)
     for line in same_rows(rows, chosen):
@@ -125,10 +132,12 @@ def plan(rows: tuple[AblationRow, ...], chosen: tuple[AblationRow, ...], out: Pa
 
 def _job(row: AblationRow, seed: int, out: Path, can_run: bool) -> Job:
     folder = model_folder(out, row, seed)
-    if is_trained(folder):
-        return Job(row, seed, folder, "finished")
     if not can_run:
-        return Job(row, seed, folder, "cannot run", _refusal(row))
+        return Job(row, seed, folder, "cannot run", refusal(row))
+    if is_trained(folder):
+        other = other_recipe(folder, row)
+        why = f"{folder} was trained with another recipe ({other}): remove it, or choose another --out"
+        return Job(row, seed, folder, "cannot run", why) if other else Job(row, seed, folder, "finished")
     return Job(row, seed, folder, "begun" if (folder / RUN / STATE).is_file() else "to do")
 
 
@@ -137,14 +146,6 @@ def same_rows(rows: tuple[AblationRow, ...], chosen: tuple[AblationRow, ...]) ->
     twins = first_equals(rows)
     pairs = [(row.name, twins[row.name].name) for row in chosen if row.name in twins]
     return [f"{name} = {twin}: same settings, trained once" for name, twin in pairs if twin != name]
-
-
-def _refusal(row: AblationRow) -> str:
-    try:
-        row.train_settings()
-    except BadInput as error:
-        return str(error)
-    return ""
 
 
 def _train_all(jobs: list[Job], args: argparse.Namespace) -> list[str]:

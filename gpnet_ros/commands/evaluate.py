@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     models = [args.model, *([args.against] if args.against else [])]
     found = [_results(args, model, pictures) for model in models]
     if args.out is not None:
-        save(args.out, found, pictures, args.decode or "cell")
+        save(args.out, found, pictures, decode)
     if args.json:
         print(json.dumps(answer(found, metric, decode)))
         return 0
@@ -146,6 +146,7 @@ def answer(found: Sequence[Results], metric: Metric, decode: Decode) -> dict[str
         "time_ms": results.time_ms(),
         "failures": results.failures(decode),
         "failures_by": hardest(results, decode),
+        "calibration_error": calibration(results, decode)["error"],
     }
     if len(found) > 1:
         more["against"] = {"model": found[1].model, **against(found[0], found[1], metric, decode)}
@@ -178,7 +179,6 @@ def save(folder: Path, found: Sequence[Results], pictures: Pictures, decode: Dec
     from gpnet_ros.commands.judging.failure_pages import save_pages
 
     folder.mkdir(parents=True, exist_ok=True)
-    decode = decode if decode in found[0].rows[0].verdicts else "argmax"
     save_pages(folder, found[0], pictures, decode)
     curves = {results.model: calibration(results, decode) for results in found}
     save_reliability(folder / "reliability.png", curves, f"Q* of {decode}", hardest(found[0], decode))

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gpnet_ros.errors import ModelRefused
+from gpnet_ros.errors import BadInput, ModelRefused
 from gpnet_ros.network import checkpoint
 from gpnet_ros.network.card import CARD, Card
 from gpnet_ros.network.checkpoint import WEIGHTS
@@ -31,7 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List; 1 when one is refused."""
-    found = [describe(folder) for folder in folders(args.folder or resource_dir("models"))]
+    models: Path = args.folder or resource_dir("models")
+    if not models.is_dir() or not folders(models):
+        raise BadInput(f"There are no models in {models}: give a folder of which each folder is a model.")
+    found = [describe(folder) for folder in folders(models)]
     total = sum(model["bytes"] for model in found)
     answer = {"models": found, "bytes": total, "bytes_max": BYTES_MAX, "ok": all(model["ok"] for model in found)}
     print(json.dumps(answer) if args.json else table(found, total))

@@ -25,6 +25,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from gpnet_ros.commands.data_sets import LOADERS
 from gpnet_ros.commands.judging.evaluation import CACHE, Results, code_sum, evaluate
 from gpnet_ros.commands.judging.judge import Settings
 from gpnet_ros.commands.judging.judged_pictures import Pictures, open_pictures
@@ -64,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--models", type=Path, default=Path("runs/ablations"), help="folder of gpnet ablate (runs/ablations)")
     add("--tables", nargs="+", choices=TABLES, default=list(TABLES), help="only these (all)")
     add("--data", default="stack-test", help="set of table1, losses and ingredients (stack-test)")
-    add("--public", nargs="+", default=[], metavar="NAME=FOLDER", help="public sets of table2, as of data convert")
+    add("--public", nargs="+", default=[], metavar="NAME=FOLDER", help=f"public sets of table2: {', '.join(LOADERS)}")
     add("--scenes", type=int, help="only the first pictures of each set (all)")
     add(
         "--rounds",
@@ -115,8 +116,11 @@ def _sets(name: str, args: argparse.Namespace, public: Sequence[tuple[str, str]]
 
 def _public(text: str) -> tuple[str, str]:
     name, equals, folder = text.partition("=")
-    if not equals or not Path(folder).is_dir():
-        raise BadInput(f"--public {text!r} must be NAME=FOLDER with a folder that exists, as vmrd=/data/VMRD.")
+    if not equals or name not in LOADERS or not Path(folder).is_dir():
+        raise BadInput(
+            f"--public {text!r} must be NAME=FOLDER with a folder that exists, as vmrd=/data/VMRD; names: "
+            f"{', '.join(LOADERS)}."
+        )
     return name, folder
 
 
@@ -134,6 +138,7 @@ def _picture_table(
         args.models,
         PAPER.get(name, {}),
         against=REFERENCE[name],
+        simulated=source == "own",
         notes=[NOTES[name]] if name in NOTES else [],
     )
     return table, measured

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -25,7 +24,8 @@ from torch import Tensor
 from gpnet_ros.commands.training import profile as train_profile
 from gpnet_ros.commands.training.judge import judge_all, summary
 from gpnet_ros.commands.training.log import Log
-from gpnet_ros.commands.training.run_recipe import enter, make_folders
+from gpnet_ros.commands.training.origin import commit, describe, first_weights
+from gpnet_ros.commands.training.run_recipe import EARLIER, enter, make_folders
 from gpnet_ros.commands.training.settings import Budget, TrainSettings, load_recipe, overrides
 from gpnet_ros.data.batches import BatchSettings, Samples, batches
 from gpnet_ros.data.dataset import Dataset
@@ -96,8 +96,8 @@ def run(args: argparse.Namespace) -> int:
     Budget.of(recipe, 1, args.minutes, args.epochs)  # refused before minutes of reading
     folder = args.run or Path("runs") / args.out.resolve().name
     make_folders(args.out, folder)
-    enter(folder, recipe, args.resume)
     training = Dataset.load(args.data, recipe.views())
+    refuse_unseen(training, recipe)
     validation = Dataset.load(args.val, validation_views(recipe)) if args.val else None
     budget = Budget.of(recipe, len(training), args.minutes, args.epochs)
     where: dict[str, Any] = {"out": args.out, "folder": folder, "resume": args.resume}
@@ -116,6 +116,17 @@ def training_device(asked: str) -> torch.device:
     if asked == "cuda" and not torch.cuda.is_available():
         raise BadInput("--device cuda: torch sees no GPU here; use --device cpu, or install torch with CUDA.")
     return torch.device("cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def refuse_unseen(training: Samples, recipe: TrainSettings) -> None:
+    """A network learns nothing of depth from pictures without any.
+
+    Raises:
+        BadInput: the recipe's input needs depth and no picture has some.
+    """
+    records = getattr(training, "records", ())
+    if recipe.channels != "rgb" and records and not any(record.depth.any() for record in records):
+        raise BadInput(f"channels is {recipe.channels!r}, but no picture of --data has depth: add --channels rgb.")
 
 
 def validation_views(recipe: TrainSettings) -> ViewSettings:
@@ -152,15 +163,17 @@ def train(
     torch.set_num_threads(max(1, recipe.threads // ranks.world))
     torch.manual_seed(recipe.seed)
     blank = recipe.blank_card()
-    net, origin = first_weights(blank, init)
+    net, start = first_weights(blank, init)
+    source = Source(training, recipe, ranks)
+    origin = {"views": len(training), **describe(training), **start}
+    enter(folder, recipe, origin, resume)
     trainer = Trainer(together(net, ranks), recipe.method(), ranks)
     if resume and (folder / STATE).is_file():
         trainer.restore(folder)
     elif resume and ranks.first:
-        print(f"{folder} has no state yet: the run was killed before its first one, and starts from its beginning.")
-    source = Source(training, recipe, ranks)
-    origin = {"views": len(training), **describe(training), **origin}
-    card = replace(blank, data=origin, recipe=asdict(recipe), commit=_commit())
+        kept = f" The state of the run before it is {EARLIER}." if (folder / EARLIER).is_file() else ""
+        print(f"{folder} has no state yet: the run was killed before its first one, and starts anew.{kept}")
+    card = replace(blank, data=origin, recipe=asdict(recipe), commit=commit())
     log = Log(folder, validation, recipe.channels, resume) if ranks.first else None
     while (progress := budget.progress(trainer)) < 1.0:
         small = progress < recipe.small_share
@@ -220,6 +233,16 @@ class Source:
     """Where batches come from: this machine's memory, or a GPU's."""
 
     def __init__(self, training: Samples, recipe: TrainSettings, ranks: Ranks) -> None:
+        """Say what is drawn from.
+
+        Raises:
+            BadInput: the processes cannot share the recipe's batch evenly, two views each or more.
+        """
+        if recipe.batch % ranks.world or recipe.batch < 2 * ranks.world:
+            raise BadInput(
+                f"batch is {recipe.batch}, which {ranks.world} processes cannot share evenly, two views each or more: "
+                f"give --set batch= a multiple of {ranks.world} from {2 * ranks.world} on."
+            )
         self._training, self._recipe, self._ranks = training, recipe, ranks
         on_gpu = ranks.device.type != "cpu" and isinstance(training, Dataset)
         self._device_set = DeviceSet(training, ranks.device) if on_gpu and isinstance(training, Dataset) else None
@@ -248,46 +271,3 @@ def finished(card: Card, trainer: Trainer, metric: dict[str, Any]) -> Card:
     """The card with what became of the run."""
     how = card.recipe | {"steps": trainer.step, "minutes": round(trainer.elapsed / 60, 1)}
     return replace(card, recipe=how, metric=metric)
-
-
-def first_weights(blank: Card, init: str | Path | None) -> tuple[torch.nn.Module, dict[str, Any]]:
-    """The network that a run starts from, and what the card will say of where its weights came from.
-
-    Raises:
-        BadInput: the model to start from is another network.
-    """
-    net = checkpoint.build(blank)
-    if init is None:
-        return net, {}
-    start, card = checkpoint.load(init)
-    ours, theirs = ((c.architecture, c.kwargs, c.channels, c.normalisation) for c in (blank, card))
-    if ours != theirs:
-        raise BadInput(
-            f"--init {init} is {theirs[0]} {theirs[1]} on {theirs[2]} ({theirs[3]}), this run makes {ours[0]} "
-            f"{ours[1]} on {ours[2]} ({ours[3]}): give the same --architecture, --size, --channels and normalisation."
-        )
-    net.load_state_dict(start.state_dict())
-    return net, {"init": {"model": str(init), "sha256": card.sha256, "data": card.data}}
-
-
-def describe(samples: Samples) -> dict[str, Any]:
-    """Of what scenes a data set is and what made them, so that it can be generated again; nothing without records."""
-    names = sorted({r.scene for r in getattr(samples, "records", ())})
-    known = {"scenes": len(names), "first_scene": names[0], "last_scene": names[-1]} if names else {}
-    return known | getattr(samples, "made", {})
-
-
-def _commit() -> str:
-    """The commit of the working tree, or nothing where there is no git."""
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip()

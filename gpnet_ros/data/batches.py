@@ -56,7 +56,7 @@ class BatchSettings:
     @property
     def share(self) -> int:
         """Views that this process makes per step."""
-        return max(self.size // self.world, 2)
+        return self.size // self.world
 
     def rng(self, step: int) -> np.random.Generator:
         """Of one step; a single process draws what it drew before there could be several."""

@@ -159,7 +159,8 @@ class Trainer:
         value = float(torch.stack(losses).mean())
         if not math.isfinite(value):
             raise GpnetError(
-                f"The loss became {value} before step {self.step}: lower the learning rate, then --resume."
+                f"The loss became {value} before step {self.step}: start again with a lower "
+                "learning rate (--set rate=...), from the last good weights if you like (--init RUN/last)."
             )
         return value
 

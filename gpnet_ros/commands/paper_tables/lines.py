@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpnet_ros.commands.paper_tables.rows import AblationRow, first_equals, is_trained, model_folder
+from gpnet_ros.commands.paper_tables.rows import (
+    AblationRow,
+    first_equals,
+    is_trained,
+    model_folder,
+    other_recipe,
+    refusal,
+)
 from gpnet_ros.network.card import Card
 from gpnet_ros.network.checkpoint import vouched_card
 from gpnet_ros.settings import resource_dir
@@ -53,12 +60,18 @@ class Line:
 
 
 def untrained(missing: Sequence[Line], models: Path) -> list[str]:
-    """One sentence that names the lines without models, and what trains them; none if all have some."""
-    if not missing:
-        return []
-    names = list(dict.fromkeys(line.trained_as or line.row.name for line in missing))
-    titles = ", ".join(dict.fromkeys(line.title for line in missing))
-    return [f"Not trained yet: {titles}. `gpnet ablate --rows {' '.join(names)} --out {models}` trains them."]
+    """Sentences that name the lines without models, and what trains them or why nothing does; none if all have some."""
+    found = []
+    for row in dict.fromkeys(line.row.name for line in missing):
+        line = next(line for line in missing if line.row.name == row)
+        why = refusal(line.row) or ("" if line.row.trained else f"models/ has no {line.row.shipped!r}")
+        found += [f"{line.title} cannot be there: {why.rstrip('.')}."] if why else []
+    left = [line for line in missing if line.row.trained and not refusal(line.row)]
+    names = list(dict.fromkeys(line.trained_as or line.row.name for line in left))
+    titles = ", ".join(dict.fromkeys(line.title for line in left))
+    if left:
+        found.append(f"Not trained yet: {titles}. `gpnet ablate --rows {' '.join(names)} --out {models}` trains them.")
+    return found
 
 
 def lines(table: str, rows: tuple[AblationRow, ...], models: Path) -> tuple[Line, ...]:
@@ -74,7 +87,9 @@ def lines(table: str, rows: tuple[AblationRow, ...], models: Path) -> tuple[Line
     for row in (r for r in rows if table in r.tables):
         source = twins.get(row.name, row)
         seeds = range(SEEDS if row.trained else 0)
-        folders = tuple(f for f in (model_folder(models, source, seed) for seed in seeds) if is_trained(f))
+        can = row.name in twins
+        trained = (f for f in (model_folder(models, source, seed) for seed in seeds) if can and is_trained(f))
+        folders = tuple(f for f in trained if not other_recipe(f, source))
         shipped = resource_dir("models") / (row.shipped or source.shipped)
         stands_in = not folders and bool(row.shipped or source.shipped) and is_trained(shipped)
         chosen = (shipped,) if stands_in else folders

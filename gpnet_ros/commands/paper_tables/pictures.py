@@ -31,9 +31,8 @@ FIGURES: dict[str, tuple[Metric, Decode]] = {
 }
 #: Two budgets that differ by more are named under the table.
 _BUDGET_RATIO = 1.25
-SIMULATED = (
-    "All of ours is simulated. Cells: mean ± standard deviation of the seeds [Wilson's 95 % interval over scenes], %."
-)
+SIMULATED = "All of ours is simulated."
+CELLS = "Cells: mean ± standard deviation of the seeds [Wilson's 95 % interval over scenes], %."
 RULE = (
     "Differences are paired, scene by scene [95 %]; one whose seeds' ranges touch is called inside the spread, "
     "one whose interval holds 0 inside the interval."
@@ -87,6 +86,7 @@ def picture_table(
     paper: Mapping[str, PaperFigure],
     *,
     against: str = "",
+    simulated: bool = True,
     notes: Sequence[str] = (),
 ) -> Table:
     """A table of lines that were measured on one set.
@@ -97,6 +97,7 @@ def picture_table(
         models: folder of `gpnet ablate`, for the commands of missing lines.
         paper: the paper's own figures by `AblationRow.paper`.
         against: key of the line that all others are compared with; the first without.
+        simulated: the pictures are ours, not a public set's.
         notes: sentences of this table.
     """
     reference = next((m for m in measured if m.line.key == against), measured[0] if measured else None)
@@ -113,7 +114,8 @@ def picture_table(
         if entry.line.models or entry.line.row.paper in paper:
             shown = {_less(c, reference): difference_cell(g) for c, g in gaps.items()}
             rows.append(_texts(entry, paper) | shown)
-    about = (SIMULATED, RULE, *notes, *_budget(measured), *untrained(missing, models))
+    cells = f"{SIMULATED} {CELLS}" if simulated else CELLS
+    about = (cells, RULE, *notes, *_budget(measured), *untrained(missing, models))
     return Table(name, title, tuple(columns), tuple(rows), tuple(values), about)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from gpnet_ros import settings as setting_files
 from gpnet_ros.commands.training.settings import TrainSettings, load_recipe
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network import checkpoint
-from gpnet_ros.network.card import CARD
+from gpnet_ros.network.card import CARD, read_card
 
 #: Tables of `gpnet tables` in which a row may stand, and ways to rank its maps; "published" decodes as the network's
 #: public code does, known bugs included.
@@ -87,6 +88,11 @@ def _row(name: str, values: Any, common: dict[str, Any], path: Path) -> Ablation
         raise BadInput(f"Row {name} of {path} needs title and recipe, and may have {', '.join(sorted(known))} only.")
     if Path(name).name != name or name.startswith("."):
         raise BadInput(f"Row {name!r} of {path} cannot be the name of a folder: use letters, digits and '-'.")
+    kinds: dict[str, type] = {**dict.fromkeys(("title", "recipe", "paper", "shipped"), str), "trained": bool}
+    for key, kind in {**kinds, "settings": dict, "tables": list, "priority": list}.items():
+        if key in values and not isinstance(values[key], kind):
+            word = {str: "a text", bool: "true or false", dict: "a mapping", list: "a list"}[kind]
+            raise BadInput(f"Row {name} of {path}: {key} is {values[key]!r}; it must be {word}.")
     for key, allowed in (("tables", TABLES), ("priority", PRIORITIES)):
         wrong = [entry for entry in values.get(key, ()) if entry not in allowed]
         if wrong:
@@ -123,6 +129,23 @@ def is_trained(folder: Path) -> bool:
     return (folder / CARD).is_file() and (folder / checkpoint.WEIGHTS).is_file()
 
 
+def other_recipe(folder: Path, row: AblationRow) -> str:
+    """How the recipe of a trained model differs from what its row says now; "" if it does not."""
+    then = read_card(folder).recipe
+    now: dict[str, Any] = json.loads(json.dumps(essence(row.train_settings())))
+    before = {**json.loads(json.dumps(essence(TrainSettings()))), **then}  # settings that came later had their defaults
+    return "; ".join(f"{name} {before[name]!r}, now {value!r}" for name, value in now.items() if before[name] != value)
+
+
+def refusal(row: AblationRow) -> str:
+    """Why this version cannot train a row; "" if it can."""
+    try:
+        row.train_settings()
+    except BadInput as error:
+        return str(error)
+    return ""
+
+
 def essence(settings: TrainSettings) -> dict[str, Any]:
     """What is trained: settings without what only says where and with which dice."""
     return {key: value for key, value in dataclasses.asdict(settings).items() if key not in INCIDENTAL}
@@ -135,11 +158,8 @@ def first_equals(rows: tuple[AblationRow, ...]) -> dict[str, AblationRow]:
     """
     first: dict[str, AblationRow] = {}
     seen: list[tuple[dict[str, Any], AblationRow]] = []
-    for row in (r for r in rows if r.trained):
-        try:
-            settings = essence(row.train_settings())
-        except BadInput:
-            continue
+    for row in (r for r in rows if r.trained and not refusal(r)):
+        settings = essence(row.train_settings())
         twin = next((other for known, other in seen if known == settings), row)
         first[row.name] = twin
         if twin is row:

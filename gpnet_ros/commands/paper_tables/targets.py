@@ -194,7 +194,7 @@ def _under_oracle(found: Mapping[str, Cleared]) -> Figure:
         return Figure()
     gap = difference_in_common(ours, oracle)
     each = [
-        f"K = {k}: {100 * found[OURS].outcomes[k].mean:.0f} of {100 * found[ORACLE].outcomes[k].mean:.0f}"
+        f"K = {k}: {percent(found[OURS].outcomes[k].mean, 0)} %, oracle {percent(found[ORACLE].outcomes[k].mean, 0)} %"
         for k in COUNTS
         if k in found[OURS].outcomes and k in found[ORACLE].outcomes
     ]

@@ -1,4 +1,4 @@
-"""The folder of a run: its recipe beside its state, so that --resume goes on with that very run or says why not."""
+"""The folder of a run: recipe and data beside its state, so that --resume goes on with that run or says why not."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import os
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from gpnet_ros.commands.training.settings import TrainSettings
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.trainer import STATE
 
-RECIPE = "recipe.json"
+RUN = "run.json"
 #: Where the state of an earlier run goes when another one begins in its folder.
 EARLIER = "state.earlier.safetensors"
 #: What may differ in a resumed run: neither weights nor views are others by it.
@@ -37,35 +38,49 @@ def make_folders(*folders: Path) -> None:
             ) from error
 
 
-def enter(folder: Path, recipe: TrainSettings, resume: bool) -> None:
+def enter(folder: Path, recipe: TrainSettings, data: dict[str, Any], resume: bool) -> None:
     """Begin a run in a folder, or make sure that the one to go on with is there.
 
-    Several processes may do this at once, before any of them takes a step.
+    Call it when nothing else can be refused any more: it puts the state of an earlier run aside. Several processes may
+    do this at once, before any of them takes a step.
+
+    Args:
+        folder: of the run.
+        recipe, data: what the card of its model will say.
+        resume: go on, do not begin.
 
     Raises:
-        BadInput: there is no run to resume, or it has another recipe.
+        BadInput: there is no run to resume, or it has another recipe or other data.
     """
-    path = folder / RECIPE
+    path, run = folder / RUN, {"recipe": asdict(recipe), "data": data}
     if not resume:
+        make_folders(folder)
         with contextlib.suppress(FileNotFoundError):
             os.replace(folder / STATE, folder / EARLIER)
-        draft = path.with_name(f"{RECIPE}.{os.getpid()}")
-        draft.write_text(json.dumps(asdict(recipe), indent=1) + "\n", encoding="utf-8")
+        draft = path.with_name(f"{RUN}.{os.getpid()}")
+        draft.write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
         os.replace(draft, path)
         return
     if not path.is_file():
-        if (folder / STATE).is_file():  # of a version that did not write recipes
+        if (folder / STATE).is_file():  # the file was removed, as the sentence below says
             return
         raise BadInput(f"There is no run in {folder} to resume: give its --run, or start without --resume.")
     try:
-        known = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        read = json.loads(path.read_text(encoding="utf-8"))
+        known = {name: dict(read[name]) for name in run}
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise BadInput(f"{path} cannot be read ({error}): remove it to resume without it.") from error
-    ours = {name: value for name, value in asdict(recipe).items() if name not in FREE}
-    other = [
-        f"{name} {known[name]!r}, now {value!r}" for name, value in ours.items() if known.get(name, value) != value
-    ]
-    if other:
-        raise BadInput(
-            f"The run in {folder} has another recipe ({'; '.join(other)}): resume with the same, or start anew."
-        )
+    now = json.loads(json.dumps(run))
+    for what, words in (("recipe", "another recipe"), ("data", "other data")):
+        names = [name for name in {**known[what], **now[what]} if name not in FREE]
+        pairs = [(name, known[what].get(name), now[what].get(name)) for name in names]
+        other = [f"{name} {_short(before)}, now {_short(after)}" for name, before, after in pairs if before != after]
+        if other:
+            raise BadInput(
+                f"The run in {folder} has {words} ({'; '.join(other)}): resume with the same, or start anew."
+            )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
