@@ -303,7 +303,7 @@ def test_a_page_gets_its_parts_and_keeps_everything_else(tmp_path: Path) -> None
 
 def test_the_page_of_results_has_a_part_for_every_table() -> None:
     page = (Path(__file__).parents[1] / "docs" / "results.md").read_text("utf-8")
-    for name in ("targets", "table1", "losses", "table2-unseen-test", "table3", "ingredients"):
+    for name in ("targets", "table1", "parts", "losses", "table2-unseen-test", "table3", "ingredients"):
         begin, end = marks(name)
         assert page.count(begin) == page.count(end) == 1 and page.index(begin) < page.index(end)
     for measure_of in (r["measure"] for r in targets(Sources({}, {}, {})).rows):
@@ -370,11 +370,19 @@ def test_the_command_writes_everything_with_missing_models(
     words += ["--errors", str(tmp_path / "none.json"), "--ros", str(tmp_path / "none.jsonl")]
     assert cli.main(words) == 0
     answer = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert set(answer["tables"]) == {"targets", "table1", "losses", "table2-unseen-test", "table3", "ingredients"}
+    assert set(answer["tables"]) == {
+        "targets",
+        "table1",
+        "parts",
+        "losses",
+        "table2-unseen-test",
+        "table3",
+        "ingredients",
+    }
     for name in ("table1", "table3", "ingredients"):
         assert (tmp_path / "out" / f"{name}.png").stat().st_size > 1000
     text = (tmp_path / "out" / "tables.md").read_text()
-    assert "87.5 ± 2.5" in text and text.count("Not trained yet: ") == 5, "one sentence per table"
+    assert "87.5 ± 2.5" in text and text.count("Not trained yet: ") == 6, "one sentence per table"
     assert "best-no-cgc best-plain" in text and "| GP-Net, recipe paper, RGB |  | not trained |" in text
     assert "87.5 ± 2.5" in page.read_text() and "Table 3" in page.read_text()
     with (tmp_path / "out" / "table1.csv").open() as file:

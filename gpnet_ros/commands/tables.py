@@ -5,6 +5,7 @@
     gpnet tables --out runs/tables --page docs/results.md
 
   table1       all methods on stack-test: lift in physics and the rectangle rule
+  parts        the paper's GP-Net without one of its parts: context, priority (its ablations of Table 1)
   losses       the losses alone (the paper's Fig. 5)
   table2       colour only, on data never trained on: unseen-test, and public sets given with --public
   table3       closed loop on frozen heaps, 3 to 7 objects, per priority and network, beside the oracle
@@ -44,13 +45,20 @@ from gpnet_ros.network.checkpoint import vouched_card
 ROUNDS = Path("runs/clearing")
 TITLES = {
     "table1": "Table 1: all methods, {}",
+    "parts": "Parts of GP-Net: what the recipe of the paper owes to each, {}",
     "losses": "Fig. 5: the loss alone, {}",
     "table2": "Table 2: colour only, {}",
     "ingredients": "What recipe best owes to its parts, {}",
 }
 #: Line that the others of a table are compared with.
-REFERENCE = {"table1": "best", "losses": "gpnet-paper", "table2": "gpnet-rgb", "ingredients": "best"}
-PAPER = {"table1": paper_figures.TABLE1, "table2": paper_figures.TABLE2}
+REFERENCE = {
+    "table1": "best",
+    "parts": "gpnet-paper",
+    "losses": "gpnet-paper",
+    "table2": "gpnet-rgb",
+    "ingredients": "best",
+}
+PAPER = {"table1": paper_figures.TABLE1, "parts": paper_figures.TABLE1, "table2": paper_figures.TABLE2}
 NOTES = {
     "table1": "The paper's figures: REGRAD, rectangle rule, a GTX 1080 Ti; not all inputs of its baselines are stated.",
     "losses": paper_figures.FIGURE5,
@@ -64,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, help="folder for tables.md, one CSV and one picture per table")
     add("--models", type=Path, default=Path("runs/ablations"), help="folder of gpnet ablate (runs/ablations)")
     add("--tables", nargs="+", choices=TABLES, default=list(TABLES), help="only these (all)")
-    add("--data", default="stack-test", help="set of table1, losses and ingredients (stack-test)")
+    add("--data", default="stack-test", help="set of table1, parts, losses and ingredients (stack-test)")
     add("--public", nargs="+", default=[], metavar="NAME=FOLDER", help=f"public sets of table2: {', '.join(LOADERS)}")
     add("--scenes", type=int, help="only the first pictures of each set (all)")
     add(

@@ -1,4 +1,4 @@
-"""Tables of single pictures: Table 1, Fig. 5, Table 2 and the ingredients of recipe best."""
+"""Tables of single pictures: Table 1, parts of GP-Net, Fig. 5, Table 2 and the ingredients of recipe best."""
 
 from __future__ import annotations
 
