@@ -256,14 +256,19 @@ def test_targets_say_met_not_met_or_not_measured(cards: None, tmp_path: Path, mo
     assert again == first, "what a later call does not measure is kept"
 
 
-def test_what_was_measured_on_a_part_is_not_called_met_and_replaces_nothing(cards: None, tmp_path: Path) -> None:
+def test_a_part_says_something_only_where_its_interval_leaves_no_doubt_and_replaces_nothing(
+    cards: None, tmp_path: Path
+) -> None:
     kept = tmp_path / "targets.json"
     card = {"stack-test": {"lift": {"rate": 0.9, "low": 0.87, "high": 0.92, "n": 500}}}
     whole = list(figures(targets(Sources({}, {}, {}, card=card), kept)).values())
     assert whole[0].startswith("90.0 [87, 92], n = 500: met") and whole[1] == NOT_YET
     stack = {"gpnet": measure(line("100"), judged)}
-    part = list(figures(targets(Sources(stack, {}, {}), tmp_path / "other.json")).values())
-    assert part[0].startswith(f"50.0 [43, 57], on {N} of 500: too few to say") and "met" not in part[0]
+    part = list(figures(targets(Sources(stack, {}, {}))).values())
+    assert part[0] == f"50.0 [43, 57], on {N} of 500: not met"
+    for won, said in ((172, "too few to say"), (190, "met")):
+        close = {"gpnet": measure(line(str(won)), judged)}
+        assert next(iter(figures(targets(Sources(close, {}, {}))).values())).endswith(f"on {N} of 500: {said}")
     assert next(iter(figures(targets(Sources(stack, {}, {}), kept)).values())) == whole[0]
     kept.write_text('{"x": "90"}')
     with pytest.raises(BadInput, match="cannot be read"):

@@ -41,19 +41,22 @@ class Figure:
         text: the figure; "" where it was not measured.
         met: whether it reaches what is asked at least; None where nothing is asked.
         n: of how many pictures or heaps; of: how many are asked for.
+        sure: its whole interval lies on one side of what is asked, so that fewer are enough to say.
     """
 
     text: str = ""
     met: bool | None = None
     n: int = 0
     of: int = 0
+    sure: bool = False
 
     def __str__(self) -> str:
         if not self.text:
             return NOT_YET
+        verdict = {None: "", True: "met", False: "not met"}[self.met]
         if self.n < self.of:
-            return f"{self.text}, on {self.n} of {self.of}: too few to say"
-        return self.text if self.met is None else f"{self.text}, n = {self.n}: {'met' if self.met else 'not met'}"
+            return f"{self.text}, on {self.n} of {self.of}: {verdict if self.sure and verdict else 'too few to say'}"
+        return f"{self.text}, n = {self.n}: {verdict}" if verdict else self.text
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +152,9 @@ def _figure(measured: Mapping[str, Measured], card: Mapping[str, Any], data: str
         return Figure(f"{percent(told['rate'])} [{low}, {high}]", told["rate"] >= least, told["n"], PICTURES)
     if outcomes is None:
         return Figure()
-    return Figure(cell(outcomes), outcomes.mean >= least, len(outcomes.names), PICTURES)
+    low, high = outcomes.interval
+    sure = not low < least <= high
+    return Figure(cell(outcomes), outcomes.mean >= least, len(outcomes.names), PICTURES, sure)
 
 
 def _ahead(measured: Mapping[str, Measured], rival: str, least: float | None = None) -> Figure:
@@ -158,7 +163,8 @@ def _ahead(measured: Mapping[str, Measured], rival: str, least: float | None = N
         return Figure()
     found = difference(ours, theirs)
     met = None if least is None else found.rate >= least
-    return Figure(difference_cell(found), met, len(ours.names), PICTURES)
+    sure = least is not None and not found.low < least <= found.high
+    return Figure(difference_cell(found), met, len(ours.names), PICTURES, sure)
 
 
 def _both(measured: Mapping[str, Measured]) -> Figure:
@@ -200,7 +206,8 @@ def _under_oracle(found: Mapping[str, Cleared]) -> Figure:
     ]
     interval = f"[{100 * gap.low:+.1f}, {100 * gap.high:+.1f}]"
     told = f"{100 * gap.rate:+.1f} {interval} ({', '.join(each)})"
-    return Figure(told, gap.rate >= -0.1 - 1e-9, min(len(ours.names), len(oracle.names)), HEAPS)
+    sure = not gap.low < -0.1 <= gap.high
+    return Figure(told, gap.rate >= -0.1 - 1e-9, min(len(ours.names), len(oracle.names)), HEAPS, sure)
 
 
 def _ros(sources: Sources) -> Figure:
