@@ -152,8 +152,7 @@ def _figure(measured: Mapping[str, Measured], card: Mapping[str, Any], data: str
         return Figure(f"{percent(told['rate'])} [{low}, {high}]", told["rate"] >= least, told["n"], PICTURES)
     if outcomes is None:
         return Figure()
-    low, high = outcomes.interval
-    sure = not low < least <= high
+    sure = not outcomes.interval[0] < least <= outcomes.interval[1]
     return Figure(cell(outcomes), outcomes.mean >= least, len(outcomes.names), PICTURES, sure)
 
 
