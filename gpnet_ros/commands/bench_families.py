@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +56,7 @@ def run(args: argparse.Namespace) -> int:
             "drops must be at least 1, seed and workers not negative."
         )
     jobs = [(name, args.seed + k, args.meshes, args.mesh_unit) for name in names for k in range(args.drops)]
-    workers = min(args.workers or os.cpu_count() or 1, len(jobs))
-    outcomes = list(tqdm(spread(_try, jobs, workers, chunk=4), total=len(jobs), unit="drop", disable=None))
+    outcomes = list(tqdm(spread(_try, jobs, args.workers, chunk=4), total=len(jobs), unit="drop", disable=None))
     rows = [_row(name, [status for job, status in outcomes if job[0] == name]) for name in names]
     wrong = [row["family"] for row in rows if row["listed"] and not row["graspable"]]
     print(table(rows))

@@ -81,13 +81,13 @@ def save(net: nn.Module, card: Card, folder: Path | str) -> Card:
     data = tensor_bytes(state)
     draft = folder / (WEIGHTS + ".new")
     draft.write_bytes(data)
-    os.replace(draft, folder / WEIGHTS)
     written = replace(
         card,
         sha256=hashlib.sha256(data).hexdigest(),
         golden=golden_outputs(net, card).tolist(),
         parameters=sum(p.numel() for p in net.parameters()),
     )
+    os.replace(draft, folder / WEIGHTS)  # the card follows at once: killed between them, they do not fit
     return write_card(written, folder)
 
 

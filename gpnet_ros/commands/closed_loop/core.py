@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -49,7 +48,6 @@ def clear_heaps(
     by = policy.told()
     kept = Log(log, by, resume)
     todo = [(heap, policy, by) for heap in heaps if kept.done(heap) is None]
-    workers = min(workers or os.cpu_count() or 1, max(len(todo), 1))
     for row in tqdm(spread(core_round, todo, workers), total=len(todo), unit="round", disable=None):
         kept.add(row)
     found = [kept.done(heap) for heap in heaps]

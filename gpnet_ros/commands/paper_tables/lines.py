@@ -61,17 +61,19 @@ class Line:
 
 def untrained(missing: Sequence[Line], models: Path) -> list[str]:
     """Sentences that name the lines without models, and what trains them or why nothing does; none if all have some."""
-    found = []
-    for row in dict.fromkeys(line.row.name for line in missing):
-        line = next(line for line in missing if line.row.name == row)
+    never: dict[str, None] = {}
+    left: list[Line] = []
+    for line in missing:
         why = refusal(line.row) or ("" if line.row.trained else f"models/ has no {line.row.shipped!r}")
-        found += [f"{line.title} cannot be there: {why.rstrip('.')}."] if why else []
-    left = [line for line in missing if line.row.trained and not refusal(line.row)]
-    names = list(dict.fromkeys(line.trained_as or line.row.name for line in left))
+        if why:
+            never[f"{line.row.title} cannot be there: {why.rstrip('.')}."] = None
+        else:
+            left.append(line)
+    if not left:
+        return list(never)
+    names = " ".join(dict.fromkeys(line.trained_as or line.row.name for line in left))
     titles = ", ".join(dict.fromkeys(line.title for line in left))
-    if left:
-        found.append(f"Not trained yet: {titles}. `gpnet ablate --rows {' '.join(names)} --out {models}` trains them.")
-    return found
+    return [*never, f"Not trained yet: {titles}. `gpnet ablate --rows {names} --out {models}` trains them."]
 
 
 def lines(table: str, rows: tuple[AblationRow, ...], models: Path) -> tuple[Line, ...]:

@@ -23,6 +23,11 @@ TABLES = ("table1", "parts", "losses", "table2", "table3", "ingredients")
 PRIORITIES = ("learned", "height", "none", "published")
 #: Fields of a recipe that say where and with which dice it runs, not what or how long it trains.
 INCIDENTAL = ("seed", "threads", "checkpoint_seconds", "epochs", "minutes")
+#: What the fields of a row are.
+_KINDS: dict[str, type] = {
+    **dict.fromkeys(("title", "recipe", "paper", "shipped"), str),
+    **{"settings": dict, "tables": list, "priority": list, "trained": bool},
+}
 
 
 @dataclass(frozen=True)
@@ -88,8 +93,7 @@ def _row(name: str, values: Any, common: dict[str, Any], path: Path) -> Ablation
         raise BadInput(f"Row {name} of {path} needs title and recipe, and may have {', '.join(sorted(known))} only.")
     if Path(name).name != name or name.startswith("."):
         raise BadInput(f"Row {name!r} of {path} cannot be the name of a folder: use letters, digits and '-'.")
-    kinds: dict[str, type] = {**dict.fromkeys(("title", "recipe", "paper", "shipped"), str), "trained": bool}
-    for key, kind in {**kinds, "settings": dict, "tables": list, "priority": list}.items():
+    for key, kind in _KINDS.items():
         if key in values and not isinstance(values[key], kind):
             word = {str: "a text", bool: "true or false", dict: "a mapping", list: "a list"}[kind]
             raise BadInput(f"Row {name} of {path}: {key} is {values[key]!r}; it must be {word}.")
@@ -158,8 +162,11 @@ def first_equals(rows: tuple[AblationRow, ...]) -> dict[str, AblationRow]:
     """
     first: dict[str, AblationRow] = {}
     seen: list[tuple[dict[str, Any], AblationRow]] = []
-    for row in (r for r in rows if r.trained and not refusal(r)):
-        settings = essence(row.train_settings())
+    for row in (r for r in rows if r.trained):
+        try:
+            settings = essence(row.train_settings())
+        except BadInput:
+            continue
         twin = next((other for known, other in seen if known == settings), row)
         first[row.name] = twin
         if twin is row:

@@ -54,7 +54,7 @@ def enter(folder: Path, recipe: TrainSettings, data: dict[str, Any], resume: boo
     """
     path, run = folder / RUN, {"recipe": asdict(recipe), "data": data}
     if not resume:
-        make_folders(folder)
+        folder.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             os.replace(folder / STATE, folder / EARLIER)
         draft = path.with_name(f"{RUN}.{os.getpid()}")
