@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,9 +153,9 @@ def test_the_papers_figures_stand_in_columns_of_their_own(cards: None) -> None:
 
 
 def test_every_row_named_of_the_paper_is_one(cards: None) -> None:
-    known = {"table1": paper_figures.TABLE1, "table2": paper_figures.TABLE2}
+    known = {("table1", "rgb", "depth"): paper_figures.TABLE1, ("table2",): paper_figures.TABLE2}
     for name, figures in known.items():
-        named = {r.paper for r in read_rows() if name in r.tables and r.paper} & set(figures)
+        named = {r.paper for r in read_rows() if set(name) & set(r.tables) and r.paper} & set(figures)
         assert named == set(figures), f"every figure of the paper's {name} stands beside one of ours"
     assert all(r.paper in paper_figures.TABLE1 | paper_figures.TABLE2 for r in read_rows() if r.paper)
 
@@ -173,7 +173,13 @@ def test_unequal_budgets_are_named(cards: None, monkeypatch: pytest.MonkeyPatch)
 def rounds(rights: Sequence[bool], objects: Sequence[int] = (3, 4, 5, 6, 7)) -> list[dict]:
     pick = {"executed": True, "ok": True}
     return [
-        {"objects": k, "heap": f"k{k}-{n:03d}", "all_right": right, "picks": [pick, {**pick, "ok": right}]}
+        {
+            "objects": k,
+            "heap": f"k{k}-{n:03d}",
+            "all_right": right,
+            "failed": False,
+            "picks": [pick, {**pick, "ok": right}],
+        }
         for k in objects
         for n, right in enumerate(rights)
     ]
@@ -224,6 +230,8 @@ def test_rounds_beyond_those_asked_for_count_where_they_are_whole(
     log.write_text("".join(log.read_text().splitlines(keepends=True)[:-1]))  # the last K of the third is lost
     tables.played(None, "oracle", rounds=1)
     assert asked[-1] == (10, 1)
+    tables.played(None, "oracle", rounds=1, also={(5, "k5-000"), (5, "k5-030"), (5, "other")})
+    assert asked[-1] == (11, 30), "those, whatever lies between"
 
 
 def figures(table: Table) -> dict[str, str]:
@@ -308,7 +316,7 @@ def test_a_page_gets_its_parts_and_keeps_everything_else(tmp_path: Path) -> None
 
 def test_the_page_of_results_has_a_part_for_every_table() -> None:
     page = (Path(__file__).parents[1] / "docs" / "results.md").read_text("utf-8")
-    for name in ("targets", "table1", "parts", "losses", "table2-unseen-test", "table3", "ingredients"):
+    for name in ("targets", "table1", "rgb", "depth", "parts", "losses", "table2-unseen-test", "table3", "ingredients"):
         begin, end = marks(name)
         assert page.count(begin) == page.count(end) == 1 and page.index(begin) < page.index(end)
     for measure_of in (r["measure"] for r in targets(Sources({}, {}, {})).rows):
@@ -358,7 +366,13 @@ def test_the_command_writes_everything_with_missing_models(
 
     monkeypatch.setattr(tables, "evaluate", evaluated)
     monkeypatch.setattr(tables, "open_pictures", lambda name, source="own": type("P", (), {"name": name, "note": ""})())
-    monkeypatch.setattr(tables, "played", lambda model, priority, **_: rounds([True] * 5 + [priority != "none"]))
+    asked: list[Collection[tuple[int, str]]] = []
+
+    def played(model: Path | None, priority: str, also: Collection[tuple[int, str]] = (), **_: object) -> list[dict]:
+        asked.append(also)
+        return rounds([True] * 5 + [priority != "none"])
+
+    monkeypatch.setattr(tables, "played", played)
     monkeypatch.setattr(Line, "cards", lambda self: [CARD for _ in self.models])
     page = tmp_path / "results.md"
     page.write_text("\n".join(mark for n in ("targets", "table1", "table3") for mark in marks(n)))
@@ -372,12 +386,16 @@ def test_the_command_writes_everything_with_missing_models(
         str(page),
         "--json",
     ]
-    words += ["--errors", str(tmp_path / "none.json"), "--ros", str(tmp_path / "none.jsonl")]
+    ros = [{**entry, "by": {}, "faults": []} for entry in rounds([True] * 2, objects=(5,))]
+    (tmp_path / "ros.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in ros))
+    words += ["--errors", str(tmp_path / "none.json"), "--ros", str(tmp_path / "ros.jsonl")]
     assert cli.main(words) == 0
     answer = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert set(answer["tables"]) == {
         "targets",
         "table1",
+        "rgb",
+        "depth",
         "parts",
         "losses",
         "table2-unseen-test",
@@ -387,9 +405,11 @@ def test_the_command_writes_everything_with_missing_models(
     for name in ("table1", "table3", "ingredients"):
         assert (tmp_path / "out" / f"{name}.png").stat().st_size > 1000
     text = (tmp_path / "out" / "tables.md").read_text()
-    assert "87.5 ± 2.5" in text and text.count("Not trained yet: ") == 6, "one sentence per table"
+    assert "87.5 ± 2.5" in text and text.count("Not trained yet: ") == 8, "one sentence per table"
     assert "best-no-cgc best-plain" in text and "| GP-Net, recipe paper, RGB |  | not trained |" in text
     assert "87.5 ± 2.5" in page.read_text() and "Table 3" in page.read_text()
+    assert asked[-1] == {(5, "k5-000"), (5, "k5-001")}, "the heaps that ROS had, without ROS"
+    assert (tmp_path / "targets.json").is_file() and not (tmp_path / "out" / "targets.json").exists()
     with (tmp_path / "out" / "table1.csv").open() as file:
         found = [r for r in csv.DictReader(file) if (r["method"], r["metric"], r["decode"]) == ("best", "lift", "cell")]
     assert len(found) == 1 and found[0]["rates"] == "0.8500 0.8750 0.9000" and found[0]["seeds"] == "3"

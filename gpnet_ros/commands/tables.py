@@ -5,6 +5,7 @@
     gpnet tables --out runs/tables --page docs/results.md
 
   table1       all methods on stack-test: lift in physics and the rectangle rule
+  rgb, depth   the same with colour alone and with depth alone (rows of the paper's Table 1)
   parts        the paper's GP-Net without one of its parts: context, priority (its ablations of Table 1)
   losses       the losses alone (the paper's Fig. 5)
   table2       colour only, on data never trained on: unseen-test, and public sets given with --public
@@ -14,14 +15,15 @@
 Models come from `gpnet ablate` (--models), three seeds each; where there are none yet, the shipped model stands in,
 and the rest is named below its table with the command that trains it. Beside ours stand the paper's figures, measured
 on other data.
-Whatever was judged or played is kept in runs/, so that an interrupted call goes on and a second one is quick.
+Whatever was judged or played is kept in runs/, so that an interrupted call goes on and a second one is quick. Figures
+of what must hold that a call does not measure stay as they were, in targets.json beside the page (or in --out).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,8 @@ from gpnet_ros.network.checkpoint import vouched_card
 ROUNDS = Path("runs/clearing")
 TITLES = {
     "table1": "Table 1: all methods, {}",
+    "rgb": "Table 1, colour alone, {}",
+    "depth": "Table 1, depth alone, {}",
     "parts": "Parts of GP-Net: what the recipe of the paper owes to each, {}",
     "losses": "Fig. 5: the loss alone, {}",
     "table2": "Table 2: colour only, {}",
@@ -53,14 +57,17 @@ TITLES = {
 #: Line that the others of a table are compared with.
 REFERENCE = {
     "table1": "best",
+    "rgb": "gpnet-rgb",
+    "depth": "gpnet-depth",
     "parts": "gpnet-paper",
     "losses": "gpnet-paper",
     "table2": "gpnet-rgb",
     "ingredients": "best",
 }
-PAPER = {"table1": paper_figures.TABLE1, "parts": paper_figures.TABLE1, "table2": paper_figures.TABLE2}
+PAPER = {**dict.fromkeys(("table1", "rgb", "depth", "parts"), paper_figures.TABLE1), "table2": paper_figures.TABLE2}
+_REGRAD = "The paper's figures: REGRAD, rectangle rule, a GTX 1080 Ti; not all inputs of its baselines are stated."
 NOTES = {
-    "table1": "The paper's figures: REGRAD, rectangle rule, a GTX 1080 Ti; not all inputs of its baselines are stated.",
+    **dict.fromkeys(("table1", "rgb", "depth"), _REGRAD),
     "losses": paper_figures.FIGURE5,
     "table2": "The paper's figures: networks trained on REGRAD, judged on VMRD.",
 }
@@ -72,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, help="folder for tables.md, one CSV and one picture per table")
     add("--models", type=Path, default=Path("runs/ablations"), help="folder of gpnet ablate (runs/ablations)")
     add("--tables", nargs="+", choices=TABLES, default=list(TABLES), help="only these (all)")
-    add("--data", default="stack-test", help="set of table1, parts, losses and ingredients (stack-test)")
+    add("--data", default="stack-test", help="set of all tables of pictures but table2 (stack-test)")
     add("--public", nargs="+", default=[], metavar="NAME=FOLDER", help=f"public sets of table2: {', '.join(LOADERS)}")
     add("--scenes", type=int, help="only the first pictures of each set (all)")
     add(
@@ -111,7 +118,8 @@ def run(args: argparse.Namespace) -> int:
         clearing = _clearing(rows, args)
         found.append(clearing_table(clearing, "gpnet", args.models))
         draw_clearing(args.out / "table3.png", clearing)
-    found.insert(0, targets(_sources(by_set, clearing, rows, args), args.out / "targets.json"))
+    kept = (args.out if args.page is None else args.page.parent) / "targets.json"
+    found.insert(0, targets(_sources(by_set, clearing, rows, args), kept))
     files = write(args.out, found, args.page)
     print(json.dumps({"tables": [t.name for t in found], "files": files}) if args.json else f"wrote {', '.join(files)}")
     return 0
@@ -166,10 +174,12 @@ def _clearing(rows: tuple[AblationRow, ...], args: argparse.Namespace) -> list[C
     return [oracle, *(cleared(line, clear) for line in lines("table3", rows, args.models))]
 
 
-def played(model: Path | None, priority: str, *, rounds: int, workers: int = 0) -> list[dict[str, Any]]:
-    """Rounds of a policy on the first frozen heaps of each K, and on those after them that were played before.
+def played(
+    model: Path | None, priority: str, *, rounds: int, also: Collection[tuple[int, str]] = (), workers: int = 0
+) -> list[dict[str, Any]]:
+    """Rounds of a policy on the first frozen heaps of each K, on those after them that were played before, and others.
 
-    They are kept in `ROUNDS`, under a name that hashes the code that decides.
+    `also` names the others by `HeapName.key`. All are kept in `ROUNDS`, under a name that hashes the code that decides.
     """
     from gpnet_ros.commands.closed_loop.core import clear_heaps
     from gpnet_ros.commands.closed_loop.rows import HeapName, Policy, read_rows
@@ -181,11 +191,11 @@ def played(model: Path | None, priority: str, *, rounds: int, workers: int = 0) 
     log = ROUNDS / f"{weights}-{priority}-{code_sum()}.jsonl"  # other code, other rounds
     there = {(row["objects"], row["heap"]) for row in read_rows(log)} if log.is_file() else set()
     heaps: list[HeapName] = []
+    whole = True
     for number in range(heap_sets.HEAPS):
         block = [HeapName(count, number=number) for count in heap_sets.COUNTS]
-        if number >= rounds and not all(heap.key in there for heap in block):
-            break
-        heaps += block
+        whole = whole and (number < rounds or all(heap.key in there for heap in block))
+        heaps += block if whole else [heap for heap in block if heap.key in also]
     return clear_heaps(heaps, Policy("core", priority, None if model is None else str(model)), log, True, workers)
 
 
@@ -204,7 +214,9 @@ def _sources(
         pictures = open_pictures("unseen-test")
         unseen["gpnet"] = measure(ours, partial(judged, pictures=pictures, scenes=args.scenes, workers=args.workers))
     ros = read_rounds(args.ros) if args.ros.is_file() else []
-    core = played(ours.models[0], "learned", rounds=args.rounds) if ros and clearing and ours and ours.models else []
+    heaps = {(row["objects"], row["heap"]) for row in ros}
+    model = ours.models[0] if ours and ours.models else None
+    core = played(model, "learned", rounds=0, also=heaps, workers=args.workers) if heaps and model else []
     by_key = {c.key: c for c in clearing}
     card = ours.cards()[0].metric if ours and ours.models else {}
     return Sources(by_set.get("stack-test", {}), unseen, by_key, ros, core, read_errors(args.errors), card)

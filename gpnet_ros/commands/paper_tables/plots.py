@@ -67,21 +67,21 @@ def draw_clearing(path: Path, found: Sequence[Cleared]) -> bool:
     shown = [c for c in found if c.outcomes]
     if not shown:
         return False
-    figure, axis = _pyplot().subplots(figsize=(8, 5))
+    figure, axis = _pyplot().subplots(figsize=(12, 6))
+    colours = _pyplot().get_cmap("tab20").colors
     for place, entry in enumerate(shown):
         counts = [k for k in COUNTS if k in entry.outcomes]
         rates = np.array([entry.outcomes[k].mean for k in counts])
         limits = np.array([entry.outcomes[k].interval for k in counts]).T
         error = 100 * np.clip(np.stack([rates - limits[0], limits[1] - rates]), 0.0, None)
         shift = 0.04 * (place - len(shown) / 2)
-        axis.errorbar(
-            np.array(counts) + shift, 100 * rates, error, marker="o", ms=3, capsize=2, lw=1, label=entry.title
-        )
-    axis.plot(list(TABLE3), list(TABLE3.values()), "D--", mfc="none", color="tab:red", label="the paper's UR10")
-    axis.set(xlabel="objects in the heap", ylabel="rounds all right [%]", ylim=(0, 102), xticks=COUNTS)
+        look = {"color": colours[place % len(colours)], "marker": "os^v"[place % 4], "ms": 4, "capsize": 2, "lw": 1}
+        axis.errorbar(np.array(counts) + shift, 100 * rates, error, label=entry.title, **look)
+    axis.plot(list(TABLE3), list(TABLE3.values()), "D--", mfc="none", color="black", label="the paper's UR10")
+    axis.set(xlabel="objects in the heap", ylabel="rounds all right [%]", ylim=(-2, 102), xticks=COUNTS)
     axis.set_title("closed loop on frozen heaps, simulated", fontsize=10)
     axis.grid(alpha=0.3)
-    axis.legend(fontsize=7)
+    axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0))  # beside it: the curves fill it
     return _save(figure, path)
 
 
