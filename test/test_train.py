@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from gpnet_ros import cli
 from gpnet_ros import settings as setting_files
-from gpnet_ros.commands.train import Source, train
+from gpnet_ros.commands.train import Source, refuse_unseen, train
 from gpnet_ros.commands.training.judge import judge_all, summary
 from gpnet_ros.commands.training.run_recipe import enter
 from gpnet_ros.commands.training.settings import Budget, TrainSettings, load_recipe, overrides
@@ -33,7 +34,7 @@ from gpnet_ros.network.checkpoint import build, find, load
 from gpnet_ros.network.loss import Targets
 from gpnet_ros.network.ranks import Ranks
 from gpnet_ros.network.trainer import STATE, Method, Trainer, one_cycle, rate_share
-from gpnet_ros.normalise import normalise
+from gpnet_ros.normalise import Channels, normalise
 
 
 class Bars:
@@ -188,6 +189,30 @@ def test_a_run_goes_on_with_its_own_data_only(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"other data .*views 4, now 5"):
         train(Bars(5), None, TINY, Budget(1e9, 4), out=tmp_path / "m", folder=tmp_path / "run", resume=True)
     assert (tmp_path / "run" / STATE).is_file()
+
+
+@pytest.mark.parametrize("channels", ["rgbd", "depth", "rgb"])
+@pytest.mark.parametrize("seen", [[0.0, 0.0], [0.0, 0.8]])
+def test_data_without_depth_are_refused_for_a_network_that_sees_it(channels: Channels, seen: list[float]) -> None:
+    training = Bars(2)
+    training.records = [SimpleNamespace(depth=np.full((4, 4), z)) for z in seen]  # type: ignore[attr-defined]
+    recipe = dataclasses.replace(TrainSettings(), channels=channels)
+    if channels != "rgb" and not any(seen):
+        with pytest.raises(BadInput, match=f"channels is '{channels}', but no picture .* add --channels rgb"):
+            refuse_unseen(training, recipe)
+    else:
+        refuse_unseen(training, recipe)
+
+
+def test_the_command_refuses_data_without_depth_before_a_run_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    training = Bars(2)
+    training.records = [SimpleNamespace(depth=np.zeros((4, 4)))]  # type: ignore[attr-defined]
+    monkeypatch.setattr(Dataset, "load", lambda *_: training)
+    out = ["--out", str(tmp_path / "m"), "--run", str(tmp_path / "run"), "--data", str(tmp_path), "--epochs", "1"]
+    assert cli.main(["train", *out]) == 2
+    assert "add --channels rgb" in capsys.readouterr().err and not list((tmp_path / "run").iterdir())
 
 
 @pytest.mark.parametrize(("world", "batch"), [(2, 3), (4, 4), (3, 16)])
