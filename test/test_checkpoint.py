@@ -76,6 +76,18 @@ def test_an_edited_file_is_refused(model: Path) -> None:
         load(model)
 
 
+@pytest.mark.parametrize("begins", [b"\x80", b"PK"])
+def test_weights_whose_first_bytes_are_those_of_a_pickle_are_loaded(model: Path, begins: bytes) -> None:
+    data = (model / WEIGHTS).read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header, low = data[8 : 8 + length], int.from_bytes(begins, "little")
+    longer = length + (low - length) % 256 ** len(begins)
+    (model / WEIGHTS).write_bytes(longer.to_bytes(8, "little") + header.ljust(longer) + data[8 + length :])
+    assert (model / WEIGHTS).read_bytes().startswith(begins)
+    write_card(replace(read_card(model), sha256=hashlib.sha256((model / WEIGHTS).read_bytes()).hexdigest()), model)
+    load(model)
+
+
 def test_pickles_are_refused_and_never_opened(model: Path, tmp_path: Path) -> None:
     class Bomb:
         def __reduce__(self) -> tuple:

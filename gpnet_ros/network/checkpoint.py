@@ -213,6 +213,7 @@ def _read_weights(folder: Path) -> bytes:
         extra = f"; {pickles[0]} is a pickle, which can run code, and is not opened" if pickles else ""
         raise ModelRefused(f"{path} is missing{extra}: restore the model's folder from the release.")
     data = path.read_bytes()
-    if data[:2] == b"PK" or data[:1] == b"\x80":
+    # A safetensors file begins with the length of its header, whose bytes may be anything, and then the header itself.
+    if data[8:9] != b"{" and (data[:2] == b"PK" or data[:1] == b"\x80"):
         raise ModelRefused(f"{path} is a pickle, which can run code, under a false name: restore it.")
     return data
