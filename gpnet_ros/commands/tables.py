@@ -213,7 +213,7 @@ def _sources(
     if ours is not None and ours.models and "stack-test" in by_set and "table1" in args.tables:
         pictures = open_pictures("unseen-test")
         unseen["gpnet"] = measure(ours, partial(judged, pictures=pictures, scenes=args.scenes, workers=args.workers))
-    ros = read_rounds(args.ros) if args.ros.is_file() else []
+    ros = read_rounds(args.ros) if clearing and args.ros.is_file() else []
     heaps = {(row["objects"], row["heap"]) for row in ros}
     model = ours.models[0] if ours and ours.models else None
     core = played(model, "learned", rounds=0, also=heaps, workers=args.workers) if heaps and model else []

@@ -80,7 +80,7 @@ def lines(table: str, rows: tuple[AblationRow, ...], models: Path) -> tuple[Line
     """The lines of a table, in the order of the rows; those without models are there too.
 
     Args:
-        table: one of `ablation_rows.TABLES`.
+        table: one of `rows.TABLES`.
         rows: all rows.
         models: folder of `gpnet ablate`.
     """

@@ -68,7 +68,8 @@ def draw_clearing(path: Path, found: Sequence[Cleared]) -> bool:
     if not shown:
         return False
     figure, axis = _pyplot().subplots(figsize=(12, 6))
-    colours = _pyplot().get_cmap("tab20").colors
+    pairs = _pyplot().get_cmap("tab20").colors  # dark, light, dark, ...
+    colours = (*pairs[::2], *pairs[1::2])
     for place, entry in enumerate(shown):
         counts = [k for k in COUNTS if k in entry.outcomes]
         rates = np.array([entry.outcomes[k].mean for k in counts])

@@ -152,8 +152,13 @@ def _figure(measured: Mapping[str, Measured], card: Mapping[str, Any], data: str
         return Figure(f"{percent(told['rate'])} [{low}, {high}]", told["rate"] >= least, told["n"], PICTURES)
     if outcomes is None:
         return Figure()
-    sure = not outcomes.interval[0] < least <= outcomes.interval[1]
+    sure = _one_side(outcomes.interval, least)
     return Figure(cell(outcomes), outcomes.mean >= least, len(outcomes.names), PICTURES, sure)
+
+
+def _one_side(interval: tuple[float, float], least: float) -> bool:
+    """A whole interval reaches what is asked, or falls short of it."""
+    return not interval[0] < least <= interval[1]
 
 
 def _ahead(measured: Mapping[str, Measured], rival: str, least: float | None = None) -> Figure:
@@ -162,7 +167,7 @@ def _ahead(measured: Mapping[str, Measured], rival: str, least: float | None = N
         return Figure()
     found = difference(ours, theirs)
     met = None if least is None else found.rate >= least
-    sure = least is not None and not found.low < least <= found.high
+    sure = least is not None and _one_side((found.low, found.high), least)
     return Figure(difference_cell(found), met, len(ours.names), PICTURES, sure)
 
 
@@ -205,7 +210,7 @@ def _under_oracle(found: Mapping[str, Cleared]) -> Figure:
     ]
     interval = f"[{100 * gap.low:+.1f}, {100 * gap.high:+.1f}]"
     told = f"{100 * gap.rate:+.1f} {interval} ({', '.join(each)})"
-    sure = not gap.low < -0.1 <= gap.high
+    sure = _one_side((gap.low, gap.high), -0.1)
     return Figure(told, gap.rate >= -0.1 - 1e-9, min(len(ours.names), len(oracle.names)), HEAPS, sure)
 
 
