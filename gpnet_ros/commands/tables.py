@@ -182,14 +182,14 @@ def played(
     `also` names the others by `HeapName.key`. All are kept in `ROUNDS`, under a name that hashes the code that decides.
     """
     from gpnet_ros.commands.closed_loop.core import clear_heaps
-    from gpnet_ros.commands.closed_loop.rows import HeapName, Policy, read_rows
+    from gpnet_ros.commands.closed_loop.rows import HeapName, Policy, heap_key, read_rows
     from gpnet_ros.sim import heap_sets
 
     heap_sets.require(heap_sets.COUNTS[0], rounds)
     ROUNDS.mkdir(parents=True, exist_ok=True)
     weights = "oracle" if model is None else f"{model.name}-{vouched_card(model).sha256[:12]}"
     log = ROUNDS / f"{weights}-{priority}-{code_sum()}.jsonl"  # other code, other rounds
-    there = {(row["objects"], row["heap"]) for row in read_rows(log)} if log.is_file() else set()
+    there = {heap_key(row) for row in read_rows(log)} if log.is_file() else set()
     heaps: list[HeapName] = []
     whole = True
     for number in range(heap_sets.HEAPS):
@@ -206,6 +206,7 @@ def _sources(
     args: argparse.Namespace,
 ) -> Sources:
     """What the targets are read from; the default model is judged on unseen-test, too."""
+    from gpnet_ros.commands.closed_loop.rows import heap_key
     from gpnet_ros.commands.closed_loop.rows import read_rows as read_rounds
 
     unseen: dict[str, Measured] = {}
@@ -214,7 +215,7 @@ def _sources(
         pictures = open_pictures("unseen-test")
         unseen["gpnet"] = measure(ours, partial(judged, pictures=pictures, scenes=args.scenes, workers=args.workers))
     ros = read_rounds(args.ros) if clearing and args.ros.is_file() else []
-    heaps = {(row["objects"], row["heap"]) for row in ros}
+    heaps = {heap_key(row) for row in ros}
     model = ours.models[0] if ours and ours.models else None
     core = played(model, "learned", rounds=0, also=heaps, workers=args.workers) if heaps and model else []
     by_key = {c.key: c for c in clearing}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from gpnet_ros.commands.closed_loop.rows import Row, read_rows
+from gpnet_ros.commands.closed_loop.rows import Row, heap_key, read_rows
 from gpnet_ros.commands.intervals import paired
 from gpnet_ros.errors import BadInput
 
@@ -24,11 +24,11 @@ def compare(first: Sequence[Row], second: Sequence[Row], value: str = "all_right
     Raises:
         BadInput: they share no heap.
     """
-    other = {(row["objects"], row["heap"]): row for row in second if not row["failed"]}
+    other = {heap_key(row): row for row in second if not row["failed"]}
     pairs = [
-        (row["objects"], bool(row[value]), bool(other[row["objects"], row["heap"]][value]))
+        (row["objects"], bool(row[value]), bool(other[heap_key(row)][value]))
         for row in first
-        if not row["failed"] and (row["objects"], row["heap"]) in other
+        if not row["failed"] and heap_key(row) in other
     ]
     if not pairs:
         raise BadInput("The two runs have no heap in common: run both with the same --heaps, --objects and --seed.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,7 +139,7 @@ class Log:
 
     def done(self, heap: HeapName) -> Row | None:
         """The row of a heap that the log has already."""
-        return next((row for row in self.rows if (row["objects"], row["heap"]) == heap.key), None)
+        return next((row for row in self.rows if heap_key(row) == heap.key), None)
 
     def add(self, row: Row) -> None:
         """Append a round."""
@@ -147,6 +147,11 @@ class Log:
         if self.path is not None:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
+
+
+def heap_key(row: Mapping[str, Any]) -> tuple[int, str]:
+    """`HeapName.key` of the heap of a round."""
+    return row["objects"], row["heap"]
 
 
 def read_rows(path: Path) -> list[Row]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gpnet_ros.commands.closed_loop.rows import heap_key
 from gpnet_ros.commands.paper_tables.cells import Outcomes, cell, difference_cell, difference_in_common
 from gpnet_ros.commands.paper_tables.lines import Line, untrained
 from gpnet_ros.commands.paper_tables.pages import Table
@@ -59,7 +60,7 @@ def of_rounds(key: str, title: str, rounds: Sequence[Mapping[str, Any]]) -> Clea
     """
     if not rounds:
         raise BadInput(f"No round of {title} was played: ask for one or more --rounds.")
-    won = {(row["objects"], row["heap"]): bool(row["all_right"]) for row in rounds}
+    won = {heap_key(row): bool(row["all_right"]) for row in rounds}
     outcomes: dict[int | str, Outcomes] = {ALL: _outcomes(won)}
     for count in sorted({objects for objects, _ in won}):
         outcomes[count] = _outcomes({heap: right for heap, right in won.items() if heap[0] == count})
