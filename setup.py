@@ -38,7 +38,7 @@ setup(
     maintainer="The gpnet_ros authors",
     maintainer_email="maintainers@gpnet-ros.example.org",
     packages=find_packages(include=[f"{NAME}*"]),
-    package_data={f"{NAME}.sim": ["test_set_data/*"]},
+    package_data={f"{NAME}.sim.scenes": ["stored/*"], f"{NAME}.sim.heap": ["stored/*"]},
     python_requires=">=3.11,<3.13",
     install_requires=[
         "setuptools",

@@ -15,12 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from gpnet_ros.cell import Cell
 from gpnet_ros.errors import Unreachable, UnsafePlan
+from gpnet_ros.fit import LEFT_HEIGHT, Memory, Place, likeliest_first, place_in_cell
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import Grasp, Rejected, SelectSettings, candidates
 from gpnet_ros.height_map import HeightMap, height_map
 from gpnet_ros.maps import Maps
 from gpnet_ros.motion import Plan, plan_hover, plan_pick
-from gpnet_ros.place import LEFT_HEIGHT, Memory, Place, likeliest_first, place_in_cell
 from gpnet_ros.pose import Transform
 from gpnet_ros.safety import check
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from boxes import CELL, D435, T_CAMERA, box, down, flat, see
+from support.boxes import CELL, D435, T_CAMERA, box, down, flat, see
 
 from gpnet_ros.clearance import crowding, finger_clearance, needed_raise, tip_height
 from gpnet_ros.errors import NoClearance, NoDepth

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from boxes import CELL, D435, T_CAMERA, box, flat, see
+from support.boxes import CELL, D435, T_CAMERA, box, flat, see
 
 from gpnet_ros.cell import Cell
 from gpnet_ros.errors import FrameRefused, NoDepth

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scenes import CAMERA, CELL, T_BASE_CAMERA
+from support.scenes import CAMERA, CELL, T_BASE_CAMERA
 
 from gpnet_ros.motion import Move, plan_pick
 from gpnet_ros.occlusion import blocks_view

@@ -58,8 +58,8 @@ def test_wheel_holds_nodes_launch_config_and_models(tmp_path: Path) -> None:
     ]
     assert {f"share/gpnet_ros/{name}" for name in expected} <= names
     assert "share/ament_index/resource_index/packages/gpnet_ros" in names
-    assert "gpnet_ros/sim/controller/server.py" in names
-    assert {f"gpnet_ros/sim/test_set_data/{name}" for name in ("stack-test.jsonl.gz", "sha256.txt")} <= names
+    assert "gpnet_ros/ur_controller/server.py" in names
+    assert {f"gpnet_ros/sim/scenes/stored/{name}" for name in ("stack-test.jsonl.gz", "sha256.txt")} <= names
     assert not [n for n in names if n.endswith((".pt", ".pkl", ".pyc"))]
 
 

@@ -10,20 +10,20 @@ import pytest
 
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.errors import FrameRefused
+from gpnet_ros.fit import Memory
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.height_map import height_map
 from gpnet_ros.maps import Grid, Maps, encode_angle, encode_width
 from gpnet_ros.motion import Move
 from gpnet_ros.pick import Decision, decide, something_left
-from gpnet_ros.place import Memory
 from gpnet_ros.pose import image_angle, invert, transform
-from gpnet_ros.sim.d435 import D435_640x480
-from gpnet_ros.sim.heap import Heap
-from gpnet_ros.sim.look import Look
-from gpnet_ros.sim.objects import make_object
-from gpnet_ros.sim.render import View
-from gpnet_ros.sim.true_grasps import true_maps
+from gpnet_ros.sim.camera.d435 import D435_640x480
+from gpnet_ros.sim.camera.render import View
+from gpnet_ros.sim.clearing.look import Look
+from gpnet_ros.sim.clearing.true_grasps import true_maps
+from gpnet_ros.sim.heap.heap import Heap
+from gpnet_ros.sim.objects.model import make_object
 
 CELL, HAND_EYE = load_cell(), load_hand_eye()
 T_BASE_CAMERA = HAND_EYE.T_base_camera()

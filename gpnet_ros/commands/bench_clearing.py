@@ -25,9 +25,9 @@ from typing import Any
 
 import numpy as np
 
-from gpnet_ros.commands.closed_loop.compare import compare_files, table
-from gpnet_ros.commands.closed_loop.rows import HeapName, Policy, Row, counted
 from gpnet_ros.errors import BadInput
+from gpnet_ros.evaluation.closed_loop.compare import compare_files, table
+from gpnet_ros.evaluation.closed_loop.rows import HeapName, Policy, Row, counted
 
 #: Objects in a heap that the benchmark makes.
 OBJECTS_RANGE = (1, 10)
@@ -70,11 +70,11 @@ def run(args: argparse.Namespace) -> int:
     least, most = args.objects
     heaps = [name for count in range(least, most + 1) for name in heaps_of(args, count)]
     if args.path == "ros":
-        from gpnet_ros.commands.closed_loop.ros import run_rounds
+        from gpnet_ros.evaluation.closed_loop.ros import run_rounds
 
         rows = run_rounds(args, heaps)
     else:
-        from gpnet_ros.commands.closed_loop.core import clear_heaps
+        from gpnet_ros.evaluation.closed_loop.core import clear_heaps
 
         rows = clear_heaps(heaps, policy_of(args), args.log, args.resume, args.workers)
     answers = [answer([row for row in rows if row["objects"] == count], args) for count in range(least, most + 1)]
@@ -104,13 +104,13 @@ def require_sane(args: argparse.Namespace) -> None:
     if args.meshes is not None:
         if args.path == "ros" or args.heaps == "frozen":
             raise BadInput("--meshes goes with --path core and heaps of --seed: leave the other options out.")
-        from gpnet_ros.sim.user_meshes import load_user_meshes
+        from gpnet_ros.sim.objects.user_meshes import load_user_meshes
 
         load_user_meshes(args.meshes, args.mesh_unit)  # once, before the processes ask for it
     if args.heaps == "frozen":
         if args.seed:
             raise BadInput("Frozen heaps have no --seed: leave it out.")
-        from gpnet_ros.sim import heap_sets
+        from gpnet_ros.sim.heap import frozen as heap_sets
 
         for count in range(least, most + 1):
             heap_sets.require(count, args.rounds)

@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from gpnet_ros.commands.bench_clearing import objects
-from gpnet_ros.commands.closed_loop.compare import compare
-from gpnet_ros.commands.closed_loop.core import clear_heaps
-from gpnet_ros.commands.closed_loop.rows import HeapName, Policy, counted
 from gpnet_ros.errors import BadInput
-from gpnet_ros.sim.injected import Errors
+from gpnet_ros.evaluation.closed_loop.compare import compare
+from gpnet_ros.evaluation.closed_loop.core import clear_heaps
+from gpnet_ros.evaluation.closed_loop.rows import HeapName, Policy, counted
+from gpnet_ros.sim.clearing.injected import Errors
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def heaps_of(counts: tuple[int, int], rounds: int) -> list[HeapName]:
     Raises:
         BadInput: there are no such heaps.
     """
-    from gpnet_ros.sim import heap_sets
+    from gpnet_ros.sim.heap import frozen as heap_sets
 
     least, most = counts
     if rounds < 1 or least > most:

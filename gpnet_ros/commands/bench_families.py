@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from gpnet_ros.commands.executors import spread
 from gpnet_ros.errors import BadInput
+from gpnet_ros.workers import spread
 
 if TYPE_CHECKING:
-    from gpnet_ros.sim.objects import ObjectModel
+    from gpnet_ros.sim.objects.model import ObjectModel
 
 #: Least share of drops that end with the object lifted, for a family to be called graspable.
 LIFTED_MIN = 0.9
@@ -69,23 +69,23 @@ def run(args: argparse.Namespace) -> int:
 def _known(args: argparse.Namespace) -> tuple[str, ...]:
     """Families that can be tried: the built-in ones, or those of the user's meshes."""
     if args.meshes is None:
-        from gpnet_ros.sim.objects import FAMILIES
+        from gpnet_ros.sim.objects.model import FAMILIES
 
         return FAMILIES
-    from gpnet_ros.sim.user_meshes import load_user_meshes
+    from gpnet_ros.sim.objects.user_meshes import load_user_meshes
 
     return load_user_meshes(args.meshes, args.mesh_unit).families
 
 
 def _try(job: _Job) -> tuple[_Job, str]:
     """Status of one drop; "no rest" when the object rolled away."""
-    from gpnet_ros.sim.objects import make_object
-    from gpnet_ros.sim.trial import try_family
+    from gpnet_ros.sim.hand.lone_object import try_family
+    from gpnet_ros.sim.objects.model import make_object
 
     family, seed, meshes, unit = job
     make: Callable[[str, int], ObjectModel] = make_object
     if meshes is not None:
-        from gpnet_ros.sim.user_meshes import load_user_meshes
+        from gpnet_ros.sim.objects.user_meshes import load_user_meshes
 
         make = load_user_meshes(meshes, unit).make
     try:
@@ -96,7 +96,7 @@ def _try(job: _Job) -> tuple[_Job, str]:
 
 def _row(family: str, statuses: list[str]) -> dict[str, Any]:
     """Counts of one family."""
-    from gpnet_ros.sim.objects import GRASPABLE
+    from gpnet_ros.sim.objects.model import GRASPABLE
 
     tried = [status for status in statuses if status != "no rest"]
     lifted = tried.count("lifted")

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from gpnet_ros.commands.executors import spread
-from gpnet_ros.commands.intervals import share_of
 from gpnet_ros.errors import BadInput
+from gpnet_ros.evaluation.intervals import share_of
+from gpnet_ros.workers import spread
 
 if TYPE_CHECKING:
-    from gpnet_ros.sim.label_trials import Trial
+    from gpnet_ros.sim.hand.label_trials import Trial
 
 #: Bounds of the bands of scores.
 BANDS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -57,9 +57,9 @@ def run(args: argparse.Namespace) -> int:
 
 def scene_of_trials(job: tuple[int, str, int, int]) -> list[Trial] | None:
     """Trials of one scene: its seed, profile, positives and negatives; None if no heap came to rest."""
-    from gpnet_ros.sim.arrangement import arrange
-    from gpnet_ros.sim.label_trials import scene_trials
-    from gpnet_ros.sim.recipe import Recipe
+    from gpnet_ros.sim.hand.label_trials import scene_trials
+    from gpnet_ros.sim.scenes.arrangement import arrange
+    from gpnet_ros.sim.scenes.recipe import Recipe
 
     seed, profile, positives, negatives = job
     recipe = Recipe(profile=profile, size=(_SIDE, _SIDE))  # type: ignore[arg-type]

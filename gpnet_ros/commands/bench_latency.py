@@ -22,11 +22,11 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.grasp import Grasp, candidates
 from gpnet_ros.maps import NETWORK_SIDE, Grid
+from gpnet_ros.network.baselines.ggcnn import GgCnn, GgCnn2
+from gpnet_ros.network.baselines.grconvnet import GrConvNet
+from gpnet_ros.network.baselines.orange import Orange
 from gpnet_ros.network.detector import Detector, fold
-from gpnet_ros.network.ggcnn import GgCnn, GgCnn2
 from gpnet_ros.network.gpnet import WIDTHS, GPNet
-from gpnet_ros.network.grconvnet import GrConvNet
-from gpnet_ros.network.orange import Orange
 
 #: Stages of the whole path, in order.
 STAGES = ("grid", "normalise", "net", "decode")

@@ -20,10 +20,10 @@ from typing import Any, Literal
 from tqdm import tqdm
 
 from gpnet_ros.commands.detect import choose
-from gpnet_ros.commands.intervals import share
-from gpnet_ros.data.outlines import Outline, outlined_at, read_outlines
 from gpnet_ros.devices.recorded import load_frame
 from gpnet_ros.errors import BadInput, FrameRefused
+from gpnet_ros.evaluation.intervals import share
+from gpnet_ros.evaluation.real_frames.outlines import Outline, outlined_at, read_outlines
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import Grasp, Rejected, SelectSettings, candidates
 from gpnet_ros.maps import Maps
@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Judge all frames and print the table."""
-    from gpnet_ros.commands.judging.real_sheet import FORMATS, write_sheet
+    from gpnet_ros.evaluation.real_frames.sheet import FORMATS, write_sheet
     from gpnet_ros.network.detector import Detector
 
     if args.sheet is not None and args.sheet.suffix not in FORMATS:

@@ -22,10 +22,10 @@ from gpnet_ros.data.noise_statistics import NoiseStatistics, noise_statistics, t
 from gpnet_ros.errors import BadInput, NoDepth
 from gpnet_ros.frame import Intrinsics, depth_from_raw
 from gpnet_ros.pose import Transform, invert, transform
+from gpnet_ros.sim.camera.meshes import box_mesh, cylinder_mesh, table_mesh
+from gpnet_ros.sim.camera.raycast import Mesh, RayScene
+from gpnet_ros.sim.camera.render import View, render
 from gpnet_ros.sim.looks.style import Style, random_object
-from gpnet_ros.sim.meshes import box_mesh, cylinder_mesh, table_mesh
-from gpnet_ros.sim.raycast import Mesh, RayScene
-from gpnet_ros.sim.render import View, render
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gpnet_ros.commands.data_sets import add_source, open_data
+from gpnet_ros.data.loaders.sets import add_source, open_data
 from gpnet_ros.data.sample import DataSet, Sample
 from gpnet_ros.errors import BadInput
 

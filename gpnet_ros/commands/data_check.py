@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from gpnet_ros.commands.data_sets import add_source, open_data
-from gpnet_ros.commands.scene_laws import scene_violations, split_of
-from gpnet_ros.data.generated import Generated
 from gpnet_ros.data.laws import violations
+from gpnet_ros.data.loaders.sets import add_source, open_data
 from gpnet_ros.data.sample import DataSet, read_split
 from gpnet_ros.data.set_statistics import SetStatistics
-from gpnet_ros.data.shard_files import directory
-from gpnet_ros.data.shard_index import Index, file_sha256, read_index
+from gpnet_ros.data.shards.files import directory
+from gpnet_ros.data.shards.generated import Generated
+from gpnet_ros.data.shards.index import Index, file_sha256, read_index
 from gpnet_ros.errors import BadInput
+from gpnet_ros.sim.scenes.laws import scene_violations, split_of
 
 _NAMED = 10  # violations that are printed; the rest is counted
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from gpnet_ros.commands.data_sets import add_source, open_data
+from gpnet_ros.data.loaders.sets import add_source, open_data
 from gpnet_ros.data.sample import DataSet
-from gpnet_ros.data.shard_writer import SCENES_PER_SHARD, Plan, ShardWriter, scene_members
+from gpnet_ros.data.shards.writer import SCENES_PER_SHARD, Plan, ShardWriter, scene_members
 from gpnet_ros.errors import BadInput
 
 _GENERATOR = "gpnet data convert 1"  # another number when the same pictures become other bytes

@@ -9,7 +9,7 @@ import argparse
 import json
 from pathlib import Path
 
-from gpnet_ros.commands.data_sets import add_source, open_data
+from gpnet_ros.data.loaders.sets import add_source, open_data
 from gpnet_ros.data.sample import split_scenes
 from gpnet_ros.errors import BadInput
 

@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from gpnet_ros.commands.bench_clearing import OBJECTS_RANGE
-from gpnet_ros.commands.closed_loop.ros_round import Round, play_round
-from gpnet_ros.commands.closed_loop.session import Session, open_session, round_parameters
-from gpnet_ros.commands.run_folder.decision_bag import DecisionBag
-from gpnet_ros.commands.run_folder.folder import BAG, SUMMARY, VIDEO, RunFolder, draw
-from gpnet_ros.commands.run_folder.picks import Pick
 from gpnet_ros.commands.video import write_video
 from gpnet_ros.errors import BadInput, GpnetError
+from gpnet_ros.evaluation.closed_loop.ros_round import Round, play_round
+from gpnet_ros.evaluation.run_folder.decision_bag import DecisionBag
+from gpnet_ros.evaluation.run_folder.folder import BAG, SUMMARY, VIDEO, RunFolder, draw
+from gpnet_ros.evaluation.run_folder.picks import Pick
 from gpnet_ros.network import checkpoint
+from gpnet_ros.nodes.session import Session, open_session, round_parameters
 from gpnet_ros.nodes.table import RunSettings
 
 #: The video: pictures per second, simulated seconds per second, width [px]. A round costs about half a minute.

@@ -19,11 +19,11 @@ import numpy as np
 
 from gpnet_ros.devices.recorded import load_frame
 from gpnet_ros.errors import BadInput
+from gpnet_ros.fit import Place, likeliest_first, place_in_view
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import Grasp, Rejected, SelectSettings, candidates
 from gpnet_ros.maps import Maps
 from gpnet_ros.network.detector import Detector
-from gpnet_ros.place import Place, likeliest_first, place_in_view
 from gpnet_ros.pose import lift, to_xyz_quat
 from gpnet_ros.settings import GripperGeometry
 
@@ -122,7 +122,7 @@ def write_files(
     folder: Path, frame: Frame, maps: Maps, grasp: Grasp | None, rejected: list[Rejected]
 ) -> dict[str, str]:
     """overlay.png (a person sees at once what was meant) and maps.npz."""
-    from gpnet_ros.commands.run_folder.pictures import save_overview
+    from gpnet_ros.evaluation.run_folder.pictures import save_overview
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -34,15 +34,15 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from gpnet_ros.commands.data_sets import add_source
-from gpnet_ros.commands.intervals import paired
-from gpnet_ros.commands.judging.calibration import reliability, save_reliability
-from gpnet_ros.commands.judging.evaluation import CACHE, Results, evaluate
-from gpnet_ros.commands.judging.judge import Settings
-from gpnet_ros.commands.judging.judged_pictures import Pictures, open_pictures
-from gpnet_ros.commands.judging.judgement import DECODES, METRICS, Decode, Metric
-from gpnet_ros.commands.judging.substitution import SUBSTITUTES
+from gpnet_ros.data.loaders.sets import add_source
 from gpnet_ros.errors import BadInput
+from gpnet_ros.evaluation.intervals import paired
+from gpnet_ros.evaluation.judging.calibration import reliability, save_reliability
+from gpnet_ros.evaluation.judging.evaluation import CACHE, Results, evaluate
+from gpnet_ros.evaluation.judging.judge import Settings
+from gpnet_ros.evaluation.judging.judged_pictures import Pictures, open_pictures
+from gpnet_ros.evaluation.judging.judgement import DECODES, METRICS, Decode, Metric
+from gpnet_ros.evaluation.judging.substitution import SUBSTITUTES
 
 #: The metric of --json without --metric: the first of these that the data can tell.
 HEADLINES: tuple[Metric, ...] = ("lift", "top", "any")
@@ -176,7 +176,7 @@ def comparison(results: Results, other: Results) -> str:
 
 def save(folder: Path, found: Sequence[Results], pictures: Pictures, decode: Decode) -> None:
     """Write how far Q* of each model can be believed, and pages of failures of the first."""
-    from gpnet_ros.commands.judging.failure_pages import save_pages
+    from gpnet_ros.evaluation.judging.failure_pages import save_pages
 
     folder.mkdir(parents=True, exist_ok=True)
     save_pages(folder, found[0], pictures, decode)

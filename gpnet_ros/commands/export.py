@@ -37,9 +37,9 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import NETWORK_SIDE, WIDTH_SCALE, Grid
 from gpnet_ros.network import checkpoint
+from gpnet_ros.network.baselines.orange import Orange, lead
 from gpnet_ros.network.card import Card
 from gpnet_ros.network.detector import fold
-from gpnet_ros.network.orange import Orange, lead
 from gpnet_ros.normalise import normalise
 
 Floats = NDArray[np.float32]

@@ -20,10 +20,10 @@ from typing import Any, get_args
 
 from tqdm import tqdm
 
-from gpnet_ros.commands.executors import Maker, Members, in_processes, on_ray
-from gpnet_ros.data.shard_writer import SCENES_PER_SHARD, Plan, ShardWriter
+from gpnet_ros.data.shards.writer import SCENES_PER_SHARD, Plan, ShardWriter
 from gpnet_ros.errors import BadInput
-from gpnet_ros.sim.recipe import LabelSet, Profile, Recipe, Split
+from gpnet_ros.sim.scenes.recipe import LabelSet, Profile, Recipe, Split
+from gpnet_ros.workers import Maker, Members, in_processes, on_ray
 
 #: Scenes of one --seed; those of the next seed begin after them.
 SCENES_PER_SEED = 1_000_000
@@ -79,12 +79,12 @@ class SceneMaker:
 
     def __call__(self, number: int) -> Members:
         """Files of a scene, names relative to its folder."""
-        from gpnet_ros.sim.scene import make_scene
-        from gpnet_ros.sim.scene_files import scene_files
+        from gpnet_ros.sim.scenes.files import scene_files
+        from gpnet_ros.sim.scenes.scene import make_scene
 
         if self.test_set is None:
             return scene_files(make_scene(self.first + number, self.recipe))
-        from gpnet_ros.sim.test_sets import make_test_scene
+        from gpnet_ros.sim.scenes.fixed_sets import make_test_scene
 
         return scene_files(make_test_scene(self.test_set, number, self.recipe))
 
@@ -212,7 +212,7 @@ def _two(text: str, sign: str, option: str, wanted: str) -> tuple[int, int]:
 
 def _with_meshes(recipe: Recipe) -> tuple[Recipe, str]:
     """The recipe with its unit settled, and the SHA-256 of the meshes; they are prepared here, once for all workers."""
-    from gpnet_ros.sim.user_meshes import load_user_meshes
+    from gpnet_ros.sim.objects.user_meshes import load_user_meshes
 
     assert recipe.meshes is not None
     own = load_user_meshes(recipe.meshes, recipe.mesh_unit)

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from gpnet_ros.commands.evaluate import usual_decode
-from gpnet_ros.commands.judging.evaluation import Results, evaluate
-from gpnet_ros.commands.judging.judged_pictures import open_pictures
-from gpnet_ros.commands.judging.judgement import Metric
 from gpnet_ros.commands.models import SETS, folders
 from gpnet_ros.errors import BadInput
+from gpnet_ros.evaluation.judging.evaluation import Results, evaluate
+from gpnet_ros.evaluation.judging.judged_pictures import open_pictures
+from gpnet_ros.evaluation.judging.judgement import Metric
 from gpnet_ros.network import checkpoint
 from gpnet_ros.network.card import write_card
 from gpnet_ros.network.checkpoint import vouched_card

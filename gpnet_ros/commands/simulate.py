@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 
-from gpnet_ros.sim import process
+from gpnet_ros.sim.cell import process
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

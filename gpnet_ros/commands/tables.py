@@ -28,20 +28,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gpnet_ros.commands.data_sets import LOADERS
-from gpnet_ros.commands.judging.evaluation import CACHE, Results, code_sum, evaluate
-from gpnet_ros.commands.judging.judge import Settings
-from gpnet_ros.commands.judging.judged_pictures import Pictures, open_pictures
-from gpnet_ros.commands.paper_tables import paper_figures
-from gpnet_ros.commands.paper_tables.closed_loop import Cleared, cleared, clearing_table, of_rounds
-from gpnet_ros.commands.paper_tables.lines import Line, lines
-from gpnet_ros.commands.paper_tables.pages import Table, fill
-from gpnet_ros.commands.paper_tables.pictures import Measured, measure, picture_table
-from gpnet_ros.commands.paper_tables.plots import draw_bars, draw_clearing
-from gpnet_ros.commands.paper_tables.rows import TABLES, AblationRow, read_rows
-from gpnet_ros.commands.paper_tables.targets import Sources, read_errors, targets
+from gpnet_ros.data.loaders.sets import LOADERS
 from gpnet_ros.errors import BadInput
+from gpnet_ros.evaluation.judging.evaluation import CACHE, Results, code_sum, evaluate
+from gpnet_ros.evaluation.judging.judge import Settings
+from gpnet_ros.evaluation.judging.judged_pictures import Pictures, open_pictures
 from gpnet_ros.network.checkpoint import vouched_card
+from gpnet_ros.paper import paper_figures
+from gpnet_ros.paper.closed_loop import Cleared, cleared, clearing_table, of_rounds
+from gpnet_ros.paper.lines import Line, lines
+from gpnet_ros.paper.pages import Table, fill
+from gpnet_ros.paper.pictures import Measured, measure, picture_table
+from gpnet_ros.paper.plots import draw_bars, draw_clearing
+from gpnet_ros.paper.rows import TABLES, AblationRow, read_rows
+from gpnet_ros.paper.targets import Sources, read_errors, targets
 
 #: Rounds of the closed loop are kept here, one file per policy.
 ROUNDS = Path("runs/clearing")
@@ -181,9 +181,9 @@ def played(
 
     `also` names the others by `HeapName.key`. All are kept in `ROUNDS`, under a name that hashes the code that decides.
     """
-    from gpnet_ros.commands.closed_loop.core import clear_heaps
-    from gpnet_ros.commands.closed_loop.rows import HeapName, Policy, heap_key, read_rows
-    from gpnet_ros.sim import heap_sets
+    from gpnet_ros.evaluation.closed_loop.core import clear_heaps
+    from gpnet_ros.evaluation.closed_loop.rows import HeapName, Policy, heap_key, read_rows
+    from gpnet_ros.sim.heap import frozen as heap_sets
 
     heap_sets.require(heap_sets.COUNTS[0], rounds)
     ROUNDS.mkdir(parents=True, exist_ok=True)
@@ -206,8 +206,8 @@ def _sources(
     args: argparse.Namespace,
 ) -> Sources:
     """What the targets are read from; the default model is judged on unseen-test, too."""
-    from gpnet_ros.commands.closed_loop.rows import heap_key
-    from gpnet_ros.commands.closed_loop.rows import read_rows as read_rounds
+    from gpnet_ros.evaluation.closed_loop.rows import heap_key
+    from gpnet_ros.evaluation.closed_loop.rows import read_rows as read_rounds
 
     unseen: dict[str, Measured] = {}
     ours: Line | None = next((line for line in lines("table1", rows, args.models) if line.key == "gpnet"), None)

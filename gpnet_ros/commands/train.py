@@ -21,12 +21,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gpnet_ros.commands.training import profile as train_profile
-from gpnet_ros.commands.training.judge import judge_all, summary
-from gpnet_ros.commands.training.log import Log
-from gpnet_ros.commands.training.origin import commit, describe, first_weights
-from gpnet_ros.commands.training.run_recipe import EARLIER, enter, make_folders
-from gpnet_ros.commands.training.settings import Budget, TrainSettings, load_recipe, overrides
 from gpnet_ros.data.batches import BatchSettings, Samples, batches
 from gpnet_ros.data.dataset import Dataset
 from gpnet_ros.data.device_set import DeviceSet
@@ -38,6 +32,12 @@ from gpnet_ros.network.card import Card
 from gpnet_ros.network.loss import Targets
 from gpnet_ros.network.ranks import Ranks
 from gpnet_ros.network.trainer import STATE, Trainer
+from gpnet_ros.training import profile as train_profile
+from gpnet_ros.training.curves import Log
+from gpnet_ros.training.origin import commit, describe, first_weights
+from gpnet_ros.training.recipe import Budget, TrainSettings, load_recipe, overrides
+from gpnet_ros.training.runs import EARLIER, enter, make_folders
+from gpnet_ros.training.validation import judge_all, summary
 
 #: Folder of a run in which its last state lies as a model.
 LAST = "last"

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gpnet_ros.commands.executors import spread
 from gpnet_ros.errors import BadInput
-from gpnet_ros.sim.state import State
-from gpnet_ros.sim.video import Spectator, check_recording, chosen_states
+from gpnet_ros.sim.cell.state import State
+from gpnet_ros.sim.cell.video import Spectator, check_recording, chosen_states
+from gpnet_ros.workers import spread
 
 #: Containers that hold H.264 and that players open.
 SUFFIXES = (".mp4", ".mkv", ".mov")

@@ -22,11 +22,11 @@ from safetensors.torch import save as tensor_bytes
 from torch import Tensor, nn
 
 from gpnet_ros.errors import BadInput, ModelRefused
+from gpnet_ros.network.baselines.ggcnn import GgCnn, GgCnn2
+from gpnet_ros.network.baselines.grconvnet import GrConvNet
+from gpnet_ros.network.baselines.orange import Orange
 from gpnet_ros.network.card import CARD, Card, check_seal, read_card, write_card
-from gpnet_ros.network.ggcnn import GgCnn, GgCnn2
 from gpnet_ros.network.gpnet import GPNet
-from gpnet_ros.network.grconvnet import GrConvNet
-from gpnet_ros.network.orange import Orange
 from gpnet_ros.settings import resource_dir
 
 WEIGHTS = "weights.safetensors"

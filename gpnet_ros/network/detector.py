@@ -13,9 +13,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from gpnet_ros.errors import ModelRefused
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Grid, Maps
+from gpnet_ros.network.baselines.ggcnn import Heads
+from gpnet_ros.network.baselines.published import AsPublished, Bugs
 from gpnet_ros.network.checkpoint import load, self_test
-from gpnet_ros.network.ggcnn import Heads
-from gpnet_ros.network.published import AsPublished, Bugs
 from gpnet_ros.normalise import normalise
 
 

@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gpnet_ros.errors import BadInput
-from gpnet_ros.network.orange import WIDTH_UNIT, orange_loss
+from gpnet_ros.network.baselines.orange import WIDTH_UNIT, orange_loss
 
 LossMode = Literal["literal", "suppress", "posmask", "likelihood", "ggcnn", "grconvnet", "orange"]
 

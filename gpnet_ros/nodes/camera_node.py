@@ -114,7 +114,7 @@ class CameraNode(start.ManagedNode):
 def make_camera(s: CameraSettings) -> Camera:
     """The camera that the parameters name."""
     if s.source == "sim":
-        from gpnet_ros.sim.sim_camera import SimCamera
+        from gpnet_ros.sim.cell.camera import SimCamera
 
         return SimCamera(Path(s.run_dir), noise=s.noise, hand_eye=load_hand_eye(s.hand_eye_file or None))
     from gpnet_ros.devices.realsense import RealSenseCamera, RealSenseSettings

@@ -14,7 +14,7 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 from gpnet_ros.errors import DeviceError
 from gpnet_ros.nodes import convert, params, start
 from gpnet_ros.settings import setting, validate
-from gpnet_ros.sim.state import StateReader
+from gpnet_ros.sim.cell.state import StateReader
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from gpnet_ros.nodes import params, start
 from gpnet_ros.nodes.exposures import Exposures
 from gpnet_ros.nodes.map_outputs import MapOutputs
 from gpnet_ros.settings import setting, validate
-from gpnet_ros.sim.oracle import Oracle
+from gpnet_ros.sim.cell.oracle import Oracle
 
 
 @dataclass(frozen=True)

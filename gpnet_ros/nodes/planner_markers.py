@@ -11,9 +11,9 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.devices.attention import Sight
 from gpnet_ros.nodes import convert
 from gpnet_ros.pick import Decision
+from gpnet_ros.picking.attention import Sight
 from gpnet_ros.pose import Transform, transform
 
 GREEN, RED, BLUE = (0.1, 0.85, 0.25, 0.8), (0.9, 0.2, 0.15, 0.9), (0.2, 0.5, 0.95, 0.8)

@@ -11,14 +11,14 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
 
 from gpnet_ros.cell import load_cell, load_hand_eye
-from gpnet_ros.devices.loop import LoopSettings, PickingLoop
-from gpnet_ros.devices.mode_gate import MODES, require_mode
 from gpnet_ros.devices.robots import GRIPPERS, ROBOTS, is_simulated, make_robot
 from gpnet_ros.errors import DeviceError, GpnetError
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.nodes import params, start
 from gpnet_ros.nodes.planner_outputs import Outputs
 from gpnet_ros.nodes.sights import Sights
+from gpnet_ros.picking.loop import LoopSettings, PickingLoop
+from gpnet_ros.picking.mode_gate import MODES, require_mode
 from gpnet_ros.settings import setting, validate
 
 

@@ -13,11 +13,11 @@ from visualization_msgs.msg import MarkerArray
 
 from gpnet_ros.cell import Cell, HandEye
 from gpnet_ros.devices.arm import ArmState
-from gpnet_ros.devices.attention import Sight
 from gpnet_ros.nodes import convert
 from gpnet_ros.nodes.planner_markers import markers
 from gpnet_ros.nodes.start import LATCHED_QOS, PUBLISH_QOS
 from gpnet_ros.pick import Decision
+from gpnet_ros.picking.attention import Sight
 from gpnet_ros.pose import invert
 
 #: Joint names of ur_description, in the controller's order.

@@ -20,10 +20,10 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
 
-from gpnet_ros.devices.attention import Sight
 from gpnet_ros.nodes.convert import T_BASE_LINK_BASE
 from gpnet_ros.nodes.exposures import CAMERA_INFO, COLOR, DEPTH, Exposure
 from gpnet_ros.nodes.sights import MAPS, MAPS_INFO, to_sight
+from gpnet_ros.picking.attention import Sight
 
 #: Q* follows from Q and P; it is kept because people look for it in a bag.
 Q_STAR = "maps/q_star"

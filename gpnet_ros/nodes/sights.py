@@ -6,11 +6,11 @@ from typing import Any
 
 from sensor_msgs.msg import CameraInfo, Image
 
-from gpnet_ros.devices.attention import Sight
 from gpnet_ros.errors import FrameRefused
 from gpnet_ros.maps import Grid, Maps
 from gpnet_ros.nodes import convert
 from gpnet_ros.nodes.exposures import DEPTH, Exposure, Exposures
+from gpnet_ros.picking.attention import Sight
 
 #: Topics of inference_node that the planner needs; Q* and cos 2θ, sin 2θ follow from them.
 MAPS = ("maps/quality", "maps/priority", "maps/angle", "maps/width")

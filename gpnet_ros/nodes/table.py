@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gpnet_ros.devices.mode_gate import MODES
 from gpnet_ros.errors import SettingsError
 from gpnet_ros.grasp import TRUE_QUALITY_MIN
+from gpnet_ros.picking.mode_gate import MODES
 from gpnet_ros.settings import config_dir, setting, validate
 
 #: Where P comes from; `oracle` plans from the truth of the simulated cell, in place of the network.

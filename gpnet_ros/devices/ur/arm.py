@@ -1,0 +1,306 @@
+"""A UR arm through the unmodified ur_rtde client, which lives in a supervised child process.
+
+Nothing moves before `resume`: connecting only watches. After a stop, a lost link or a restart the
+child that holds a program is replaced, never repaired.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from gpnet_ros.cell import Cell
+from gpnet_ros.devices.arm import ArmState, MoveResult, MoveStatus, Status
+from gpnet_ros.devices.ur.child import FAULT, PLAYING, ChildConfig, Report, safety_stop
+from gpnet_ros.devices.ur.link import UrLink
+from gpnet_ros.devices.ur.move import Outcome
+from gpnet_ros.devices.ur.start import agreement, controller_model, make_ready
+from gpnet_ros.errors import DeviceError, LinkLost, RobotStopped
+from gpnet_ros.pose import from_rotvec, to_rotvec
+from gpnet_ros.settings import setting, validate
+
+if TYPE_CHECKING:
+    from gpnet_ros.motion import Move
+
+ROBOT_RUNNING = 7  # robot_mode of the RTDE guide
+#: A replaced child that cannot connect is tried again after this long [s].
+RETRY = 0.5
+
+
+@dataclass(frozen=True)
+class UrSettings:
+    """How to reach the arm and how strictly it is checked."""
+
+    robot_ip: str = setting("127.0.0.1", "Address of the controller.")
+    auto_resume: bool = setting(False, "Resume without a person; in simulation only.")
+    digital_outputs: bool = setting(False, "Claim the digital outputs, for a gripper on them.")
+    # Below 4 Hz the arm would need more than the promised 0.4 s; 5 Hz leaves 0.2 s for a busy computer.
+    watchdog_hz: float = setting(
+        5.0, "The controller stops the program without a sign for 1/this.", unit="Hz", low=4.0, high=50.0
+    )
+    payload_cog: tuple[float, float, float] = setting(
+        (0.0, 0.0, 0.06), "Centre of gravity of the empty gripper in the flange.", unit="m", low=-0.5, high=0.5
+    )
+    # A calibrated UR differs from its data sheet by some millimetres; another model by tens of them.
+    tolerance: float = setting(0.015, "Controller's TCP against the model's.", unit="m", low=0.001, high=0.1)
+    tolerance_angle: float = setting(
+        0.026, "Controller's TCP against the model's (1.5 degrees).", unit="rad", low=0.001, high=0.2
+    )
+    start_timeout: float = setting(
+        15.0, "To connect, and to upload and start the program.", unit="s", low=1.0, high=60.0
+    )
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+class UrArm:
+    """The real (or protocol-simulated) arm; implements the Arm Protocol."""
+
+    def __init__(self, settings: UrSettings, cell: Cell) -> None:
+        """Nothing is connected yet."""
+        self.settings, self.cell = settings, cell
+        self._payload = (cell.gripper.mass, settings.payload_cog)
+        self._link: UrLink | None = None
+        self._last: tuple[Report, float] | None = None
+        self._model = ""
+        self._refusal = ""  # why the controller disagrees with the configuration
+        self._lost = ""  # why the link is gone, until a new child has reported
+        self._number = 0
+        self._moving, self._resuming = threading.Lock(), threading.Lock()
+        self._cancel = threading.Event()
+        self._closing = threading.Event()
+        self._keeper: threading.Thread | None = None
+
+    # --- connection -------------------------------------------------------------------------------------
+    def connect(self) -> None:
+        """Watch the controller; with `auto_resume` also make ready. Nothing moves."""
+        if self._keeper is not None:
+            return
+        with self._resuming:
+            self._replace_link(armed=False)
+        self._closing.clear()
+        self._keeper = threading.Thread(target=self._keep, name="ur_keeper", daemon=True)
+        self._keeper.start()
+        if self.settings.auto_resume:
+            self.resume()
+
+    def disconnect(self) -> None:
+        """Stop a move, end the program, end the child."""
+        self._closing.set()
+        self._cancel.set()
+        if self._keeper is not None:
+            self._keeper.join()
+            self._keeper = None
+        with self._resuming:
+            if self._link is not None:
+                self._link.close(orderly=True)
+                self._link = None
+
+    def _replace_link(self, armed: bool) -> UrLink:
+        """A new child in place of the old one, which is ended first.
+
+        Raises:
+            DeviceError: the new child cannot connect, or the program does not start.
+        """
+        settings = self.settings
+        if self._link is not None:
+            self._link.close()
+        mass, cog = self._payload
+        config = ChildConfig(
+            0, settings.robot_ip, armed, settings.digital_outputs, settings.watchdog_hz,
+            tuple(to_rotvec(self.cell.T_flange_tcp)), mass, tuple(cog),
+        )  # fmt: skip
+        link = self._link = UrLink(config)
+        end = time.monotonic() + settings.start_timeout
+        while link.report is None and link.is_alive and time.monotonic() < end:
+            link.wait(0.05)
+        if link.report is None:
+            link.close()
+            self._lost = link.failure or f"The controller {settings.robot_ip} did not answer in time."
+            raise DeviceError(f"{self._lost} Check its address, power, remote control mode and other RTDE clients.")
+        self._lost = ""
+        return link
+
+    def _keep(self) -> None:
+        """Replace a child that died by one that watches; resume by itself where that is allowed."""
+        while not self._closing.wait(0.05):
+            link = self._link
+            with self._resuming:
+                if link is self._link and (link is None or not link.is_alive):
+                    self._note_loss(link)
+                    try:
+                        self._replace_link(armed=False)
+                    except DeviceError:
+                        self._closing.wait(RETRY)
+                        continue
+            if self.settings.auto_resume and self.state().status in ("needs_resume", "protective_stop"):
+                try:
+                    self.resume()
+                except DeviceError:
+                    self._closing.wait(RETRY)
+
+    def _note_loss(self, link: UrLink | None) -> None:
+        if link is not None:
+            self._lost = link.failure
+            if link.report is not None:
+                self._last = (link.report, link.received)
+
+    # --- state ------------------------------------------------------------------------------------------
+    def state(self) -> ArmState:
+        """The newest report of the child."""
+        link = self._link
+        if link is not None and link.report is not None:
+            self._last = (link.report, link.received)
+        if self._last is None:
+            raise DeviceError("The arm is not connected: call connect first.")
+        report, received = self._last
+        status, message = self._connected_status(link, report)
+        return ArmState(
+            report.stamp, received, np.array(report.q), np.array(report.qd), from_rotvec(report.tcp),
+            np.array(report.force), status, message, self._model,
+        )  # fmt: skip
+
+    def _connected_status(self, link: UrLink | None, report: Report) -> tuple[Status, str]:
+        if link is None or not link.is_alive or self._lost:
+            return "link_lost", self._lost or "The link to the arm is lost."
+        if link.report is None:
+            return "not_ready", "The program is being started."
+        return self._status(report)
+
+    def _status(self, report: Report) -> tuple[Status, str]:
+        stop = safety_stop(report.safety_bits)
+        if stop:
+            return cast(
+                Status, stop
+            ), f"The robot is in a {stop.replace('_', ' ')}: remove its cause, then call resume."
+        if report.safety_bits & FAULT:
+            return "not_ready", "The robot reports a safety violation or fault: see its pendant."
+        if report.robot_mode != ROBOT_RUNNING:
+            return "needs_resume", f"The robot is not running (mode {report.robot_mode}); resume powers it on."
+        if self._refusal:
+            return "not_ready", self._refusal
+        if not report.armed:
+            return "needs_resume", f"{report.reason} Nothing moves until a person calls resume.".strip()
+        if report.runtime != PLAYING:
+            return "needs_resume", "The program has ended: call resume."
+        return ("moving", "") if report.moving else ("ready", "")
+
+    # --- a person's confirmation ------------------------------------------------------------------------
+    def resume(self) -> None:
+        """Leave a stop, upload the program anew, check that controller and configuration agree."""
+        if self._keeper is None:
+            raise DeviceError("The arm is not connected: call connect first.")
+        if not self._resuming.acquire(timeout=2 * self.settings.start_timeout):
+            raise DeviceError("Another resume is still under way: wait for it.")
+        try:
+            if self.state().status in ("ready", "moving"):
+                return
+            link = self._link
+            if link is None or not link.is_alive:
+                link = self._replace_link(armed=False)
+            make_ready(link, self.settings.robot_ip)
+            self._model = controller_model(self.settings.robot_ip)
+            link = self._replace_link(armed=True)
+            self._refusal = agreement(link, self._model, self.settings, self.cell)
+            if self._refusal:
+                self._replace_link(armed=False)
+                raise DeviceError(self._refusal)
+        finally:
+            self._resuming.release()
+
+    def set_payload(self, mass: float, cog: tuple[float, float, float]) -> None:
+        """Kept for every later upload, and sent at once when a program runs."""
+        self._payload = (mass, cog)
+        if self._link is not None and self._link.armed_offset is not None:
+            self._link.send("payload", mass, list(cog))
+
+    # --- digital lines, for grippers on them ------------------------------------------------------------
+    def set_output(self, bank: str, pin: int, value: bool) -> None:
+        """Set a digital output; bank is standard, configurable or tool.
+
+        Raises:
+            LinkLost: the child is gone.
+            RobotStopped: outputs hold their state until `resume`.
+        """
+        link = self._link
+        if link is None or link.report is None:
+            raise LinkLost("The link to the arm is lost; the outputs stay as they are: call resume.")
+        if not link.report.armed or not self.settings.digital_outputs:
+            raise RobotStopped("Digital outputs are not held by this program: set digital_outputs and call resume.")
+        link.send("output", bank, pin, value)
+
+    def digital_bits(self) -> tuple[int, int]:
+        """Actual inputs and outputs: bits 0-7 standard, 8-15 configurable, 16-17 tool."""
+        if self._link is None or self._link.report is None:
+            raise LinkLost("The link to the arm is lost: call resume.")
+        return self._link.report.inputs, self._link.report.outputs
+
+    # --- motion -----------------------------------------------------------------------------------------
+    def cancel(self) -> None:
+        """Stop the move of another thread."""
+        self._cancel.set()
+
+    def move(self, move: Move, cancelled: Callable[[], bool]) -> MoveResult:
+        """Execute one move; stops, contacts and lost links are results."""
+        state = self.state()
+        refusal = self._refuse(move, state)
+        if refusal:
+            lost = state.status == "link_lost"
+            return MoveResult(MoveStatus.LINK_LOST if lost else MoveStatus.REFUSED, refusal, state.T_base_tcp)
+        if not self._moving.acquire(blocking=False):
+            return MoveResult(MoveStatus.REFUSED, "Another move is running: wait for it.", state.T_base_tcp)
+        link = self._link
+        assert link is not None
+        self._cancel.clear()
+        began = time.monotonic()
+        try:
+            return self._result(self._execute(link, move, cancelled))
+        except LinkLost as error:
+            return MoveResult(MoveStatus.LINK_LOST, str(error), self.state().T_base_tcp, 0.0, time.monotonic() - began)
+        finally:
+            link.release()
+            self._moving.release()
+
+    def _refuse(self, move: Move, state: ArmState) -> str:
+        if state.status != "ready":
+            return state.message or f"The arm is {state.status}; nothing was sent."
+        target = move.q if move.kind == "joint" else move.T_base_tcp
+        numbers = [move.speed, move.acceleration, *([] if target is None else np.ravel(target))]
+        if target is None or not np.isfinite(numbers).all() or min(move.speed, move.acceleration) <= 0:
+            return f"Move {move.name!r} has no finite target, speed and acceleration; nothing was sent."
+        if move.kind == "descend" and not (move.force_limit is not None and move.force_limit > 0):
+            return f"Move {move.name!r} is a descent and needs a force limit; nothing was sent."
+        return ""
+
+    def _execute(self, link: UrLink, move: Move, cancelled: Callable[[], bool]) -> Outcome:
+        self._number += 1
+        number = self._number
+        target = move.q if move.kind == "joint" else to_rotvec(move.T_base_tcp)  # type: ignore[arg-type]
+        order = (
+            np.asarray(target).tolist(),
+            float(move.speed),
+            float(move.acceleration),
+            float(move.force_limit or 0.0),
+        )
+        link.outcome(number)  # from here on the heart beats for this caller only
+        link.send("move", number, move.kind, *order)
+        told = False
+        while (outcome := link.outcome(number)) is None:
+            if not link.is_alive:
+                raise LinkLost(f"{link.failure} The arm's watchdog stopped it; nothing moves until resume.")
+            if not told and (self._cancel.is_set() or cancelled()):
+                link.send("cancel")
+                told = True
+            link.wait(0.01)
+        return outcome
+
+    def _result(self, outcome: Outcome) -> MoveResult:
+        return MoveResult(
+            MoveStatus(outcome.status), outcome.message, from_rotvec(outcome.tcp), outcome.force_peak, outcome.duration
+        )

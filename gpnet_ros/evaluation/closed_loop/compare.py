@@ -1,0 +1,72 @@
+"""Two runs of `gpnet bench clearing` over the same heaps, compared in pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from gpnet_ros.errors import BadInput
+from gpnet_ros.evaluation.closed_loop.rows import Row, heap_key, read_rows
+from gpnet_ros.evaluation.intervals import paired
+
+
+def compare(first: Sequence[Row], second: Sequence[Row], value: str = "all_right") -> dict[str, Any]:
+    """Second minus first, over the heaps that both have played whole.
+
+    Args:
+        first, second: rows of two policies.
+        value: what a round is judged by, "all_right" or "cleared".
+
+    Returns:
+        `intervals.paired` of all heaps ("all") and of each K ("rows", with "objects").
+
+    Raises:
+        BadInput: they share no heap.
+    """
+    other = {heap_key(row): row for row in second if not row["failed"]}
+    pairs = [
+        (row["objects"], bool(row[value]), bool(other[heap_key(row)][value]))
+        for row in first
+        if not row["failed"] and heap_key(row) in other
+    ]
+    if not pairs:
+        raise BadInput("The two runs have no heap in common: run both with the same --heaps, --objects and --seed.")
+
+    def part(keep: Callable[[int], bool]) -> dict[str, Any]:
+        return paired([(a, b) for k, a, b in pairs if keep(k)])
+
+    counts = sorted({k for k, _, _ in pairs})
+    rows = [{"objects": k, **part(lambda n, k=k: n == k)} for k in counts]  # type: ignore[misc]
+    return {"value": value, "all": part(lambda _: True), "rows": rows}
+
+
+def compare_files(first: Path, second: Path) -> dict[str, Any]:
+    """`compare` of two logs, with who played them.
+
+    Raises:
+        BadInput: a file is no log, or they share no heap.
+    """
+    a, b = read_rows(first), read_rows(second)
+    found = compare(a, b)
+    return {"first": str(first), "second": str(second), "first_by": a[0]["by"], "second_by": b[0]["by"], **found}
+
+
+def table(found: dict[str, Any]) -> str:
+    """The comparison for a person."""
+    lines = [
+        f"rounds {found['value'].replace('_', ' ')}, A = {found['first']}, B = {found['second']} (all simulated)",
+        "| K | heaps | A | B | only A | only B | B - A [95 %] | p |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in [*found["rows"], {"objects": "all", **found["all"]}]:
+        n, only = row["n"], (row["only_first"], row["only_second"])
+        gap = f"{100 * row['difference']:+.0f} [{100 * row['low']:+.0f}, {100 * row['high']:+.0f}] points"
+        sums = (row["both"] + only[0], row["both"] + only[1])
+        lines.append(
+            f"| {row['objects']} | {n} | {sums[0]} | {sums[1]} | {only[0]} | {only[1]} | {gap} | {row['p']:.2g} |"
+        )
+    inside = found["all"]["low"] <= 0.0 <= found["all"]["high"]
+    return "\n".join(
+        [*lines, "The difference is inside its interval's spread: none is shown." if inside else ""]
+    ).rstrip()

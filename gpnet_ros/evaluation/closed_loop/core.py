@@ -1,0 +1,150 @@
+"""`gpnet bench clearing --path core`: whole rounds with the gripper alone, on all cores."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tqdm import tqdm
+
+from gpnet_ros.cell import load_cell, load_hand_eye
+from gpnet_ros.errors import BadInput
+from gpnet_ros.evaluation.closed_loop.rows import HeapName, Log, Policy, Row
+from gpnet_ros.frame import Frame
+from gpnet_ros.maps import Maps, prioritise, workspace_grid
+from gpnet_ros.pose import Transform
+from gpnet_ros.workers import spread
+
+if TYPE_CHECKING:
+    from gpnet_ros.sim.clearing.rounds import Pick
+
+_Job = tuple[HeapName, Policy, dict[str, Any]]
+
+
+def clear_heaps(
+    heaps: Sequence[HeapName],
+    policy: Policy,
+    log: Path | None = None,
+    resume: bool = True,
+    workers: int = 0,
+) -> list[Row]:
+    """One round per heap, in their order.
+
+    Args:
+        heaps: what to clear.
+        policy: who picks.
+        log: file of rows to which each round is appended.
+        resume: rounds that the log has are not played again.
+        workers: processes; 0 for one per core.
+
+    Raises:
+        BadInput: no such model or heap, or a log of another policy.
+    """
+    by = policy.told()
+    kept = Log(log, by, resume)
+    todo = [(heap, policy, by) for heap in heaps if kept.done(heap) is None]
+    for row in tqdm(spread(core_round, todo, workers), total=len(todo), unit="round", disable=None):
+        kept.add(row)
+    found = [kept.done(heap) for heap in heaps]
+    return [row for row in found if row is not None]
+
+
+def core_round(job: _Job) -> Row:
+    """One round as a row."""
+    from gpnet_ros.sim.clearing.rounds import clear_heap
+
+    name, policy, by = job
+    began = time.perf_counter()
+    row: Row = {"heap": name.label, "seed": name.seed, "objects": name.objects, "by": by}
+    perceive = None if by["model"] is None else Perception.of(str(policy.model), policy.priority)
+    try:
+        heap, seed = name.load()
+    except BadInput as error:  # this seed's heap does not come to rest; the ros path cannot show it either
+        if name.number is not None:
+            raise
+        nothing: Row = {"removed": [], "cleared": False, "all_right": False, "ended": str(error), "failed": True}
+        return {**row, **nothing, "seconds": 0.0, "faults": [], "picks": []}
+    done = clear_heap(heap, seed, perceive, load_cell(), load_hand_eye(), errors=policy.errors)
+    return {
+        **row,
+        "seed": seed,
+        "removed": [int(i) for i in done.removed],
+        "cleared": done.cleared,
+        "all_right": done.all_right,
+        "ended": done.ended,
+        "failed": False,
+        "seconds": round(time.perf_counter() - began, 2),
+        "faults": list(done.faults),
+        "picks": [_pick(pick) for pick in done.picks],
+    }
+
+
+def _pick(pick: Pick) -> dict[str, Any]:
+    """A pick in plain values; SI units unless the name says otherwise."""
+    decision, outcome, grasp = pick.decision, pick.outcome, pick.decision.grasp
+    about: dict[str, Any] = {
+        "executed": outcome is not None,
+        "ok": pick.ok,
+        "topmost": pick.topmost,
+        "fault": pick.fault,
+        "target": pick.target,
+        "target_topmost": pick.target_topmost if pick.target is not None else None,
+        "rejected": dict(Counter(r.reason for r in decision.rejected)),
+    }
+    if grasp is not None:
+        about |= {"pixel": [round(x, 1) for x in grasp.pixel], "angle_deg": round(grasp.angle_deg, 1)}
+        about |= {k: round(float(getattr(grasp, k)), 4) for k in ("score", "quality", "priority", "width", "depth")}
+    if outcome is not None and decision.opening is not None:
+        moved = outcome.moved[np.isfinite(outcome.moved)]
+        about |= {
+            "opening": round(decision.opening, 4),
+            "insertion": round(decision.insertion, 4),
+            "removed": [int(i) for i in outcome.removed],
+            "fallen": [int(i) for i in outcome.fallen],
+            "moved_max": round(float(moved.max(initial=0.0)), 4),
+            "force_peak_n": round(outcome.force_peak, 1),
+        }
+    return about
+
+
+class Perception:
+    """The network seen through the workspace of the cell, with the priority that was asked for."""
+
+    def __init__(self, model: str, priority: str) -> None:
+        """Load the model.
+
+        Args:
+            model: name in models/ or path of a model folder.
+            priority: as of `maps.prioritise`.
+
+        Raises:
+            ModelRefused: see `network.checkpoint.load`.
+        """
+        import cv2
+        import torch
+
+        from gpnet_ros.network.detector import Detector
+
+        torch.set_num_threads(1)  # one process per core is faster than one network on all of them
+        cv2.setNumThreads(1)
+        self._priority, self._square = priority, load_cell().workspace
+        self._T_base_camera = load_hand_eye().T_base_camera()
+        self._detector = Detector(
+            model, device="cpu", grid=lambda frame: workspace_grid(frame, self._T_base_camera, self._square)
+        )
+
+    @staticmethod
+    @lru_cache(maxsize=1)
+    def of(model: str, priority: str) -> Perception:
+        """The one that this process has loaded already, or a new one."""
+        return Perception(model, priority)
+
+    def __call__(self, frame: Frame, T_base_camera: Transform) -> Maps:
+        """The maps of a frame whose camera is believed to be at a pose."""
+        self._T_base_camera = T_base_camera
+        return prioritise(self._detector(frame), frame, self._priority, T_base_camera)

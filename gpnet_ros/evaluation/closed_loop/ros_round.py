@@ -1,0 +1,138 @@
+"""One round through the nodes: let the planner pick until it ends, and judge every pick by the truth."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from gpnet_ros.errors import GpnetError
+from gpnet_ros.evaluation.run_folder.picks import Pick, judge
+
+#: Longest wait for the next result [s of wall time at factor 1]: a pick takes about ten.
+RESULT_LIMIT = 120.0
+#: The planner's word for a camera or network that fell silent.
+_BLIND = "no_frame"
+#: Longest wait for objects to lie still before a pick is judged [s].
+REST = 4.0
+
+
+class Reports(Protocol):
+    """Where the planner's results come from; see `nodes.recording.Recording`."""
+
+    def next(self, timeout: float) -> Any:
+        """The next report, or None after timeout [s]."""
+
+
+class Truths(Protocol):
+    """Where the truth comes from; see `CellDoor`."""
+
+    def truth(self) -> dict[str, Any]:
+        """Where everything is."""
+
+    def truth_at_rest(self, patience: float) -> dict[str, Any]:
+        """The same once nothing moves."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """A round that is over.
+
+    Attributes:
+        objects: at the start.
+        removed: indices of objects in the tote.
+        picks: in order; looks that ended without a pick included.
+        ended: the planner's reason, or what went wrong.
+        failed: whether something hung or broke, so that the processes are better started anew.
+        seconds: wall time of it.
+    """
+
+    objects: int
+    removed: tuple[int, ...]
+    picks: tuple[Pick, ...]
+    ended: str
+    failed: bool
+    seconds: float
+
+    @property
+    def cleared(self) -> bool:
+        """All objects are in the tote."""
+        return len(self.removed) == self.objects
+
+    @property
+    def all_right(self) -> bool:
+        """All objects are in the tote, and every pick took a top-level one (the paper's Table 3)."""
+        tries = [p for p in self.picks if p.executed or p.record["status"] == "nothing_graspable"]
+        return self.cleared and all(p.ok and p.topmost for p in tries)
+
+
+def play_round(
+    start: Callable[[], None],
+    reports: Reports,
+    door: Truths,
+    check: Callable[[], str],
+    on_pick: Callable[[Pick, Any], Pick] | None = None,
+    result_limit: float = RESULT_LIMIT,
+) -> Round:
+    """Start the planner and follow it until its loop ends.
+
+    Args:
+        start: tells the planner to start.
+        reports: its results.
+        door: the truth.
+        check: raises when a process has ended; else what the planner does, for the message of a time-out.
+        on_pick: told each pick with its report; returns the pick as it is to be kept.
+        result_limit: longest wait for one result [s].
+
+    Raises:
+        GpnetError: the cell does not answer at the start. Later errors end the round as failed.
+    """
+    truth = door.truth_at_rest(REST)
+    objects, began = len(truth["objects"]), time.monotonic()
+    picks: list[Pick] = []
+    ended, failed = "", False
+    try:
+        grips = len(truth["grips"])
+        start()
+        last = began
+        while not ended:
+            report = _await(reports, check, result_limit)
+            truth = door.truth_at_rest(REST) if "step" in report.record else truth
+            number = sum(p.executed for p in picks) + int("step" in report.record)
+            pick = Pick(number, report.record, judge(truth, grips), time.monotonic() - last)
+            grips, last = len(truth["grips"]), time.monotonic()
+            picks.append(on_pick(pick, report) if on_pick else pick)
+            ended = report.record["finished"] or ""
+            failed = ended == _BLIND
+        truth = door.truth_at_rest(REST)
+    except GpnetError as error:
+        ended, failed = str(error), True
+        with suppress(GpnetError):  # what was removed before counts
+            truth = door.truth()
+    kept = tuple(settle(pick, truth) for pick in picks)
+    return Round(objects, tuple(truth["in_tote"]), kept, ended, failed, time.monotonic() - began)
+
+
+def settle(pick: Pick, truth: dict[str, Any]) -> Pick:
+    """The pick as it turned out in the end: after an interruption an object may reach the tote only later.
+
+    It counts for this pick unless a later grip lifted the object again.
+    """
+    judged = pick.truth
+    if judged is None or judged.in_tote or not judged.objects:
+        return pick
+    again = {i for grip in truth["grips"][judged.grips :] for i in grip["lifted"]}
+    arrived = any(i in truth["in_tote"] and i not in again for i in judged.objects)
+    return replace(pick, truth=replace(judged, in_tote=arrived))
+
+
+def _await(reports: Reports, check: Callable[[], str], limit: float) -> Any:
+    end, doing = time.monotonic() + limit, ""
+    while time.monotonic() < end:
+        report = reports.next(0.5)
+        if report is not None:
+            return report
+        doing = check()
+    raise GpnetError(f"The planner gave no result for {limit:.0f} s; {doing}.")

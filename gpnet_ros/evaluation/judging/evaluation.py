@@ -1,0 +1,202 @@
+"""Judge a model on a set of pictures, in processes; what was judged before is read from a file.
+
+`evaluate(model, pictures, settings)` gives the rows of all pictures. Every row is written as soon as it is there, so
+that an evaluation that was interrupted goes on where it was, and tables can be made anew in seconds.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from gpnet_ros.errors import BadInput
+from gpnet_ros.evaluation.intervals import share_of
+from gpnet_ros.evaluation.judging.judge import Judge, Settings
+from gpnet_ros.evaluation.judging.judged_pictures import Pictures
+from gpnet_ros.evaluation.judging.judgement import Decode, Metric, Row
+from gpnet_ros.network.card import Card
+from gpnet_ros.network.checkpoint import vouched_card
+from gpnet_ros.workers import spread
+
+#: Where results are kept.
+CACHE = Path("runs/evaluations")
+_PACKAGE = Path(__file__).resolve().parents[2]
+#: The code that decides a result: files and folders of the package.
+_DECIDING = (
+    *("cell.py", "clearance.py", "frame.py", "grasp.py", "height_map.py", "maps.py", "normalise.py", "pick.py"),
+    *("place.py", "pose.py", "rectangle.py", "rectangle_metric.py", "settings.py", "network", "data/noise.py"),
+    "sim/lift.py",
+    *("sim/hand.py", "sim/gripper.py", "sim/contacts.py", "sim/constants.py", "sim/foresight.py", "sim/objects.py"),
+    *("sim/shapes.py", "sim/families", "commands/judging/choice.py", "commands/judging/judge.py"),
+    *("commands/judging/substitution.py", "commands/judging/failures.py"),
+)
+#: Of these folders, files that decide nothing: what trains, and the card, whose words are in the name.
+_NOT_DECIDING = ("loss.py", "trainer.py", "score.py", "card.py")
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What a model made of a set of pictures.
+
+    Attributes:
+        model: name or path; card: of it.
+        pictures: name of the set; sum: of its content.
+        settings: how it was judged.
+        rows: one per picture, in the order of the set.
+    """
+
+    model: str
+    card: Card
+    pictures: str
+    sum: str
+    settings: Settings
+    rows: tuple[Row, ...]
+
+    def won(self, metric: Metric, decode: Decode = "cell") -> list[bool]:
+        """Whether each picture counts.
+
+        Raises:
+            BadInput: the data set does not say, or there was no such decode.
+        """
+        outcomes = [row.verdicts[decode].won(metric) if decode in row.verdicts else None for row in self.rows]
+        if any(outcome is None for outcome in outcomes):
+            raise BadInput(
+                f"{self.pictures} cannot tell {metric} of {decode}: that needs simulated pictures for lift and cell, "
+                "relations for top, object ids for object; choose another --metric or --decode."
+            )
+        return [bool(outcome) for outcome in outcomes]
+
+    def rate(self, metric: Metric, decode: Decode = "cell") -> dict[str, float | int | None]:
+        """Rate with Wilson's 95 % interval and number of pictures; see `won`."""
+        return share_of(self.won(metric, decode))
+
+    def time_ms(self) -> dict[str, float]:
+        """Median time of each stage, one thread."""
+        stages = self.rows[0].time_ms
+        return {name: round(float(np.median([row.time_ms[name] for row in self.rows])), 1) for name in stages}
+
+    def failures(self, decode: Decode = "cell") -> dict[str, int]:
+        """How often each class of failure came, the most frequent first."""
+        classes = [row.verdicts[decode].failure for row in self.rows if decode in row.verdicts]
+        found = [name for name in classes if name is not None]
+        return dict(sorted(((name, found.count(name)) for name in set(found)), key=lambda item: (-item[1], item[0])))
+
+
+def evaluate(
+    model: str | Path,
+    pictures: Pictures,
+    settings: Settings | None = None,
+    *,
+    most: int | None = None,
+    workers: int = 0,
+    cache: Path | None = CACHE,
+) -> Results:
+    """Judge a model.
+
+    Args:
+        model: name under `models/`, or path of a model's folder.
+        pictures: as of `judged_pictures.open_pictures`.
+        settings: how; the defaults are those of the published figures.
+        most: judge only the first pictures; all without.
+        workers: processes; 0 is one per core.
+        cache: folder for results; None keeps none.
+
+    Raises:
+        ModelRefused: the model cannot be used.
+        BadInput: a picture lacks what the model needs.
+    """
+    settings = settings or Settings()
+    card = vouched_card(model)  # what was kept is not for weights that were edited since
+    wanted = range(len(pictures.names))[:most]
+    file = None if cache is None else _file(cache, model, card, pictures, settings)
+    rows = {} if file is None else _kept(file)
+    missing = [index for index in wanted if index not in rows]
+    if missing and cache is not None and not settings.lift:  # what was executed too will do
+        rows |= _kept(_file(cache, model, card, pictures, replace(settings, lift=True)))
+        missing = [index for index in wanted if index not in rows]
+    made = spread(_row, missing, workers, _begin, (str(model), pictures, settings))
+    bar = tqdm(made, total=len(missing), unit="picture", desc=f"{model} on {pictures.name}", disable=None)
+    for row in bar if missing else ():
+        rows[row.index] = row
+        if file is not None:
+            _keep(file, row)
+    return Results(str(model), card, pictures.name, pictures.sum, settings, tuple(rows[index] for index in wanted))
+
+
+_HERE: dict[str, Any] = {}  # of a worker: what it judges with
+
+
+def _begin(model: str, pictures: Pictures, settings: Settings) -> None:
+    import cv2
+    import torch
+
+    torch.set_num_threads(1)  # one process per core is faster than one network on all of them
+    cv2.setNumThreads(1)
+    _HERE.update(judge=Judge(model, settings), pictures=pictures)
+
+
+def _row(index: int) -> Row:
+    row: Row = _HERE["judge"].row(index, _HERE["pictures"][index])
+    return row
+
+
+def _file(cache: Path, model: str | Path, card: Card, pictures: Pictures, settings: Settings) -> Path:
+    """Where the rows of these very arguments are kept: anything that could change them is in the name."""
+    decides = {
+        "weights": card.sha256,
+        "network": [card.architecture, card.kwargs, card.channels, card.normalisation],
+        "pictures": pictures.sum,
+        "settings": asdict(settings),
+        "code": code_sum(),
+    }
+    key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
+    return cache / f"{Path(model).name}_{pictures.name}_{key}.jsonl"
+
+
+def _kept(file: Path) -> dict[int, Row]:
+    """Rows of a file; a line that was torn by a crash does not count."""
+    if not file.is_file():
+        return {}
+    rows: dict[int, Row] = {}
+    for line in file.read_bytes().split(b"\n"):
+        with contextlib.suppress(ValueError):  # torn by a crash, or empty
+            row = Row.from_dict(json.loads(line))
+            rows[row.index] = row
+    return rows
+
+
+def _keep(file: Path, row: Row) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    torn = file.is_file() and not file.read_bytes().endswith(b"\n")
+    with file.open("ab") as out:
+        out.write((b"\n" if torn else b"") + json.dumps(row.to_dict()).encode() + b"\n")
+
+
+@lru_cache(maxsize=1)
+def code_sum() -> str:
+    """Sum of the code that decides a result, and of the physics engine; comments and docstrings do not count."""
+    found = hashlib.sha256(metadata.version("mujoco-core").encode())
+    for name in _DECIDING:
+        path = _PACKAGE / name
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            if file.name not in _NOT_DECIDING and file.is_file():
+                found.update(ast.dump(_bare(ast.parse(file.read_bytes()))).encode())
+    return found.hexdigest()[:16]
+
+
+def _bare(tree: ast.Module) -> ast.Module:
+    """The same program without docstrings."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return tree

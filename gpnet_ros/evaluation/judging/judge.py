@@ -1,0 +1,240 @@
+"""Judge a model on one picture: the frame as a camera gives it, the maps, the grasp, the rectangle rule, the lift."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gpnet_ros.cell import Cell
+from gpnet_ros.data.noise import DepthNoise, d435_depth
+from gpnet_ros.data.sample import Sample
+from gpnet_ros.evaluation.judging.choice import Choice, at_argmax, in_cell
+from gpnet_ros.evaluation.judging.failures import blame
+from gpnet_ros.evaluation.judging.judged_pictures import Picture
+from gpnet_ros.evaluation.judging.judgement import Decode, Row, Verdict
+from gpnet_ros.evaluation.judging.substitution import Substitute, substituted
+from gpnet_ros.frame import Frame
+from gpnet_ros.maps import Grid, Maps, prioritise, workspace_grid
+from gpnet_ros.network.detector import Detector
+from gpnet_ros.pose import Transform
+from gpnet_ros.rectangle import Rectangles
+from gpnet_ros.rectangle_metric import JAW_SHARE, matches, predicted
+from gpnet_ros.settings import GripperGeometry, Workspace
+from gpnet_ros.sim.hand.lift import Lift, try_lift
+from gpnet_ros.sim.scenes.arrangement import Arrangement
+
+_GRIPPER = GripperGeometry()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model is judged.
+
+    Attributes:
+        seed: of the depth camera's noise; the picture's name goes in, too.
+        noise: D435 noise on simulated depth; pictures of a public data set are left as they are.
+        priority: "learned", "height" or "none", as of `maps.prioritise`.
+        lift: execute the grasps where the heap is known.
+        public_rule: count rectangles as the public implementation does: pixels, and a jaw of half the opening. Else
+            exact polygons; on simulated pictures the jaw is the gripper's pad, which no network has to predict.
+        as_published: decode as the public implementation of the network does, known bugs included.
+        substitute: which maps are replaced by true ones, to find out what a model lacks.
+    """
+
+    seed: int = 0
+    noise: bool = True
+    priority: str = "learned"
+    lift: bool = True
+    public_rule: bool = False
+    as_published: bool = False
+    substitute: Substitute = "nothing"
+
+
+class Judge:
+    """`Judge(model, settings).row(index, picture)`."""
+
+    def __init__(self, model: str, settings: Settings) -> None:
+        """Load the model.
+
+        Raises:
+            ModelRefused: as of `Detector`.
+        """
+        self.settings = settings
+        self._view: tuple[Transform, Workspace] | None = None
+        self._detector = Detector(model, device="cpu", grid=self._grid, as_published=settings.as_published)
+
+    def row(self, index: int, picture: Picture) -> Row:
+        """Everything about one picture.
+
+        Raises:
+            BadInput: the picture lacks what the model needs.
+        """
+        sample, arrangement = picture.sample, picture.arrangement
+        frame, cell = seen(sample, arrangement, self.settings), cell_of(arrangement)
+        began = time.perf_counter()
+        maps = self.maps(picture, frame)
+        path = time.perf_counter() - began
+        T_base_camera = None if self._view is None else self._view[0]
+        bugs = self._detector.bugs if self.settings.as_published else None
+        chosen: dict[Decode, Choice] = {"argmax": at_argmax(maps, frame, T_base_camera, cell, bugs)}
+        began = time.perf_counter()
+        if T_base_camera is not None and bugs is None:
+            chosen["cell"] = in_cell(maps, frame, T_base_camera, cell)
+        path += time.perf_counter() - began
+        verdicts: dict[Decode, Verdict] = {}
+        thickness = None if arrangement is None else [float(min(o.extent)) for o in arrangement.heap.objects]
+        lifts: dict[tuple[bytes, float], Lift] = {}
+        for name, choice in chosen.items():
+            verdict = self._by_rule(_verdict(choice, maps, sample), sample, arrangement is not None)
+            verdicts[name] = blame(self._by_lift(verdict, choice, arrangement, lifts), sample, frame, thickness)
+        times = {key: round(value, 2) for key, value in {**self._detector.time_ms, "path": 1e3 * path}.items()}
+        top = sample.top_rectangles()
+        return Row(index, sample.name, None if top is None else len(top) > 0, verdicts, times)
+
+    def maps(self, picture: Picture, frame: Frame) -> Maps:
+        """The maps of a picture's frame, with the priority and the substitutes that were asked for."""
+        T_base_camera = picture.sample.T_base_camera
+        # Elsewhere the base is another one: where the workspace lies in it is not known.
+        at_home = picture.arrangement is not None and frame.depth is not None and frame.intrinsics is not None
+        self._view = None
+        if at_home and T_base_camera is not None:
+            self._view = (T_base_camera, cell_of(picture.arrangement).workspace)
+        maps = prioritise(self._detector(frame), frame, self.settings.priority, T_base_camera)
+        return substituted(maps, picture.sample, self.settings.substitute)
+
+    def _grid(self, frame: Frame) -> Grid:
+        """The workspace square as a cell sees it, where the camera's pose is known; else the whole frame.
+
+        Never a square around the objects of this very picture: where the heap lies in the workspace is not known to
+        a cell, and neither is it to the network.
+        """
+        if self._view is None:
+            return Grid.whole_frame(frame.shape[1], frame.shape[0])
+        return workspace_grid(frame, *self._view)
+
+    def _by_rule(self, verdict: Verdict, sample: Sample, simulated: bool) -> Verdict:
+        """The rectangle rule."""
+        everything, top = sample.rectangles, sample.top_rectangles()
+        rectangle = as_rectangle(verdict, sample, simulated and not self.settings.public_rule)
+        if rectangle is None:
+            lost, lost_top = (None if truth is None else False for truth in (everything, top))
+            return replace(verdict, any=lost, any50=lost, top=lost_top, top50=lost_top, object_level=lost)
+
+        def agrees(truth: Rectangles | None, iou_min: float = 0.25) -> bool | None:
+            if truth is None:
+                return None
+            return bool(matches(rectangle, truth, iou_min, rasterised=self.settings.public_rule).any())
+
+        same = None
+        if verdict.object is not None and everything is not None and everything.object_id is not None:
+            same = agrees(everything.take(everything.object_id == verdict.object))
+        return replace(
+            verdict,
+            any=agrees(everything),
+            any50=agrees(everything, 0.5),
+            top=agrees(top),
+            top50=agrees(top, 0.5),
+            object_level=same,
+        )
+
+    def _by_lift(
+        self,
+        verdict: Verdict,
+        choice: Choice,
+        arrangement: Arrangement | None,
+        lifts: dict[tuple[bytes, float], Lift],
+    ) -> Verdict:
+        """The execution; a grasp that was executed already is not executed again."""
+        if arrangement is None or not self.settings.lift:
+            return verdict
+        if choice.T_base_tcp is None or choice.opening is None:
+            nothing = Lift("not executed", (), False, False, False, 0.0)
+            return _with_lift(verdict, nothing)
+        key = (choice.T_base_tcp.tobytes(), choice.opening)
+        if key not in lifts:
+            before = arrangement.relations.before
+            lifts[key] = try_lift(arrangement.heap, before, choice.T_base_tcp, choice.opening)
+        return _with_lift(verdict, lifts[key])
+
+
+def _with_lift(verdict: Verdict, came: Lift) -> Verdict:
+    return replace(
+        verdict,
+        lift=came.status,
+        lift_top=came.top,
+        lift_clean=came.clean,
+        lift_any=came.any,
+        disturbed=came.disturbed,
+    )
+
+
+def seen(sample: Sample, arrangement: Arrangement | None, settings: Settings) -> Frame:
+    """The frame of a picture as a camera gives it: simulated depth through a D435, the same one each time.
+
+    Colour of simulated pictures has the camera's noise already.
+    """
+    frame = sample.frame
+    if arrangement is None or not settings.noise or frame.depth is None or frame.intrinsics is None:
+        return frame
+    rng = np.random.default_rng([settings.seed, zlib.crc32(sample.name.encode())])
+    return replace(frame, depth=d435_depth(frame.depth, frame.intrinsics, DepthNoise(), rng, frame.color))
+
+
+def cell_of(arrangement: Arrangement | None) -> Cell:
+    """The cell with its usual workspace; the heap's bin raises the floor."""
+    bin = None if arrangement is None else arrangement.heap.bin
+    return Cell() if bin is None else Cell(workspace=replace(Workspace(), table_z=bin.floor))
+
+
+def _verdict(choice: Choice, maps: Maps, sample: Sample) -> Verdict:
+    """What is known of a choice before it is judged."""
+    if choice.pixel is None:
+        return Verdict(choice.status, rank=choice.rank)
+    column, row = (int(i) for i in np.rint(maps.grid.to_grid(choice.pixel)))
+    on, top = _object_at(sample, choice.pixel)
+    return Verdict(
+        status=choice.status,
+        pixel=(round(choice.pixel[0], 3), round(choice.pixel[1], 3)),
+        angle=choice.angle,
+        opening_px=choice.opening_px,
+        opening=choice.opening,
+        depth=choice.depth,
+        score=float(maps.q_star[row, column]),
+        quality=float(np.clip(maps.quality[row, column], 0, 1)),
+        priority=float(np.clip(maps.priority[row, column], 0, 1)),
+        rank=choice.rank,
+        object=on,
+        on_top=top,
+    )
+
+
+def _object_at(sample: Sample, pixel: tuple[float, float]) -> tuple[int | None, bool | None]:
+    """Id of the object at a pixel, 0 for none, and whether nothing lies on it; None where that is not known."""
+    if sample.ids is None:
+        return None, None
+    height, width = sample.ids.shape
+    column, row = (int(np.clip(round(at), 0, size - 1)) for at, size in zip(pixel, (width, height), strict=True))
+    found = int(sample.ids[row, column])
+    if sample.objects is None or sample.objects.top_level is None:
+        return found, None
+    return found, found in sample.objects.ids[sample.objects.top_level]
+
+
+def as_rectangle(verdict: Verdict, sample: Sample, pad: bool) -> Rectangles | None:
+    """The rectangle of a verdict; None if there is none.
+
+    Args:
+        verdict: with pixel, angle and opening.
+        sample: its picture.
+        pad: the jaw is the gripper's pad at the depth of the centre; else half of the opening, as published.
+    """
+    if verdict.pixel is None or verdict.angle is None or verdict.opening_px is None:
+        return None
+    share = JAW_SHARE
+    if pad and sample.frame.depth is not None and sample.frame.intrinsics is not None:
+        depth = verdict.depth if verdict.depth is not None else float(np.nanmedian(sample.frame.depth))
+        share = _GRIPPER.pad_width * sample.frame.intrinsics.fx / depth / verdict.opening_px
+    return predicted([verdict.pixel], [verdict.angle], [verdict.opening_px], jaw_share=share)

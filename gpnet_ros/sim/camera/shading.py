@@ -1,0 +1,185 @@
+"""Light on surfaces: soft shadows, ambient occlusion, gloss, and a camera that exposes itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gpnet_ros.sim.camera.raycast import CHUNK, RAY_OFFSET, Hits, PlacedScene
+from gpnet_ros.sim.looks.style import Light, Style
+
+Floats = NDArray[np.float32]
+
+#: Surroundings nearer than this darken a corner [m].
+AO_REACH = 0.20
+
+#: Reflectance of plastics, paint and varnish at normal incidence (refractive index 1.5).
+F0_DIELECTRIC = 0.04
+
+#: Turn between neighbours of a spiral that covers a sphere evenly (Vogel 1979) [rad].
+_GOLDEN_ANGLE = np.pi * (3.0 - np.sqrt(5.0))
+
+#: The automatic exposure brings the mean of the picture here, and its 99th percentile to the
+#: start of the shoulder at most (linear, full scale 1).
+MEAN_TARGET, BRIGHT_TARGET = 0.22, 0.80
+
+
+def visibility(placed: PlacedScene, hits: Hits, style: Style, rays: int, rng: np.random.Generator) -> Floats:
+    """Share of every light, and at last of the surroundings, that reaches flat hits: (n, lights + 1)."""
+    parts = [
+        _visibility(placed, hits.part(slice(k, k + CHUNK)), style, rays, rng)
+        for k in range(0, max(len(hits.mesh), 1), CHUNK)
+    ]
+    return np.concatenate(parts)
+
+
+def _visibility(placed: PlacedScene, hits: Hits, style: Style, rays: int, rng: np.random.Generator) -> Floats:
+    """As `visibility`, all at once."""
+    seen = np.ones((len(hits.mesh), len(style.lights) + 1), dtype=np.float32)
+    solid = np.flatnonzero(hits.mesh >= 0)
+    normals = hits.normals[solid]
+    origins = hits.points[solid] + RAY_OFFSET * normals
+    for k, light in enumerate(style.lights):
+        lit = np.flatnonzero(np.einsum("nj,nj->n", normals, _to_light(light, origins)) > 0)
+        free = np.zeros(len(lit), dtype=np.float32)
+        for jitter in _on_sphere(rng, len(lit), rays):
+            jitter *= np.float32(light.radius)
+            free += ~placed.blocked(origins[lit], _to_light(light, origins[lit]) + jitter, 1.0)
+        seen[solid[lit], k] = free / rays
+    open_sky = np.zeros(len(solid), dtype=np.float32)
+    for tip in _on_sphere(rng, len(solid), rays):
+        # A point on the unit sphere around the tip of the normal is distributed by the cosine.
+        direction = normals + np.float32(0.999) * tip
+        direction /= np.sqrt(np.einsum("nj,nj->n", direction, direction))[:, None]
+        open_sky += ~placed.blocked(origins, direction, AO_REACH)
+    seen[solid, -1] = open_sky / rays
+    return seen
+
+
+def radiance(hits: Hits, albedo: Floats, finish: Floats, seen: Floats, eye: Floats, style: Style) -> Floats:
+    """Linear light (n, 3) that flat hits send to the eye.
+
+    Args:
+        hits: flat. Normals shorter than 1 are means over a curved spot, which shines less sharply (Toksvig 2005).
+        albedo: (n, 3) linear.
+        finish: (n, 2) gloss and metallic.
+        seen: (n, lights + 1) of `visibility`.
+        eye: (3,) in base [m].
+        style: lights and surroundings.
+    """
+    length = np.sqrt(np.einsum("nj,nj->n", hits.normals, hits.normals))[:, None] + np.float32(1e-6)
+    n = hits.normals / length
+    gloss, metallic = finish[:, :1] * length**4, finish[:, 1:]
+    to_eye = eye - hits.points
+    to_eye /= np.sqrt(np.einsum("nj,nj->n", to_eye, to_eye))[:, None]
+    cosine = np.clip(np.einsum("nj,nj->n", n, to_eye), 0.0, 1.0)[:, None]
+    base = F0_DIELECTRIC + (albedo - F0_DIELECTRIC) * metallic
+    fresnel = base + (1.0 - base) * ((1.0 - cosine) ** 5) * gloss  # Schlick; rough surfaces lack the rim
+    diffuse = albedo * (1.0 - metallic)
+    up = 0.5 + 0.5 * n[:, 2:]
+    sky, ground = _f32(style.sky), _f32(style.ground)
+    # Light that a corner keeps from the sky comes back from its bright walls (Jimenez et al. 2016).
+    open_sky: Floats = np.divide(seen[:, -1:], 1.0 - albedo * (1.0 - seen[:, -1:]), dtype=np.float32)
+    out = diffuse * (ground + (sky - ground) * up) * (style.ambient * open_sky)
+    mirror = 2.0 * cosine * n - to_eye
+    out += fresnel * _surroundings(mirror, gloss, style) * (0.35 + 0.65 * seen[:, -1:])
+    shininess = 4.0 + 400.0 * gloss**2.5
+    for k, light in enumerate(style.lights):
+        out += _from_light(light, hits.points, n, to_eye, diffuse, fresnel, shininess, seen[:, k : k + 1])
+    return out
+
+
+def _from_light(
+    light: Light,
+    points: Floats,
+    normals: Floats,
+    to_eye: Floats,
+    diffuse: Floats,
+    fresnel: Floats,
+    shininess: Floats,
+    seen: Floats,
+) -> Floats:
+    """Diffuse and Blinn-Phong reflection of one light, (n, 3)."""
+    to_light = _to_light(light, points)
+    distance2 = np.einsum("nj,nj->n", to_light, to_light)[:, None]
+    to_light /= np.sqrt(distance2)
+    incidence = np.clip(np.einsum("nj,nj->n", normals, to_light), 0.0, None)[:, None]
+    half = to_light + to_eye
+    half /= np.sqrt(np.maximum(np.einsum("nj,nj->n", half, half), 1e-9))[:, None]
+    lobe = np.clip(np.einsum("nj,nj->n", normals, half), 0.0, 1.0)[:, None]
+    # The lamp's own size blurs its reflection: variances of lobe and lamp add up.
+    shininess = 1.0 / (1.0 / shininess + 0.25 * np.float32(light.radius) ** 2 / distance2)
+    gleam = np.exp(shininess * np.log(np.maximum(lobe, 1e-6))) * (shininess + 8.0) / 8.0
+    strength = np.float32(light.power / np.pi) * incidence * seen / distance2
+    return (diffuse + fresnel * gleam) * strength * _f32(light.color)
+
+
+def _surroundings(direction: Floats, gloss: Floats, style: Style) -> Floats:
+    """Radiance of the room as a reflection meets it: dim below, bright above, a window to one side."""
+    up = np.clip(0.5 + (direction[:, 2:] * (0.6 + 1.4 * gloss)), 0.0, 1.0)
+    sky, ground = _f32(style.sky), _f32(style.ground)
+    room = (0.45 * ground + (sky - 0.45 * ground) * up) * np.float32(style.ambient)
+    x, y, _ = style.lights[0].position
+    side = _f32((x - 0.65, y, 0.8)) / np.float32(np.linalg.norm((x - 0.65, y, 0.8)))
+    facing = np.clip(direction @ side, 0.0, 1.0)[:, None]
+    return room + np.float32(1.6 * style.ambient) * facing ** (4.0 + 30.0 * gloss)
+
+
+def _to_light(light: Light, points: Floats) -> Floats:
+    return _f32(light.position) - points
+
+
+def _f32(values: Sequence[float]) -> Floats:
+    return np.asarray(values, dtype=np.float32)
+
+
+def _on_sphere(rng: np.random.Generator, n: int, rays: int) -> Iterator[Floats]:
+    """`rays` times n points (n, 3) on the unit sphere; those of one row are spread evenly over it."""
+    height = rng.random(n, dtype=np.float32)
+    turn = rng.random(n, dtype=np.float32) * np.float32(2 * np.pi)
+    for k in range(rays):
+        z = (height + k) * np.float32(2.0 / rays) - 1.0
+        r = np.sqrt(1.0 - z * z)
+        angle = turn + np.float32(k * _GOLDEN_ANGLE)
+        yield np.stack([r * np.cos(angle), r * np.sin(angle), z], axis=1)
+
+
+def expose(linear: Floats, style: Style, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """The picture (H, W, 3) that a camera with automatic exposure makes of linear light."""
+    height, width = linear.shape[:2]
+    scale = width / 640.0
+    light = cv2.GaussianBlur(linear, (0, 0), max(style.blur * scale, 0.3))
+    light *= _vignette(height, width, style.vignette) * _f32(style.white_balance)
+    luminance = light[::2, ::2] @ _f32((0.2126, 0.7152, 0.0722))
+    bright = float(np.percentile(luminance, 99.0))
+    gain = min(MEAN_TARGET / max(float(luminance.mean()), 1e-6), BRIGHT_TARGET / max(bright, 1e-6))
+    light *= np.float32(gain * 2.0**style.exposure)
+    picture = np.empty(light.shape, dtype=np.uint8)
+    for rows in range(0, height, 64):
+        picture[rows : rows + 64] = _develop(light[rows : rows + 64], style, rng)
+    return picture
+
+
+def _develop(light: Floats, style: Style, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Sensor noise and tone curve of exposed light (rows, W, 3)."""
+    noise = rng.standard_normal(light.shape, dtype=np.float32)
+    light = np.maximum(light, np.float32(0.0))
+    light = light + noise * (np.float32(style.read_noise) + np.float32(style.shot_noise) * np.sqrt(light))
+    curve = _shoulder(np.maximum(light, np.float32(0.0))) ** np.float32(style.gamma / 2.2)
+    return np.clip(curve * np.float32(255.0) + np.float32(0.5), 0.0, 255.0).astype(np.uint8)
+
+
+def _shoulder(light: Floats) -> Floats:
+    """Straight up to 0.6, then bending so that full scale is approached, never reached."""
+    knee, room = np.float32(0.6), np.float32(0.38)
+    over = np.maximum(light - knee, 0.0)
+    return np.minimum(light, knee) + room * (over / (over + room))
+
+
+def _vignette(height: int, width: int, loss: float) -> Floats:
+    """(H, W, 1) share of light left, 1 in the centre and 1 - loss in the corners."""
+    y, x = np.linspace(-1, 1, height, dtype=np.float32), np.linspace(-1, 1, width, dtype=np.float32)
+    return (1.0 - np.float32(loss / 2.0) * (x[None, :] ** 2 + y[:, None] ** 2))[..., None]

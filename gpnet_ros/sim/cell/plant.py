@@ -1,0 +1,173 @@
+"""The simulated arm, its gripper and the heap as a plant: what stands behind the simulated controller."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import mujoco
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gpnet_ros.cell import Cell
+from gpnet_ros.kinematics import Dh, UrKinematics
+from gpnet_ros.pose import Transform
+from gpnet_ros.sim import constants as c
+from gpnet_ros.sim.cell.arm import DRIVE_KP, DRIVE_KV, JOINT_DAMPING
+from gpnet_ros.sim.cell.fingers import Fingers
+from gpnet_ros.sim.cell.state import State
+from gpnet_ros.sim.cell.world import World, build_world
+from gpnet_ros.sim.heap.heap import Heap
+from gpnet_ros.ur_controller.plant import Vector
+
+_KP, _LAG = np.array(DRIVE_KP), (np.array(DRIVE_KV) + JOINT_DAMPING) / np.array(DRIVE_KP)
+#: Fed-forward accelerations are cut here [rad/s^2]: a commanded jump is not to be thrown at the motors.
+_ACCELERATION_MAX = 20.0
+#: Integral part of the drives at rest [1/s] and its limit [rad]: a held object must not bend the arm.
+_INTEGRAL, _BIAS_MAX = 4.0, 0.004
+#: A step of inverse kinematics below this [rad] stays on its branch.
+_TRACKED = 0.05
+
+
+class CellPlant:
+    """A UR10 with a Robotiq 2F-85 over a heap, in MuJoCo; implements the controller's `Plant`.
+
+    Attributes:
+        world: model and state; replaced by `load_heap`.
+        version: counts the heaps; 1 is the first.
+        watchers: called with the plant after every control period.
+    """
+
+    def __init__(self, heap: Heap, cell: Cell, dh: Dh) -> None:
+        """The arm at rest at the cell's home pose, fingers open.
+
+        Args:
+            heap: objects and poses.
+            cell: furniture, tool and home pose.
+            dh: the arm's true kinematics, which only the controller knows.
+        """
+        self.cell, self.kinematics = cell, UrKinematics(dh)
+        self.world: World = build_world(heap, dh, cell, cell.home)
+        self.fingers = Fingers(self.world)
+        self.version, self.outputs = 1, 0
+        self.watchers: list[Callable[[CellPlant], None]] = []
+        # Added up from zero: the wall clock's own digits would swallow parts of every period.
+        self._start, self._elapsed = time.time(), 0.0
+        self._bias, self._qd_before, self._flange_wrench = np.zeros(6), np.zeros(6), np.zeros(6)
+
+    @property
+    def touched(self) -> bool:
+        """Whether arm or gripper touched anything in the last control period."""
+        return bool(np.any(self._flange_wrench))
+
+    @property
+    def time(self) -> float:
+        """Simulated time [s]; it starts at the wall clock."""
+        return self._start + self._elapsed
+
+    @property
+    def q(self) -> Vector:
+        """Actual joint angles, (6,) [rad]."""
+        return self.world.data.qpos[self.world.q_at]
+
+    @property
+    def qd(self) -> Vector:
+        """Actual joint velocities, (6,) [rad/s]."""
+        return self.world.data.qvel[self.world.v_at]
+
+    def step(self, dt: float, q_target: Vector, qd_target: Vector) -> None:
+        """Advance physics by one control period; the motors follow the commanded angles and velocities."""
+        world, count = self.world, max(1, round(dt / c.TIMESTEP_GRASP))
+        world.model.opt.timestep = dt / count
+        ahead = self._feed_forward(dt, np.asarray(q_target), np.asarray(qd_target))
+        wrench = np.zeros(6)
+        for left in range(count - 1, -1, -1):
+            reference = q_target - qd_target * (left * dt / count)
+            world.data.ctrl[world.arm_drives] = reference + ahead
+            self.fingers.drive(dt / count)
+            mujoco.mj_step(world.model, world.data)
+            wrench += world.flange_wrench() / count
+        self._flange_wrench = wrench
+        self._elapsed += dt
+        for watcher in self.watchers:
+            watcher(self)
+
+    def _feed_forward(self, dt: float, q_target: Vector, qd_target: Vector) -> NDArray[np.float64]:
+        """What is added to the commanded angles so that the drives do not lag behind, (6,) [rad]."""
+        world = self.world
+        acceleration = np.clip((qd_target - self._qd_before) / dt, -_ACCELERATION_MAX, _ACCELERATION_MAX)
+        self._qd_before = np.array(qd_target)
+        wanted, torque = np.zeros(world.model.nv), np.zeros(world.model.nv)
+        wanted[world.v_at] = acceleration
+        mujoco.mj_mulM(world.model, world.data, torque, wanted)
+        if np.any(qd_target):
+            self._bias *= 0.98
+        else:
+            self._bias += np.clip(_INTEGRAL * dt * (q_target - self.q), -_BIAS_MAX, _BIAS_MAX)
+            self._bias = np.clip(self._bias, -_BIAS_MAX, _BIAS_MAX)
+        return torque[world.v_at] / _KP + _LAG * qd_target + self._bias
+
+    def forward(self, q: Vector) -> Transform:
+        """T_base_flange of the true arm."""
+        return self.kinematics.forward(q)
+
+    def inverse(self, T_base_flange: Transform, q_near: Vector) -> Vector | None:
+        """Joint angles of the true arm near q_near, or None."""
+        q = self.kinematics.refine(T_base_flange, q_near)  # along a path this is cheapest
+        if q is not None and np.abs(q - q_near).max() < _TRACKED and np.abs(q).max() <= c.UR10_JOINT_RANGE[1]:
+            return q
+        return self.kinematics.inverse_near(T_base_flange, q_near)
+
+    def wrench(self, T_flange_tcp: Transform) -> Vector:
+        """External force and torque on arm and tool at the TCP, base axes, (6,) [N, Nm]."""
+        force, torque = self._flange_wrench[:3], self._flange_wrench[3:]
+        arm = self.forward(self.q)[:3, :3] @ T_flange_tcp[:3, 3]
+        return np.concatenate([force, torque - np.cross(arm, force)])
+
+    def set_outputs(self, bits: int) -> None:
+        """Remember the digital outputs; nothing in this cell is wired to them."""
+        self.outputs = bits
+
+    def set_gripper(self, position: int, speed: int, force: int) -> None:
+        """Send the fingers to a position, 0 open .. 255 closed."""
+        self.fingers.go(position, speed, force)
+
+    @property
+    def gripper_position(self) -> int:
+        """Actual finger position, 0 .. 228."""
+        return self.fingers.position
+
+    @property
+    def gripper_object(self) -> int:
+        """Robotiq's object status."""
+        return self.fingers.object_status
+
+    def load_heap(self, heap: Heap) -> None:
+        """Take the heap away and put another one there; arm and fingers stay as they are."""
+        world = build_world(heap, self.kinematics.dh, self.cell, self.cell.home)
+        world.take_arm(self.world)
+        self.world = world
+        self.fingers.attach(world)
+        self.version += 1
+
+    def state(self) -> State:
+        """Where everything is at this instant."""
+        return State(self.time, self.version, np.array(self.q), self.poses_now())
+
+    def poses_now(self) -> NDArray[np.float64]:
+        """Poses (n, 7) of objects and machine at this very instant; see `World.poses`."""
+        # After a step MuJoCo holds the poses of its beginning.
+        mujoco.mj_kinematics(self.world.model, self.world.data)
+        return self.world.poses()
+
+    def put_arm(self, q: ArrayLike) -> None:
+        """Set the arm at joint angles (6,) [rad], at rest: for tests."""
+        self.world.rest(q, self.fingers.opening)
+
+
+if __name__ == "__main__":
+    import sys
+
+    from gpnet_ros.sim.cell.process import main
+
+    sys.exit(main())

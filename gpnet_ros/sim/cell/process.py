@@ -1,0 +1,213 @@
+"""The process that owns the physics: simulated controller, cell, shared state, recorder, admin commands."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gpnet_ros.cell import Cell, load_cell
+from gpnet_ros.errors import BadInput, GpnetError
+from gpnet_ros.settings import config_dir, load, setting, validate
+from gpnet_ros.sim.cell.arm import calibrated_dh
+from gpnet_ros.sim.cell.plant import CellPlant
+from gpnet_ros.sim.cell.recording import Recorder
+from gpnet_ros.sim.cell.state import RING_FILE, StateWriter, scene_file
+from gpnet_ros.sim.cell.truth import Truth
+from gpnet_ros.sim.heap.heap import Heap, stack_heap
+from gpnet_ros.sim.heap.maker import HeapMaker
+from gpnet_ros.ur_controller.model import find_model
+from gpnet_ros.ur_controller.server import (
+    ADMIN_PORT,
+    DASHBOARD_PORT,
+    GRIPPER_PORT,
+    RTDE_PORT,
+    SCRIPT_PORTS,
+    Controller,
+)
+
+#: Nice value of this process where the user may set it.
+_PRIORITY = -10
+
+
+@dataclass(frozen=True)
+class SimSettings:
+    """Settings of the simulated cell, `config/sim.yaml`."""
+
+    model: str = setting("ur10-cb3", "Controller and arm.", choices=("ur10-cb3", "ur10e"))
+    calibration: int = setting(1, "Seed of the arm's hidden calibration; 0 for none.", low=0, high=2**31)
+    force_limit: float = setting(150.0, "Contact force of a protective stop.", unit="N", low=20.0, high=1000.0)
+    style: int = setting(-1, "Seed of table and light; -1 for the plain workshop.", low=-1, high=2**31)
+    record_rate: float = setting(20.0, "Recorded states per second; 0 for none.", unit="Hz", low=0.0, high=125.0)
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+class CellProcess:
+    """A controller with a cell behind it, publishing into a run folder."""
+
+    def __init__(
+        self, run_dir: Path, ip: str, seed: int, objects: int, factor: float, settings: SimSettings, cell: Cell
+    ) -> None:
+        """Make the heap, open the ports; nothing runs yet. Arguments as on the command line."""
+        self.settings, self.run_dir = settings, run_dir
+        self._writer = StateWriter(run_dir)
+        self._recorder = Recorder(run_dir, settings.record_rate) if settings.record_rate else None
+        self._maker = HeapMaker()
+        self._error = ""
+        heap = stack_heap(seed, objects) if objects else empty_heap()
+        true_dh = calibrated_dh(settings.calibration, find_model(settings.model).dh)
+        self.plant = CellPlant(heap, cell, true_dh)
+        self.truth = Truth(self.plant)
+        self._seed, self._described = seed, 0
+        self.controller = Controller(self.plant, ip, settings.model, factor, settings.force_limit)
+        admin = {"truth": self.truth.report, "load_heap": self.load_heap, "heap": self.heap_status}
+        self.controller.commands.update(admin)
+        self.plant.watchers.append(self.publish)
+        self.publish(self.plant)
+
+    def ready(self) -> dict[str, Any]:
+        """What a starter needs to know; printed as the ready line."""
+        return {
+            "ready": True,
+            "ip": self.controller.ip,
+            "model": self.settings.model,
+            "ports": {
+                "rtde": RTDE_PORT,
+                "script": list(SCRIPT_PORTS),
+                "dashboard": DASHBOARD_PORT,
+                "gripper": GRIPPER_PORT,
+                "admin": ADMIN_PORT,
+            },
+            "run_dir": str(self.run_dir),
+            "state": str(self.run_dir / RING_FILE),
+            "scene": str(scene_file(self.run_dir, self.plant.version)),
+            "factor": self.controller.factor,
+        }
+
+    def serve(self, stop: Callable[[], bool]) -> None:
+        """Run until `stop` says so; then write the rest of the recording."""
+        try:
+            self.controller.serve(stop)
+        finally:
+            if self._recorder:
+                self._recorder.flush()
+            self._maker.stop()
+
+    def publish(self, plant: CellPlant) -> None:
+        """Watcher of the plant: take a heap that is ready, publish the state, record it."""
+        if self._maker.busy:
+            self._take_heap()
+        if plant.version != self._described:
+            style = None if self.settings.style < 0 else self.settings.style
+            scene = {"version": plant.version, "seed": self._seed, "style": style}
+            self._writer.write_scene(plant.version, {**scene, "heap": plant.world.heap.to_dict()})
+            self._described = plant.version
+        state = plant.state()
+        self._writer.write(state)
+        if self._recorder:
+            self._recorder.add(state)
+
+    def load_heap(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Admin command: another heap of `objects` objects from `seed`, or the stored `heap` itself.
+
+        A new heap is made in another process, because the controller must not stop for it; ask `heap`
+        until `version` has reached the one that is announced here.
+        """
+        if self._maker.busy:
+            raise BadInput("A heap is being made already: ask `heap` until it is there.")
+        announced = {"version": self.plant.version + 1}
+        if "heap" in request:
+            self.plant.load_heap(Heap.from_dict(request["heap"]))
+            return announced
+        seed, objects = int(request["seed"]), int(request["objects"])
+        if objects == 0:
+            self.plant.load_heap(empty_heap())
+            return announced
+        self._maker.start(seed, objects)
+        self._seed, self._error = seed, ""
+        return announced
+
+    def heap_status(self, _: dict[str, Any]) -> dict[str, Any]:
+        """Admin command: number of the heap that lies there, whether another one is being made, or why not."""
+        return {"version": self.plant.version, "loading": self._maker.busy, "error": self._error}
+
+    def _take_heap(self) -> None:
+        try:
+            heap = self._maker.take()
+        except BadInput as error:
+            self._error = str(error)
+            return
+        if heap is not None:
+            self.plant.load_heap(heap)
+
+
+def empty_heap() -> Heap:
+    """No objects."""
+    return Heap((), np.zeros((0, 4, 4)))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the simulated cell."""
+    parser.add_argument("--ip", default="127.0.0.1", help="loopback address of the controller; one per cell")
+    parser.add_argument("--seed", type=int, default=1, help="of the heap")
+    parser.add_argument("--objects", type=int, default=5, help="in the heap, 0 to 20")
+    parser.add_argument("--factor", type=float, default=1.0, help="simulated seconds per second")
+    parser.add_argument("--run-dir", type=Path, default=Path("runs/sim"), help="folder for states and recording")
+    parser.add_argument("--settings", type=Path, help="settings file; default config/sim.yaml")
+    parser.add_argument("--cell", type=Path, help="cell file; default config/cell.yaml")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until SIGINT or SIGTERM; the first line on standard output is the ready line."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    settings = load(SimSettings, arguments.settings or config_dir() / "sim.yaml")
+    if arguments.seed < 0:
+        raise BadInput(f"--seed is {arguments.seed}; allowed: 0 or more.")
+    try:
+        arguments.run_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"--run-dir {arguments.run_dir} cannot be made ({error.strerror}); choose another one."
+        ) from error
+    process = CellProcess(
+        arguments.run_dir,
+        arguments.ip,
+        arguments.seed,
+        arguments.objects,
+        arguments.factor,
+        settings,
+        load_cell(arguments.cell),
+    )
+    # A controller is a real-time system: before renderer and network where the user may ask for that (root).
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
+    print(json.dumps(process.ready()), flush=True)
+    process.serve(stop.is_set)
+    return 0
+
+
+def main() -> int:
+    """Entry of `python -m gpnet_ros.sim.cell.plant`."""
+    parser = argparse.ArgumentParser(description="The simulated cell: a protocol simulator of a UR, not URSim")
+    add_arguments(parser)
+    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
+    try:
+        return run(parser.parse_args())
+    except GpnetError as error:
+        print(error, file=sys.stderr)
+        return 2

@@ -1,0 +1,67 @@
+"""States of the cell on disk, from which videos are rendered after a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from gpnet_ros.errors import BadInput
+from gpnet_ros.sim.cell.state import State
+
+#: States per file: about half a minute.
+_CHUNK = 600
+_PATTERN = "states_*.npz"
+
+
+class Recorder:
+    """Writes states to numbered files of a run folder at a fixed rate of simulated time."""
+
+    def __init__(self, folder: Path, rate: float) -> None:
+        """Record `rate` states per simulated second [Hz] into `folder`."""
+        self._folder, self._period = folder, 1.0 / rate
+        self._states: list[State] = []
+        self._files = 0
+        self._next = -np.inf
+        for old in folder.glob(_PATTERN):
+            old.unlink()
+
+    def add(self, state: State) -> None:
+        """Keep the state if it is due."""
+        if state.time < self._next:
+            return
+        self._next = state.time + self._period - 1e-4  # control periods do not divide every rate
+        if self._states and (len(self._states) >= _CHUNK or self._states[0].version != state.version):
+            self.flush()
+        self._states.append(state)
+
+    def flush(self) -> None:
+        """Write what is in memory."""
+        if not self._states:
+            return
+        np.savez(
+            self._folder / f"states_{self._files:04d}.npz",
+            time=[s.time for s in self._states],
+            version=self._states[0].version,
+            q=np.array([s.q for s in self._states], dtype=np.float32),
+            poses=np.array([s.poses for s in self._states], dtype=np.float32),
+        )
+        self._files += 1
+        self._states = []
+
+
+def read_states(folder: Path) -> Iterator[State]:
+    """All recorded states of a run, in order of time.
+
+    Raises:
+        BadInput: the folder holds no recording.
+    """
+    files = sorted(folder.glob(_PATTERN))
+    if not files:
+        raise BadInput(f"{folder} holds no recorded states ({_PATTERN}); name the folder of a run of `gpnet sim`.")
+    for path in files:
+        with np.load(path) as chunk:
+            version = int(chunk["version"])
+            for time, q, poses in zip(chunk["time"], chunk["q"], chunk["poses"], strict=True):
+                yield State(float(time), version, q.astype(np.float64), poses.astype(np.float64))

@@ -1,0 +1,174 @@
+"""One compiled physical world of the cell: table, tote, arm with gripper, and a heap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import mujoco
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gpnet_ros.cell import Cell
+from gpnet_ros.kinematics import Dh
+from gpnet_ros.sim import constants as c
+from gpnet_ros.sim.cell.arm import DRIVES, FLANGE, JOINTS, LINKS, add_coupling, add_ur10
+from gpnet_ros.sim.hand.gripper import FINGERS, GripperState, add_gripper
+from gpnet_ros.sim.heap.contacts import add_objects, add_table, get_pose, set_options, set_pose
+from gpnet_ros.sim.heap.heap import Heap
+
+#: What moves with the arm, in the order in which poses are reported after those of the objects.
+MACHINE = (*LINKS, FLANGE, *FINGERS)
+#: How long a new heap may come to rest before it is handed over [s].
+_SETTLE_TIME = 0.5
+#: The table's top and its centre [m]: room for the arm's base, heap and tote.
+TABLE_SIZE, TABLE_CENTRE = (1.8, 2.4), (0.3, -0.1)
+#: The workshop's floor below the table top [m]: what falls off the table lies there.
+FLOOR_Z = -0.75
+
+
+@dataclass(eq=False)
+class World:
+    """A model with its state, and the places in them where arm, gripper and objects are found.
+
+    `objects` are the bodies of the heap; every index array is in the order of its name.
+    """
+
+    heap: Heap
+    model: mujoco.MjModel
+    data: mujoco.MjData
+    objects: tuple[str, ...]
+    q_at: NDArray[np.int_] = field(init=False)
+    v_at: NDArray[np.int_] = field(init=False)
+    arm_drives: NDArray[np.int_] = field(init=False)
+    fingers_at: NDArray[np.int_] = field(init=False)
+    fingers_v: NDArray[np.int_] = field(init=False)
+    finger_drives: NDArray[np.int_] = field(init=False)
+    object_ids: NDArray[np.int_] = field(init=False)
+    body_ids: NDArray[np.int_] = field(init=False)
+    gripper: GripperState = field(init=False)
+    flange_id: int = field(init=False)
+    machine_geoms: NDArray[np.bool_] = field(init=False)
+
+    def __post_init__(self) -> None:
+        m = self.model
+        self.q_at = np.array([m.joint(n).qposadr[0] for n in JOINTS])
+        self.v_at = np.array([m.joint(n).dofadr[0] for n in JOINTS])
+        self.arm_drives = np.array([m.actuator(n).id for n in DRIVES])
+        self.fingers_at = np.array([m.joint(n).qposadr[0] for n in FINGERS])
+        self.fingers_v = np.array([m.joint(n).dofadr[0] for n in FINGERS])
+        self.finger_drives = np.array([m.actuator(n).id for n in FINGERS])
+        self.object_ids = np.array([m.body(n).id for n in self.objects], dtype=int)
+        self.body_ids = np.array([m.body(n).id for n in (*self.objects, *MACHINE)])
+        self.gripper = GripperState(m, self.data, self.object_ids.tolist())
+        self.flange_id = m.body(FLANGE).id
+        self.machine_geoms = np.isin(m.geom_bodyid, [m.body(n).id for n in MACHINE])
+
+    def heap_now(self) -> Heap:
+        """The objects where they are now."""
+        poses = [get_pose(self.model, self.data, name) for name in self.objects]
+        return Heap(self.heap.objects, np.array(poses).reshape(-1, 4, 4))
+
+    def object_velocities(self) -> NDArray[np.float64]:
+        """Linear [m/s] and angular [rad/s] velocity of each object, (n, 6)."""
+        rows = [self.data.qvel[self.model.joint(n).dofadr[0] + np.arange(6)] for n in self.objects]
+        return np.array(rows).reshape(-1, 6)
+
+    def poses(self) -> NDArray[np.float64]:
+        """Position [m] and quaternion wxyz of the objects, then of `MACHINE`, (n, 7), at the last step."""
+        ids = self.body_ids
+        return np.concatenate([self.data.xpos[ids], self.data.xquat[ids]], axis=1)
+
+    def flange_wrench(self) -> NDArray[np.float64]:
+        """External force and torque on the arm at its flange, base axes, (6,) [N, Nm], of the last step.
+
+        All contacts of arm and tool with the world count, as in a UR, which infers them from its motors;
+        what the fingers hold counts with its weight.
+        """
+        data, total, local = self.data, np.zeros(6), np.zeros(6)
+        if not data.ncon:
+            return total
+        touching = self.machine_geoms[data.contact.geom]
+        for k in np.flatnonzero(touching[:, 0] != touching[:, 1]):
+            mujoco.mj_contactForce(self.model, data, int(k), local)
+            axes = data.contact.frame[k].reshape(3, 3)  # rows: normal and two tangents
+            sign = 1.0 if touching[k, 1] else -1.0  # the force acts on the second geom
+            force, torque = sign * (local[:3] @ axes), sign * (local[3:] @ axes)
+            total[:3] += force
+            total[3:] += torque + np.cross(data.contact.pos[k] - data.xpos[self.flange_id], force)
+        return total
+
+    def take_arm(self, other: World) -> None:
+        """Put arm and fingers where they are in another world, at the same speed and with the same commands."""
+        for mine, theirs in ((self.q_at, other.q_at), (self.fingers_at, other.fingers_at)):
+            self.data.qpos[mine] = other.data.qpos[theirs]
+        for mine, theirs in ((self.v_at, other.v_at), (self.fingers_v, other.fingers_v)):
+            self.data.qvel[mine] = other.data.qvel[theirs]
+        for mine, theirs in ((self.arm_drives, other.arm_drives), (self.finger_drives, other.finger_drives)):
+            self.data.ctrl[mine] = other.data.ctrl[theirs]
+        mujoco.mj_forward(self.model, self.data)
+
+    def rest(self, q: ArrayLike, opening: float = c.GRIPPER_STROKE) -> None:
+        """Arm at q (6,) [rad] and fingers `opening` apart [m], at rest and held there."""
+        self.data.qpos[self.q_at] = self.data.ctrl[self.arm_drives] = np.asarray(q)
+        self.data.qpos[self.fingers_at] = self.data.ctrl[self.finger_drives] = opening / 2
+        self.data.qvel[[*self.v_at, *self.fingers_v]] = 0.0
+        mujoco.mj_forward(self.model, self.data)
+
+
+def build_world(heap: Heap, dh: Dh, cell: Cell, q: ArrayLike) -> World:
+    """Compile the cell with a heap and let the heap come to rest while the arm waits.
+
+    Args:
+        heap: objects and poses.
+        dh: true DH table of the arm.
+        cell: where tote, mast and camera stand.
+        q: joint angles at which the arm waits (6,) [rad].
+    """
+    spec = mujoco.MjSpec()
+    set_options(spec, c.TIMESTEP_GRASP)
+    # What rests costs nothing and does not creep.
+    spec.option.enableflags |= mujoco.mjtEnableBit.mjENBL_SLEEP
+    _add_furniture(spec, cell)
+    names = add_objects(spec, heap.objects)
+    flange = add_ur10(spec, dh)
+    add_gripper(spec, flange, cell.T_flange_tcp)
+    add_coupling(flange, cell.gripper.tcp_offset - c.FINGER_LENGTH - c.PALM_SIZE[2])
+    model = spec.compile()
+    world = World(heap, model, mujoco.MjData(model), tuple(names))
+    for name, T in zip(names, heap.T_base_object, strict=True):
+        set_pose(model, world.data, name, T)
+    world.rest(q)
+    mujoco.mj_step(model, world.data, nstep=round(_SETTLE_TIME / c.TIMESTEP_GRASP))
+    world.rest(q)
+    return world
+
+
+def in_tote(cell: Cell, points: ArrayLike) -> NDArray[np.bool_]:
+    """Which points (n, 3) in base [m] lie inside the tote, (n,)."""
+    p, tote = np.asarray(points, dtype=np.float64).reshape(-1, 3), cell.tote
+    inside = (np.abs(p[:, :2] - tote.centre) < np.array(tote.inner) / 2).all(axis=1)
+    return inside & (p[:, 2] > tote.floor_z) & (p[:, 2] < tote.floor_z + tote.height)
+
+
+def over_table(points: ArrayLike) -> NDArray[np.bool_]:
+    """Which points (n, 3) in base [m] lie on the table or above it, (n,)."""
+    p = np.asarray(points, dtype=np.float64).reshape(-1, 3)
+    over = (np.abs(p[:, :2] - TABLE_CENTRE) < np.array(TABLE_SIZE) / 2).all(axis=1)
+    return over & (p[:, 2] > -0.02)
+
+
+def _add_furniture(spec: mujoco.MjSpec, cell: Cell) -> None:
+    """Table, floor, tote, and the mast with the camera."""
+    add_table(spec)
+    table = spec.geom("table")
+    table.size = [TABLE_SIZE[0] / 2, TABLE_SIZE[1] / 2, 0.05]
+    table.pos = [*TABLE_CENTRE, -0.05]
+    floor = spec.worldbody.add_geom(name="floor", type=mujoco.mjtGeom.mjGEOM_PLANE, pos=[0.0, 0.0, FLOOR_Z])
+    floor.size = [0.0, 0.0, 1.0]
+    for box in (*cell.tote.walls, *cell.keep_out):
+        low, high = np.array(box.low), np.array(box.high)
+        board = spec.worldbody.add_geom(name=box.name, type=mujoco.mjtGeom.mjGEOM_BOX)
+        board.pos, board.size = ((low + high) / 2).tolist(), ((high - low) / 2).tolist()
+        board.condim = c.CONDIM
+        board.friction = [c.TABLE_FRICTION, c.OBJECT_TORSION, c.OBJECT_ROLLING]
+        board.solref, board.solimp = list(c.OBJECT_SOLREF), list(c.OBJECT_SOLIMP)

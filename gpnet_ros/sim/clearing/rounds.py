@@ -1,0 +1,229 @@
+"""Clearing a heap in fast simulation: look, decide, pick with the gripper alone, until the round ends.
+
+The arm is left out, everything else is the same code as on the robot: the frame is rendered with the
+D435's noise, the network gives maps, and `pick.decide` chooses. The oracle, the ceiling of all of them, sees exact
+depth, knows every true grasp and rehearses what it does; arm, physics and rules are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from gpnet_ros.cell import Cell, HandEye
+from gpnet_ros.fit import Memory
+from gpnet_ros.frame import Frame
+from gpnet_ros.grasp import SelectSettings
+from gpnet_ros.maps import Maps
+from gpnet_ros.pick import Decision, decide
+from gpnet_ros.pose import Transform
+from gpnet_ros.sim.camera.d435 import D435_640x480
+from gpnet_ros.sim.camera.render import View
+from gpnet_ros.sim.clearing.injected import Errors
+from gpnet_ros.sim.clearing.look import Look
+from gpnet_ros.sim.clearing.true_grasps import true_decision
+from gpnet_ros.sim.hand.foresight import REHEARSALS, turns
+from gpnet_ros.sim.hand.hand import Hand, PickOutcome
+from gpnet_ros.sim.heap.heap import Heap
+from gpnet_ros.sim.labels.relations import relations
+
+#: A round ends after this many failures in a row, or after K + EXTRA_PICKS picks.
+FAILURES_MAX, EXTRA_PICKS = 3, 5
+#: Smallest Q* in a round: a refusal costs as much as a failure, so what fits and is safe is tried.
+QUALITY_MIN = 0.05
+#: Half side of the window around a grasp's pixel in which the object that it is meant for is looked up [px].
+_AIM = 3
+#: From a frame and the believed pose of its camera to its maps.
+Perceive = Callable[[Frame, Transform], Maps]
+#: Why a round ended: the table looked empty, too many failures in a row, or too many picks.
+Ended = Literal["nothing_left", "three_failures", "max_picks"]
+
+
+@dataclass(frozen=True, eq=False)
+class Pick:
+    """One pick of a round.
+
+    Attributes:
+        decision: what was decided and why; `nothing_graspable` has no outcome.
+        outcome: what came of it.
+        topmost: whether something came up, and all of it was topmost before the pick, as of `foresight.turns`.
+        target: index, of all objects of the round, of the one under the grasp's pixel; None where there is none,
+            and of the oracle.
+        target_topmost: whether that object was topmost.
+        frame: on which was decided.
+        maps: on which was decided; None of the oracle.
+    """
+
+    decision: Decision
+    outcome: PickOutcome | None
+    topmost: bool
+    target: int | None
+    target_topmost: bool
+    frame: Frame
+    maps: Maps | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether an object is in the tote by this pick."""
+        return self.outcome is not None and self.outcome.status == "lifted"
+
+    @property
+    def fault(self) -> str | None:
+        """What keeps the pick from being right, in a word; None of a right one."""
+        if self.outcome is None:
+            return "nothing_graspable"
+        if not self.ok:
+            return self.outcome.status
+        if self.topmost:
+            return None
+        return "two_at_once" if len(self.outcome.removed) > 1 else "not_topmost"
+
+
+@dataclass(frozen=True, eq=False)
+class Round:
+    """A whole round.
+
+    Attributes:
+        objects: K, at the start.
+        picks: in order.
+        removed: indices of objects in the tote.
+        ended: why.
+        strayed: how many objects lie on the table in the end, but outside of the workspace that is looked at.
+    """
+
+    objects: int
+    picks: tuple[Pick, ...]
+    removed: tuple[int, ...]
+    ended: Ended
+    strayed: int = 0
+
+    @property
+    def cleared(self) -> bool:
+        """All objects are in the tote."""
+        return len(self.removed) == self.objects
+
+    @property
+    def all_right(self) -> bool:
+        """All objects are in the tote, and every single pick took topmost ones (the paper's Table 3)."""
+        return self.cleared and all(p.ok and p.topmost for p in self.picks)
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What went wrong, in order: faults of picks, objects pushed out of reach, objects that were overlooked."""
+        found: list[str] = []
+        for pick in self.picks:
+            found += [pick.fault] if pick.fault else []
+            found += ["pushed_out"] * (0 if pick.outcome is None else len(pick.outcome.fallen))
+        out = found.count("pushed_out") + self.strayed
+        overlooked = self.objects - len(self.removed) - out if self.ended == "nothing_left" else 0
+        return (*found, *["pushed_out"] * self.strayed, *["overlooked"] * overlooked)
+
+
+def clear_heap(
+    heap: Heap,
+    seed: int,
+    perceive: Perceive | None,
+    cell: Cell,
+    hand_eye: HandEye,
+    *,
+    plan_arm: bool = True,
+    select: SelectSettings | None = None,
+    noise: bool = True,
+    rehearsals: int = REHEARSALS,
+    errors: Errors | None = None,
+    whole_picture: bool = False,
+) -> Round:
+    """One round.
+
+    Args:
+        heap: at rest.
+        seed: of light, surfaces, noise and directions of errors.
+        perceive: from frame to maps; None plans from the truth (the oracle).
+        cell: the cell.
+        hand_eye: a fixed camera.
+        plan_arm: also demand that the arm could do it safely, from its home pose.
+        select: how candidates are selected; `QUALITY_MIN` and defaults if not given.
+        noise: of the camera; the oracle sees exact depth.
+        rehearsals: of the oracle, see `foresight.rehearsed`.
+        errors: put into camera and gripper; none of them is known to who decides. The oracle has none.
+        whole_picture: render all of the picture finely, not only what the network sees of it.
+    """
+    T_base_camera = hand_eye.T_base_camera()
+    drawn = (errors or Errors()).drawn(seed)
+    T_base_believed = T_base_camera @ drawn.T_camera_believed
+    look = Look(heap, seed, T_base_camera, noise, None if whole_picture else cell.workspace)
+    hand, memory = Hand(heap), Memory()
+    select = select or SelectSettings(quality_min=QUALITY_MIN)
+    q_start = np.array(cell.home) if plan_arm else None
+    picks: list[Pick] = []
+    removed: list[int] = []
+    failures = 0
+    ended: Ended = "nothing_left"
+    while len(picks) < len(heap.objects) + EXTRA_PICKS and failures < FAILURES_MAX:
+        present, remaining = hand.heap, list(hand.remaining)
+        maps = None
+        if perceive is None:
+            view = look.depth(present)
+            frame = Frame(None, view.depth, D435_640x480)
+            decision = true_decision(view, present, T_base_camera, cell, q_start, memory, rehearsals)
+        else:
+            view = look.view(present, remaining)
+            frame = drawn.frame(look.frame(view))
+            maps = perceive(frame, T_base_believed)
+            decision = decide(frame, maps, T_base_believed, cell, q_start, memory=memory, select=select)
+        if decision.status == "nothing_left":
+            break
+        aimed = target_of(decision, view)
+        pick = _execute(decision, aimed, drawn.T_tcp_true, hand, remaining, present, frame, maps)
+        picks.append(pick)
+        if pick.ok and pick.outcome is not None:
+            removed.extend(pick.outcome.removed)
+            memory.forget()
+            failures = 0
+        else:
+            failures += 1
+            if decision.T_base_tcp is not None:
+                memory.remember(decision.T_base_tcp)
+    else:
+        ended = "three_failures" if failures >= FAILURES_MAX else "max_picks"
+    return Round(len(heap.objects), tuple(picks), tuple(removed), ended, strayed(hand.heap, cell))
+
+
+def strayed(heap: Heap, cell: Cell) -> int:
+    """How many objects have their origin outside of the workspace's square."""
+    away = np.abs(heap.T_base_object[:, :2, 3] - cell.workspace.centre).max(axis=1, initial=0.0)
+    return int((away > cell.workspace.side / 2).sum())
+
+
+def target_of(decision: Decision, view: View) -> int | None:
+    """Index, within the heap of the view, of the object that most pixels around the chosen one show."""
+    if decision.grasp is None:
+        return None
+    u, v = (round(x) for x in decision.grasp.pixel)
+    seen = view.ids[max(v - _AIM, 0) : v + _AIM + 1, max(u - _AIM, 0) : u + _AIM + 1]
+    counts = np.bincount(seen[seen > 0])
+    return int(counts.argmax()) - 1 if counts.size else None
+
+
+def _execute(
+    decision: Decision,
+    aimed: int | None,
+    T_tcp_true: Transform,
+    hand: Hand,
+    remaining: list[int],
+    present: Heap,
+    frame: Frame,
+    maps: Maps | None,
+) -> Pick:
+    """Carry a decision out and judge it; topmost is what the heap was before the pick."""
+    target = None if aimed is None else remaining[aimed]
+    if decision.T_base_tcp is None or decision.opening is None:
+        return Pick(decision, None, False, target, False, frame, maps)
+    turn = turns(relations(present).before)
+    outcome = hand.pick(decision.T_base_tcp @ T_tcp_true, decision.opening)
+    came_up = [remaining.index(i) for i in outcome.removed]
+    topmost = bool(came_up) and not turn[came_up].any()
+    return Pick(decision, outcome, topmost, target, aimed is not None and not turn[aimed], frame, maps)

@@ -1,0 +1,49 @@
+"""`python -m gpnet_ros.ur_controller`: a simulated UR controller without physics, for any client."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import signal
+import sys
+import threading
+
+from gpnet_ros.errors import GpnetError
+from gpnet_ros.ur_controller.kinematic import KinematicPlant
+from gpnet_ros.ur_controller.model import MODELS, find_model
+from gpnet_ros.ur_controller.robot import FORCE_LIMIT
+from gpnet_ros.ur_controller.server import RTDE_PORT, Controller
+
+
+def main() -> int:
+    """Open the ports, print one JSON line when they are open, serve until SIGINT or SIGTERM."""
+    parser = argparse.ArgumentParser(description="Simulated UR controller (protocol simulator, not URSim)")
+    parser.add_argument("--ip", default="127.0.0.1", help="loopback address to serve on")
+    parser.add_argument("--model", default="ur10-cb3", choices=sorted(MODELS))
+    parser.add_argument("--factor", type=float, default=1.0, help="simulated seconds per second")
+    parser.add_argument("--contact-height", type=float, help="z of a virtual table [m]")
+    parser.add_argument("--object-position", type=int, help="finger position at which an object is met, 0..255")
+    parser.add_argument("--force-limit", type=float, default=FORCE_LIMIT, help="protective stop above this [N]")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    plant = KinematicPlant(find_model(arguments.model).dh, contact_height=arguments.contact_height)
+    plant.object_position = arguments.object_position
+    try:
+        controller = Controller(plant, arguments.ip, arguments.model, arguments.factor, arguments.force_limit)
+    except GpnetError as error:
+        print(error, file=sys.stderr)
+        return 2
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    print(
+        json.dumps({"ready": True, "ip": arguments.ip, "port": RTDE_PORT, "model": arguments.model}),
+        flush=True,
+    )
+    controller.serve(stop.is_set)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,272 @@
+"""The controller's state: program, safety, power, registers and the arm, advanced cycle by cycle."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gpnet_ros.ur_controller import builtins
+from gpnet_ros.ur_controller.arm import Arm
+from gpnet_ros.ur_controller.model import Model
+from gpnet_ros.ur_controller.plant import Plant, Vector
+from gpnet_ros.ur_controller.program import Program
+from gpnet_ros.ur_controller.script import compile_program
+from gpnet_ros.ur_controller.tokens import ScriptError, program_name, split_program
+
+log = logging.getLogger(__name__)
+
+# Values of the RTDE guide: runtime_state, safety_mode, robot_mode.
+STOPPED, PLAYING, PAUSED = 1, 2, 4
+NORMAL, PROTECTIVE, SAFEGUARD, EMERGENCY = 1, 3, 5, 7
+POWER_OFF, IDLE, RUNNING = 3, 5, 7
+SAFETY_BITS = {NORMAL: 0x1, PROTECTIVE: 0x404, SAFEGUARD: 0x410, EMERGENCY: 0x4C0}
+# UR user manual: a protective stop can be unlocked after 5 s.
+UNLOCK_AFTER = 5.0
+# CB3 safety settings, "default": force limit 150 N; e-Series likewise. A test or a cell may set another.
+FORCE_LIMIT = 150.0
+_LATE = 0.05  # ours: longest time between two passes of the loop that a watchdog counts [s]
+_TOUCH = 10.0  # ours: force [N] that counts as contact for `tool_contact`
+
+
+@dataclass
+class Watchdog:
+    """Stops the program when an input variable is not written for `period` seconds of wall time.
+
+    Attributes:
+        waited: wall time since the variable was last written [s].
+        looked: when `waited` was last brought up to date.
+    """
+
+    name: str
+    period: float
+    action: str
+    looked: float
+    waited: float = 0.0
+
+
+class Robot:
+    """One controller without its sockets."""
+
+    def __init__(self, plant: Plant, model: Model, force_limit: float = FORCE_LIMIT) -> None:
+        """A powered robot without a program."""
+        self.plant, self.model, self.force_limit = plant, model, force_limit
+        self.arm = Arm(plant, 1.0 / model.frequency, model.joint_speed)
+        self.inputs: dict[str, Any] = {}
+        self.output_int, self.output_double = [0] * 48, [0.0] * 48
+        self.output_bits = 0
+        self.digital_outputs = self.digital_inputs = 0
+        self.analog_out, self.analog_out_voltage = [0.0, 0.0], 0
+        self.payload, self.payload_cog = 0.0, [0.0, 0.0, 0.0]
+        self.runtime, self.safety, self.mode = STOPPED, NORMAL, RUNNING
+        self.remote = True
+        self.program: Program | None = None
+        self.secondary: list[Program] = []
+        self.watchdog: Watchdog | None = None
+        self.reason = ""  # of the last stop
+        self.contact_cycles = 0
+        self.history: deque[Vector] = deque([np.array(plant.q)], maxlen=512)
+        self._stopped_at = self._stopped_wall = 0.0
+        self._allowed_force = force_limit
+        self._arriving = ""
+
+    # --- programs ---------------------------------------------------------------------------------------
+    def receive_script(self, text: str) -> None:
+        """Text from a script port: collect it, and start every program that is complete."""
+        self._arriving += text.replace("\r", "")
+        try:
+            while (parts := split_program(self._arriving)) is not None:
+                self._arriving = parts[1]
+                self.load(parts[0])
+        except ScriptError as error:
+            self._arriving = ""
+            self._end(str(error))
+
+    def load(self, text: str) -> None:
+        """Replace the running program; a `sec` program runs beside it."""
+        if self.safety != NORMAL or self.mode != RUNNING or not self.remote:
+            log.warning("Script refused: the robot is stopped, powered off or not in remote control.")
+            return
+        program = Program(program_name(text) or "line", text)
+        try:
+            main = compile_program(text, builtins.bind(self, program), builtins.BLOCKING)
+        except ScriptError as error:
+            self._end(str(error))
+            return
+        program.start(main)
+        if text.lstrip().startswith("sec"):
+            self.secondary.append(program)
+            return
+        self._end("another program was sent")
+        self.program, self.runtime = program, PLAYING
+
+    def stop_program(self, reason: str = "stop") -> None:
+        """End the program; the arm brakes, and nothing starts again by itself."""
+        self._end(reason)
+
+    def play(self) -> bool:
+        """Go on with a paused program."""
+        if self.program is None or self.safety != NORMAL or self.mode != RUNNING:
+            return False
+        self.runtime = PLAYING
+        return True
+
+    def pause(self) -> bool:
+        """Suspend the program; the arm brakes."""
+        if self.runtime != PLAYING:
+            return False
+        self.runtime = PAUSED
+        self.arm.interrupt()
+        return True
+
+    def _end(self, reason: str) -> None:
+        if self.program is not None:
+            log.info("Program %s ended: %s", self.program.name, reason)
+            self.reason = reason
+        self.program, self.runtime, self.watchdog = None, STOPPED, None
+        self.arm.force_mode = None
+
+    # --- safety and power -------------------------------------------------------------------------------
+    def protective_stop(self, reason: str) -> None:
+        """The arm brakes and the program is paused until somebody unlocks and plays."""
+        if self.safety == NORMAL:
+            self._halt(PROTECTIVE, reason)
+
+    def safeguard_stop(self) -> None:
+        """The safeguard input opened."""
+        if self.safety == NORMAL:
+            self._halt(SAFEGUARD, "safeguard stop")
+
+    def emergency_stop(self) -> None:
+        """Power is cut: the program is lost."""
+        self._halt(EMERGENCY, "emergency stop")
+        self._end("emergency stop")
+        self.mode = POWER_OFF
+
+    def release(self) -> None:
+        """The emergency button is pulled out, or the safeguard is closed. The program does not go on by itself."""
+        if self.safety in (EMERGENCY, SAFEGUARD):
+            self.safety = NORMAL
+
+    def unlock(self) -> str:
+        """Unlock a protective stop; the reason why not, or ""."""
+        # Clients wait by their own clock, so the sooner of simulated and wall time counts.
+        waited = max(self.plant.time - self._stopped_at, time.monotonic() - self._stopped_wall)
+        if self.safety == PROTECTIVE and waited < UNLOCK_AFTER:
+            return "Cannot unlock protective stop until 5s after occurrence. Always inspect cause of protective stop"
+        if self.safety == PROTECTIVE:
+            self.safety = NORMAL
+            # An arm that still presses must be able to move away; pressing harder stops it again.
+            self._allowed_force = max(self.force_limit, 1.2 * self._force())
+        return ""
+
+    def power(self, on: bool) -> None:
+        """Power on, to idle with brakes closed, or off."""
+        if not on:
+            self._end("power off")
+            self.mode = POWER_OFF
+        elif self.safety == NORMAL and self.mode == POWER_OFF:
+            self.mode = IDLE
+
+    def release_brakes(self) -> None:
+        """From idle to running."""
+        if self.safety == NORMAL and self.mode != RUNNING:
+            self.mode = RUNNING
+
+    def _halt(self, safety: int, reason: str) -> None:
+        log.warning("Safety mode %d: %s", safety, reason)
+        self.safety, self.reason = safety, reason
+        self._stopped_at, self._stopped_wall = self.plant.time, time.monotonic()
+        self.arm.interrupt()
+        if self.runtime == PLAYING:
+            self.runtime = PAUSED
+
+    # --- inputs -----------------------------------------------------------------------------------------
+    def receive_inputs(self, values: dict[str, Any]) -> None:
+        """One RTDE input package; it feeds the watchdog of each variable in it, changed or not."""
+        self.inputs.update(values)
+        if self.watchdog is not None and self.watchdog.name in values:
+            self.watchdog.waited = 0.0
+        for group, shift in (("standard", 0), ("configurable", 8), ("tool", 16)):
+            mask = values.get(f"{group}_digital_output_mask", 0)
+            if mask:
+                self.set_outputs(mask << shift, values.get(f"{group}_digital_output", 0) << shift)
+        fraction = values.get("speed_slider_fraction", 1.0)
+        if values.get("speed_slider_mask") and np.isfinite(fraction):
+            self.arm.rate = float(np.clip(fraction, 0.0, 1.0))
+        for i in range(2):
+            if values.get("standard_analog_output_mask", 0) >> i & 1:
+                self.analog_out[i] = float(values.get(f"standard_analog_output_{i}", 0.0))
+                self.analog_out_voltage = int(values.get("standard_analog_output_type", 0))
+
+    def set_outputs(self, mask: int, values: int) -> None:
+        """Digital outputs: 0-7 standard, 8-15 configurable, 16-17 tool."""
+        self.digital_outputs = self.digital_outputs & ~mask | values & mask
+        self.plant.set_outputs(self.digital_outputs)
+
+    def set_output_bit(self, index: int, value: bool) -> None:
+        """Boolean output register."""
+        self.output_bits = self.output_bits & ~(1 << index) | value << index
+
+    def set_watchdog(self, name: str, frequency: float, action: str) -> None:
+        """`rtde_set_watchdog`; it counts wall time, because it guards the link to a client that lives in it."""
+        active = frequency > 0 and action.lower() != "ignore"
+        self.watchdog = Watchdog(name, 1 / frequency, action.lower(), time.monotonic()) if active else None
+
+    def check_watchdog(self) -> None:
+        """Call in each pass of the loop, after everything that arrived has been read.
+
+        A pass that comes late counts for little: while this process stood still the arm did too, and a client
+        that waits for an answer is not to blame.
+        """
+        watchdog = self.watchdog
+        if watchdog is None or self.runtime != PLAYING:
+            return
+        now = time.monotonic()
+        watchdog.waited += min(now - watchdog.looked, _LATE)
+        watchdog.looked = now
+        if watchdog.waited <= watchdog.period:
+            return
+        if watchdog.action == "pause":
+            self.pause()
+        else:
+            self._end(f"watchdog: {watchdog.name} was not written for {watchdog.period:.3f} s")
+
+    # --- one cycle --------------------------------------------------------------------------------------
+    def cycle(self) -> None:
+        """One control period: programs, motion, physics, supervision."""
+        try:
+            if self.program is not None and self.runtime == PLAYING:
+                self.program.cycle()
+                if self.program is not None and not self.program.running:
+                    self._end("the program ended")
+        except ScriptError as error:
+            self._end(str(error))
+        self._run_secondary()
+        self.arm.finish_cycle()
+        if self.arm.refused:
+            self.protective_stop(self.arm.refused)
+            self.arm.refused = ""
+        force = self._force()
+        self.contact_cycles = self.contact_cycles + 1 if force > _TOUCH else 0
+        if force > self._allowed_force:
+            self.protective_stop(f"contact force {force:.0f} N exceeds {self._allowed_force:.0f} N")
+        elif force < self.force_limit:
+            self._allowed_force = self.force_limit
+        self.history.append(np.array(self.plant.q))
+
+    def _force(self) -> float:
+        return float(np.linalg.norm(self.arm.wrench()[:3]))
+
+    def _run_secondary(self) -> None:
+        for program in self.secondary:
+            try:
+                program.cycle()
+            except ScriptError as error:
+                log.warning("Secondary program: %s", error)
+                program.halt()
+        self.secondary = [program for program in self.secondary if program.running]

@@ -1,0 +1,82 @@
+"""The curve of picking against injected errors: paired with no error, resumed, and written for people and programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gpnet_ros.cli import main
+from gpnet_ros.commands import bench_errors
+from gpnet_ros.evaluation.closed_loop import core as clearing_core
+from gpnet_ros.evaluation.closed_loop.rows import Policy, Row
+from gpnet_ros.sim.clearing.injected import Errors
+
+
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Errors]]:
+    """Rounds that go wrong with more than 3 mm of any error; what was played."""
+    found: list[tuple[str, Errors]] = []
+
+    def play(job: Any) -> Row:
+        name, policy, by = job
+        found.append((name.label, policy.errors))
+        e = policy.errors
+        right = max(e.hand_eye, e.tcp, abs(e.depth)) < 0.0035
+        pick = {"executed": True, "ok": right, "topmost": right, "fault": None if right else "missed"}
+        return {
+            "heap": name.label, "seed": 1, "objects": name.objects, "by": by, "removed": [0] * right, "cleared": right,
+            "all_right": right, "ended": "", "failed": False, "seconds": 1.0, "faults": [], "picks": [pick] * 3,
+        }  # fmt: skip
+
+    monkeypatch.setattr(clearing_core, "core_round", play)
+    return found
+
+
+def test_curve_falls_where_picking_does_and_is_not_played_twice(
+    played: list[tuple[str, Errors]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--rounds", "4", "--objects", "3-4", "--kinds", "hand_eye,depth", "--workers", "1", "--out", str(tmp_path)]
+    assert main(["bench", "errors", *words, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out.splitlines()[-1])
+    points = {(p["error"], p["size"]): p for p in answer["curve"]}
+    assert len(points) == 1 + 5 + 6 and len(played) == 8 * len(points)
+    assert points["none", 0.0]["pick_rate"]["rate"] == points["hand_eye", 3.0]["pick_rate"]["rate"] == 1.0
+    assert points["hand_eye", 4.0]["pick_rate"]["rate"] == points["depth", -4.0]["pick_rate"]["rate"] == 0.0
+    assert points["hand_eye", 5.0]["change"]["difference"] == -1.0 and points["depth", 2.0]["change"]["difference"] == 0
+    assert main(["bench", "errors", *words]) == 0  # goes on with what is there
+    assert len(played) == 8 * len(points)
+    assert "| hand eye | 4 mm | 0% [0%, 14%] of 24 |" in capsys.readouterr().out
+    rows = list(csv.DictReader((tmp_path / "errors.csv").open()))
+    assert len(rows) == len(points) and {row["unit"] for row in rows} == {"", "mm"}
+    assert (tmp_path / "errors.png").read_bytes().startswith(b"\x89PNG")
+    assert json.loads((tmp_path / "errors.json").read_text()) == answer
+
+
+def test_sizes_arrive_in_si_units(played: list[tuple[str, Errors]], tmp_path: Path) -> None:
+    heaps = bench_errors.heaps_of((5, 5), 1)
+    bench_errors.measure(bench_errors.chosen("hand_eye_turn,tcp"), heaps, "gpnet", "none", tmp_path, 1)
+    tried = [errors for _, errors in played]
+    assert Errors() in tried and Errors(tcp=0.003) in tried
+    assert max(e.hand_eye_turn for e in tried) == pytest.approx(0.01745, abs=1e-5)
+    assert {label for label, _ in played} == {"k5-000"}
+
+
+def test_errors_of_a_round_are_part_of_who_played_it() -> None:
+    assert Policy(errors=Errors(tcp=0.001)).told() != Policy(errors=Errors(tcp=0.002)).told()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--kinds", "wind"], "which is no error"),
+        (["--rounds", "0"], "at least one"),
+        (["--objects", "9"], "no frozen"),
+    ],
+)
+def test_bad_arguments_are_refused(words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(["bench", "errors", *words, "--out", str(tmp_path)]) == 2
+    assert said in capsys.readouterr().err

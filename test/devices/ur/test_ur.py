@@ -1,0 +1,429 @@
+"""The UR arm through the real ur_rtde client against the simulated controller, with every fault in mid-move."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from support.controller_process import ROOT, Running, controller
+
+from gpnet_ros.cell import Cell
+from gpnet_ros.devices.arm import ArmState, MoveResult, MoveStatus
+from gpnet_ros.devices.ur.arm import UrArm, UrSettings
+from gpnet_ros.devices.ur.child import EMERGENCY, PLAYING, PROTECTIVE, SAFEGUARD, safety_stop
+from gpnet_ros.devices.ur.start import agreement
+from gpnet_ros.errors import DeviceError, RobotStopped
+from gpnet_ros.motion import Move
+from gpnet_ros.pose import distance, to_rotvec
+
+CELL = Cell()
+STOPPED = 1  # runtime_state
+SLOW = 0.25  # rad/s: the long move below would take 10 s
+LONG = 2.5  # rad
+PATIENCE = 20.0
+
+
+@contextmanager
+def connected(running: Running, **settings: Any) -> Iterator[UrArm]:
+    arm = UrArm(UrSettings(robot_ip=running.ip, **settings), CELL)
+    arm.connect()
+    try:
+        yield arm
+    finally:
+        arm.disconnect()
+
+
+def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def never() -> bool:
+    return False
+
+
+def lifted(state: ArmState, by: float, speed: float = 0.3) -> Move:
+    T = state.T_base_tcp.copy()
+    T[2, 3] += by
+    return Move("lift", "linear", speed, 0.8, T_base_tcp=T)
+
+
+def long_move(state: ArmState) -> Move:
+    return Move("long", "joint", SLOW, 1.0, q=state.q - np.array([LONG, 0, 0, 0, 0, 0]))
+
+
+class Moving:
+    """A long move under way in its own thread."""
+
+    def __init__(self, arm: UrArm, cancelled: Callable[[], bool] = never) -> None:
+        self.start = arm.state().q
+        self.result: MoveResult | None = None
+        move = long_move(arm.state())
+        self._thread = threading.Thread(target=lambda: self._run(arm, move, cancelled), daemon=True)
+        self._thread.start()
+        assert until(lambda: abs(arm.state().q[0] - self.start[0]) > 0.05)
+
+    def _run(self, arm: UrArm, move: Move, cancelled: Callable[[], bool]) -> None:
+        self.result = arm.move(move, cancelled)
+
+    def end(self) -> MoveResult:
+        self._thread.join(PATIENCE)
+        assert self.result is not None, "the move did not come back"
+        return self.result
+
+
+def assert_stopped_early(running: Running, start: float) -> None:
+    """At rest, program ended, most of the way not travelled."""
+    assert until(lambda: running.admin("state")["runtime_state"] == STOPPED)
+    assert until(lambda: max(map(abs, running.admin("state")["qd"])) < 1e-6)
+    assert abs(running.admin("state")["q"][0] - start) < LONG / 2
+
+
+# --- the healthy arm ------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def healthy() -> Iterator[tuple[Running, UrArm]]:
+    with controller("--contact-height", "0.2") as running, connected(running, digital_outputs=True) as arm:
+        assert running.admin("state")["runtime_state"] == STOPPED  # connecting starts nothing
+        assert arm.state().status == "needs_resume"
+        refused = arm.move(lifted(arm.state(), 0.02), never)
+        assert refused.status is MoveStatus.REFUSED and "resume" in refused.message
+        arm.resume()
+        yield running, arm
+
+
+def test_resume_makes_ready_with_watchdog_and_agreement(healthy: tuple[Running, UrArm]) -> None:
+    running, arm = healthy
+    state = arm.state()
+    assert (state.status, state.message, state.model) == ("ready", "", "UR10 3.15.8")
+    seen = running.admin("state")
+    assert seen["runtime_state"] == PLAYING and seen["watchdog"]
+    expected = CELL.kinematics.forward(state.q) @ CELL.T_flange_tcp
+    assert max(distance(state.T_base_tcp, expected)) < 1e-6
+
+
+def test_payload_is_set_after_the_upload_and_on_demand(healthy: tuple[Running, UrArm]) -> None:
+    running, arm = healthy
+    ask = "r = receive(); until(r.getPayload); done(mass=r.getPayload())"
+    assert running.client(ask)["mass"] == pytest.approx(CELL.gripper.mass)
+    arm.set_payload(1.4, (0.0, 0.01, 0.08))
+    assert until(lambda: running.client(ask)["mass"] == pytest.approx(1.4))
+
+
+def test_linear_and_joint_moves_arrive(healthy: tuple[Running, UrArm]) -> None:
+    _, arm = healthy
+    before = arm.state()
+    up = lifted(before, 0.04)
+    result = arm.move(up, never)
+    assert result.status is MoveStatus.ARRIVED and result.ok
+    assert distance(result.T_base_tcp, up.T_base_tcp)[0] < 1e-3
+    back = arm.move(Move("back", "joint", 1.0, 2.0, q=before.q), never)
+    assert back.status is MoveStatus.ARRIVED
+    assert np.abs(arm.state().q - before.q).max() < 2e-3
+
+
+def test_descent_stops_at_contact_and_only_there(healthy: tuple[Running, UrArm]) -> None:
+    _, arm = healthy
+    high = arm.state().T_base_tcp.copy()
+    high[2, 3] = 0.24
+    assert arm.move(Move("above", "linear", 0.3, 0.8, T_base_tcp=high), never).ok
+    free, deep = high.copy(), high.copy()
+    free[2, 3], deep[2, 3] = 0.21, 0.12
+    result = arm.move(Move("free", "descend", 0.05, 0.3, T_base_tcp=free, force_limit=30.0), never)
+    assert result.status is MoveStatus.ARRIVED and result.force_peak < 1.0
+    result = arm.move(Move("down", "descend", 0.05, 0.3, T_base_tcp=deep, force_limit=30.0), never)
+    assert result.status is MoveStatus.CONTACT and result.ok
+    assert 30.0 < result.force_peak < 150.0
+    assert 0.19 < result.T_base_tcp[2, 3] < 0.2
+    assert arm.move(lifted(arm.state(), 0.2), never).ok  # the arm is usable at once
+
+
+@pytest.mark.parametrize("where", ["callback", "another thread"])
+def test_cancel_in_the_middle_of_a_move(healthy: tuple[Running, UrArm], where: str) -> None:
+    running, arm = healthy
+    now = threading.Event()
+    moving = Moving(arm, now.is_set)
+    now.set() if where == "callback" else arm.cancel()
+    result = moving.end()
+    assert result.status is MoveStatus.CANCELLED
+    assert abs(arm.state().q[0] - moving.start[0]) < LONG / 2
+    assert arm.state().status == "ready" and running.admin("state")["runtime_state"] == PLAYING
+    assert arm.move(Move("back", "joint", 1.0, 2.0, q=moving.start), never).ok
+
+
+def test_second_move_at_a_time_is_refused(healthy: tuple[Running, UrArm]) -> None:
+    _, arm = healthy
+    moving = Moving(arm)
+    assert arm.move(lifted(arm.state(), 0.01), never).status is MoveStatus.REFUSED
+    arm.cancel()
+    assert moving.end().status is MoveStatus.CANCELLED
+    assert arm.move(Move("back", "joint", 1.0, 2.0, q=moving.start), never).ok
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"q": np.full(6, np.nan)},
+        {"speed": float("nan")},
+        {"speed": -0.1},
+        {"acceleration": float("inf")},
+        {"kind": "descend", "T_base_tcp": np.eye(4), "force_limit": None},
+        {"kind": "linear", "T_base_tcp": None},
+    ],
+)
+def test_unusable_move_is_refused_and_nothing_moves(healthy: tuple[Running, UrArm], change: dict[str, Any]) -> None:
+    running, arm = healthy
+    try:
+        move = replace(long_move(arm.state()), **change)
+    except Exception:
+        pytest.skip("Move itself refuses this")
+    before = running.admin("state")["q"]
+    result = arm.move(move, never)
+    assert result.status is MoveStatus.REFUSED and "nothing was sent" in result.message
+    assert running.admin("state")["q"] == before
+
+
+def test_resume_of_a_ready_arm_changes_nothing(healthy: tuple[Running, UrArm]) -> None:
+    _, arm = healthy
+    before = arm._link
+    arm.resume()
+    assert arm._link is before
+
+
+def test_caller_that_does_not_ask_any_more_stops_the_arm() -> None:
+    with controller() as running, connected(running) as arm:
+        arm.resume()
+        hang, wake = threading.Event(), threading.Event()
+
+        def stuck() -> bool:  # a planner's thread that hangs in mid-move, in a process that lives on
+            return hang.is_set() and not wake.wait(PATIENCE)
+
+        moving = Moving(arm, stuck)
+        hang.set()
+        assert_stopped_early(running, moving.start[0])
+        wake.set()
+        result = moving.end()
+        assert result.status is MoveStatus.STOPPED and "heartbeat" in result.message
+        assert arm.state().status == "needs_resume"
+
+
+# --- faults in the middle of a move ---------------------------------------------------------------------
+def kill_child(_: Running, arm: UrArm) -> None:
+    assert arm._link is not None
+    os.kill(arm._link.process.pid, signal.SIGKILL)
+
+
+def freeze_child(_: Running, arm: UrArm) -> None:
+    assert arm._link is not None
+    os.kill(arm._link.process.pid, signal.SIGSTOP)
+
+
+def pull_link(running: Running, _: UrArm) -> None:
+    running.admin("drop")
+
+
+def reset_link(running: Running, _: UrArm) -> None:
+    running.admin("drop", reset=True, refuse=1.0)
+
+
+def freeze_link(running: Running, _: UrArm) -> None:
+    running.admin("freeze", seconds=3)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        kill_child,
+        pull_link,
+        freeze_child,
+        pytest.param(reset_link, marks=pytest.mark.slow),
+        pytest.param(freeze_link, marks=pytest.mark.slow),
+    ],
+)
+def test_lost_link_stops_the_arm_and_waits_for_a_person(fault: Callable[[Running, UrArm], None]) -> None:
+    with controller() as running, connected(running) as arm:
+        arm.resume()
+        moving = Moving(arm)
+        fault(running, arm)
+        assert moving.end().status is MoveStatus.LINK_LOST
+        assert_stopped_early(running, moving.start[0])
+        assert until(lambda: arm.state().status == "needs_resume")  # the child was replaced ...
+        assert running.admin("state")["runtime_state"] == STOPPED  # ... and nothing started by itself
+        where = running.admin("state")["q"]
+        assert arm.move(lifted(arm.state(), 0.02), never).status is MoveStatus.REFUSED
+        assert running.admin("state")["q"] == where
+        arm.resume()
+        assert arm.move(lifted(arm.state(), 0.02), never).status is MoveStatus.ARRIVED
+
+
+PLANNER = """
+import sys, time
+from gpnet_ros.cell import Cell
+from gpnet_ros.devices.ur.arm import UrArm, UrSettings
+from gpnet_ros.motion import Move
+arm = UrArm(UrSettings(robot_ip=sys.argv[1]), Cell())
+arm.connect()
+arm.resume()
+q = arm.state().q.copy()
+q[0] -= 2.5
+print(arm._link.process.pid, flush=True)
+result = arm.move(Move("long", "joint", 0.25, 1.0, q=q), lambda: False)
+print(result.status.value, arm.state().status, flush=True)
+arm.disconnect()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_killed_or_frozen_planner_stops_the_arm(number: signal.Signals) -> None:
+    with controller() as running:
+        start = running.admin("state")["q"][0]
+        command = [sys.executable, "-c", PLANNER, running.ip]
+        planner = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert planner.stdout is not None
+        child = int(planner.stdout.readline())
+        try:
+            assert until(lambda: abs(running.admin("state")["q"][0] - start) > 0.05)
+            planner.send_signal(number)
+            assert_stopped_early(running, start)
+            if number == signal.SIGSTOP:
+                planner.send_signal(signal.SIGCONT)
+                assert planner.stdout.readline().split() == ["stopped", "needs_resume"]
+                assert planner.wait(PATIENCE) == 0
+            assert until(lambda: not os.path.exists(f"/proc/{child}"))
+            assert running.admin("state")["runtime_state"] == STOPPED
+        finally:
+            planner.kill()
+            planner.wait()
+            planner.stdout.close()
+
+
+# --- stops of the robot ---------------------------------------------------------------------------------
+def test_protective_stop_is_left_by_a_person_only() -> None:
+    with controller(factor=3.0) as running, connected(running) as arm:
+        arm.resume()
+        moving = Moving(arm)
+        running.admin("pstop")
+        result = moving.end()
+        assert result.status is MoveStatus.STOPPED and "protective" in result.message
+        assert arm.state().status == "protective_stop"
+        assert_stopped_early(running, moving.start[0])  # ended, not paused: nothing is left to go on
+        assert arm.move(lifted(arm.state(), 0.02), never).status is MoveStatus.REFUSED
+        arm.resume()  # waits until the controller unlocks, 5 s after the stop
+        assert arm.move(lifted(arm.state(), 0.02), never).ok
+
+
+def test_safeguard_and_emergency_stop_need_their_release_first() -> None:
+    with controller() as running, connected(running) as arm:
+        arm.resume()
+        for fault in ("safeguard", "estop"):
+            moving = Moving(arm)
+            running.admin(fault)
+            assert moving.end().status is MoveStatus.STOPPED
+            assert until(lambda: arm.state().status in ("safeguard_stop", "emergency_stop"))
+            with pytest.raises(RobotStopped, match="release it"):
+                arm.resume()
+            running.admin("release")
+            assert until(lambda: arm.state().status == "needs_resume")
+            assert_stopped_early(running, moving.start[0])
+            arm.resume()
+            assert arm.move(Move("back", "joint", 1.0, 2.0, q=moving.start), never).ok
+
+
+def test_simulation_resumes_by_itself() -> None:
+    with controller(factor=3.0) as running, connected(running, auto_resume=True) as arm:
+        assert arm.state().status == "ready"
+        running.admin("pstop")
+        assert until(lambda: arm.state().status == "protective_stop")
+        assert until(lambda: arm.state().status == "ready")
+        running.admin("drop")
+        assert until(lambda: arm.state().status != "ready")
+        assert until(lambda: arm.state().status == "ready")
+        assert arm.move(lifted(arm.state(), 0.02), never).ok
+
+
+# --- the wrong robot ------------------------------------------------------------------------------------
+def test_other_arm_than_configured_is_refused_with_figures() -> None:
+    with controller() as running:
+        arm = UrArm(UrSettings(robot_ip=running.ip), replace(CELL, arm="ur10e"))
+        arm.connect()
+        try:
+            with pytest.raises(DeviceError, match=r"UR10 3\.15\.8.*ur10e"):
+                arm.resume()
+            assert arm.state().status == "not_ready"
+            result = arm.move(lifted(arm.state(), 0.02), never)
+            assert result.status is MoveStatus.REFUSED and "ur10e" in result.message
+            assert until(lambda: running.admin("state")["runtime_state"] == STOPPED)
+        finally:
+            arm.disconnect()
+
+
+@pytest.mark.parametrize(("offset", "word"), [(0.0, ""), (0.01, ""), (0.02, "20.0 mm")])
+def test_pose_that_disagrees_with_the_joints_is_told_with_figures(offset: float, word: str) -> None:
+    q = np.array(CELL.home)
+    T = CELL.kinematics.forward(q) @ CELL.T_flange_tcp
+    T[0, 3] += offset
+    report: Any = SimpleNamespace(q=q.tolist(), tcp=to_rotvec(T).tolist())
+    link: Any = SimpleNamespace(
+        armed_offset=to_rotvec(CELL.T_flange_tcp).tolist(), report=report, is_alive=True, wait=lambda _: None
+    )
+    text = agreement(link, "UR10 3.15.8", UrSettings(), CELL)
+    assert word in text and bool(text) == bool(word)
+
+
+def test_other_tcp_offset_is_told() -> None:
+    link: Any = SimpleNamespace(armed_offset=[0.0, 0.0, 0.17, 0.0, 0.0, 0.0])
+    assert "7.20 mm" in agreement(link, "UR10 3.15.8", UrSettings(), CELL)
+
+
+def test_absent_controller_is_a_device_error() -> None:
+    arm = UrArm(UrSettings(robot_ip="127.0.0.253", start_timeout=10.0), CELL)
+    with pytest.raises(DeviceError, match=r"127\.0\.0\.253"):
+        arm.connect()
+    arm.disconnect()
+
+
+def test_register_in_use_is_told_and_then_forgotten() -> None:
+    with controller() as running, connected(running) as arm:
+        running.admin("busy", variable="input_double_register_3")
+        with pytest.raises(DeviceError, match="in use"):
+            arm.resume()
+        running.admin("busy", variable="input_double_register_3", on=False)
+        assert until(lambda: arm.state().status == "needs_resume")
+        arm.resume()
+        assert arm.state().status == "ready"
+
+
+@pytest.mark.slow
+def test_e_series_moves_too() -> None:
+    cell = replace(CELL, arm="ur10e")
+    with controller("--model", "ur10e") as running:
+        arm = UrArm(UrSettings(robot_ip=running.ip), cell)
+        arm.connect()
+        arm.resume()
+        assert arm.move(lifted(arm.state(), 0.02), never).ok
+        arm.disconnect()
+        assert running.admin("state")["runtime_state"] == STOPPED
+
+
+def test_safety_bits_have_names() -> None:
+    assert [safety_stop(bits) for bits in (1, PROTECTIVE, SAFEGUARD, EMERGENCY, 1 << 7 | PROTECTIVE)] == [
+        "", "protective_stop", "safeguard_stop", "emergency_stop", "emergency_stop",
+    ]  # fmt: skip
+
+
+def test_planner_text_of_this_file_is_the_move_of_this_file() -> None:
+    assert f'"joint", {SLOW}, 1.0' in PLANNER and f"-= {LONG}" in PLANNER

@@ -1,0 +1,174 @@
+"""Rows of the closed loop: they resume, count, and compare in pairs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpnet_ros.cli import main
+from gpnet_ros.errors import BadInput
+from gpnet_ros.evaluation.closed_loop import core as clearing_core
+from gpnet_ros.evaluation.closed_loop.compare import compare
+from gpnet_ros.evaluation.closed_loop.rows import HeapName, Log, Policy, Row, counted, read_rows
+from gpnet_ros.evaluation.intervals import paired
+from gpnet_ros.sim.clearing.injected import Errors
+
+BY = {"path": "core", "priority": "oracle"}
+
+
+def row(number: int, right: bool, objects: int = 5, by: dict[str, Any] = BY) -> Row:
+    """A round over a frozen heap with one pick that is right or misses."""
+    fault = None if right else "missed"
+    pick = {"executed": True, "ok": right, "topmost": right, "fault": fault, "target_topmost": True}
+    return {
+        "heap": f"k{objects}-{number:03d}", "seed": 0, "objects": objects, "by": by, "removed": [0] * right,
+        "cleared": right, "all_right": right, "ended": "nothing_left", "failed": False, "seconds": 1.0,
+        "faults": [] if right else ["missed"], "picks": [pick],
+    }  # fmt: skip
+
+
+# --- logs --------------------------------------------------------------------------------------------------------
+def test_log_goes_on_after_a_line_that_was_cut_short(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    log = Log(path, BY)
+    log.add(row(0, True))
+    log.add(row(1, False))
+    path.write_text(path.read_text()[:-40])  # killed while it wrote
+    again = Log(path, BY, resume=True)
+    assert again.done(HeapName(5, number=0)) == row(0, True)
+    assert again.done(HeapName(5, number=1)) is None
+    again.add(row(1, True))
+    assert read_rows(path) == [row(0, True), row(1, True)]
+
+
+def test_log_of_others_and_forgotten_resume_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    Log(path, BY).add(row(0, True))
+    with pytest.raises(BadInput, match="add --resume"):
+        Log(path, BY)
+    with pytest.raises(BadInput, match="name another file"):
+        Log(path, BY | {"priority": "none"}, resume=True)
+    path.write_text('{"some": "thing"}\n')
+    with pytest.raises(BadInput, match="no round"):
+        read_rows(path)
+    path.write_text("no json\n" + json.dumps(row(0, True)) + "\n")
+    with pytest.raises(BadInput, match="cannot be read"):
+        read_rows(path)
+
+
+def test_rounds_that_the_log_has_are_not_played_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    played: list[str] = []
+
+    def play(job: Any) -> Row:
+        name, _, by = job
+        played.append(name.label)
+        return row(name.number, True, by=by)
+
+    monkeypatch.setattr(clearing_core, "core_round", play)
+    policy, log = Policy(priority="oracle", model=None), tmp_path / "log.jsonl"
+    heaps = [HeapName(5, number=k) for k in range(3)]
+    clearing_core.clear_heaps(heaps[1:2], policy, log, workers=1)
+    rows = clearing_core.clear_heaps(heaps, policy, log, workers=1)
+    assert played == ["k5-001", "k5-000", "k5-002"]
+    assert [r["heap"] for r in rows] == ["k5-000", "k5-001", "k5-002"]
+    assert len(read_rows(log)) == 3
+
+
+def test_policies_that_differ_tell_so() -> None:
+    learned = Policy(model="gpnet").told()
+    assert learned["weights"] and learned["model"] == "gpnet"
+    others = [Policy(model="gpnet", priority="none"), Policy(priority="oracle"), Policy(errors=Errors(tcp=0.001))]
+    assert all(other.told() != learned for other in others)
+    assert Policy(priority="oracle", model="gpnet").told()["weights"] is None
+
+
+# --- counts ------------------------------------------------------------------------------------------------------
+def test_counts_name_what_rounds_were_lost_by() -> None:
+    rows = [row(0, True), row(1, False), row(2, False)]
+    rows[1]["picks"][0]["target_topmost"] = False
+    rows[2]["faults"] = ["pushed_out", "missed"]
+    found = counted(rows)
+    assert (found["rounds"], found["rounds_all_right"], found["picks_ok"]) == (3, 1, 1)
+    assert found["faults"] == {"missed": 2, "pushed_out": 1}
+    assert found["rounds_lost_by"] == {"missed": 1, "pushed_out": 1}
+    assert found["faults_by_target"] == {"topmost": {"missed": 1}, "not_topmost": {"missed": 1}}
+
+
+def test_broken_rounds_count_for_no_rate() -> None:
+    broken = row(1, False) | {"failed": True}
+    found = counted([row(0, True), broken])
+    assert found["all_right"]["n"] == 1 and found["all_right"]["rate"] == 1.0 and found["rounds_broken"] == 1
+    assert counted([])["all_right"]["rate"] is None
+
+
+# --- pairs -------------------------------------------------------------------------------------------------------
+def test_pairs_of_a_published_example() -> None:
+    # Newcombe 1998, Table II: e, f, g, h = 36, 12, 2, 0 -> method 10 gives 0.0569 to 0.3404, turned here.
+    pairs = [(True, True)] * 36 + [(True, False)] * 12 + [(False, True)] * 2
+    found = paired(pairs)
+    assert found["difference"] == pytest.approx(-0.2)
+    assert (found["low"], found["high"]) == (pytest.approx(-0.3404, abs=2e-3), pytest.approx(-0.0569, abs=2e-3))
+    assert found["p"] == pytest.approx(0.0129, abs=1e-4)  # 2 * (1 + 14 + 91) / 2**14
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
+def test_interval_of_pairs_holds_the_difference_and_turns_with_it(pairs: list[tuple[bool, bool]]) -> None:
+    found, turned = paired(pairs), paired([(b, a) for a, b in pairs])
+    assert -1.0 <= found["low"] <= found["difference"] <= found["high"] <= 1.0
+    assert turned["low"] == pytest.approx(-found["high"]) and turned["p"] == found["p"]
+    assert found["both"] + found["neither"] + found["only_first"] + found["only_second"] == len(pairs)
+    again = paired(pairs * 4)
+    assert again["high"] - again["low"] <= found["high"] - found["low"] + 1e-9
+
+
+def test_comparison_pairs_heaps_whatever_their_order() -> None:
+    rng = np.random.default_rng(0)
+    first = [row(k, bool(rng.integers(2)), objects) for objects in (3, 5) for k in range(20)]
+    better = [
+        r if r["all_right"] or r["heap"][-1] in "02468" else row(int(r["heap"][3:]), True, r["objects"]) for r in first
+    ]
+    better = [better[int(k)] for k in rng.permutation(len(better))]
+    found = compare(first, better)
+    gained = sum(not r["all_right"] and r["heap"][-1] not in "02468" for r in first)
+    assert found["all"]["only_second"] == gained > 0 and found["all"]["only_first"] == 0
+    assert [r["objects"] for r in found["rows"]] == [3, 5] and found["all"]["n"] == 40
+    assert compare(first, first)["all"]["difference"] == 0.0
+    with pytest.raises(BadInput, match="no heap in common"):
+        compare([row(0, True)], [row(1, True)])
+    with pytest.raises(BadInput, match="no heap in common"):
+        compare([row(0, True)], [row(0, True) | {"failed": True}])
+
+
+def test_command_compares_two_logs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    for path, right in ((a, False), (b, True)):
+        path.write_text("".join(json.dumps(row(k, right)) + "\n" for k in range(8)))
+    assert main(["bench", "clearing", "--compare", str(a), str(b), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert found["all"]["difference"] == 1.0 and found["all"]["low"] > 0.4
+    assert main(["bench", "clearing", "--compare", str(a), str(b)]) == 0
+    assert "| all | 8 | 0 | 8 | 0 | 8 | +100" in capsys.readouterr().out
+    assert main(["bench", "clearing", "--compare", str(a), str(tmp_path / "absent")]) == 2
+    assert "cannot be read as rounds" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--heaps", "frozen", "--objects", "2-5"], "no frozen heaps of 2"),
+        (["--heaps", "frozen", "--rounds", "101"], "there are 100 of each K"),
+        (["--heaps", "frozen", "--seed", "3"], "have no --seed"),
+        (["--resume"], "needs the --log"),
+        (["--rounds", "0"], "rounds must be at least 1"),
+        (["--objects", "5-3"], "--objects is 5 to 3"),
+    ],
+)
+def test_command_refuses_in_one_sentence(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "clearing", *words]) == 2
+    assert said in capsys.readouterr().err

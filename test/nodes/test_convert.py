@@ -1,0 +1,139 @@
+"""The edge between ROS and the package, both ways; cv_bridge and tf_transformations agree where they exist."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.scenes import CAMERA
+
+from gpnet_ros.errors import FrameRefused
+from gpnet_ros.nodes import convert
+from gpnet_ros.pose import from_rotvec, to_xyz_quat, transform
+
+RNG = np.random.default_rng(4)
+COLOR = RNG.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+
+
+@given(st.floats(0, 2e9))
+@settings(max_examples=50, deadline=None)
+def test_time_comes_back_to_the_nanosecond(seconds: float) -> None:
+    assert convert.from_time(convert.to_time(seconds)) == pytest.approx(seconds, abs=5e-7)
+
+
+def test_color_comes_back() -> None:
+    message = convert.to_image(COLOR, "rgb8", 12.5, "camera")
+    np.testing.assert_array_equal(convert.color_from_image(message), COLOR)
+    assert (message.header.frame_id, message.header.stamp.sec, message.step) == ("camera", 12, 24)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "values"),
+    [
+        ("bgr8", COLOR[..., ::-1]),
+        ("rgba8", np.dstack([COLOR, COLOR[..., :1]])),
+        ("bgra8", np.dstack([COLOR[..., ::-1], COLOR[..., :1]])),
+    ],
+)
+def test_other_orders_of_channels_are_the_same_picture(encoding: str, values: np.ndarray) -> None:
+    message = convert.to_image(np.ascontiguousarray(values), encoding, 0.0, "camera")
+    np.testing.assert_array_equal(convert.color_from_image(message), COLOR)
+
+
+def test_padded_rows_and_big_endian_depth_are_read() -> None:
+    raw = np.array([[500, 0, 1200], [65535, 800, 1]], np.uint16)
+    message = convert.to_image(raw, "16UC1", 0.0, "camera")
+    padded = np.zeros((2, 10), np.uint8)
+    padded[:, :6] = raw.astype(">u2").view(np.uint8).reshape(2, 6)
+    message.step, message.is_bigendian = 10, 1
+    message.data = padded.tobytes()
+    depth = convert.depth_from_image(message)
+    np.testing.assert_allclose(depth, [[0.5, np.nan, 1.2], [65.535, 0.8, 0.001]], rtol=1e-6)
+
+
+def test_millimetres_and_metres_are_the_same_depth() -> None:
+    metres = RNG.integers(300, 1500, (5, 7)).astype(np.float32) / 1000
+    one = convert.depth_from_image(convert.to_image(metres, "32FC1", 0.0, "c"))
+    other = convert.depth_from_image(convert.to_image(np.round(metres * 1000).astype(np.uint16), "16UC1", 0.0, "c"))
+    np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_a_camera_model_comes_back() -> None:
+    message = convert.to_camera_info(CAMERA, 1.0, "camera")
+    assert convert.from_camera_info(message) == CAMERA
+    message.d = [0.1, 0.0, 0.0, 0.0, 0.0]
+    with pytest.raises(FrameRefused, match="distortion"):
+        convert.from_camera_info(message)
+
+
+def test_a_truncated_image_and_an_unknown_encoding_are_refused() -> None:
+    message = convert.to_image(COLOR, "rgb8", 0.0, "camera")
+    message.data = bytes(message.data)[:-1]
+    with pytest.raises(FrameRefused, match="truncated"):
+        convert.color_from_image(message)
+    message = convert.to_image(COLOR, "rgb8", 0.0, "camera")
+    message.encoding = "nonsense"
+    with pytest.raises(Exception, match=r"nonsense|Unrecognized|encoding"):
+        convert.color_from_image(message)
+
+
+def test_images_of_two_exposures_or_sizes_are_no_frame() -> None:
+    color = convert.to_image(COLOR, "rgb8", 1.0, "camera")
+    depth = np.full((6, 8), 0.8, np.float32)
+    assert convert.to_frame(color, convert.to_image(depth, "32FC1", 1.0, "camera"), None).shape == (6, 8)
+    with pytest.raises(FrameRefused, match="stamps"):
+        convert.to_frame(color, convert.to_image(depth, "32FC1", 1.1, "camera"), None)
+    with pytest.raises(FrameRefused, match="differ in size"):
+        convert.to_frame(color, convert.to_image(depth[:3].copy(), "32FC1", 1.0, "camera"), None)
+
+
+vectors = st.tuples(*[st.floats(-3, 3)] * 6)
+
+
+@given(vectors)
+@settings(max_examples=50, deadline=None)
+def test_a_pose_comes_back_through_base_link(pose: tuple[float, ...]) -> None:
+    T = from_rotvec(pose)
+    np.testing.assert_allclose(convert.from_pose_in_base_link(convert.to_pose_in_base_link(T, 0.0)), T, atol=1e-9)
+
+
+def test_base_link_is_base_turned_half_round() -> None:
+    message = convert.to_pose_in_base_link(transform(np.eye(3), (0.65, 0.1, 0.2)), 0.0)
+    p, o = message.pose.position, message.pose.orientation
+    assert (p.x, p.y, p.z) == pytest.approx((-0.65, -0.1, 0.2))
+    assert (abs(o.z), o.w) == pytest.approx((1.0, 0.0), abs=1e-12)
+
+
+def test_cv_bridge_reads_the_same() -> None:
+    cv_bridge = pytest.importorskip("cv_bridge")
+    message = convert.to_image(COLOR[..., ::-1].copy(), "bgr8", 0.0, "camera")
+    theirs = cv_bridge.CvBridge().imgmsg_to_cv2(message, "rgb8")
+    np.testing.assert_array_equal(convert.color_from_image(message), theirs)
+
+
+@given(vectors)
+@settings(max_examples=20, deadline=None)
+def test_tf_transformations_gives_the_same_quaternion(pose: tuple[float, ...]) -> None:
+    theirs = pytest.importorskip("tf_transformations")
+    T = from_rotvec(pose)
+    o = convert.to_pose(T).orientation
+    ours = to_xyz_quat(T)[1]
+    given_by = np.array([o.x, o.y, o.z, o.w])
+    assert o.w >= 0
+    np.testing.assert_allclose(given_by if ours @ given_by > 0 else -given_by, ours, atol=1e-7)  # w = 0: either sign
+    np.testing.assert_allclose(theirs.quaternion_matrix([o.x, o.y, o.z, o.w])[:3, :3], T[:3, :3], atol=1e-7)
+
+
+def test_quaternion_of_tf_transformations_is_used_with_w_not_negative(monkeypatch: pytest.MonkeyPatch) -> None:
+    T = from_rotvec([0.1, 0.2, 0.3, 0.4, -0.5, 0.6])
+    ours = to_xyz_quat(T)[1]
+    for sign in (1.0, -1.0):
+        asked: list[np.ndarray] = []
+        monkeypatch.setattr(convert, "quaternion_from_matrix", lambda m, s=sign, a=asked: a.append(m) or s * ours)
+        o = convert.to_pose(T).orientation
+        assert len(asked) == 1
+        np.testing.assert_allclose([o.x, o.y, o.z, o.w], ours)

@@ -1,0 +1,66 @@
+"""inference_node: what it sees of a frame, with a fixed camera and with one on the flange."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+rclpy = pytest.importorskip("rclpy")
+
+from support.scenes import sight  # noqa: E402
+
+from gpnet_ros.cell import load_hand_eye  # noqa: E402
+from gpnet_ros.maps import height_priority  # noqa: E402
+from gpnet_ros.nodes.inference_node import InferenceNode  # noqa: E402
+from gpnet_ros.settings import config_dir  # noqa: E402
+
+FLANGE: Path = config_dir() / "hand_eye_flange.yaml"
+#: Each file of test/ros has its own domains.
+DOMAIN = 90
+
+
+@contextmanager
+def node(**parameters: str) -> Iterator[InferenceNode]:
+    """The node, not configured; nothing spins."""
+    words = [word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")]
+    rclpy.init(args=["--ros-args", *words], domain_id=DOMAIN)
+    made = InferenceNode()
+    try:
+        yield made
+    finally:
+        made.destroy_node()
+        rclpy.shutdown()
+
+
+def test_the_example_camera_rides_on_the_flange_and_looks_along_it() -> None:
+    hand_eye = load_hand_eye(FLANGE)
+    assert hand_eye.mount == "flange"
+    np.testing.assert_allclose(hand_eye.T_parent_camera[:3, 2], [0, 0, 1], atol=1e-9)
+
+
+def test_a_camera_on_the_flange_sees_the_whole_frame() -> None:
+    with node(hand_eye_file=str(FLANGE), priority="height") as made:
+        assert made.make_grid() is None
+        assert made.T_base_camera is None
+        seen = sight()
+        told = made.prioritise(seen.maps, seen.frame).priority
+        np.testing.assert_array_equal(told, height_priority(seen.frame, seen.maps.grid, None))
+        assert told.max() > told.min()
+
+
+def test_a_fixed_camera_sees_the_workspace_of_the_cell() -> None:
+    with node() as made:
+        grid = made.make_grid()
+        seen = sight()
+        assert grid(seen.frame).scale > 0
+        assert made.T_base_camera is not None
+        np.testing.assert_allclose(made.T_base_camera, load_hand_eye().T_base_camera())
+
+
+def test_a_fixed_camera_sees_all_when_asked_to() -> None:
+    with node(view="whole") as made:
+        assert made.make_grid() is None

@@ -1,0 +1,119 @@
+"""Lifecycle of the nodes: shutdown and errors end the work first, and cleanup undoes configure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+rclpy = pytest.importorskip("rclpy")
+
+from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
+from support.scenes import sight  # noqa: E402
+
+from gpnet_ros.nodes.camera_node import CameraNode  # noqa: E402
+from gpnet_ros.nodes.convert import from_time  # noqa: E402
+from gpnet_ros.nodes.exposures import COLOR, DEPTH  # noqa: E402
+from gpnet_ros.nodes.planner_node import PlannerNode  # noqa: E402
+from gpnet_ros.nodes.starter import ros_environment  # noqa: E402
+
+DOMAIN = 67
+SUCCESS = TransitionCallbackReturn.SUCCESS
+
+
+def begun(*parameters: str) -> None:
+    """ROS with parameters for the node that is made next."""
+    os.environ.update(ros_environment(DOMAIN))
+    words = [word for parameter in parameters for word in ("-p", parameter)]
+    rclpy.init(args=["--ros-args", *words], domain_id=DOMAIN)
+
+
+@pytest.fixture
+def planner() -> Iterator[PlannerNode]:
+    begun("robot:=fake", "mode:=run", "autostart:=false")
+    node = PlannerNode()
+    yield node
+    node.halt()
+    node.destroy_node()
+    rclpy.try_shutdown()
+
+
+def counts(node: Any) -> list[int]:
+    return [len(list(of)) for of in (node.publishers, node.subscriptions, node.services, node.timers)]
+
+
+def test_cleanup_undoes_configure_and_activate(planner: PlannerNode) -> None:
+    bare = counts(planner)
+    assert planner.trigger_configure() == SUCCESS
+    configured = counts(planner)
+    assert planner.trigger_activate() == SUCCESS
+    active = counts(planner)
+    for _ in range(2):
+        assert planner.trigger_deactivate() == SUCCESS
+        assert planner.trigger_cleanup() == SUCCESS
+        assert counts(planner) == bare
+        assert planner.trigger_configure() == SUCCESS
+        assert counts(planner) == configured
+        assert planner.trigger_activate() == SUCCESS
+        assert counts(planner) == active
+    assert configured[0] > bare[0]
+    assert configured[1] > bare[1]
+    assert active[2] > configured[2]
+
+
+def test_a_shutdown_of_the_active_planner_stops_the_arm_and_takes_no_more_wishes(planner: PlannerNode) -> None:
+    bare = counts(planner)
+    assert planner.trigger_configure() == SUCCESS
+    assert planner.trigger_activate() == SUCCESS
+    assert planner.loop is not None and planner.loop._thread is not None
+    assert planner.trigger_shutdown() == SUCCESS
+    assert planner.loop._thread is None
+    assert counts(planner) == bare
+
+
+def test_an_error_stops_the_arm_too(planner: PlannerNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert planner.trigger_configure() == SUCCESS
+    assert planner.trigger_activate() == SUCCESS
+    assert planner.loop is not None
+    closed: list[bool] = []
+    close = planner.loop.close
+
+    def broken() -> None:
+        closed.append(True)
+        close()
+        if len(closed) == 1:
+            raise RuntimeError("a defect")
+
+    monkeypatch.setattr(planner.loop, "close", broken)
+    assert planner.trigger_deactivate() == TransitionCallbackReturn.ERROR
+    assert len(closed) == 2
+    assert planner.loop._thread is None
+    assert planner.trigger_configure() == SUCCESS  # as before configure
+
+
+@pytest.mark.parametrize(("source", "is_now"), [("bag", True), ("realsense", False)])
+def test_only_frames_of_a_recording_carry_the_time_at_which_they_are_played(source: str, is_now: bool) -> None:
+    begun(f"source:={source}", "bag_file:=any.bag", "autostart:=false")
+    node = CameraNode()
+    try:
+        assert node.trigger_configure() == SUCCESS
+        sent: list[Any] = []
+
+        class Ear:
+            publish = sent.append
+
+        node.outputs = dict.fromkeys(node.outputs, Ear)
+        recorded = 1.6e9
+        before = node.get_clock().now().nanoseconds * 1e-9
+        node.publish_frame(replace(sight(0.0).frame, stamp=recorded))
+        stamps = {from_time(message.header.stamp) for message in sent}
+        assert len(sent) == len({COLOR, DEPTH}) * 2
+        assert len(stamps) == 1
+        assert (stamps.pop() >= before - 1e-6) if is_now else np.isclose(stamps.pop(), recorded)
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()

@@ -1,0 +1,274 @@
+"""planner_node with a fake robot and published frames: services, topics, refused frames."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+rclpy = pytest.importorskip("rclpy")
+
+from geometry_msgs.msg import PoseStamped  # noqa: E402
+from sensor_msgs.msg import CameraInfo, Image, JointState  # noqa: E402
+from std_msgs.msg import String  # noqa: E402
+from support.scenes import CENTRE, HEIGHT, sight  # noqa: E402
+from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
+
+from gpnet_ros.errors import DeviceError, FrameRefused  # noqa: E402
+from gpnet_ros.nodes import convert  # noqa: E402
+from gpnet_ros.nodes.client import PlannerClient  # noqa: E402
+from gpnet_ros.nodes.exposures import CAMERA_INFO, COLOR, DEPTH  # noqa: E402
+from gpnet_ros.nodes.map_outputs import MapOutputs  # noqa: E402
+from gpnet_ros.nodes.start import LATCHED_QOS, PUBLISH_QOS, SENSOR_QOS  # noqa: E402
+from gpnet_ros.nodes.starter import ros_environment  # noqa: E402
+from gpnet_ros.picking.attention import Sight  # noqa: E402
+
+#: Each file of test/ros has its own domains.
+DOMAIN = 60
+PATIENCE = 60.0
+
+
+def command(domain: int, **parameters: Any) -> dict[str, Any]:
+    """Arguments of `subprocess` for a planner with a fake robot."""
+    values = {"robot": "fake", "mode": "run", "auto_resume": True, "look_timeout": 5.0, **parameters}
+    words = [word for name, value in values.items() for word in ("-p", f"{name}:={value}")]
+    environment = {**os.environ, **ros_environment(domain), "OMP_NUM_THREADS": "1"}
+    return {"args": [sys.executable, "-m", "gpnet_ros.nodes.planner_node", "--ros-args", *words], "env": environment}
+
+
+@contextmanager
+def planner(domain: int, log: Path, **parameters: Any) -> Iterator[None]:
+    """A planner process with a fake robot; it must end by SIGINT with status 0."""
+    with log.open("wb") as file:
+        process = subprocess.Popen(**command(domain, **parameters), stdout=file, stderr=file)
+        try:
+            yield
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0, log.read_text()
+        finally:
+            process.kill()
+            process.wait()
+
+
+class World(PlannerClient):
+    """A client that also shows frames, as camera and network would, and listens to everything."""
+
+    def __init__(self, domain: int) -> None:
+        os.environ.update(ros_environment(domain))
+        super().__init__(domain)
+        kinds = {COLOR: Image, DEPTH: Image, CAMERA_INFO: CameraInfo}
+        self.outputs = {name: self.node.create_publisher(kind, name, PUBLISH_QOS) for name, kind in kinds.items()}
+        self.maps = MapOutputs(self.node)
+        self.heard: dict[str, list[Any]] = {}
+        for topic, kind, qos in (
+            ("joint_states", JointState, SENSOR_QOS),
+            ("planner_node/tool0", PoseStamped, SENSOR_QOS),
+            ("planner_node/grasp", PoseStamped, LATCHED_QOS),
+            ("planner_node/markers", MarkerArray, LATCHED_QOS),
+            ("planner_node/rejected", String, LATCHED_QOS),
+        ):
+            self.node.create_subscription(kind, topic, self._keep(topic), qos)
+        self.show: Callable[[Sight], Sight | None] = lambda s: s
+        self.leave_out: tuple[str, ...] = ()
+        self._showing = threading.Event()
+        self._shower = threading.Thread(target=self._keep_showing, daemon=True)
+        self._shower.start()
+
+    def close(self) -> None:
+        self._showing.set()
+        self._shower.join(timeout=10.0)
+        super().close()
+
+    def _keep(self, topic: str) -> Callable[[Any], None]:
+        self.heard[topic] = []
+
+        def take(message: Any) -> None:
+            with self._changed:
+                self.heard[topic].append(message)
+                self._changed.notify_all()
+
+        return take
+
+    def _keep_showing(self) -> None:
+        while not self._showing.wait(0.3):
+            seen = self.show(sight(time.time()))
+            if seen is not None:
+                self.publish(seen)
+
+    def publish(self, seen: Sight) -> None:
+        frame = seen.frame
+        assert frame.color is not None and frame.depth is not None and frame.intrinsics is not None
+        info = convert.to_camera_info(frame.intrinsics, frame.stamp, frame.frame_id)
+        messages = {
+            COLOR: convert.to_image(frame.color, "rgb8", frame.stamp, frame.frame_id),
+            DEPTH: convert.to_image(frame.depth, "32FC1", frame.stamp, frame.frame_id),
+            CAMERA_INFO: info,
+        }
+        for topic, message in messages.items():
+            if topic not in self.leave_out:
+                self.outputs[topic].publish(message)
+        try:
+            frame.check()
+        except FrameRefused:
+            return  # as inference_node does
+        self.maps.publish(frame, seen.maps)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    log = tmp_path_factory.mktemp("planner") / "log"
+    with planner(DOMAIN, log), World(DOMAIN) as world:
+        world.wait_until(lambda: world.state == "idle", PATIENCE, "the planner")
+        yield world
+
+
+@pytest.fixture
+def world(running: World) -> World:
+    running.show, running.leave_out = (lambda s: s), ()
+    running.wait_until(lambda: running.state == "idle", PATIENCE, "idle")
+    return running
+
+
+def one_pick(world: World) -> dict[str, Any]:
+    seen = len(world.results)
+    world.call("pick", 20)
+    return world.next_result(seen, PATIENCE)
+
+
+def refused_pick(world: World, word: str) -> None:
+    """Picks that must all be refused, until the reason is that of the frame shown now, not of one before it."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        result = one_pick(world)
+        assert result["status"] == "no_frame", result
+        if word in result["message"]:
+            return
+        assert time.monotonic() < end, result["message"]
+
+
+def test_a_pick_through_topics_and_services(world: World) -> None:
+    result = one_pick(world)
+    assert result["status"] == "picked", result
+    # Whatever was looked at for comparison and has no room, down to the threshold, keeps its reason.
+    assert {lost["reason"] for lost in result["rejected"]} <= {"clearance", "low_quality"}
+    np.testing.assert_allclose(np.array(result["T_base_grasp"])[:3, 3], (*CENTRE, HEIGHT), atol=0.004)
+
+
+def test_the_chosen_grasp_is_published_in_base_link(world: World) -> None:
+    heard = world.heard["planner_node/grasp"]
+    result = one_pick(world)
+    world.wait_until(lambda: bool(heard) and heard[-1].header.stamp == convert.to_time(result["stamp"]), 10, "grasp")
+    pose = heard[-1]
+    assert pose.header.frame_id == "base_link"
+    T = convert.from_pose_in_base_link(pose)
+    np.testing.assert_allclose(T, np.array(result["T_base_grasp"]), atol=2e-6)
+    assert pose.pose.position.x == pytest.approx(-CENTRE[0], abs=0.004)  # base_link is base turned half round
+
+
+def test_markers_show_workspace_gripper_and_grasp(world: World) -> None:
+    one_pick(world)
+    heard = world.heard["planner_node/markers"]
+    world.wait_until(lambda: bool(heard), 10, "markers")
+    kinds = [m.type for m in heard[-1].markers if m.action == Marker.ADD]
+    assert kinds.count(Marker.CUBE) == 3
+    assert Marker.LINE_STRIP in kinds
+
+
+def test_joint_states_and_flange_come_fifty_times_a_second(world: World) -> None:
+    def stamps() -> list[float]:
+        return [convert.from_time(m.header.stamp) for m in world.heard["joint_states"]]
+
+    before = len(stamps())
+    world.wait_until(lambda: len(stamps()) > before + 100, PATIENCE, "joint states")
+    assert world.heard["joint_states"][-1].name[0] == "shoulder_pan_joint"
+    assert len(world.heard["planner_node/tool0"]) > 50
+    assert float(np.median(np.diff(stamps()))) < 0.5  # never a promise about a busy machine
+
+
+def with_depth(values: Callable[[np.ndarray], np.ndarray]) -> Callable[[Sight], Sight]:
+    def change(s: Sight) -> Sight:
+        assert s.frame.depth is not None
+        return replace(s, frame=replace(s.frame, depth=values(s.frame.depth).astype(np.float32)))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("show", "leave_out", "word"),
+    [
+        (with_depth(np.zeros_like), (), "valid"),
+        (with_depth(lambda d: np.full_like(d, np.nan)), (), "valid"),
+        (with_depth(lambda d: d * 1000), (), "unit"),
+        (lambda s: s, (CAMERA_INFO,), "camera_info"),
+        (lambda s: s, (DEPTH,), "aligned_depth"),
+        (lambda s: None, (), ""),
+    ],
+    ids=["zeros", "nan", "unit", "camera_info", "no depth", "nothing"],
+)
+def test_a_bad_frame_is_refused_with_its_reason_and_nothing_moves(
+    world: World, show: Callable[[Sight], Sight | None], leave_out: tuple[str, ...], word: str
+) -> None:
+    world.show, world.leave_out = show, leave_out
+    world.wait_until(lambda: bool(world.heard["joint_states"]), PATIENCE, "joint states")
+    joints = world.heard["joint_states"][-1].position
+    refused_pick(world, word)
+    assert world.refused
+    assert world.heard["joint_states"][-1].position == joints
+
+
+def test_a_frame_of_another_size_is_refused(world: World) -> None:
+    def half(s: Sight) -> Sight:
+        world.outputs[DEPTH].publish(
+            convert.to_image(s.frame.depth[::2, ::2].copy(), "32FC1", s.frame.stamp, s.frame.frame_id)  # type: ignore[index]
+        )
+        return s
+
+    world.show, world.leave_out = half, (DEPTH,)
+    refused_pick(world, "differ in size")
+
+
+def test_after_bad_frames_a_good_one_is_picked_from(world: World) -> None:
+    assert one_pick(world)["status"] == "picked"
+
+
+def test_a_person_arms_the_robot_and_nobody_else(tmp_path: Path) -> None:
+    domain = DOMAIN + 1
+    with planner(domain, tmp_path / "log", auto_resume=False), World(domain) as world:
+        world.wait_until(lambda: world.state == "needs_resume", PATIENCE, "the planner")
+        with pytest.raises(DeviceError, match="resume"):
+            world.call("start", 20)
+        world.call("resume")
+        world.wait_until(lambda: world.state == "idle", PATIENCE, "idle")
+        assert one_pick(world)["status"] == "picked"
+        world.call("stop")
+        world.wait_until(lambda: world.state == "needs_resume", PATIENCE, "the stop")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "word"),
+    [
+        ({"mod": "run"}, "unknown parameter mod"),
+        ({"mode": "fly"}, "allowed: dry_run"),
+        ({"quality_min": 7.0}, "quality_min"),
+        ({"robot": "ur", "auto_resume": True, "mode": "hover"}, "simulation only"),
+        ({"robot": "ur", "auto_resume": False, "mode": "run"}, "calibration"),
+        ({"robot": "sim", "robot_ip": "10.0.0.7"}, "not a simulation"),
+        ({"cell_file": "/nowhere.yaml"}, "nowhere"),
+    ],
+)
+def test_settings_that_cannot_be_right_end_the_node_with_one_sentence(parameters: dict[str, Any], word: str) -> None:
+    done = subprocess.run(**command(DOMAIN + 2, **parameters), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert word in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,153 @@
+"""The table of processes: what differs between simulation and hardware, and what the starter makes of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+
+from gpnet_ros.errors import SettingsError
+from gpnet_ros.nodes.starter import (
+    _clean_shared_memory,
+    _shared_memory,
+    end_processes,
+    node_command,
+    ros_environment,
+)
+from gpnet_ros.nodes.table import PROFILE_VARIABLES, NodeProcess, RunSettings, node_processes, simulation_command
+from gpnet_ros.settings import config_dir
+
+
+def by_name(run: RunSettings) -> dict[str, NodeProcess]:
+    return {node.name: node for node in node_processes(run)}
+
+
+def test_between_simulation_and_hardware_only_camera_and_robot_differ() -> None:
+    sim, real = by_name(RunSettings(sim=True, mode="hover")), by_name(RunSettings(mode="hover"))
+    assert sim.keys() == real.keys() == {"camera_node", "inference_node", "planner_node"}
+    assert sim["inference_node"] == real["inference_node"]
+    changed = {
+        (name, key)
+        for name in sim
+        for key in sim[name].overrides.keys() | real[name].overrides.keys()
+        if sim[name].overrides.get(key) != real[name].overrides.get(key)
+    }
+    assert changed == {
+        ("camera_node", "source"), ("camera_node", "run_dir"),
+        ("planner_node", "robot"), ("planner_node", "robot_ip"), ("planner_node", "auto_resume"),
+    }  # fmt: skip
+
+
+def test_hardware_starts_harmless_and_never_resumes_by_itself() -> None:
+    planner = by_name(RunSettings())["planner_node"]
+    values = yaml.safe_load(planner.files[0].read_text())["/**"]["ros__parameters"]
+    assert values["mode"] == "dry_run"
+    assert "mode" not in planner.overrides
+    assert "auto_resume" not in {**values, **planner.overrides}
+    assert by_name(RunSettings(sim=True))["planner_node"].overrides["mode"] == "run"
+
+
+def test_another_speed_brings_a_clock_that_all_follow() -> None:
+    fast = by_name(RunSettings(sim=True, factor=4.0))
+    assert "clock_node" in fast
+    assert all(node.overrides.get("use_sim_time") for name, node in fast.items() if name != "clock_node")
+    slow = by_name(RunSettings(sim=True))
+    assert "clock_node" not in slow
+    assert not any(node.overrides.get("use_sim_time") for node in slow.values())
+
+
+def test_the_oracle_replaces_the_network_and_only_in_simulation() -> None:
+    oracle = by_name(RunSettings(sim=True, priority="oracle"))
+    assert "oracle_node" in oracle
+    assert "inference_node" not in oracle
+    with pytest.raises(SettingsError, match="sim:=true"):
+        RunSettings(priority="oracle")
+
+
+@pytest.mark.parametrize(("name", "value"), [("mode", "fly"), ("factor", 0.0), ("objects", 21), ("device", "tpu")])
+def test_a_value_that_is_not_allowed_is_refused(name: str, value: object) -> None:
+    with pytest.raises(SettingsError, match=name):
+        RunSettings(**{name: value})  # type: ignore[arg-type]
+
+
+def test_every_parameter_file_names_parameters_that_the_nodes_have() -> None:
+    pytest.importorskip("rclpy")
+    from gpnet_ros.nodes.camera_node import CameraSettings
+    from gpnet_ros.nodes.inference_node import InferenceSettings
+    from gpnet_ros.nodes.oracle_node import OracleSettings
+    from gpnet_ros.nodes.planner_node import PlannerSettings
+
+    kinds = {"camera": CameraSettings, "inference": InferenceSettings, "planner": PlannerSettings}
+    for stem, kind in kinds.items():
+        values = yaml.safe_load((config_dir() / f"{stem}.yaml").read_text())["/**"]["ros__parameters"]
+        assert kind(**values)
+    for run in (RunSettings(sim=True), RunSettings(sim=True, priority="oracle"), RunSettings()):
+        for node in node_processes(run):
+            known = {**kinds, "oracle": OracleSettings}[node.name.removesuffix("_node")]
+            overrides = {k: v for k, v in node.overrides.items() if k != "use_sim_time"}
+            assert known(**overrides)
+
+
+def test_a_command_line_carries_files_namespace_and_typed_values() -> None:
+    node = NodeProcess("planner_node", "planner_node", (Path("a.yaml"), Path("b.yaml")), {"sim": True, "ip": "1.2.3.4"})
+    words = node_command(node, "cell")
+    assert words[:3] == [sys.executable, "-m", "gpnet_ros.nodes.planner_node"]
+    assert words.index("a.yaml") < words.index("b.yaml")  # the later file wins
+    assert {"__ns:=/cell", "__node:=planner_node", "sim:=true", 'ip:="1.2.3.4"'} <= set(words)
+    assert "--seed" in simulation_command(RunSettings(sim=True))
+
+
+def test_the_shared_memory_profile_is_set_for_both_generations_of_fast_dds() -> None:
+    variables = ros_environment(7)
+    paths = {variables[name] for name in PROFILE_VARIABLES}
+    assert len(paths) == 1
+    root = ElementTree.parse(paths.pop()).getroot()
+    text = ElementTree.tostring(root, encoding="unicode")
+    assert "SHM" in text
+    size = next(int(e.text or 0) for e in root.iter() if e.tag.endswith("segment_size"))
+    assert size >= 4 * 640 * 480 * 3
+    assert variables["ROS_DOMAIN_ID"] == "7"
+
+
+@pytest.mark.parametrize("stem", ["fastdds", "fastrtps"])
+def test_only_dead_files_of_our_own_domain_are_removed(stem: str) -> None:
+    shm, mark = Path("/dev/shm"), uuid.uuid4().hex[:12]
+    ours, theirs = 7400 + 250 * 93 + 7, 7400 + 250 * 94 + 7
+    dead, used = shm / f"{stem}_{mark}", shm / f"{stem}_{mark}_el"
+    our_port, their_port = shm / f"{stem}_port{ours}_{mark}", shm / f"{stem}_port{theirs}_{mark}"
+    files = (dead, used, our_port, their_port)
+    before = _shared_memory(93)
+    try:
+        for file in files:
+            file.write_bytes(b"x")
+            os.utime(file, (1.0, 1.0))
+        with used.open("rb"):
+            _clean_shared_memory(93, before)
+        assert [file.exists() for file in files] == [False, True, False, True]
+    finally:
+        for file in files:
+            file.unlink(missing_ok=True)
+
+
+def test_processes_end_in_order_and_the_deaf_are_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gpnet_ros.nodes.starter.PATIENCE", 1.0)
+    polite = "import signal, sys; signal.signal(2, lambda *_: sys.exit(7)); print('up', flush=True); signal.pause()"
+    deaf = "import signal, time; signal.signal(2, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+    processes = {
+        name: subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, start_new_session=True)
+        for name, text in (("sim", polite), ("polite", polite), ("deaf", deaf))
+    }
+    for process in processes.values():
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+    end_processes(processes)
+    assert [processes[name].returncode for name in ("sim", "polite", "deaf")] == [7, 7, -9]
+    for process in processes.values():
+        assert process.stdout is not None
+        process.stdout.close()

@@ -1,0 +1,482 @@
+"""The picking loop with fakes: what moves, what never moves, and what is said about it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from support.scenes import CELL, sight, table_and_box
+
+from gpnet_ros.cell import load_hand_eye
+from gpnet_ros.devices.arm import MoveStatus
+from gpnet_ros.devices.fake import FakeArm, FakeGripper
+from gpnet_ros.errors import DeviceError, FrameRefused
+from gpnet_ros.motion import Move, plan_pick
+from gpnet_ros.pick import Decision
+from gpnet_ros.picking.attention import Sight
+from gpnet_ros.picking.loop import LoopSettings, PickingLoop
+from gpnet_ros.pose import transform
+
+PATIENCE = 20.0
+
+
+class Scene:
+    """Eyes that show the box until it was taken; `spoil` changes what they show."""
+
+    def __init__(self, gripper: FakeGripper) -> None:
+        self.gripper, self.taken, self.spoil = gripper, 0, lambda s: s
+        self.boxes = 1
+        self.silent = False
+
+    def newest(self, timeout: float) -> Sight | None:
+        if self.silent:
+            time.sleep(0.01)
+            return None
+        closed = sum(width == 0.0 for width in self.gripper.commands)
+        left = self.boxes - (closed if self.gripper.object_width is not None else 0)
+        return self.spoil(sight(time.time(), 0.05 if left > 0 else 0.0))
+
+    def why_none(self) -> str:
+        return "Nobody publishes."
+
+
+class Notes:
+    """What the loop said."""
+
+    def __init__(self) -> None:
+        self.states: list[str] = []
+        self.reasons: list[str] = []
+        self.decisions: list[Decision] = []
+        self.results: list[dict[str, Any]] = []
+        self.news = threading.Condition()
+
+    def _note(self, kept: list[Any], what: Any) -> None:
+        with self.news:
+            kept.append(what)
+            self.news.notify_all()
+
+    def state(self, state: str) -> None:
+        self._note(self.states, state)
+
+    def refused(self, reason: str) -> None:
+        self._note(self.reasons, reason)
+
+    def decided(self, decision: Decision, sight: Sight) -> None:
+        self._note(self.decisions, decision)
+
+    def result(self, record: dict[str, Any]) -> None:
+        self._note(self.results, record)
+
+    def wait(self, condition: Callable[[], bool]) -> None:
+        with self.news:
+            assert self.news.wait_for(condition, PATIENCE), (self.states, self.reasons, self.results)
+
+
+class Bench:
+    """A loop with its fakes."""
+
+    def __init__(self, settings: LoopSettings, object_width: float | None) -> None:
+        self.arm = FakeArm(CELL, auto_resume=settings.auto_resume)
+        self.gripper = FakeGripper(object_width=object_width)
+        self.eyes, self.notes = Scene(self.gripper), Notes()
+        self.loop = PickingLoop(self.arm, self.gripper, CELL, load_hand_eye(), self.eyes, self.notes, settings)
+
+    def until_state(self, state: str) -> None:
+        self.notes.wait(lambda: self.loop.state == state)
+
+    def result(self, number: int = 0) -> dict[str, Any]:
+        self.notes.wait(lambda: len(self.notes.results) > number)
+        return self.notes.results[number]
+
+    def names(self) -> list[str]:
+        return [move.name for move in self.arm.moves]
+
+
+@contextmanager
+def bench(mode: str = "run", auto: bool = True, object_width: float | None = 0.03, **more: Any) -> Iterator[Bench]:
+    made = Bench(LoopSettings(mode, auto, look_timeout=more.pop("look_timeout", 5.0), **more), object_width)
+    made.loop.open()
+    try:
+        yield made
+    finally:
+        made.loop.close()
+
+
+def test_it_picks_the_box_and_then_finds_nothing_left() -> None:
+    with bench() as b:
+        b.until_state("idle")
+        assert b.loop.start() == (True, "Started.")
+        first, last = b.result(0), b.result(1)
+    assert first["status"] == "picked"
+    assert first["finished"] is None
+    assert b.names().count("descend") == 1
+    assert np.allclose(np.array(first["T_base_tcp"])[:2, 3], (0.66, 0.03), atol=0.004)
+    assert {"look", "decide", "approach", "descend", "home"} <= set(first["time_s"])
+    assert last["status"] == last["finished"] == "nothing_left"
+    assert b.loop.placed == 1
+
+
+def test_one_pick_is_one_pick() -> None:
+    with bench() as b:
+        b.eyes.boxes = 2
+        b.until_state("idle")
+        assert b.loop.pick()[0]
+        assert b.result()["status"] == "picked"
+        b.until_state("idle")
+        assert b.names().count("descend") == 1
+        assert len(b.notes.results) == 1
+
+
+def test_three_failures_in_a_row_end_the_loop_and_no_grasp_is_tried_twice() -> None:
+    with bench(object_width=None) as b:
+        b.until_state("idle")
+        b.loop.start()
+        b.notes.wait(lambda: any(r["finished"] for r in b.notes.results))
+        assert np.allclose(b.arm.state().q, CELL.home)
+    assert b.notes.results[-1]["finished"] == "failures"
+    assert b.notes.results[-1]["failures"] == 3
+    assert b.notes.results[0]["status"] == "missed"
+    grasps = [r["T_base_tcp"] for r in b.notes.results if "T_base_tcp" in r]
+    assert len(grasps) == len({str(g) for g in grasps})
+    assert "failed_before" in str(b.notes.results[1]["rejected"])
+
+
+def test_the_loop_ends_after_its_number_of_picks() -> None:
+    with bench(max_picks=2) as b:
+        b.eyes.boxes = 9
+        b.until_state("idle")
+        b.loop.start()
+        assert b.result(1)["finished"] == "max_picks"
+
+
+def test_a_dry_run_decides_and_moves_nothing() -> None:
+    with bench("dry_run", auto=False) as b:
+        b.until_state("idle")
+        assert b.loop.pick()[0]
+        assert b.result()["status"] == "dry_run"
+        assert "T_base_grasp" in b.result()
+    assert b.arm.moves == []
+    assert b.gripper.commands == []
+
+
+def test_a_hover_moves_but_stays_high_and_never_grips() -> None:
+    with bench("hover", auto=False) as b:
+        b.until_state("needs_resume")
+        assert not b.loop.pick()[0]
+        b.loop.resume()
+        b.until_state("idle")
+        assert b.loop.pick()[0]
+        assert b.result()["status"] == "done"
+    assert b.names() == ["approach", "hover", "retreat", "home"]
+    assert b.gripper.commands == []
+    assert not b.gripper.is_active
+
+
+def test_in_step_mode_nothing_moves_before_the_approval() -> None:
+    with bench("step", auto=False) as b:
+        b.until_state("needs_resume")
+        b.loop.resume()
+        b.until_state("idle")
+        b.loop.pick()
+        b.until_state("awaiting_approval")
+        assert b.arm.moves == []
+        assert b.notes.decisions[0].grasp is not None
+        assert b.loop.pick() == (True, "Approved.")
+        assert b.result()["status"] == "picked"
+
+
+def test_a_stop_instead_of_the_approval_moves_nothing() -> None:
+    with bench("step", auto=False) as b:
+        b.until_state("needs_resume")
+        b.loop.resume()
+        b.until_state("idle")
+        b.loop.pick()
+        b.until_state("awaiting_approval")
+        b.loop.stop()
+        b.until_state("needs_resume")
+        assert not b.loop.pick()[0]
+    assert b.arm.moves == []
+
+
+def test_after_a_start_nothing_moves_until_resume_and_the_gripper_is_not_activated() -> None:
+    with bench(auto=False) as b:
+        b.until_state("needs_resume")
+        accepted, why = b.loop.start()
+        assert not accepted
+        assert "resume" in why
+        assert not b.gripper.is_active
+        b.loop.resume()
+        b.until_state("idle")
+        assert b.gripper.is_active
+        assert b.arm.moves == []
+        assert b.loop.start()[0]
+        assert b.result()["status"] == "picked"
+
+
+@pytest.mark.parametrize("status", [MoveStatus.STOPPED, MoveStatus.LINK_LOST])
+def test_after_a_stop_on_the_way_the_grip_is_held_until_resume_and_then_put_down(status: MoveStatus) -> None:
+    with bench(auto=False) as b:
+        b.until_state("needs_resume")
+        b.loop.resume()
+        b.until_state("idle")
+        b.arm.script.extend([MoveStatus.ARRIVED] * 4 + [status])  # the fifth move carries
+        b.loop.start()
+        assert b.result()["status"] == status.value
+        assert b.result()["holding"]
+        b.until_state("needs_resume")
+        moves, commands = len(b.arm.moves), list(b.gripper.commands)
+        assert b.gripper.state().object_detected
+        assert not b.loop.start()[0]
+        assert (len(b.arm.moves), b.gripper.commands) == (moves, commands)
+        b.loop.resume()
+        assert b.result(1)["status"] == "nothing_left"  # the held object was put down, the task went on
+    assert b.names()[moves:][-4:] == ["carry", "place", "retreat", "home"]
+    assert not b.gripper.state().object_detected
+    assert b.gripper.commands == [*commands, CELL.gripper.stroke]
+
+
+def test_a_stop_while_resuming_is_the_newer_word() -> None:
+    with bench(auto=False) as b:
+        b.until_state("needs_resume")
+        b.loop.resume()
+        b.until_state("idle")
+        b.loop.stop()
+        b.until_state("needs_resume")
+        activate, begun, go_on = b.arm.resume, threading.Event(), threading.Event()
+
+        def slow() -> None:
+            begun.set()
+            assert go_on.wait(PATIENCE)
+            activate()
+
+        b.arm.stop_with("protective_stop")
+        b.arm.resume = slow  # type: ignore[method-assign]
+        b.loop.resume()
+        assert begun.wait(PATIENCE)
+        b.loop.stop()
+        go_on.set()
+        b.until_state("needs_resume")
+        assert not b.loop.start()[0]
+        b.arm.resume = activate  # type: ignore[method-assign]
+        b.loop.resume()
+        b.until_state("idle")
+
+
+def test_a_resume_while_moving_is_no_word_for_a_later_stop() -> None:
+    with bench(auto=False) as b:
+        b.until_state("needs_resume")
+        b.loop.resume()
+        b.until_state("idle")
+        move, begun, go_on = b.arm.move, threading.Event(), threading.Event()
+
+        def slow(*arguments: Any, **more: Any) -> Any:
+            begun.set()
+            assert go_on.wait(PATIENCE)
+            return move(*arguments, **more)
+
+        b.arm.move = slow  # type: ignore[method-assign]
+        b.loop.start()
+        assert begun.wait(PATIENCE)
+        accepted, answer = b.loop.resume()
+        assert accepted
+        assert "Nothing had stopped" in answer
+        b.arm.script.append(MoveStatus.STOPPED)
+        resumed = b.notes.states.count("resuming")
+        go_on.set()
+        assert b.result()["status"] == "stopped"
+        b.until_state("needs_resume")
+        assert not b.loop.start()[0]
+        assert b.notes.states.count("resuming") == resumed
+        b.arm.move = move  # type: ignore[method-assign]
+        assert b.loop.resume() == (True, "Resuming; the state tells when it is done.")
+        assert b.result(1)["status"] == "picked"  # the task goes on by the person's word
+
+
+def test_a_stop_takes_a_resume_back_that_has_not_begun() -> None:
+    made = Bench(LoopSettings("run", False), 0.03)  # its thread does not run: the order is ours
+    made.arm.connect()
+    assert made.loop.resume()[0]
+    made.loop.stop()
+    made.loop._make_ready()
+    assert made.loop._stopping.is_set()
+    assert "resuming" not in made.notes.states
+    assert not made.gripper.is_active
+    made.loop.resume()
+    made.loop._make_ready()
+    assert made.gripper.is_active
+
+
+def test_a_resume_before_the_arm_is_connected_is_refused_and_not_kept() -> None:
+    made = Bench(LoopSettings("run", False), 0.03)
+    accepted, why = made.loop.resume()
+    assert not accepted
+    assert "not connected" in why
+    made.loop.open()
+    try:
+        made.until_state("needs_resume")
+        assert not made.gripper.is_active
+    finally:
+        made.loop.close()
+
+
+def test_an_old_proposal_is_dropped_and_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    with bench("step", auto=False) as b:
+        b.until_state("needs_resume")
+        b.loop.resume()
+        b.until_state("idle")
+        monkeypatch.setattr("gpnet_ros.picking.loop.APPROVAL_MAX", 0.0)
+        b.loop.pick()
+        b.notes.wait(lambda: len(b.notes.reasons) > 0)
+        assert b.notes.reasons[0] == "The proposal is too old; looks again."
+        assert b.arm.moves == []
+        monkeypatch.setattr("gpnet_ros.picking.loop.APPROVAL_MAX", PATIENCE)
+        seen = len(b.notes.decisions)
+        b.notes.wait(lambda: len(b.notes.decisions) > seen)
+        b.until_state("awaiting_approval")
+        assert b.loop.pick()[1] == "Approved."
+        assert b.result()["status"] == "picked"
+
+
+def test_the_simulation_goes_on_by_itself() -> None:
+    with bench(auto=True) as b:
+        b.until_state("idle")
+        b.arm.script.extend([MoveStatus.ARRIVED] * 4 + [MoveStatus.STOPPED])
+        b.loop.start()
+        b.notes.wait(lambda: any(r["finished"] for r in b.notes.results))
+    assert [r["status"] for r in b.notes.results] == ["stopped", "nothing_left"]
+
+
+def test_a_pause_waits_after_the_pick_and_resume_goes_on() -> None:
+    with bench() as b:
+        b.eyes.boxes = 2
+        b.until_state("idle")
+        b.loop.pause()
+        b.loop.start()
+        b.until_state("paused")
+        assert b.arm.moves == []
+        b.loop.resume()
+        assert b.result(1)["status"] == "picked"
+
+
+def test_a_second_start_is_refused_while_it_works() -> None:
+    with bench() as b:
+        b.eyes.silent = True
+        b.until_state("idle")
+        assert b.loop.start()[0]
+        assert not b.loop.start()[0]
+        b.loop.stop()
+        b.until_state("idle")
+        b.eyes.silent = False
+        assert b.loop.start()[0]
+        assert b.result()["status"] == "picked"
+
+
+def millimetres(s: Sight) -> Sight:
+    assert s.frame.depth is not None
+    return replace(s, frame=replace(s.frame, depth=s.frame.depth * 1000))
+
+
+def filled(value: float) -> Callable[[Sight], Sight]:
+    return lambda s: replace(s, frame=replace(s.frame, depth=np.full_like(table_and_box(), value)))
+
+
+def no_camera(s: Sight) -> Sight:
+    raise FrameRefused("No color/camera_info came with the image; the camera node must publish it.")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "word"),
+    [(filled(0.0), "valid"), (filled(float("nan")), "valid"), (millimetres, "unit"), (no_camera, "camera_info")],
+)
+def test_a_bad_frame_is_refused_with_its_reason_and_nothing_moves(spoil: Callable, word: str) -> None:
+    with bench(look_timeout=0.3) as b:
+        b.eyes.spoil = spoil
+        b.until_state("idle")
+        b.loop.pick()
+        assert b.result()["status"] == b.result()["finished"] == "no_frame"
+        assert b.arm.moves == []
+        assert b.gripper.commands == []
+        b.eyes.spoil = lambda s: s
+        b.loop.pick()
+        assert b.result(1)["status"] == "picked"
+    assert word in b.result()["message"]
+    assert word in b.notes.reasons[0]
+
+
+def test_a_frame_of_before_the_arm_left_the_view_is_not_decided_on() -> None:
+    with bench(look_timeout=0.3) as b:
+        b.eyes.boxes = 2
+        b.until_state("idle")
+        old = time.time()
+        b.loop.pick()
+        assert b.result()["status"] == "picked"
+        moves = len(b.arm.moves)
+        b.eyes.spoil = lambda s: replace(s, frame=replace(s.frame, stamp=old))
+        b.loop.pick()
+        assert b.result(1)["status"] == "no_frame"
+        assert "before the view was free" in b.result(1)["message"]
+        assert len(b.arm.moves) == moves
+
+
+def test_an_arm_that_stands_in_the_view_is_said_so() -> None:
+    with bench("dry_run", auto=False, look_timeout=0.3) as b:
+        b.until_state("idle")
+        over = transform(np.diag([1.0, -1.0, -1.0]), (0.65, 0.0, 0.05))
+        approach = plan_pick(over, 0.06, CELL.home, CELL, 0.1).steps[1]
+        assert isinstance(approach, Move)
+        b.arm._q = np.array(approach.q)
+        b.loop.pick()
+        assert "between camera and workspace" in b.result()["message"]
+
+
+def test_a_defect_is_seen_and_nothing_moves_after_it() -> None:
+    def broken(_: Sight) -> Sight:
+        raise RuntimeError("a defect")
+
+    with bench(auto=False) as b:
+        b.until_state("needs_resume")
+        b.loop.resume()
+        b.until_state("idle")
+        b.eyes.spoil = broken
+        b.loop.start()
+        assert b.result()["status"] == "defect"
+        b.until_state("needs_resume")
+    assert b.arm.moves == []
+
+
+def test_without_any_frame_the_reason_is_that_nobody_publishes() -> None:
+    with bench(look_timeout=0.2) as b:
+        b.eyes.silent = True
+        b.until_state("idle")
+        b.loop.start()
+        assert b.result()["message"] == "Nobody publishes."
+    assert b.arm.moves == []
+
+
+def test_an_arm_that_cannot_be_reached_is_tried_again_and_the_loop_lives() -> None:
+    made = Bench(LoopSettings("run", True), 0.03)
+    tries = []
+    connect = made.arm.connect
+
+    def stubborn() -> None:
+        tries.append(1)
+        if len(tries) < 2:
+            raise DeviceError("The controller does not answer.")
+        connect()
+
+    made.arm.connect = stubborn  # type: ignore[method-assign]
+    made.loop.open()
+    try:
+        made.until_state("connecting")
+        made.until_state("idle")
+        made.loop.start()
+        assert made.result()["status"] == "picked"
+    finally:
+        made.loop.close()
+    assert made.notes.reasons[0] == "The controller does not answer."

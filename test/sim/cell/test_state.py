@@ -1,0 +1,140 @@
+"""States come out of the shared ring as they went in, or not at all."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+
+import numpy as np
+import pytest
+
+from gpnet_ros.errors import BadInput, DeviceError
+from gpnet_ros.sim.cell import state as ring
+from gpnet_ros.sim.cell.recording import Recorder, read_states
+from gpnet_ros.sim.cell.state import State, StateReader, StateWriter, read_scene
+
+
+def make(number, bodies=5, version=1):
+    return State(100.0 + 0.008 * number, version, np.full(6, float(number)), np.full((bodies, 7), float(number)))
+
+
+def test_newest_is_the_last_that_was_written(tmp_path):
+    writer = StateWriter(tmp_path)
+    reader = StateReader(tmp_path)
+    assert reader.newest() is None
+    for number in range(700):  # more than the ring holds
+        writer.write(make(number))
+        if number % 97 == 0:
+            seen = reader.newest()
+            assert seen.time == make(number).time
+            assert (seen.q == number).all() and (seen.poses == number).all() and seen.poses.shape == (5, 7)
+
+
+def test_a_past_state_is_found_until_the_ring_has_gone_on(tmp_path):
+    writer, reader = StateWriter(tmp_path), None
+    for number in range(100):
+        writer.write(make(number))
+    reader = StateReader(tmp_path)
+    assert reader.at(100.0 + 0.008 * 40.5).q[0] == 40
+    assert reader.at(99.0) is None
+    for number in range(100, 1000):
+        writer.write(make(number))
+    assert reader.at(100.0 + 0.008 * 40.5) is None
+    assert reader.at(1e9).q[0] == 999
+
+
+def test_a_torn_state_is_never_handed_out(tmp_path):
+    writer = StateWriter(tmp_path)
+    writer.write(make(1))
+    reader = StateReader(tmp_path)
+    writer._slots[0]["poses"][2, 3] = 7.0  # as if the writer were in the middle of it
+    with pytest.raises(DeviceError, match="overwritten"):
+        reader.newest()
+    assert reader.at(1e9) is None
+
+
+def _write_for_ever(folder, stop):
+    writer = StateWriter(folder)
+    number = 0
+    while not stop.is_set():
+        writer.write(make(number % 1000))
+        number += 1
+
+
+def test_a_reader_beside_a_writer_at_full_speed_sees_whole_states(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    stop = context.Event()
+    process = context.Process(target=_write_for_ever, args=(tmp_path, stop), daemon=True)
+    process.start()
+    try:
+        deadline = time.monotonic() + 20.0
+        while not (tmp_path / ring.RING_FILE).exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        reader, seen = StateReader(tmp_path), set()
+        while len(seen) < 200 and time.monotonic() < deadline:
+            state = reader.newest()
+            if state is None:
+                continue
+            number = state.q[0]
+            assert (state.q == number).all() and (state.poses == number).all()
+            assert state.time == make(number).time
+            seen.add(number)
+        assert len(seen) >= 200
+    finally:
+        stop.set()
+        process.join(5.0)
+        process.kill()
+
+
+def test_too_many_bodies_are_refused(tmp_path):
+    with pytest.raises(BadInput, match="33"):
+        StateWriter(tmp_path).write(make(0, bodies=33))
+
+
+def test_no_simulation_no_reader(tmp_path):
+    with pytest.raises(DeviceError, match="gpnet sim"):
+        StateReader(tmp_path)
+    StateWriter(tmp_path)
+    (tmp_path / ring.RING_FILE).write_bytes(b"x" * 10)
+    with pytest.raises(DeviceError):
+        StateReader(tmp_path)
+
+
+def test_a_new_run_does_not_disturb_readers_of_the_old_one(tmp_path):
+    StateWriter(tmp_path).write(make(7))
+    reader = StateReader(tmp_path)
+    StateWriter(tmp_path)
+    assert reader.newest().q[0] == 7
+    assert StateReader(tmp_path).newest() is None
+
+
+def test_scene_file_round_trip(tmp_path):
+    writer = StateWriter(tmp_path)
+    writer.write_scene(3, {"heap": {"objects": []}, "style": None})
+    assert StateReader(tmp_path).scene(3) == {"heap": {"objects": []}, "style": None}
+    with pytest.raises(BadInput, match="scene_4"):
+        read_scene(tmp_path, 4)
+
+
+def test_recording_keeps_the_rate_and_every_heap(tmp_path):
+    recorder = Recorder(tmp_path, rate=25.0)
+    written = [make(n) for n in range(250)] + [make(n, bodies=3, version=2) for n in range(250, 500)]
+    for state in written:
+        recorder.add(state)
+    recorder.flush()
+    read = list(read_states(tmp_path))
+    assert len(read) == 100
+    assert [s.version for s in read] == [1] * 50 + [2] * 50
+    np.testing.assert_allclose(np.diff([s.time for s in read]), 0.04, atol=1e-6)
+    assert all(s.poses.shape == ((5 if s.version == 1 else 3), 7) for s in read)
+
+
+def test_an_earlier_recording_is_replaced_and_none_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="states_"):
+        next(read_states(tmp_path))
+    first = Recorder(tmp_path, 20.0)
+    first.add(make(1))
+    first.flush()
+    Recorder(tmp_path, 20.0)
+    with pytest.raises(BadInput):
+        next(read_states(tmp_path))
