@@ -1,7 +1,7 @@
-"""Places: where the jaw fits around a grasp, which of them is the likeliest to succeed, and which have failed.
+"""Fits: whether the open jaw fits around a grasp, which fit is the likeliest to succeed, and which grasps failed.
 
 A grasp is a pixel, an angle and a width. Whether the fingers find room there is measured in the height map, with the
-hand-eye in `place_in_cell`, along the optical axis without one in `place_in_view`.
+hand-eye in `fit_in_cell`, along the optical axis without one in `fit_in_view`.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Memory:
     """Grasps that failed since the heap last changed; they are not tried again the same way.
 
     Attributes:
-        radius: two grasps nearer than this are the same place [m].
-        turn: and nearer than this the same angle [rad].
+        radius: grasps whose TCPs are nearer than this [m] may be the same ...
+        turn: ... if their yaw differs by less than this [rad].
     """
 
     radius: float = 0.010
@@ -45,15 +45,15 @@ class Memory:
     failed: list[Transform] = field(default_factory=list)
 
     def remember(self, T_base_tcp: Transform) -> None:
-        """A pick here has failed."""
+        """Note that a pick at this grasp, (4, 4) in base, failed."""
         self.failed.append(T_base_tcp.copy())
 
     def forget(self) -> None:
-        """The heap has changed."""
+        """Forget all failed grasps: the heap has changed."""
         self.failed.clear()
 
     def knows(self, T_base_tcp: Transform) -> bool:
-        """Whether this very grasp has failed; yaw plus 180 degrees is the same grasp."""
+        """Whether a grasp like this one, (4, 4) in base, failed before; yaw plus 180 degrees is the same grasp."""
         for T in self.failed:
             near = np.linalg.norm(T[:2, 3] - T_base_tcp[:2, 3]) < self.radius
             if near and abs(T[:3, 0] @ T_base_tcp[:3, 0]) > np.cos(self.turn):
@@ -62,7 +62,7 @@ class Memory:
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class Fit:
     """A candidate around which the jaw fits.
 
     Attributes:
@@ -77,7 +77,7 @@ class Place:
 
     @property
     def chance(self) -> float:
-        """How likely a pick here is to succeed, against other places of the same frame.
+        """How likely a pick is to succeed, compared with the other fits of the same frame; not a probability.
 
         P counts once more than in Q*: Q differs more between objects than their chances do, since it also says how
         many of a pixel's neighbours have a true grasp. docs/results.md holds what each factor is worth.
@@ -85,37 +85,43 @@ class Place:
         return self.grasp.score * self.grasp.priority * math.exp(-self.clear.crowding / CROWDED)
 
 
-def likeliest_first(places: Iterable[Place | Rejected], compare: int) -> Iterator[Place | Rejected]:
-    """Places where the jaw fits, the likeliest of the next `compare` first; what was rejected as soon as it is met.
+def likeliest_first(fits: Iterable[Fit | Rejected], compare: int) -> Iterator[Fit | Rejected]:
+    """Candidates in the order to try: the likeliest of the next `compare` fits first, rejected ones as they come.
 
     Q* knows nothing of the fingers. So the first few candidates around which the jaw fits are compared, and not more,
     since looking at a candidate takes milliseconds.
 
     Args:
-        places: by falling Q*.
-        compare: how many are looked at before one is taken; 1 takes the first that fits.
+        fits: candidates by falling Q*, each with its jaw or the reason why it has none.
+        compare: how many fits are compared before one is taken; 1 takes the first.
     """
-    waiting: list[Place] = []
-    for place in places:
-        if isinstance(place, Rejected):
-            yield place
+    waiting: list[Fit] = []
+    for each in fits:
+        if isinstance(each, Rejected):
+            yield each
             continue
-        waiting.append(place)
+        waiting.append(each)
         if len(waiting) >= compare:
             yield waiting.pop(_likeliest(waiting))
     while waiting:
         yield waiting.pop(_likeliest(waiting))
 
 
-def _likeliest(places: Sequence[Place]) -> int:
-    return max(range(len(places)), key=lambda k: places[k].chance)
+def _likeliest(fits: Sequence[Fit]) -> int:
+    return max(range(len(fits)), key=lambda k: fits[k].chance)
 
 
-def fit(grasp: Grasp, heights: HeightMap, T_base_tcp: Transform, gripper: GripperGeometry) -> Clearance | Rejected:
+def fit_jaw(grasp: Grasp, heights: HeightMap, T_base_tcp: Transform, gripper: GripperGeometry) -> Clearance | Rejected:
     """The open jaw around a grasp, or why it does not fit.
 
     A width somewhat beyond the stroke is tried with the jaws fully open: whether the fingers then have
     room is measured, the width is only predicted.
+
+    Args:
+        grasp: with its predicted width.
+        heights: measured surface.
+        T_base_tcp: TCP of the grasp, (4, 4), with the approach along -z of the frame of `heights`.
+        gripper: geometry and stroke.
     """
     assert grasp.width is not None
     if grasp.width > WIDTH_DOUBT * gripper.stroke:
@@ -127,18 +133,18 @@ def fit(grasp: Grasp, heights: HeightMap, T_base_tcp: Transform, gripper: Grippe
         return Rejected(grasp.pixel, "clearance", str(error))
 
 
-def place_in_cell(
+def fit_in_cell(
     grasp: Grasp, frame: Frame, heights: HeightMap, T_base_camera: Transform, cell: Cell, memory: Memory | None
-) -> Place | Rejected:
-    """Where the jaw goes for one candidate, or why it cannot.
+) -> Fit | Rejected:
+    """The jaw around one candidate in the cell, or why it does not fit.
 
     Args:
         grasp: with depth and width.
         frame: from which it was made.
         heights: of this frame.
-        T_base_camera: hand-eye at the exposure.
-        cell: the cell.
-        memory: grasps that failed before.
+        T_base_camera: hand-eye at the exposure, (4, 4).
+        cell: for workspace and gripper.
+        memory: grasps that failed before; None knows of none.
     """
     assert frame.intrinsics is not None and grasp.depth is not None and grasp.width is not None
     T_base_grasp = T_base_camera @ lift(grasp.pixel, grasp.angle, grasp.depth, frame.intrinsics, T_base_camera)
@@ -152,11 +158,11 @@ def place_in_cell(
     T_base_tcp[2, 3] = tip_height(float(z), cell)
     if memory is not None and memory.knows(T_base_tcp):
         return Rejected(grasp.pixel, "failed_before", "This grasp failed since the heap last changed.")
-    clear = fit(grasp, heights, T_base_tcp, cell.gripper)
-    return clear if isinstance(clear, Rejected) else Place(grasp, clear, T_base_grasp)
+    clear = fit_jaw(grasp, heights, T_base_tcp, cell.gripper)
+    return clear if isinstance(clear, Rejected) else Fit(grasp, clear, T_base_grasp)
 
 
-def place_in_view(grasp: Grasp, frame: Frame, gripper: GripperGeometry) -> Place | Rejected:
+def fit_in_view(grasp: Grasp, frame: Frame, gripper: GripperGeometry) -> Fit | Rejected:
     """The jaw around a grasp where no hand-eye is known: the approach is the optical axis, and there is no table.
 
     Args:
@@ -175,8 +181,8 @@ def place_in_view(grasp: Grasp, frame: Frame, gripper: GripperGeometry) -> Place
         _cut(frame, grasp.pixel, reach, grasp.depth + 0.06), T_view_camera, Cell(workspace=around, gripper=gripper)
     )
     T_view_tcp[2, 3] = z - gripper.finger_depth
-    clear = fit(grasp, heights, T_view_tcp, gripper)
-    return clear if isinstance(clear, Rejected) else Place(grasp, clear)
+    clear = fit_jaw(grasp, heights, T_view_tcp, gripper)
+    return clear if isinstance(clear, Rejected) else Fit(grasp, clear)
 
 
 def _cut(frame: Frame, pixel: tuple[float, float], reach: float, deepest: float) -> Frame:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gpnet_ros.cell import Cell
 from gpnet_ros.errors import Unreachable, UnsafePlan
-from gpnet_ros.fit import LEFT_HEIGHT, Memory, Place, likeliest_first, place_in_cell
+from gpnet_ros.fit import LEFT_HEIGHT, Fit, Memory, fit_in_cell, likeliest_first
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import Grasp, Rejected, SelectSettings, candidates
 from gpnet_ros.height_map import HeightMap, height_map
@@ -92,13 +92,13 @@ def decide(
     if not something_left(heights, cell):
         return Decision("nothing_left")
     settings = select or SelectSettings()
-    places = (
-        each if isinstance(each, Rejected) else place_in_cell(each, frame, heights, T_base_camera, cell, memory)
+    fits = (
+        each if isinstance(each, Rejected) else fit_in_cell(each, frame, heights, T_base_camera, cell, memory)
         for each in candidates(maps, frame, settings)
     )
     rejected: list[Rejected] = []
-    for place in likeliest_first(places, settings.compare):
-        found = place if isinstance(place, Rejected) else _planned(place, q_start, cell, heights, hover, spot)
+    for fit in likeliest_first(fits, settings.compare):
+        found = fit if isinstance(fit, Rejected) else _planned(fit, q_start, cell, heights, hover, spot)
         if isinstance(found, Decision):
             return replace(found, rejected=tuple(rejected))
         rejected.append(found)
@@ -121,18 +121,18 @@ def something_left(heights: HeightMap, cell: Cell) -> bool:
 
 
 def _planned(
-    place: Place, q_start: ArrayLike | None, cell: Cell, heights: HeightMap, hover: bool, spot: int
+    fit: Fit, q_start: ArrayLike | None, cell: Cell, heights: HeightMap, hover: bool, spot: int
 ) -> Decision | Rejected:
-    """The decision for a place, with the arm's way there if an arm is planned for, or why not."""
-    clear, plan = place.clear, None
+    """The decision for a fit, with the arm's way there if an arm is planned for, or why not."""
+    clear, plan = fit.clear, None
     if q_start is not None:
         try:
             plan = safe_plan(clear.T_base_tcp, clear.opening, q_start, cell, heights, hover, spot)
         except Unreachable as error:
-            return Rejected(place.grasp.pixel, "unreachable", str(error))
+            return Rejected(fit.grasp.pixel, "unreachable", str(error))
         except UnsafePlan as error:
-            return Rejected(place.grasp.pixel, "unsafe", str(error))
-    return Decision("grasp", (), place.grasp, place.T_base_grasp, clear.T_base_tcp, clear.opening, plan)
+            return Rejected(fit.grasp.pixel, "unsafe", str(error))
+    return Decision("grasp", (), fit.grasp, fit.T_base_grasp, clear.T_base_tcp, clear.opening, plan)
 
 
 def safe_plan(

@@ -1,4 +1,4 @@
-"""Places: the likeliest of the next few comes first, none is lost, and a turned-about grasp is the same one."""
+"""Fits: the likeliest of the next few comes first, none is lost, and a turned-about grasp is the same one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.boxes import D435, T_CAMERA, box, see
 
 from gpnet_ros.cell import load_cell
 from gpnet_ros.clearance import Clearance
-from gpnet_ros.fit import Memory, Place, likeliest_first
+from gpnet_ros.fit import Fit, Memory, likeliest_first
 from gpnet_ros.grasp import Grasp, Rejected, SelectSettings
 from gpnet_ros.maps import Grid, Maps, encode_angle, encode_width
 from gpnet_ros.pick import decide
@@ -19,18 +19,18 @@ from gpnet_ros.pose import Transform, image_angle, invert, transform
 CELL = load_cell()
 
 
-def place(name: float, score: float, priority: float = 1.0, crowding: float = 0.0) -> Place:
+def fit(name: float, score: float, priority: float = 1.0, crowding: float = 0.0) -> Fit:
     grasp = Grasp((name, 0.0), 0.0, 20.0, 0.04, 0.8, score, score, priority)
-    return Place(grasp, Clearance(np.eye(4), 0.05, 0.004, 0.0, crowding))
+    return Fit(grasp, Clearance(np.eye(4), 0.05, 0.004, 0.0, crowding))
 
 
-def names(found: Iterable[Place | Rejected]) -> list[float]:
-    return [each.grasp.pixel[0] if isinstance(each, Place) else each.pixel[0] for each in found]
+def names(found: Iterable[Fit | Rejected]) -> list[float]:
+    return [each.grasp.pixel[0] if isinstance(each, Fit) else each.pixel[0] for each in found]
 
 
 def test_the_likeliest_of_the_next_few_comes_first_and_none_is_lost() -> None:
     lost = Rejected((9.0, 0.0), "hole", "")
-    row = [place(0, 0.9, crowding=0.2), lost, place(1, 0.8, priority=0.4), place(2, 0.7), place(3, 0.6), place(4, 0.5)]
+    row = [fit(0, 0.9, crowding=0.2), lost, fit(1, 0.8, priority=0.4), fit(2, 0.7), fit(3, 0.6), fit(4, 0.5)]
     assert names(likeliest_first(row, 1)) == [0, 9, 1, 2, 3, 4]
     assert names(likeliest_first(row, 3)) == [9, 2, 3, 4, 1, 0]
     assert names(likeliest_first(row, 100)) == [9, 2, 3, 4, 1, 0]
@@ -38,14 +38,14 @@ def test_the_likeliest_of_the_next_few_comes_first_and_none_is_lost() -> None:
 
 
 def test_no_more_are_looked_at_than_are_compared() -> None:
-    row = iter([place(k, 0.9) for k in range(9)])
+    row = iter([fit(k, 0.9) for k in range(9)])
     next(likeliest_first(row, 4))
     assert names(row) == [4, 5, 6, 7, 8]
 
 
 @pytest.mark.parametrize("worse", [{"score": 0.79}, {"priority": 0.9}, {"crowding": 0.01}])
-def test_score_priority_and_room_each_tell_two_places_apart(worse: dict[str, float]) -> None:
-    assert place(0, **{"score": 0.8, **worse}).chance < place(1, 0.8).chance
+def test_score_priority_and_room_each_tell_two_fits_apart(worse: dict[str, float]) -> None:
+    assert fit(0, **{"score": 0.8, **worse}).chance < fit(1, 0.8).chance
 
 
 def test_of_two_grasps_with_room_the_one_that_lies_free_is_taken() -> None:

@@ -19,7 +19,7 @@ import numpy as np
 
 from gpnet_ros.devices.recorded import load_frame
 from gpnet_ros.errors import BadInput
-from gpnet_ros.fit import Place, likeliest_first, place_in_view
+from gpnet_ros.fit import Fit, fit_in_view, likeliest_first
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import Grasp, Rejected, SelectSettings, candidates
 from gpnet_ros.maps import Maps
@@ -71,11 +71,11 @@ def choose(maps: Maps, frame: Frame, settings: SelectSettings) -> tuple[Grasp | 
     if frame.depth is None or frame.intrinsics is None:
         best = next(found)
         return (None, [best]) if isinstance(best, Rejected) else (best, [])
-    places = (each if isinstance(each, Rejected) else place_in_view(each, frame, gripper) for each in found)
-    for place in likeliest_first(places, settings.compare):
-        if isinstance(place, Place):
-            return replace(place.grasp, width=place.clear.opening), rejected
-        rejected.append(place)
+    fits = (each if isinstance(each, Rejected) else fit_in_view(each, frame, gripper) for each in found)
+    for fit in likeliest_first(fits, settings.compare):
+        if isinstance(fit, Fit):
+            return replace(fit.grasp, width=fit.clear.opening), rejected
+        rejected.append(fit)
     return None, rejected
 
 
