@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from gpnet_ros.errors import BadInput
-from gpnet_ros.evaluation.closed_loop.compare import compare_files, table
+from gpnet_ros.evaluation.closed_loop.compare import compare_files, comparison_table
 from gpnet_ros.evaluation.closed_loop.rows import HeapName, Policy, Row, counted
 
 #: Objects in a heap that the benchmark makes.
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the rounds and print the counts; 1 when every round broke."""
     if args.compare:
         found = compare_files(*args.compare)
-        print(json.dumps(found) if args.json else table(found))
+        print(json.dumps(found) if args.json else comparison_table(found))
         return 0
     require_sane(args)
     least, most = args.objects

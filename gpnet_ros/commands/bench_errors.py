@@ -22,7 +22,7 @@ import numpy as np
 
 from gpnet_ros.commands.bench_clearing import objects
 from gpnet_ros.errors import BadInput
-from gpnet_ros.evaluation.closed_loop.compare import compare
+from gpnet_ros.evaluation.closed_loop.compare import compare_rounds
 from gpnet_ros.evaluation.closed_loop.core import clear_heaps
 from gpnet_ros.evaluation.closed_loop.rows import HeapName, Policy, counted
 from gpnet_ros.sim.clearing.injected import Errors
@@ -143,7 +143,7 @@ def _point(
     found = counted(rows)
     rates = {name: found[name] for name in ("pick_rate", "all_right", "cleared")}
     return {"error": error, "size": size, "unit": unit, **rates, "faults": found["faults"],
-            "change": compare(exact, rows)["all"]}  # fmt: skip
+            "change": compare_rounds(exact, rows)["all"]}  # fmt: skip
 
 
 def table(curve: Sequence[dict[str, Any]]) -> str:

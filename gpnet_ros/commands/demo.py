@@ -21,12 +21,12 @@ from typing import Any
 from gpnet_ros.commands.bench_clearing import OBJECTS_RANGE
 from gpnet_ros.commands.video import write_video
 from gpnet_ros.errors import BadInput, GpnetError
-from gpnet_ros.evaluation.closed_loop.ros_round import Round, play_round
+from gpnet_ros.evaluation.closed_loop.ros_round import RosRound, play_round
 from gpnet_ros.evaluation.run_folder.decision_bag import DecisionBag
-from gpnet_ros.evaluation.run_folder.folder import BAG, SUMMARY, VIDEO, RunFolder, draw
-from gpnet_ros.evaluation.run_folder.picks import Pick
+from gpnet_ros.evaluation.run_folder.folder import BAG, SUMMARY, VIDEO, RunFolder, draw_decision
+from gpnet_ros.evaluation.run_folder.picks import RosPick
 from gpnet_ros.network import checkpoint
-from gpnet_ros.nodes.session import Session, open_session, round_parameters
+from gpnet_ros.nodes.running_cell import RunningCell, open_cell, round_parameters
 from gpnet_ros.nodes.table import RunSettings
 
 #: The video: pictures per second, simulated seconds per second, width [px]. A round costs about half a minute.
@@ -105,7 +105,7 @@ class Demo:
         outcome = self.folder.outcome
         try:
             with (
-                open_session(settings, self.folder.path, round_parameters(outcome.objects), self.say) as session,
+                open_cell(settings, self.folder.path, round_parameters(outcome.objects), self.say) as session,
                 DecisionBag(self.folder.path / BAG) as bag,
             ):
                 self.say("the planner picks")
@@ -120,11 +120,11 @@ class Demo:
         self.end(done.ended if done.failed else done.ended.replace("_", " "), len(done.removed))
         return 1 if done.failed else 0
 
-    def round(self, session: Session, bag: DecisionBag) -> Round:
+    def round(self, session: RunningCell, bag: DecisionBag) -> RosRound:
         """Play and record one round."""
         began = time.monotonic()
 
-        def keep(pick: Pick, report: Any) -> Pick:
+        def keep(pick: RosPick, report: Any) -> RosPick:
             if pick.executed and self.first_pick is None:
                 self.first_pick = round(time.monotonic() - self.began, 1)
             self.say(pick.line())
@@ -137,7 +137,7 @@ class Demo:
 
         return play_round(session.start, session.recording, session.door, session.check, keep)
 
-    def picture(self, pick: Pick, report: Any) -> str:
+    def picture(self, pick: RosPick, report: Any) -> str:
         """Draw what was decided on; the file's name, empty when that was lost."""
         try:
             sight = report.sight()
@@ -148,7 +148,7 @@ class Demo:
             return ""
         name = self.folder.picture_name(pick)
         title = "simulated: " + " ".join(pick.line().split())
-        draw(self.folder.path / name, sight.frame, sight.maps, pick.record, title)
+        draw_decision(self.folder.path / name, sight.frame, sight.maps, pick.record, title)
         return name
 
     def end(self, why: str, removed: int | None) -> None:

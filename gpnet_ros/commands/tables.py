@@ -182,14 +182,14 @@ def played(
     `also` names the others by `HeapName.key`. All are kept in `ROUNDS`, under a name that hashes the code that decides.
     """
     from gpnet_ros.evaluation.closed_loop.core import clear_heaps
-    from gpnet_ros.evaluation.closed_loop.rows import HeapName, Policy, heap_key, read_rows
+    from gpnet_ros.evaluation.closed_loop.rows import HeapName, Policy, heap_key, read_rounds
     from gpnet_ros.sim.heap import frozen as heap_sets
 
     heap_sets.require(heap_sets.COUNTS[0], rounds)
     ROUNDS.mkdir(parents=True, exist_ok=True)
     weights = "oracle" if model is None else f"{model.name}-{vouched_card(model).sha256[:12]}"
     log = ROUNDS / f"{weights}-{priority}-{code_sum()}.jsonl"  # other code, other rounds
-    there = {heap_key(row) for row in read_rows(log)} if log.is_file() else set()
+    there = {heap_key(row) for row in read_rounds(log)} if log.is_file() else set()
     heaps: list[HeapName] = []
     whole = True
     for number in range(heap_sets.HEAPS):
@@ -206,8 +206,7 @@ def _sources(
     args: argparse.Namespace,
 ) -> Sources:
     """What the targets are read from; the default model is judged on unseen-test, too."""
-    from gpnet_ros.evaluation.closed_loop.rows import heap_key
-    from gpnet_ros.evaluation.closed_loop.rows import read_rows as read_rounds
+    from gpnet_ros.evaluation.closed_loop.rows import heap_key, read_rounds
 
     unseen: dict[str, Measured] = {}
     ours: Line | None = next((line for line in lines("table1", rows, args.models) if line.key == "gpnet"), None)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gpnet_ros.errors import BadInput
-from gpnet_ros.evaluation.closed_loop.compare import compare
+from gpnet_ros.evaluation.closed_loop.compare import compare_rounds
 from gpnet_ros.paper.cells import (
     Outcomes,
     cell,
@@ -219,7 +219,7 @@ def _ros(sources: Sources) -> Figure:
     if not sources.ros or not sources.core:
         return Figure()
     try:
-        found = compare(list(map(dict, sources.core)), list(map(dict, sources.ros)))["all"]
+        found = compare_rounds(list(map(dict, sources.core)), list(map(dict, sources.ros)))["all"]
     except BadInput:
         return Figure()
     interval = f"[{100 * found['low']:+.0f}, {100 * found['high']:+.0f}]"

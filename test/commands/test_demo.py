@@ -21,9 +21,9 @@ from gpnet_ros.cli import main
 from gpnet_ros.commands import bench_clearing, demo
 from gpnet_ros.errors import BadInput, DeviceError
 from gpnet_ros.evaluation.closed_loop import ros as clearing_ros
-from gpnet_ros.evaluation.closed_loop.ros_round import Round, play_round
+from gpnet_ros.evaluation.closed_loop.ros_round import RosRound, play_round
 from gpnet_ros.evaluation.closed_loop.rows import HeapName
-from gpnet_ros.nodes import session, starter
+from gpnet_ros.nodes import running_cell, starter
 from gpnet_ros.nodes.table import RunSettings
 from gpnet_ros.sim.cell.door import PORT, CellDoor
 
@@ -83,7 +83,7 @@ class World:
         self.broken()
         return "its state is 'looking'"
 
-    def play(self, **more: Any) -> Round:
+    def play(self, **more: Any) -> RosRound:
         return play_round(self.start, self, self, self.check, **more)
 
 
@@ -142,7 +142,7 @@ def test_grips_of_an_earlier_round_do_not_count() -> None:
     assert not any(p.ok for p in world.play().picks)
 
 
-def interrupted(*later: Record) -> Round:
+def interrupted(*later: Record) -> RosRound:
     """A pick that is stopped while it holds object 0; afterwards `later` grips, and the object is in the tote."""
     world = World([("stopped", 0, True, False), ("nothing_left", None, False, False)], objects=1)
     first = world.next
@@ -172,7 +172,7 @@ def arguments(**changes: Any) -> argparse.Namespace:
     return argparse.Namespace(**{**values, **changes})
 
 
-def answer(played: list[Round], args: argparse.Namespace) -> dict[str, Any]:
+def answer(played: list[RosRound], args: argparse.Namespace) -> dict[str, Any]:
     heaps = [HeapName(2, seed=7 + k) for k in range(len(played))]
     return bench_clearing.answer([clearing_ros.row_of(h, {}, r) for h, r in zip(heaps, played, strict=True)], args)
 
@@ -195,7 +195,7 @@ def test_figures_of_time_exist_only_at_factor_one() -> None:
     assert answer(rounds, arguments())["picks_per_hour"] > 0
 
 
-class FakeSession:
+class FakeCell:
     """Stands for cell and nodes: worlds by seed."""
 
     def __init__(self, opened: list[int], worlds: dict[int, World], seed: int) -> None:
@@ -229,14 +229,14 @@ def bench(
     closed: list[int] = []
 
     @contextmanager
-    def fake(run: RunSettings, folder: Path, planner: Record, say: Any = None) -> Iterator[FakeSession]:
+    def fake(run: RunSettings, folder: Path, planner: Record, say: Any = None) -> Iterator[FakeCell]:
         assert planner["max_picks"] == run.objects + 5
         if run.seed not in worlds:
             raise DeviceError("The simulated cell did not become ready.")
-        yield FakeSession(opened, worlds, run.seed)
+        yield FakeCell(opened, worlds, run.seed)
         closed.append(run.seed)
 
-    monkeypatch.setattr(clearing_ros, "open_session", fake)
+    monkeypatch.setattr(clearing_ros, "open_cell", fake)
     rows = clearing_ros.run_rounds(args, bench_clearing.heaps_of(args, args.objects))
     return bench_clearing.answer(rows, args), opened, closed
 
@@ -280,11 +280,11 @@ def test_frozen_heaps_are_put_into_a_cell_that_starts_empty(monkeypatch: pytest.
     starts: list[tuple[int, int]] = []
 
     @contextmanager
-    def fake(run: RunSettings, folder: Path, planner: Record, say: Any = None) -> Iterator[FakeSession]:
+    def fake(run: RunSettings, folder: Path, planner: Record, say: Any = None) -> Iterator[FakeCell]:
         starts.append((run.objects, planner["max_picks"]))
-        yield FakeSession([], worlds, -1)
+        yield FakeCell([], worlds, -1)
 
-    monkeypatch.setattr(clearing_ros, "open_session", fake)
+    monkeypatch.setattr(clearing_ros, "open_cell", fake)
     heaps = [HeapName(2, number=0), HeapName(2, number=1), HeapName(3, number=0)]
     args = arguments(log=tmp_path / "log.jsonl", resume=True)
     rows = clearing_ros.run_rounds(args, heaps)
@@ -296,10 +296,10 @@ def test_frozen_heaps_are_put_into_a_cell_that_starts_empty(monkeypatch: pytest.
 # --- the demo ----------------------------------------------------------------------------------------------------
 def run_demo(monkeypatch: pytest.MonkeyPatch, world: World, folder: Path) -> int:
     @contextmanager
-    def fake(run: RunSettings, folder: Path, planner: Record, say: Any = None) -> Iterator[FakeSession]:
-        yield FakeSession([], {run.seed: world}, run.seed)
+    def fake(run: RunSettings, folder: Path, planner: Record, say: Any = None) -> Iterator[FakeCell]:
+        yield FakeCell([], {run.seed: world}, run.seed)
 
-    monkeypatch.setattr(demo, "open_session", fake)
+    monkeypatch.setattr(demo, "open_cell", fake)
     return main(["demo", "--objects", "2", "--out", str(folder), "--no-video", "--json"])
 
 
@@ -352,11 +352,11 @@ def test_demo_refuses_bad_arguments_before_it_makes_a_folder(bad: list[str], tmp
 
 # --- addresses and the way out -------------------------------------------------------------------------------------
 def test_address_and_domain_that_are_taken_are_not_given_again() -> None:
-    ip, domain = session.free_address(), session.free_domain()
+    ip, domain = running_cell.free_address(), running_cell.free_domain()
     with socket.create_server((ip, PORT)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as participant:
         participant.bind(("", 7410 + 250 * domain))
-        assert session.free_address() != ip and session.free_domain() != domain
-    assert session.free_address() == ip and session.free_domain() == domain
+        assert running_cell.free_address() != ip and running_cell.free_domain() != domain
+    assert running_cell.free_address() == ip and running_cell.free_domain() == domain
 
 
 def test_second_interrupt_does_not_spoil_the_orderly_end() -> None:
@@ -364,7 +364,7 @@ def test_second_interrupt_does_not_spoil_the_orderly_end() -> None:
     tidied = []
 
     def work() -> None:
-        with session._one_interrupt():
+        with running_cell._one_interrupt():
             try:
                 os.kill(os.getpid(), signal.SIGTERM)
                 threading.Event().wait(5.0)
@@ -384,12 +384,12 @@ def test_bench_fails_only_when_every_round_broke(
     worlds = {k: World(PERFECT) for k in range(7 + broken, 10)}
 
     @contextmanager
-    def fake(run: RunSettings, folder: Path, planner: Record, say: Any = None) -> Iterator[FakeSession]:
+    def fake(run: RunSettings, folder: Path, planner: Record, say: Any = None) -> Iterator[FakeCell]:
         if run.seed not in worlds:
             raise DeviceError("The simulated cell did not become ready.")
-        yield FakeSession([], worlds, run.seed)
+        yield FakeCell([], worlds, run.seed)
 
-    monkeypatch.setattr(clearing_ros, "open_session", fake)
+    monkeypatch.setattr(clearing_ros, "open_cell", fake)
     words = ["bench", "clearing", "--path", "ros", "--rounds", "3", "--objects", "2", "--seed", "7", "--json"]
     assert main(words) == status
     assert json.loads(capsys.readouterr().out.strip().split("\n")[-1])["rounds_broken"] == broken
@@ -414,7 +414,7 @@ def test_shared_memory_that_is_left_is_removed_and_what_is_in_use_is_kept() -> N
 @contextmanager
 def cell(answers: list[Record | None]) -> Iterator[str]:
     """A cell that gives these answers, one per request, then repeats the last; None closes without a word."""
-    ip = session.free_address()
+    ip = running_cell.free_address()
     server = socket.create_server((ip, PORT))
 
     def serve() -> None:
@@ -478,4 +478,4 @@ def test_heap_that_never_comes_is_an_error() -> None:
 
 def test_absent_cell_is_an_error() -> None:
     with pytest.raises(DeviceError, match="did not answer"):
-        CellDoor(session.free_address()).truth()
+        CellDoor(running_cell.free_address()).truth()

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from gpnet_ros.cli import main
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.closed_loop import core as clearing_core
-from gpnet_ros.evaluation.closed_loop.compare import compare
-from gpnet_ros.evaluation.closed_loop.rows import HeapName, Log, Policy, Row, counted, read_rows
+from gpnet_ros.evaluation.closed_loop.compare import compare_rounds
+from gpnet_ros.evaluation.closed_loop.rows import HeapName, Policy, RoundLog, Row, counted, read_rounds
 from gpnet_ros.evaluation.intervals import paired
 from gpnet_ros.sim.clearing.injected import Errors
 
@@ -36,30 +36,30 @@ def row(number: int, right: bool, objects: int = 5, by: dict[str, Any] = BY) -> 
 # --- logs --------------------------------------------------------------------------------------------------------
 def test_log_goes_on_after_a_line_that_was_cut_short(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    log = Log(path, BY)
+    log = RoundLog(path, BY)
     log.add(row(0, True))
     log.add(row(1, False))
     path.write_text(path.read_text()[:-40])  # killed while it wrote
-    again = Log(path, BY, resume=True)
+    again = RoundLog(path, BY, resume=True)
     assert again.done(HeapName(5, number=0)) == row(0, True)
     assert again.done(HeapName(5, number=1)) is None
     again.add(row(1, True))
-    assert read_rows(path) == [row(0, True), row(1, True)]
+    assert read_rounds(path) == [row(0, True), row(1, True)]
 
 
 def test_log_of_others_and_forgotten_resume_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    Log(path, BY).add(row(0, True))
+    RoundLog(path, BY).add(row(0, True))
     with pytest.raises(BadInput, match="add --resume"):
-        Log(path, BY)
+        RoundLog(path, BY)
     with pytest.raises(BadInput, match="name another file"):
-        Log(path, BY | {"priority": "none"}, resume=True)
+        RoundLog(path, BY | {"priority": "none"}, resume=True)
     path.write_text('{"some": "thing"}\n')
     with pytest.raises(BadInput, match="no round"):
-        read_rows(path)
+        read_rounds(path)
     path.write_text("no json\n" + json.dumps(row(0, True)) + "\n")
     with pytest.raises(BadInput, match="cannot be read"):
-        read_rows(path)
+        read_rounds(path)
 
 
 def test_rounds_that_the_log_has_are_not_played_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +77,7 @@ def test_rounds_that_the_log_has_are_not_played_again(tmp_path: Path, monkeypatc
     rows = clearing_core.clear_heaps(heaps, policy, log, workers=1)
     assert played == ["k5-001", "k5-000", "k5-002"]
     assert [r["heap"] for r in rows] == ["k5-000", "k5-001", "k5-002"]
-    assert len(read_rows(log)) == 3
+    assert len(read_rounds(log)) == 3
 
 
 def test_policies_that_differ_tell_so() -> None:
@@ -134,15 +134,15 @@ def test_comparison_pairs_heaps_whatever_their_order() -> None:
         r if r["all_right"] or r["heap"][-1] in "02468" else row(int(r["heap"][3:]), True, r["objects"]) for r in first
     ]
     better = [better[int(k)] for k in rng.permutation(len(better))]
-    found = compare(first, better)
+    found = compare_rounds(first, better)
     gained = sum(not r["all_right"] and r["heap"][-1] not in "02468" for r in first)
     assert found["all"]["only_second"] == gained > 0 and found["all"]["only_first"] == 0
     assert [r["objects"] for r in found["rows"]] == [3, 5] and found["all"]["n"] == 40
-    assert compare(first, first)["all"]["difference"] == 0.0
+    assert compare_rounds(first, first)["all"]["difference"] == 0.0
     with pytest.raises(BadInput, match="no heap in common"):
-        compare([row(0, True)], [row(1, True)])
+        compare_rounds([row(0, True)], [row(1, True)])
     with pytest.raises(BadInput, match="no heap in common"):
-        compare([row(0, True)], [row(0, True) | {"failed": True}])
+        compare_rounds([row(0, True)], [row(0, True) | {"failed": True}])
 
 
 def test_command_compares_two_logs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,8 +16,17 @@ from rosbags.typesys import Stores, get_typestore
 
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.run_folder.decision_bag import DecisionBag, type_of
-from gpnet_ros.evaluation.run_folder.folder import CSV, JSON, SETTINGS, SUMMARY, VIDEO, RunFolder, draw, grasp_of
-from gpnet_ros.evaluation.run_folder.picks import Judgement, Pick, judge, pose_values
+from gpnet_ros.evaluation.run_folder.folder import (
+    CSV,
+    JSON,
+    SETTINGS,
+    SUMMARY,
+    VIDEO,
+    RunFolder,
+    draw_decision,
+    grasp_of,
+)
+from gpnet_ros.evaluation.run_folder.picks import Judgement, RosPick, judge_pick, pose_values
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.maps import Grid, Maps, encode_angle
 from gpnet_ros.pose import from_xyz_quat, transform
@@ -69,7 +78,7 @@ def sight(stamp: float = 12.5) -> tuple[Frame, Maps]:
     return frame, Maps(quality, cos2, sin2, np.full((32, 32), 0.1, np.float32), np.ones((32, 32), np.float32), grid)
 
 
-def make(tmp_path: Path, *picks: Pick, removed: int | None = None, ended: str = "") -> RunFolder:
+def make(tmp_path: Path, *picks: RosPick, removed: int | None = None, ended: str = "") -> RunFolder:
     folder = RunFolder.create(tmp_path / "run", "demo of seed 1", 2, {"seed": 1})
     for pick in picks:
         folder.add(pick)
@@ -80,48 +89,48 @@ def make(tmp_path: Path, *picks: Pick, removed: int | None = None, ended: str = 
 
 # --- judging by the truth -----------------------------------------------------------------------------------
 def test_pick_in_the_tote_is_right_only_if_the_object_was_on_top() -> None:
-    assert judge(truth(grip(0), in_tote=(0,)), 0) == TOP
-    assert judge(truth(grip(0, top=False), in_tote=(0,)), 0) == Judgement((0,), ("box",), True, False, 1)
+    assert judge_pick(truth(grip(0), in_tote=(0,)), 0) == TOP
+    assert judge_pick(truth(grip(0, top=False), in_tote=(0,)), 0) == Judgement((0,), ("box",), True, False, 1)
 
 
 def test_object_that_did_not_reach_the_tote_does_not_count() -> None:
-    assert not judge(truth(grip(1), in_tote=(0,)), 0).in_tote
+    assert not judge_pick(truth(grip(1), in_tote=(0,)), 0).in_tote
 
 
 def test_grips_of_earlier_picks_are_not_counted_again() -> None:
     both = truth(grip(0), grip(1, top=False), in_tote=(0, 1))
-    assert judge(both, 1).objects == (1,)
-    assert judge(both, 2) == Judgement(grips=2)
+    assert judge_pick(both, 1).objects == (1,)
+    assert judge_pick(both, 2) == Judgement(grips=2)
 
 
 def test_touch_without_lift_took_nothing() -> None:
-    assert judge(truth(grip()), 0) == Judgement(grips=1)
+    assert judge_pick(truth(grip()), 0) == Judgement(grips=1)
 
 
 def test_pick_that_lifts_two_objects_is_topmost_only_if_both_were() -> None:
-    assert judge(truth(grip(0), grip(1, top=False), in_tote=(0, 1)), 0).topmost is False
+    assert judge_pick(truth(grip(0), grip(1, top=False), in_tote=(0, 1)), 0).topmost is False
 
 
 def test_planner_that_believes_in_a_pick_is_corrected_by_the_truth() -> None:
-    believed = Pick(1, record("picked"), Judgement(), 9.0)
+    believed = RosPick(1, record("picked"), Judgement(), 9.0)
     assert not believed.ok and not believed.topmost
-    assert Pick(1, record("picked"), None, 9.0).ok
+    assert RosPick(1, record("picked"), None, 9.0).ok
 
 
 def test_look_is_no_pick_even_when_an_object_fell_into_the_tote() -> None:
-    assert not Pick(0, look("nothing_graspable"), TOP, 1.0).ok
+    assert not RosPick(0, look("nothing_graspable"), TOP, 1.0).ok
 
 
 def test_lines_name_what_happened_and_why() -> None:
-    assert "box in the tote, topmost" in Pick(1, record(), TOP, 9.0).line()
-    failed = Pick(2, record("collision", message="Contact during the descent."), Judgement(), 9.0).line()
+    assert "box in the tote, topmost" in RosPick(1, record(), TOP, 9.0).line()
+    failed = RosPick(2, record("collision", message="Contact during the descent."), Judgement(), 9.0).line()
     assert "collision" in failed and "Contact during the descent." in failed and "tote" not in failed
-    assert Pick(3, look("nothing_left", "nothing_left"), None, 1.0).line().startswith("look")
+    assert RosPick(3, look("nothing_left", "nothing_left"), None, 1.0).line().startswith("look")
 
 
 # --- tables ---------------------------------------------------------------------------------------------------
 def test_tables_hold_every_pick_in_both_forms(tmp_path: Path) -> None:
-    folder = make(tmp_path, Pick(1, record(), TOP, 9.0), Pick(1, look("nothing_left"), TOP, 1.0), removed=1)
+    folder = make(tmp_path, RosPick(1, record(), TOP, 9.0), RosPick(1, look("nothing_left"), TOP, 1.0), removed=1)
     stored = json.loads((folder.path / JSON).read_text())
     with (folder.path / CSV).open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -178,14 +187,14 @@ def summary(folder: RunFolder) -> Links:
 
 
 def test_summary_says_the_outcome_first_and_that_it_is_simulated(tmp_path: Path) -> None:
-    links = summary(make(tmp_path, Pick(1, record(), TOP, 9.0), removed=1, ended="nothing left"))
+    links = summary(make(tmp_path, RosPick(1, record(), TOP, 9.0), removed=1, ended="nothing left"))
     assert "1 of 2 objects are in the tote." in links.text
     assert links.text.index("1 of 2") < links.text.index("opening")
     assert "simulated" in links.text and "nothing left" in links.text
 
 
 def test_summary_refers_only_to_files_of_its_folder(tmp_path: Path) -> None:
-    folder = make(tmp_path, Pick(1, record(), TOP, 9.0, "pick_01.png"), removed=1, ended="nothing left")
+    folder = make(tmp_path, RosPick(1, record(), TOP, 9.0, "pick_01.png"), removed=1, ended="nothing left")
     (folder.path / "pick_01.png").write_bytes(b"")
     (folder.path / VIDEO).write_bytes(b"")
     folder.write()
@@ -195,7 +204,7 @@ def test_summary_refers_only_to_files_of_its_folder(tmp_path: Path) -> None:
 
 
 def test_object_that_was_carried_along_is_told_of(tmp_path: Path) -> None:
-    one = Pick(1, record(), TOP, 9.0)
+    one = RosPick(1, record(), TOP, 9.0)
     assert "1 more came along" in summary(make(tmp_path / "a", one, removed=2, ended="nothing left")).text
     assert "came along" not in summary(make(tmp_path / "b", one, removed=1, ended="nothing left")).text
 
@@ -205,11 +214,11 @@ def test_summary_without_video_shows_none(tmp_path: Path) -> None:
 
 
 def test_summary_of_a_run_that_was_cut_short_says_so(tmp_path: Path) -> None:
-    assert "Still running" in summary(make(tmp_path, Pick(1, record(), TOP, 9.0))).text
+    assert "Still running" in summary(make(tmp_path, RosPick(1, record(), TOP, 9.0))).text
 
 
 def test_texts_of_devices_cannot_become_markup(tmp_path: Path) -> None:
-    bad = Pick(1, record("stopped", message="<script>alert(1)</script>"), Judgement(), 9.0)
+    bad = RosPick(1, record("stopped", message="<script>alert(1)</script>"), Judgement(), 9.0)
     assert "<script>" not in (make(tmp_path, bad).path / SUMMARY).read_text()
 
 
@@ -218,9 +227,9 @@ def test_picture_names_count_picks_and_looks_apart(tmp_path: Path) -> None:
     folder = make(tmp_path)
     names = []
     for pick in (
-        Pick(1, record(), TOP, 1.0),
-        Pick(1, look("nothing_graspable"), TOP, 1.0),
-        Pick(2, record(), TOP, 1.0),
+        RosPick(1, record(), TOP, 1.0),
+        RosPick(1, look("nothing_graspable"), TOP, 1.0),
+        RosPick(2, record(), TOP, 1.0),
     ):
         names.append(folder.picture_name(pick))
         folder.add(pick)
@@ -238,8 +247,8 @@ def test_grasp_in_the_picture_has_the_commanded_opening() -> None:
 
 def test_drawn_grasp_is_green_and_lies_on_its_pixel(tmp_path: Path) -> None:
     frame, maps = sight()
-    draw(tmp_path / "with.png", frame, maps, record(), "simulated: a pick")
-    draw(tmp_path / "without.png", frame, maps, look("nothing_graspable"), "simulated: a look")
+    draw_decision(tmp_path / "with.png", frame, maps, record(), "simulated: a pick")
+    draw_decision(tmp_path / "without.png", frame, maps, look("nothing_graspable"), "simulated: a look")
     green = []
     for name in ("with", "without"):
         b, g, r = cv2.split(cv2.imread(str(tmp_path / f"{name}.png")).astype(int))

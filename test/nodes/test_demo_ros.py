@@ -27,7 +27,7 @@ from gpnet_ros.maps import Grid, Maps, encode_angle  # noqa: E402
 from gpnet_ros.nodes import convert  # noqa: E402
 from gpnet_ros.nodes.exposures import CAMERA_INFO, COLOR, DEPTH  # noqa: E402
 from gpnet_ros.nodes.recording import EXPOSURE, Q_STAR, Recording, Report, stamp_of  # noqa: E402
-from gpnet_ros.nodes.session import free_domain  # noqa: E402
+from gpnet_ros.nodes.running_cell import free_domain  # noqa: E402
 from gpnet_ros.nodes.sights import MAPS_INFO  # noqa: E402
 from gpnet_ros.nodes.start import LATCHED_QOS, PUBLISH_QOS  # noqa: E402
 from gpnet_ros.nodes.table import RunSettings  # noqa: E402

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from gpnet_ros.errors import BadInput
-from gpnet_ros.evaluation.closed_loop.rows import Row, heap_key, read_rows
+from gpnet_ros.evaluation.closed_loop.rows import Row, heap_key, read_rounds
 from gpnet_ros.evaluation.intervals import paired
 
 
-def compare(first: Sequence[Row], second: Sequence[Row], value: str = "all_right") -> dict[str, Any]:
+def compare_rounds(first: Sequence[Row], second: Sequence[Row], value: str = "all_right") -> dict[str, Any]:
     """Second minus first, over the heaps that both have played whole.
 
     Args:
@@ -42,17 +42,17 @@ def compare(first: Sequence[Row], second: Sequence[Row], value: str = "all_right
 
 
 def compare_files(first: Path, second: Path) -> dict[str, Any]:
-    """`compare` of two logs, with who played them.
+    """`compare_rounds` of two logs, with who played them.
 
     Raises:
         BadInput: a file is no log, or they share no heap.
     """
-    a, b = read_rows(first), read_rows(second)
-    found = compare(a, b)
+    a, b = read_rounds(first), read_rounds(second)
+    found = compare_rounds(a, b)
     return {"first": str(first), "second": str(second), "first_by": a[0]["by"], "second_by": b[0]["by"], **found}
 
 
-def table(found: dict[str, Any]) -> str:
+def comparison_table(found: dict[str, Any]) -> str:
     """The comparison for a person."""
     lines = [
         f"rounds {found['value'].replace('_', ' ')}, A = {found['first']}, B = {found['second']} (all simulated)",

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.errors import BadInput
-from gpnet_ros.evaluation.closed_loop.rows import HeapName, Log, Policy, Row
+from gpnet_ros.evaluation.closed_loop.rows import HeapName, Policy, RoundLog, Row
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Maps, prioritise, workspace_grid
 from gpnet_ros.pose import Transform
@@ -46,7 +46,7 @@ def clear_heaps(
         BadInput: no such model or heap, or a log of another policy.
     """
     by = policy.told()
-    kept = Log(log, by, resume)
+    kept = RoundLog(log, by, resume)
     todo = [(heap, policy, by) for heap in heaps if kept.done(heap) is None]
     for row in tqdm(spread(core_round, todo, workers), total=len(todo), unit="round", disable=None):
         kept.add(row)

@@ -13,11 +13,11 @@ from tqdm import tqdm
 
 from gpnet_ros.commands.bench_clearing import policy_of
 from gpnet_ros.errors import BadInput, GpnetError
-from gpnet_ros.evaluation.closed_loop.ros_round import Round, play_round
-from gpnet_ros.evaluation.closed_loop.rows import HeapName, Log, Row
-from gpnet_ros.evaluation.run_folder.picks import Pick
+from gpnet_ros.evaluation.closed_loop.ros_round import RosRound, play_round
+from gpnet_ros.evaluation.closed_loop.rows import HeapName, RoundLog, Row
+from gpnet_ros.evaluation.run_folder.picks import RosPick
 from gpnet_ros.grasp import TRUE_QUALITY_MIN
-from gpnet_ros.nodes.session import Session, open_session, round_parameters
+from gpnet_ros.nodes.running_cell import RunningCell, open_cell, round_parameters
 from gpnet_ros.nodes.table import RunSettings
 
 
@@ -35,7 +35,7 @@ def run_rounds(args: argparse.Namespace, heaps: Sequence[HeapName]) -> list[Row]
         BadInput: no such model, or a log of another policy.
     """
     by = policy_of(args).told()  # a wrong name ends here, not as a broken round
-    log = Log(args.log, by, args.resume)
+    log = RoundLog(args.log, by, args.resume)
     with tempfile.TemporaryDirectory(prefix="gpnet_bench_") as scratch, ExitStack() as stack:
         bench = Bench(args, Path(scratch), stack)
         for heap in tqdm(heaps, unit="round", disable=None):
@@ -51,11 +51,11 @@ class Bench:
     def __init__(self, args: argparse.Namespace, folder: Path, stack: ExitStack) -> None:
         """Nothing starts yet; what will run ends with `stack`."""
         self.args, self.folder, self.stack = args, folder, stack
-        self.session: Session | None = None
+        self.session: RunningCell | None = None
         self.started = 0
         self._objects = 0  # for which the planner that runs was started: it bounds its picks
 
-    def round(self, heap: HeapName) -> Round:
+    def round(self, heap: HeapName) -> RosRound:
         """One round; errors end up in it."""
         if self.session is not None and heap.objects != self._objects:
             self._end()
@@ -65,7 +65,7 @@ class Bench:
         except BadInput:
             raise
         except GpnetError as error:
-            done = Round(heap.objects, (), (), str(error), True, 0.0)
+            done = RosRound(heap.objects, (), (), str(error), True, 0.0)
         if done.failed:
             self._end()
         return done
@@ -74,7 +74,7 @@ class Bench:
         self.session = None
         self.stack.close()
 
-    def _session(self, heap: HeapName) -> Session:
+    def _session(self, heap: HeapName) -> RunningCell:
         """Cell and nodes over the heap."""
         stored = None if heap.number is None else heap.load()[0]
         if self.session is None:
@@ -87,7 +87,7 @@ class Bench:
             self.session.load_heap(heap.seed, heap.objects)
         return self.session
 
-    def _start(self, heap: HeapName) -> Session:
+    def _start(self, heap: HeapName) -> RunningCell:
         """New processes: over the heap of a seed, or over an empty table where a stored one will lie."""
         a = self.args
         objects = heap.objects if heap.number is None else 0
@@ -99,10 +99,10 @@ class Bench:
             planner["quality_min"] = TRUE_QUALITY_MIN
         self.started += 1
         self._objects = heap.objects
-        return self.stack.enter_context(open_session(run, self.folder / f"start_{self.started}", planner))
+        return self.stack.enter_context(open_cell(run, self.folder / f"start_{self.started}", planner))
 
 
-def row_of(heap: HeapName, by: dict[str, Any], done: Round) -> Row:
+def row_of(heap: HeapName, by: dict[str, Any], done: RosRound) -> Row:
     """A round as a row."""
     fallen = done.ended == "nothing_left" and not done.cleared
     faults = [fault for pick in done.picks if (fault := fault_of(pick)) is not None]
@@ -122,7 +122,7 @@ def row_of(heap: HeapName, by: dict[str, Any], done: Round) -> Row:
     }
 
 
-def fault_of(pick: Pick) -> str | None:
+def fault_of(pick: RosPick) -> str | None:
     """What keeps a pick from being right, in a word; None of a right one and of a look at an empty table."""
     status = str(pick.record["status"])
     if not pick.executed:

@@ -1,4 +1,4 @@
-"""One round through the nodes: let the planner pick until it ends, and judge every pick by the truth."""
+"""One round through the nodes: let the planner pick until it ends, and judge_pick every pick by the truth."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from gpnet_ros.errors import GpnetError
-from gpnet_ros.evaluation.run_folder.picks import Pick, judge
+from gpnet_ros.evaluation.run_folder.picks import RosPick, judge_pick
 
 #: Longest wait for the next result [s of wall time at factor 1]: a pick takes about ten.
 RESULT_LIMIT = 120.0
@@ -37,7 +37,7 @@ class Truths(Protocol):
 
 
 @dataclass(frozen=True)
-class Round:
+class RosRound:
     """A round that is over.
 
     Attributes:
@@ -51,7 +51,7 @@ class Round:
 
     objects: int
     removed: tuple[int, ...]
-    picks: tuple[Pick, ...]
+    picks: tuple[RosPick, ...]
     ended: str
     failed: bool
     seconds: float
@@ -73,9 +73,9 @@ def play_round(
     reports: Reports,
     door: Truths,
     check: Callable[[], str],
-    on_pick: Callable[[Pick, Any], Pick] | None = None,
+    on_pick: Callable[[RosPick, Any], RosPick] | None = None,
     result_limit: float = RESULT_LIMIT,
-) -> Round:
+) -> RosRound:
     """Start the planner and follow it until its loop ends.
 
     Args:
@@ -91,7 +91,7 @@ def play_round(
     """
     truth = door.truth_at_rest(REST)
     objects, began = len(truth["objects"]), time.monotonic()
-    picks: list[Pick] = []
+    picks: list[RosPick] = []
     ended, failed = "", False
     try:
         grips = len(truth["grips"])
@@ -101,7 +101,7 @@ def play_round(
             report = _await(reports, check, result_limit)
             truth = door.truth_at_rest(REST) if "step" in report.record else truth
             number = sum(p.executed for p in picks) + int("step" in report.record)
-            pick = Pick(number, report.record, judge(truth, grips), time.monotonic() - last)
+            pick = RosPick(number, report.record, judge_pick(truth, grips), time.monotonic() - last)
             grips, last = len(truth["grips"]), time.monotonic()
             picks.append(on_pick(pick, report) if on_pick else pick)
             ended = report.record["finished"] or ""
@@ -112,10 +112,10 @@ def play_round(
         with suppress(GpnetError):  # what was removed before counts
             truth = door.truth()
     kept = tuple(settle(pick, truth) for pick in picks)
-    return Round(objects, tuple(truth["in_tote"]), kept, ended, failed, time.monotonic() - began)
+    return RosRound(objects, tuple(truth["in_tote"]), kept, ended, failed, time.monotonic() - began)
 
 
-def settle(pick: Pick, truth: dict[str, Any]) -> Pick:
+def settle(pick: RosPick, truth: dict[str, Any]) -> RosPick:
     """The pick as it turned out in the end: after an interruption an object may reach the tote only later.
 
     It counts for this pick unless a later grip lifted the object again.

@@ -103,7 +103,7 @@ class Policy:
         return about | {"errors": {k: v for k, v in asdict(self.errors).items() if v}}
 
 
-class Log:
+class RoundLog:
     """A file of rows that grows by one line per round."""
 
     def __init__(self, path: Path | None, by: dict[str, Any], resume: bool = False) -> None:
@@ -128,7 +128,7 @@ class Log:
             raise BadInput(
                 f"--log {path} cannot be written ({error.strerror}); name a file in an existing folder."
             ) from error
-        self.rows = read_rows(path)
+        self.rows = read_rounds(path)
         if self.rows and not resume:
             raise BadInput(f"--log {path} holds {len(self.rows)} rounds already: add --resume, or name another file.")
         other = next((row["by"] for row in self.rows if row["by"] != by), None)
@@ -154,7 +154,7 @@ def heap_key(row: Mapping[str, Any]) -> tuple[int, str]:
     return row["objects"], row["heap"]
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_rounds(path: Path) -> list[Row]:
     """Rows of a log; a last line that was cut short does not count.
 
     Raises:

@@ -16,9 +16,9 @@ import numpy as np
 import yaml
 
 from gpnet_ros.errors import BadInput, NoDepth
-from gpnet_ros.evaluation.run_folder.picks import Pick, csv_row
+from gpnet_ros.evaluation.run_folder.picks import RosPick, csv_row
 from gpnet_ros.evaluation.run_folder.pictures import save_overview
-from gpnet_ros.evaluation.run_folder.summary_page import page
+from gpnet_ros.evaluation.run_folder.summary_page import summary_html
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import Grasp, Rejected, surface_depth
 from gpnet_ros.maps import Maps
@@ -36,7 +36,7 @@ CSV, JSON, SUMMARY, VIDEO, SETTINGS, BAG, LOGS = (
 
 
 @dataclass
-class Outcome:
+class RunOutcome:
     """How the round stands.
 
     Attributes:
@@ -64,8 +64,8 @@ class RunFolder:
 
     path: Path
     title: str
-    outcome: Outcome
-    picks: list[Pick] = field(default_factory=list)
+    outcome: RunOutcome
+    picks: list[RosPick] = field(default_factory=list)
 
     @staticmethod
     def create(path: Path | None, title: str, objects: int, settings: dict[str, Any]) -> RunFolder:
@@ -90,17 +90,17 @@ class RunFolder:
             raise BadInput(
                 f"The folder {folder} cannot be written ({error.strerror}); choose another --out."
             ) from error
-        run = RunFolder(folder, title, Outcome(objects))
+        run = RunFolder(folder, title, RunOutcome(objects))
         run.write()
         return run
 
-    def picture_name(self, pick: Pick) -> str:
+    def picture_name(self, pick: RosPick) -> str:
         """File name of a pick's picture."""
         if pick.executed:
             return f"pick_{pick.number:02d}.png"
         return f"look_{sum(not p.executed for p in self.picks) + 1:02d}.png"
 
-    def add(self, pick: Pick) -> None:
+    def add(self, pick: RosPick) -> None:
         """Append a row and write the tables."""
         self.picks.append(pick)
         self.write()
@@ -124,7 +124,7 @@ class RunFolder:
             writer.writeheader()
             writer.writerows(flat)
         links = [name for name in (VIDEO, CSV, JSON, BAG, SETTINGS, LOGS) if (self.path / name).exists()]
-        text = page(self.title, self.headline(), self.details(), self.picks, links)
+        text = summary_html(self.title, self.headline(), self.details(), self.picks, links)
         (self.path / SUMMARY).write_text(text, encoding="utf-8")
 
     def headline(self) -> str:
@@ -150,7 +150,7 @@ class RunFolder:
         )
 
 
-def draw(path: Path, frame: Frame, maps: Maps, record: dict[str, Any], title: str) -> None:
+def draw_decision(path: Path, frame: Frame, maps: Maps, record: dict[str, Any], title: str) -> None:
     """The page of one decision as PNG; see `pictures.save_overview`."""
     rejected = [Rejected((r["pixel"][0], r["pixel"][1]), r["reason"], r["detail"]) for r in record.get("rejected", [])]
     save_overview(path, frame, maps, grasp_of(record, frame, maps), rejected, title)

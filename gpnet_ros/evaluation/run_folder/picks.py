@@ -29,7 +29,7 @@ class Judgement:
     grips: int = 0
 
 
-def judge(truth: dict[str, Any], grips_before: int) -> Judgement:
+def judge_pick(truth: dict[str, Any], grips_before: int) -> Judgement:
     """Judge the pick to which all grips after the first `grips_before` belong.
 
     Args:
@@ -50,7 +50,7 @@ def judge(truth: dict[str, Any], grips_before: int) -> Judgement:
 
 
 @dataclass(frozen=True)
-class Pick:
+class RosPick:
     """One row.
 
     Attributes:
@@ -142,7 +142,7 @@ def pose_values(T: list[list[float]] | None) -> dict[str, list[float]] | None:
     return {"position": [round(float(v), 5) for v in position], "quaternion": [round(float(v), 5) for v in quaternion]}
 
 
-#: Columns of picks.csv that are single values of `Pick.row`.
+#: Columns of picks.csv that are single values of `RosPick.row`.
 _PLAIN = ("pick", "result", "in_tote", "topmost", "score", "quality", "priority", "angle_deg", "width_m")
 
 

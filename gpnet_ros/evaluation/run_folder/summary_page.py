@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from gpnet_ros.evaluation.run_folder.picks import Pick
+from gpnet_ros.evaluation.run_folder.picks import RosPick
 
 _STYLE = """
 body { font: 16px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 68rem; padding: 0 1rem; color: #1d2733 }
@@ -19,7 +19,7 @@ img, video { width: 100%; border: 1px solid #dde3ea; border-radius: .3rem }
 _HEAD = ("", "pixel", "opening", "Q*", "what became of it", "time", "rejected before it")
 
 
-def page(title: str, headline: str, details: str, picks: list[Pick], links: list[str]) -> str:
+def summary_html(title: str, headline: str, details: str, picks: list[RosPick], links: list[str]) -> str:
     """The page.
 
     Args:
@@ -46,7 +46,7 @@ def page(title: str, headline: str, details: str, picks: list[Pick], links: list
     return "\n".join(parts)
 
 
-def _row(pick: Pick) -> str:
+def _row(pick: RosPick) -> str:
     r = pick.record
     name = f"pick {pick.number}" if pick.executed else "look"
     if pick.picture:

@@ -35,7 +35,7 @@ _DOMAINS = range(20, 100)
 
 
 @dataclass
-class Session:
+class RunningCell:
     """Everything that runs.
 
     Attributes:
@@ -98,9 +98,9 @@ def round_parameters(objects: int) -> dict[str, Any]:
 
 
 @contextmanager
-def open_session(
+def open_cell(
     run: RunSettings, folder: Path, planner: dict[str, Any], say: Callable[[str], None] | None = None
-) -> Iterator[Session]:
+) -> Iterator[RunningCell]:
     """Start cell and nodes on a private ROS domain and loopback address, ready to pick; all ends with the context.
 
     Args:
@@ -127,7 +127,7 @@ def open_session(
     say(f"makes the heap and starts cell and nodes on {run.robot_ip}")
     with _one_interrupt(), start_nodes(run, free_domain(), folder / "logs") as running, PlannerClient() as client:
         recording = Recording(client.node)
-        session = Session(running, client, recording, CellDoor(run.robot_ip))
+        session = RunningCell(running, client, recording, CellDoor(run.robot_ip))
         say("cell is ready; waits for the first maps of the network")
         session.wait_for_maps(-1.0, FIRST_MAPS)
         yield session
