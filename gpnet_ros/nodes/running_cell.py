@@ -18,7 +18,7 @@ import yaml
 from gpnet_ros.errors import DeviceError
 from gpnet_ros.nodes.starter import RunningNodes, start_nodes
 from gpnet_ros.nodes.table import RunSettings
-from gpnet_ros.sim.cell.door import PORT, CellDoor
+from gpnet_ros.sim.cell.door import CellDoor
 from gpnet_ros.sim.clearing.rounds import EXTRA_PICKS, FAILURES_MAX, QUALITY_MIN
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def free_address() -> str:
     for k in range(1000):
         number = (os.getpid() + 31 * k) % (250 * 250)
         ip = f"127.1.{number // 250 + 1}.{number % 250 + 1}"
-        if _can_bind(socket.SOCK_STREAM, ip, PORT):
+        if _can_bind(socket.SOCK_STREAM, ip, CellDoor.PORT):
             return ip
     raise DeviceError("No free loopback address was found; end other simulated cells first.")
 

@@ -66,7 +66,7 @@ class ForceMode:
     limits: Vector
 
 
-class Arm:
+class MotionGenerator:
     """Commanded state of the arm. One motion generator drives it; without one it brakes to a standstill."""
 
     def __init__(self, plant: Plant, dt: float, joint_speed: ArrayLike) -> None:

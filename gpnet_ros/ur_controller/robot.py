@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from gpnet_ros.ur_controller import builtins
-from gpnet_ros.ur_controller.arm import Arm
+from gpnet_ros.ur_controller.arm import MotionGenerator
 from gpnet_ros.ur_controller.model import Model
 from gpnet_ros.ur_controller.plant import Plant, Vector
 from gpnet_ros.ur_controller.program import Program
 from gpnet_ros.ur_controller.script import compile_program
 from gpnet_ros.ur_controller.tokens import ScriptError, program_name, split_program
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # Values of the RTDE guide: runtime_state, safety_mode, robot_mode.
 STOPPED, PLAYING, PAUSED = 1, 2, 4
@@ -55,7 +55,7 @@ class Robot:
     def __init__(self, plant: Plant, model: Model, force_limit: float = FORCE_LIMIT) -> None:
         """A powered robot without a program."""
         self.plant, self.model, self.force_limit = plant, model, force_limit
-        self.arm = Arm(plant, 1.0 / model.frequency, model.joint_speed)
+        self.arm = MotionGenerator(plant, 1.0 / model.frequency, model.joint_speed)
         self.inputs: dict[str, Any] = {}
         self.output_int, self.output_double = [0] * 48, [0.0] * 48
         self.output_bits = 0
@@ -89,7 +89,7 @@ class Robot:
     def load(self, text: str) -> None:
         """Replace the running program; a `sec` program runs beside it."""
         if self.safety != NORMAL or self.mode != RUNNING or not self.remote:
-            log.warning("Script refused: the robot is stopped, powered off or not in remote control.")
+            _log.warning("Script refused: the robot is stopped, powered off or not in remote control.")
             return
         program = Program(program_name(text) or "line", text)
         try:
@@ -125,7 +125,7 @@ class Robot:
 
     def _end(self, reason: str) -> None:
         if self.program is not None:
-            log.info("Program %s ended: %s", self.program.name, reason)
+            _log.info("Program %s ended: %s", self.program.name, reason)
             self.reason = reason
         self.program, self.runtime, self.watchdog = None, STOPPED, None
         self.arm.force_mode = None
@@ -178,7 +178,7 @@ class Robot:
             self.mode = RUNNING
 
     def _halt(self, safety: int, reason: str) -> None:
-        log.warning("Safety mode %d: %s", safety, reason)
+        _log.warning("Safety mode %d: %s", safety, reason)
         self.safety, self.reason = safety, reason
         self._stopped_at, self._stopped_wall = self.plant.time, time.monotonic()
         self.arm.interrupt()
@@ -267,6 +267,6 @@ class Robot:
             try:
                 program.cycle()
             except ScriptError as error:
-                log.warning("Secondary program: %s", error)
+                _log.warning("Secondary program: %s", error)
                 program.halt()
         self.secondary = [program for program in self.secondary if program.running]

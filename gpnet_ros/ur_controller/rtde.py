@@ -18,7 +18,7 @@ _FORMATS = {
 
 
 @dataclass(eq=False)
-class Recipe:
+class RtdeRecipe:
     """Names of the variables of one package and how they are packed."""
 
     names: list[str]
@@ -31,14 +31,14 @@ class Recipe:
 
 
 @dataclass(eq=False)
-class Session:
+class RtdeSession:
     """What one client has negotiated."""
 
     version: int = 1
     started: bool = False
     every: int = 1  # cycles from one output package to the next
-    output: Recipe | None = None
-    inputs: list[Recipe] = field(default_factory=list)
+    output: RtdeRecipe | None = None
+    inputs: list[RtdeRecipe] = field(default_factory=list)
 
 
 class RtdeService:
@@ -47,13 +47,13 @@ class RtdeService:
     def __init__(self, robot: Robot) -> None:
         """Serve one robot."""
         self.robot = robot
-        self.sessions: dict[Link, Session] = {}
+        self.sessions: dict[Link, RtdeSession] = {}
         self._cycles = 0
         self.busy: set[str] = set()  # inputs that a fieldbus holds (fault injection)
 
     def opened(self, link: Link) -> None:
         """A client connected."""
-        self.sessions[link] = Session()
+        self.sessions[link] = RtdeSession()
 
     def closed(self, link: Link) -> None:
         """Its inputs become free; their values stay."""
@@ -92,7 +92,7 @@ class RtdeService:
             head = b"\x01" if session.version > 1 else b""
             link.send(_package("U", head + recipe.packing.pack(*values)), droppable=True)
 
-    def _answer(self, link: Link, session: Session, kind: str, payload: bytes) -> None:
+    def _answer(self, link: Link, session: RtdeSession, kind: str, payload: bytes) -> None:
         if kind == "V" and len(payload) == 2:
             (version,) = struct.unpack(">H", payload)
             session.version = version if version in (1, 2) else session.version
@@ -110,7 +110,7 @@ class RtdeService:
         elif kind == "U" and payload:
             self._take_input(session, payload)
 
-    def _set_up_output(self, session: Session, payload: bytes) -> bytes:
+    def _set_up_output(self, session: RtdeSession, payload: bytes) -> bytes:
         frequency = self.robot.model.frequency
         if session.version > 1:
             (asked,) = struct.unpack_from(">d", payload)
@@ -118,11 +118,11 @@ class RtdeService:
         names = _names(payload)
         types = [OUTPUTS[name][0] if name in OUTPUTS else "NOT_FOUND" for name in names]
         good = bool(names) and "NOT_FOUND" not in types
-        session.output = Recipe(names, types) if good else None
+        session.output = RtdeRecipe(names, types) if good else None
         session.every = max(1, round(self.robot.model.frequency / frequency))
         return (bytes([good]) if session.version > 1 else b"") + ",".join(types).encode()
 
-    def _set_up_input(self, link: Link, session: Session, payload: bytes) -> bytes:
+    def _set_up_input(self, link: Link, session: RtdeSession, payload: bytes) -> bytes:
         held = {
             name
             for other, theirs in self.sessions.items()
@@ -134,10 +134,10 @@ class RtdeService:
         types = ["NOT_FOUND" if name not in INPUTS else "IN_USE" if name in held else INPUTS[name] for name in names]
         if not names or {"NOT_FOUND", "IN_USE"} & set(types):
             return b"\x00" + ",".join(types).encode()
-        session.inputs.append(Recipe(names, types))
+        session.inputs.append(RtdeRecipe(names, types))
         return bytes([len(session.inputs)]) + ",".join(types).encode()
 
-    def _take_input(self, session: Session, payload: bytes) -> None:
+    def _take_input(self, session: RtdeSession, payload: bytes) -> None:
         index = payload[0] - 1
         if not 0 <= index < len(session.inputs):
             return

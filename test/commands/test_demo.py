@@ -25,7 +25,7 @@ from gpnet_ros.evaluation.closed_loop.ros_round import RosRound, play_round
 from gpnet_ros.evaluation.closed_loop.rows import HeapName
 from gpnet_ros.nodes import running_cell, starter
 from gpnet_ros.nodes.table import RunSettings
-from gpnet_ros.sim.cell.door import PORT, CellDoor
+from gpnet_ros.sim.cell.door import CellDoor
 
 Record = dict[str, Any]
 
@@ -353,7 +353,7 @@ def test_demo_refuses_bad_arguments_before_it_makes_a_folder(bad: list[str], tmp
 # --- addresses and the way out -------------------------------------------------------------------------------------
 def test_address_and_domain_that_are_taken_are_not_given_again() -> None:
     ip, domain = running_cell.free_address(), running_cell.free_domain()
-    with socket.create_server((ip, PORT)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as participant:
+    with socket.create_server((ip, CellDoor.PORT)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as participant:
         participant.bind(("", 7410 + 250 * domain))
         assert running_cell.free_address() != ip and running_cell.free_domain() != domain
     assert running_cell.free_address() == ip and running_cell.free_domain() == domain
@@ -415,7 +415,7 @@ def test_shared_memory_that_is_left_is_removed_and_what_is_in_use_is_kept() -> N
 def cell(answers: list[Record | None]) -> Iterator[str]:
     """A cell that gives these answers, one per request, then repeats the last; None closes without a word."""
     ip = running_cell.free_address()
-    server = socket.create_server((ip, PORT))
+    server = socket.create_server((ip, CellDoor.PORT))
 
     def serve() -> None:
         while True:

@@ -21,7 +21,7 @@ from gpnet_ros.pose import Transform
 from gpnet_ros.workers import spread
 
 if TYPE_CHECKING:
-    from gpnet_ros.sim.clearing.rounds import Pick
+    from gpnet_ros.sim.clearing.rounds import CorePick
 
 _Job = tuple[HeapName, Policy, dict[str, Any]]
 
@@ -84,7 +84,7 @@ def core_round(job: _Job) -> Row:
     }
 
 
-def _pick(pick: Pick) -> dict[str, Any]:
+def _pick(pick: CorePick) -> dict[str, Any]:
     """A pick in plain values; SI units unless the name says otherwise."""
     decision, outcome, grasp = pick.decision, pick.outcome, pick.decision.grasp
     about: dict[str, Any] = {

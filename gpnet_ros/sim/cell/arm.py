@@ -15,8 +15,8 @@ from gpnet_ros.pose import Transform, transform
 from gpnet_ros.sim import constants as c
 
 LINKS = tuple(f"link_{i}" for i in range(1, 7))
-JOINTS = tuple(f"joint_{i}" for i in range(1, 7))
-DRIVES = tuple(f"{name}_drive" for name in JOINTS)
+ARM_JOINTS = tuple(f"joint_{i}" for i in range(1, 7))
+DRIVES = tuple(f"{name}_drive" for name in ARM_JOINTS)
 FLANGE = "flange"
 
 #: Position drives, per joint [Nm/rad, Nm s/rad]: stiff enough that a held object does not bend the arm,
@@ -180,12 +180,12 @@ def _place(body: mujoco.MjsBody, T: Transform) -> None:
 
 
 def _add_joint(spec: mujoco.MjSpec, body: mujoco.MjsBody, i: int) -> None:
-    joint = body.add_joint(name=JOINTS[i], type=mujoco.mjtJoint.mjJNT_HINGE, axis=[0.0, 0.0, 1.0])
+    joint = body.add_joint(name=ARM_JOINTS[i], type=mujoco.mjtJoint.mjJNT_HINGE, axis=[0.0, 0.0, 1.0])
     joint.limited = True
     joint.range = list(c.UR10_JOINT_RANGE)
     joint.armature = ARMATURE[i]
     joint.damping = [JOINT_DAMPING, 0.0, 0.0]  # linear in speed; MuJoCo 4 also knows higher orders
-    drive = spec.add_actuator(name=DRIVES[i], target=JOINTS[i])
+    drive = spec.add_actuator(name=DRIVES[i], target=ARM_JOINTS[i])
     drive.trntype = mujoco.mjtTrn.mjTRN_JOINT
     drive.set_to_position(kp=DRIVE_KP[i], kv=DRIVE_KV[i])
     drive.forcelimited = True

@@ -15,13 +15,13 @@ from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.sim.camera.d435 import D435_640x480
 from gpnet_ros.sim.camera.render import Quality, render
 from gpnet_ros.sim.cell.arm import FLANGE
-from gpnet_ros.sim.cell.scenery import Scenery, pose_of
+from gpnet_ros.sim.cell.scenery import Scenery, body_pose
 from gpnet_ros.sim.cell.state import State, StateReader
 from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.sim.looks.style import Style, random_style
 
 #: Least wall time from one exposure to the next [s]: a frame costs half a core-second, which others need too.
-PERIOD = 0.7
+EXPOSURE_PERIOD = 0.7
 _POLL = 0.005  # [s]
 
 
@@ -37,7 +37,7 @@ class SimCamera:
         intrinsics: Intrinsics = D435_640x480,
         quality: Quality = "fast",
         seed: int | None = None,
-        period: float = PERIOD,
+        period: float = EXPOSURE_PERIOD,
     ) -> None:
         """Nothing is opened yet.
 
@@ -99,7 +99,7 @@ class SimCamera:
 
     def _expose(self, state: State) -> Frame:
         scenery = self._scenery_of(state.version)
-        T_base_camera = self._hand_eye.T_base_camera(pose_of(state.poses, FLANGE))
+        T_base_camera = self._hand_eye.T_base_camera(body_pose(state.poses, FLANGE))
         poses = list(scenery.place(state.poses))
         view = render(scenery.scene, poses, self._intrinsics, T_base_camera, self._style, self._quality, self._rng)
         depth = view.depth

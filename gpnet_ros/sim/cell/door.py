@@ -8,16 +8,17 @@ import time
 from typing import Any
 
 from gpnet_ros.errors import DeviceError
+from gpnet_ros.ur_controller.server import ADMIN_PORT
 
-#: Port of `gpnet sim` that takes one JSON object per line.
-PORT = 29998
 #: Longest wait for one answer [s]: the controller works the truth out between two of its cycles.
 _ANSWER = 15.0
 _POLL = 0.3  # [s]
 
 
 class CellDoor:
-    """Asks one simulated cell."""
+    """Asks one simulated cell, over the controller's admin port: one JSON object per line."""
+
+    PORT = ADMIN_PORT
 
     def __init__(self, ip: str) -> None:
         """Args: loopback address of the simulated controller."""
@@ -31,7 +32,7 @@ class CellDoor:
         """
         request = json.dumps({"command": command, **arguments}).encode() + b"\n"
         try:
-            with socket.create_connection((self.ip, PORT), timeout=_ANSWER) as link, link.makefile() as answers:
+            with socket.create_connection((self.ip, self.PORT), timeout=_ANSWER) as link, link.makefile() as answers:
                 link.sendall(request)
                 answer = json.loads(answers.readline())
         except (OSError, ValueError) as error:

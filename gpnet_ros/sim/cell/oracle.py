@@ -16,7 +16,7 @@ from gpnet_ros.maps import Maps, workspace_grid
 from gpnet_ros.sim.camera.raycast import PlacedScene
 from gpnet_ros.sim.camera.render import View
 from gpnet_ros.sim.cell.arm import FLANGE
-from gpnet_ros.sim.cell.scenery import Scenery, pose_of
+from gpnet_ros.sim.cell.scenery import Scenery, body_pose
 from gpnet_ros.sim.cell.state import State, StateReader
 from gpnet_ros.sim.cell.world import in_tote, over_table
 from gpnet_ros.sim.clearing.true_grasps import true_maps
@@ -51,7 +51,7 @@ class Oracle:
         if state is None:
             return None
         heap, scenery = self._scene_of(state)
-        T_base_camera = self._hand_eye.T_base_camera(pose_of(state.poses, FLANGE))
+        T_base_camera = self._hand_eye.T_base_camera(body_pose(state.poses, FLANGE))
         depth, ids = PlacedScene(scenery.scene, scenery.place(state.poses)).depth(frame.intrinsics, T_base_camera)
         grid = workspace_grid(frame, T_base_camera, self._cell.workspace)
         T = poses_of(state.poses[: len(heap.objects)])

@@ -16,7 +16,7 @@ from gpnet_ros.pose import Transform, transform
 from gpnet_ros.settings import Box
 from gpnet_ros.sim.camera.meshes import box_mesh, capsule_mesh, cylinder_mesh, join_meshes, table_mesh
 from gpnet_ros.sim.camera.raycast import Mesh, RayScene
-from gpnet_ros.sim.cell.world import FLOOR_Z, MACHINE, TABLE_CENTRE, TABLE_SIZE, build_world
+from gpnet_ros.sim.cell.world import CELL_TABLE_CENTRE, CELL_TABLE_SIZE, FLOOR_Z, MACHINE, build_world
 from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.sim.looks.style import random_object
 from gpnet_ros.sim.looks.texture import Texture
@@ -74,10 +74,10 @@ class Scenery:
 
 def furniture(cell: Cell) -> list[Mesh]:
     """Table, floor, tote and the arm's base: what never moves, in base."""
-    floor = box_mesh((8.0, 8.0, 0.02), 0, _FLOOR, (*TABLE_CENTRE, FLOOR_Z - 0.01))
+    floor = box_mesh((8.0, 8.0, 0.02), 0, _FLOOR, (*CELL_TABLE_CENTRE, FLOOR_Z - 0.01))
     base = cylinder_mesh(_BASE_RADIUS, _BASE_HEIGHT, 0, _paint((0.55, 0.57, 0.6)))
     base = Mesh(base.vertices + [0, 0, _BASE_HEIGHT / 2], base.faces, 0, base.texture)
-    return [table_mesh(TABLE_SIZE, centre=TABLE_CENTRE), floor, _boxes(cell.tote.walls, _TOTE), base]
+    return [table_mesh(CELL_TABLE_SIZE, centre=CELL_TABLE_CENTRE), floor, _boxes(cell.tote.walls, _TOTE), base]
 
 
 def machine_meshes(cell: Cell) -> list[tuple[int, Mesh]]:
@@ -94,7 +94,7 @@ def machine_meshes(cell: Cell) -> list[tuple[int, Mesh]]:
     return meshes
 
 
-def pose_of(poses: NDArray[np.float64], body: str) -> Transform:
+def body_pose(poses: NDArray[np.float64], body: str) -> Transform:
     """T_base_body of one of `MACHINE` in the poses of a state."""
     pose = poses[len(poses) - len(MACHINE) + MACHINE.index(body)]
     return transform(Rotation.from_quat(pose[[4, 5, 6, 3]]).as_matrix(), pose[:3])

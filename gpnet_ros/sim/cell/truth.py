@@ -28,7 +28,7 @@ _REST = (0.01, 0.1)
 
 
 @dataclass(eq=False)
-class Grip:
+class TrueGrip:
     """One closing of the fingers on something.
 
     Attributes:
@@ -52,7 +52,7 @@ class Truth:
 
     def __init__(self, plant: CellPlant) -> None:
         self.plant, self.version = plant, plant.version
-        self.grips: list[Grip] = []
+        self.grips: list[TrueGrip] = []
         self._before, self._snapshot_at = plant.world.heap_now(), plant.time
         plant.watchers.append(self.watch)
 
@@ -65,7 +65,7 @@ class Truth:
         open_grip = self.grips[-1] if self.grips and plant.time - self.grips[-1].end < _LET_GO else None
         if pinched:
             if open_grip is None:
-                open_grip = Grip(plant.time, plant.time, set(), self._before)
+                open_grip = TrueGrip(plant.time, plant.time, set(), self._before)
                 self.grips.append(open_grip)
             open_grip.objects |= set(pinched)
             open_grip.end = plant.time
@@ -110,7 +110,7 @@ class Truth:
         velocity = world.object_velocities()[free].reshape(-1, 6)
         return bool((np.abs(velocity[:, :3]) < _REST[0]).all() and (np.abs(velocity[:, 3:]) < _REST[1]).all())
 
-    def _describe(self, grip: Grip, places: list[str]) -> dict[str, Any]:
+    def _describe(self, grip: TrueGrip, places: list[str]) -> dict[str, Any]:
         if grip.top_level is None:
             points = grip.before.T_base_object[:, :3, 3]
             lay = over_table(points) & ~in_tote(self.plant.cell, points)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from gpnet_ros.cell import Cell
 from gpnet_ros.kinematics import Dh
 from gpnet_ros.sim import constants as c
-from gpnet_ros.sim.cell.arm import DRIVES, FLANGE, JOINTS, LINKS, add_coupling, add_ur10
+from gpnet_ros.sim.cell.arm import ARM_JOINTS, DRIVES, FLANGE, LINKS, add_coupling, add_ur10
 from gpnet_ros.sim.hand.gripper import FINGERS, GripperState, add_gripper
 from gpnet_ros.sim.heap.contacts import add_objects, add_table, get_pose, set_options, set_pose
 from gpnet_ros.sim.heap.heap import Heap
@@ -21,7 +21,7 @@ MACHINE = (*LINKS, FLANGE, *FINGERS)
 #: How long a new heap may come to rest before it is handed over [s].
 _SETTLE_TIME = 0.5
 #: The table's top and its centre [m]: room for the arm's base, heap and tote.
-TABLE_SIZE, TABLE_CENTRE = (1.8, 2.4), (0.3, -0.1)
+CELL_TABLE_SIZE, CELL_TABLE_CENTRE = (1.8, 2.4), (0.3, -0.1)
 #: The workshop's floor below the table top [m]: what falls off the table lies there.
 FLOOR_Z = -0.75
 
@@ -51,8 +51,8 @@ class World:
 
     def __post_init__(self) -> None:
         m = self.model
-        self.q_at = np.array([m.joint(n).qposadr[0] for n in JOINTS])
-        self.v_at = np.array([m.joint(n).dofadr[0] for n in JOINTS])
+        self.q_at = np.array([m.joint(n).qposadr[0] for n in ARM_JOINTS])
+        self.v_at = np.array([m.joint(n).dofadr[0] for n in ARM_JOINTS])
         self.arm_drives = np.array([m.actuator(n).id for n in DRIVES])
         self.fingers_at = np.array([m.joint(n).qposadr[0] for n in FINGERS])
         self.fingers_v = np.array([m.joint(n).dofadr[0] for n in FINGERS])
@@ -153,7 +153,7 @@ def in_tote(cell: Cell, points: ArrayLike) -> NDArray[np.bool_]:
 def over_table(points: ArrayLike) -> NDArray[np.bool_]:
     """Which points (n, 3) in base [m] lie on the table or above it, (n,)."""
     p = np.asarray(points, dtype=np.float64).reshape(-1, 3)
-    over = (np.abs(p[:, :2] - TABLE_CENTRE) < np.array(TABLE_SIZE) / 2).all(axis=1)
+    over = (np.abs(p[:, :2] - CELL_TABLE_CENTRE) < np.array(CELL_TABLE_SIZE) / 2).all(axis=1)
     return over & (p[:, 2] > -0.02)
 
 
@@ -161,8 +161,8 @@ def _add_furniture(spec: mujoco.MjSpec, cell: Cell) -> None:
     """Table, floor, tote, and the mast with the camera."""
     add_table(spec)
     table = spec.geom("table")
-    table.size = [TABLE_SIZE[0] / 2, TABLE_SIZE[1] / 2, 0.05]
-    table.pos = [*TABLE_CENTRE, -0.05]
+    table.size = [CELL_TABLE_SIZE[0] / 2, CELL_TABLE_SIZE[1] / 2, 0.05]
+    table.pos = [*CELL_TABLE_CENTRE, -0.05]
     floor = spec.worldbody.add_geom(name="floor", type=mujoco.mjtGeom.mjGEOM_PLANE, pos=[0.0, 0.0, FLOOR_Z])
     floor.size = [0.0, 0.0, 1.0]
     for box in (*cell.tote.walls, *cell.keep_out):

@@ -39,18 +39,18 @@ class Errors:
                 "only the depth may be negative."
             )
 
-    def drawn(self, seed: int) -> Drawn:
+    def drawn(self, seed: int) -> DrawnErrors:
         """The errors of a round: equal seeds give equal directions whatever the sizes are."""
         rng = np.random.default_rng([11, seed])
         away, axis, aside = (_direction(rng) for _ in range(3))
         turn = Rotation.from_rotvec(self.hand_eye_turn * axis).as_matrix()
-        return Drawn(
+        return DrawnErrors(
             transform(turn, self.hand_eye * away), transform(np.eye(3), self.tcp * aside), np.float32(self.depth)
         )
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class DrawnErrors:
     """The errors of one round.
 
     Attributes:

@@ -27,7 +27,7 @@ _MARGIN = 24
 
 
 @dataclass(frozen=True)
-class Window:
+class PixelWindow:
     """Pixels of an image: columns `left` to before `left + width`, rows `top` to before `top + height`."""
 
     left: int
@@ -95,7 +95,7 @@ class Look:
         return Frame(color_noise(view.color, self._rng), depth, D435_640x480)
 
 
-def seen_window(T_base_camera: Transform, workspace: Workspace) -> Window:
+def seen_window(T_base_camera: Transform, workspace: Workspace) -> PixelWindow:
     """The part of a D435's picture that the network's grid shows, with a margin; even, as the renderer wants it."""
     camera = D435_640x480
     grid = Grid.workspace(camera, T_base_camera, workspace.centre, workspace.side, workspace.table_z)
@@ -104,11 +104,11 @@ def seen_window(T_base_camera: Transform, workspace: Workspace) -> Window:
     high = np.ceil((corners[1] + _MARGIN) / 2).astype(int) * 2
     left, top = (int(v) for v in np.maximum(low, 0))
     right, bottom = (int(v) for v in np.minimum(high, (camera.width, camera.height)))
-    return Window(left, top, right - left, bottom - top)
+    return PixelWindow(left, top, right - left, bottom - top)
 
 
 def focused(
-    placed: PlacedScene, window: Window, T_base_camera: Transform, style: Style, rng: np.random.Generator
+    placed: PlacedScene, window: PixelWindow, T_base_camera: Transform, style: Style, rng: np.random.Generator
 ) -> View:
     """As `render` with quality "fast", but for the colour outside a window, which is as of a fourth of the size.
 

@@ -43,7 +43,7 @@ Ended = Literal["nothing_left", "three_failures", "max_picks"]
 
 
 @dataclass(frozen=True, eq=False)
-class Pick:
+class CorePick:
     """One pick of a round.
 
     Attributes:
@@ -83,7 +83,7 @@ class Pick:
 
 
 @dataclass(frozen=True, eq=False)
-class Round:
+class CoreRound:
     """A whole round.
 
     Attributes:
@@ -95,7 +95,7 @@ class Round:
     """
 
     objects: int
-    picks: tuple[Pick, ...]
+    picks: tuple[CorePick, ...]
     removed: tuple[int, ...]
     ended: Ended
     strayed: int = 0
@@ -135,7 +135,7 @@ def clear_heap(
     rehearsals: int = REHEARSALS,
     errors: Errors | None = None,
     whole_picture: bool = False,
-) -> Round:
+) -> CoreRound:
     """One round.
 
     Args:
@@ -158,7 +158,7 @@ def clear_heap(
     hand, memory = Hand(heap), Memory()
     select = select or SelectSettings(quality_min=QUALITY_MIN)
     q_start = np.array(cell.home) if plan_arm else None
-    picks: list[Pick] = []
+    picks: list[CorePick] = []
     removed: list[int] = []
     failures = 0
     ended: Ended = "nothing_left"
@@ -189,7 +189,7 @@ def clear_heap(
                 memory.remember(decision.T_base_tcp)
     else:
         ended = "three_failures" if failures >= FAILURES_MAX else "max_picks"
-    return Round(len(heap.objects), tuple(picks), tuple(removed), ended, strayed(hand.heap, cell))
+    return CoreRound(len(heap.objects), tuple(picks), tuple(removed), ended, strayed(hand.heap, cell))
 
 
 def strayed(heap: Heap, cell: Cell) -> int:
@@ -217,13 +217,13 @@ def _execute(
     present: Heap,
     frame: Frame,
     maps: Maps | None,
-) -> Pick:
+) -> CorePick:
     """Carry a decision out and judge it; topmost is what the heap was before the pick."""
     target = None if aimed is None else remaining[aimed]
     if decision.T_base_tcp is None or decision.opening is None:
-        return Pick(decision, None, False, target, False, frame, maps)
+        return CorePick(decision, None, False, target, False, frame, maps)
     turn = turns(relations(present).before)
     outcome = hand.pick(decision.T_base_tcp @ T_tcp_true, decision.opening)
     came_up = [remaining.index(i) for i in outcome.removed]
     topmost = bool(came_up) and not turn[came_up].any()
-    return Pick(decision, outcome, topmost, target, aimed is not None and not turn[aimed], frame, maps)
+    return CorePick(decision, outcome, topmost, target, aimed is not None and not turn[aimed], frame, maps)

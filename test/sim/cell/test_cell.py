@@ -13,7 +13,7 @@ from gpnet_ros.pose import from_xyz_quat, invert, transform
 from gpnet_ros.sim import constants as c
 from gpnet_ros.sim.cell.arm import calibrated_dh
 from gpnet_ros.sim.cell.plant import CellPlant
-from gpnet_ros.sim.cell.scenery import pose_of
+from gpnet_ros.sim.cell.scenery import body_pose
 from gpnet_ros.sim.cell.truth import Truth
 from gpnet_ros.sim.cell.world import in_tote, over_table
 from gpnet_ros.sim.heap.heap import Heap, stack_heap
@@ -108,7 +108,7 @@ def test_cartesian_pose_is_met_in_spite_of_the_hidden_calibration(arm):
         arm.line(goal)
         arm.hold(0.3)
         # What the mechanism does is read from the bodies, not from the plant's own formula.
-        reached = pose_of(arm.plant.poses_now(), "flange") @ TCP
+        reached = body_pose(arm.plant.poses_now(), "flange") @ TCP
         assert np.linalg.norm(reached[:3, 3] - goal[:3, 3]) < 5e-4
         assert np.linalg.norm((wrong.forward(arm.plant.q) @ TCP)[:3, 3] - goal[:3, 3]) > 1e-3
 

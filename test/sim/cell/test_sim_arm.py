@@ -10,10 +10,10 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.kinematics import UR10, UR10E, UrKinematics
 from gpnet_ros.sim import constants as c
 from gpnet_ros.sim.cell.arm import (
+    ARM_JOINTS,
     CALIBRATION_RANGE,
     DRIVES,
     FLANGE,
-    JOINTS,
     LINKS,
     add_ur10,
     calibrated_dh,
@@ -56,7 +56,7 @@ def test_compiled_model_holds_the_constants():
     model = compiled(UR10)
     assert UR10.d == c.UR10_DH_D and UR10.a == c.UR10_DH_A
     np.testing.assert_allclose([model.body(n).mass[0] for n in LINKS], c.UR10_LINK_MASS)
-    np.testing.assert_allclose([model.joint(n).range for n in JOINTS], [c.UR10_JOINT_RANGE] * 6)
+    np.testing.assert_allclose([model.joint(n).range for n in ARM_JOINTS], [c.UR10_JOINT_RANGE] * 6)
     torque = [model.actuator(n).forcerange[1] for n in DRIVES]
     np.testing.assert_allclose(torque, c.UR10_TORQUE_MAX)
 

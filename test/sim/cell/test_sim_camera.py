@@ -19,7 +19,7 @@ from gpnet_ros.sim.cell.arm import FLANGE, calibrated_dh
 from gpnet_ros.sim.cell.camera import SimCamera
 from gpnet_ros.sim.cell.plant import CellPlant
 from gpnet_ros.sim.cell.recording import Recorder
-from gpnet_ros.sim.cell.scenery import Scenery, pose_of
+from gpnet_ros.sim.cell.scenery import Scenery, body_pose
 from gpnet_ros.sim.cell.state import StateWriter, scene_file
 from gpnet_ros.sim.cell.video import Spectator, chosen_states
 from gpnet_ros.sim.heap.heap import Heap
@@ -97,7 +97,7 @@ def test_the_arm_is_seen_where_it_is_and_not_when_it_is_away(cell, tmp_path):
     there = height_map(eye.read(), T_base_camera)
     changed = there[np.nan_to_num(there[..., 2] - away[..., 2]) > 0.25]
     assert len(changed) > 300 and not (away[..., 2] > 0.25).any()
-    flange = pose_of(cell.poses_now(), FLANGE)[:3, 3]
+    flange = body_pose(cell.poses_now(), FLANGE)[:3, 3]
     # The palm's top lies 6 cm below the flange; around it the picture must be full of arm.
     near = np.linalg.norm(changed - flange, axis=1)
     assert np.median(near) < 0.35
@@ -188,7 +188,7 @@ def test_tool_meets_the_point_of_a_pixel_in_spite_of_the_hidden_calibration(cell
     cell.put_arm(q)
     for _ in range(60):
         cell.step(0.008, q, np.zeros(6))
-    tip = (pose_of(cell.poses_now(), FLANGE) @ CELL.T_flange_tcp)[:3, 3]
+    tip = (body_pose(cell.poses_now(), FLANGE) @ CELL.T_flange_tcp)[:3, 3]
     point = height_map(frame, T_base_camera)[v, u]
     assert np.linalg.norm(tip - point) < 1e-3
     by_data_sheet = CELL.kinematics.inverse_near(goal @ invert(CELL.T_flange_tcp), HOME)

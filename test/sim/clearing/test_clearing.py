@@ -15,7 +15,7 @@ from gpnet_ros.maps import Grid, Maps
 from gpnet_ros.pose import Transform
 from gpnet_ros.sim.clearing.injected import Errors
 from gpnet_ros.sim.clearing.look import Look
-from gpnet_ros.sim.clearing.rounds import FAILURES_MAX, Ended, Round, clear_heap, strayed
+from gpnet_ros.sim.clearing.rounds import FAILURES_MAX, CoreRound, Ended, clear_heap, strayed
 from gpnet_ros.sim.heap.heap import Heap, stack_heap
 
 CELL, HAND_EYE = load_cell(), load_hand_eye()
@@ -61,7 +61,7 @@ def test_a_single_object_needs_one_pick() -> None:
 def test_objects_that_are_left_are_pushed_out_or_overlooked(
     removed: tuple[int, ...], ended: Ended, strayed: int, faults: tuple[str, ...]
 ) -> None:
-    assert Round(3, (), removed, ended, strayed).faults == faults
+    assert CoreRound(3, (), removed, ended, strayed).faults == faults
 
 
 def test_only_what_lies_outside_of_the_square_has_strayed() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.maps import workspace_grid
 from gpnet_ros.pose import transform
-from gpnet_ros.sim.clearing.look import Look, Window, seen_window
+from gpnet_ros.sim.clearing.look import Look, PixelWindow, seen_window
 from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.sim.objects.model import make_object
 
@@ -47,4 +47,4 @@ def test_window_holds_the_grid_and_little_more() -> None:
     assert high[0] + 20 <= window.left + window.width and high[1] + 20 <= window.top + window.height
     assert window.width * window.height < 0.4 * 640 * 480
     assert all(v % 2 == 0 for v in (window.left, window.top, window.width, window.height))
-    assert Window(2, 4, 6, 8).cut == (slice(4, 12), slice(2, 8))
+    assert PixelWindow(2, 4, 6, 8).cut == (slice(4, 12), slice(2, 8))
