@@ -14,7 +14,7 @@ import numpy as np
 from gpnet_ros.errors import SettingsError
 from gpnet_ros.kinematics import ARMS, UrKinematics
 from gpnet_ros.pose import Transform, from_xyz_quat, transform
-from gpnet_ros.settings import Box, GripperGeometry, Workspace, config_dir, load, setting, validate
+from gpnet_ros.settings import Box, GripperGeometry, Workspace, config_dir, load_settings, setting, validate
 
 
 @dataclass(frozen=True)
@@ -185,9 +185,9 @@ class HandEye:
 
 def load_cell(path: str | os.PathLike[str] | None = None) -> Cell:
     """The cell of a file, by default of `config/cell.yaml`."""
-    return load(Cell, path or config_dir() / "cell.yaml")
+    return load_settings(Cell, path or config_dir() / "cell.yaml")
 
 
 def load_hand_eye(path: str | os.PathLike[str] | None = None) -> HandEye:
     """The hand-eye calibration of a file, by default of `config/hand_eye.yaml`."""
-    return load(HandEye, path or config_dir() / "hand_eye.yaml")
+    return load_settings(HandEye, path or config_dir() / "hand_eye.yaml")

@@ -25,6 +25,8 @@ WIDTH_SCALE = 112.0
 BLUR_SIGMA = 2.0
 #: Half side [px] of the window over which cos 2θ, sin 2θ, width and P are averaged.
 WINDOW = 6
+#: Where P may come from: the network, the height prior, or nowhere (ones); see `prioritise`.
+P_SOURCES = ("learned", "height", "none")
 
 
 @dataclass(frozen=True)

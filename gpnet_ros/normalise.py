@@ -30,7 +30,7 @@ Version = Literal["relief-1", "relief-valid-1", "published-1", "published-double
 CHANNEL_COUNT: dict[str, int] = {"rgb": 3, "depth": 1, "rgbd": 4}
 #: Names that a model card may carry, and the one of models whose recipe does not say.
 VERSIONS: tuple[str, ...] = get_args(Version)
-VERSION = "relief-1"
+DEFAULT_VERSION = "relief-1"
 #: Relief [m] that becomes 1.0: the height of one or two household objects.
 RELIEF_SCALE = 0.1
 #: Relief is clipped to this many `RELIEF_SCALE`: beyond is a wall, the arm or a false reading.
@@ -47,7 +47,7 @@ PLANE_STEP = 4
 PLANE_SLOPE_MAX = 4.0
 
 
-def channel_count(channels: str, version: str = VERSION) -> int:
+def channel_count(channels: str, version: str = DEFAULT_VERSION) -> int:
     """Number of input planes: 3 of colour, 1 of depth and, in `relief-valid-1`, 1 of validity beside depth.
 
     Raises:
@@ -64,7 +64,7 @@ def normalise(
     color: NDArray[np.uint8] | None,
     depth: NDArray[np.float32] | None,
     channels: str = "rgbd",
-    version: str = VERSION,
+    version: str = DEFAULT_VERSION,
 ) -> NDArray[np.float32]:
     """The network's input of one view.
 

@@ -27,7 +27,7 @@ from gpnet_ros.safety import check
 #: Something is left if this much area [m^2] of the workspace stands `LEFT_HEIGHT` over the table.
 LEFT_AREA = 0.5e-4
 #: Status of a decision.
-Status = Literal["grasp", "nothing_left", "nothing_graspable"]
+DecisionStatus = Literal["grasp", "nothing_left", "nothing_graspable"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ class Decision:
         plan: checked; None where no arm is planned for.
     """
 
-    status: Status
+    status: DecisionStatus
     rejected: tuple[Rejected, ...] = ()
     grasp: Grasp | None = None
     T_base_grasp: Transform | None = None

@@ -16,7 +16,7 @@ import yaml
 
 from gpnet_ros.errors import SettingsError
 
-S = TypeVar("S")
+_S = TypeVar("_S")
 
 
 def setting(
@@ -57,7 +57,7 @@ def validate(settings: Any) -> None:
                 raise SettingsError(f"{name} is {number}; allowed: {low} to {high} {m['unit']}".rstrip() + ".")
 
 
-def from_dict(cls: type[S], values: dict[str, Any], source: str = "settings") -> S:
+def from_dict(cls: type[_S], values: dict[str, Any], source: str = "settings") -> _S:
     """Build settings from plain values; nested dataclasses and tuples of them included.
 
     Raises:
@@ -74,7 +74,7 @@ def from_dict(cls: type[S], values: dict[str, Any], source: str = "settings") ->
     return cls(**built)
 
 
-def load(cls: type[S], path: str | os.PathLike[str]) -> S:
+def load_settings(cls: type[_S], path: str | os.PathLike[str]) -> _S:
     """Read settings from a YAML file of overrides.
 
     Raises:

@@ -16,7 +16,7 @@ from gpnet_ros.settings import GripperGeometry, Workspace
 def test_file_overrides_only_what_it_names(tmp_path: Path) -> None:
     path = tmp_path / "gripper.yaml"
     path.write_text("stroke: 0.14\n")
-    loaded = settings.load(GripperGeometry, path)
+    loaded = settings.load_settings(GripperGeometry, path)
     assert loaded.stroke == 0.14
     assert loaded.pad_width == GripperGeometry().pad_width
 
@@ -40,12 +40,12 @@ def test_wrong_files_are_refused_with_the_value(tmp_path: Path, text: str, messa
     path = tmp_path / "gripper.yaml"
     path.write_text(text)
     with pytest.raises(SettingsError, match=message):
-        settings.load(GripperGeometry, path)
+        settings.load_settings(GripperGeometry, path)
 
 
 def test_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"nowhere\.yaml cannot be read"):
-        settings.load(Workspace, tmp_path / "nowhere.yaml")
+        settings.load_settings(Workspace, tmp_path / "nowhere.yaml")
 
 
 def test_settings_cannot_be_changed() -> None:

@@ -208,10 +208,10 @@ def _plain(settings: TrainSettings) -> dict[str, object]:
 
 def _same(recipe: Path, settings: TrainSettings) -> bool:
     """The recipe that a run was begun with is this one; settings that came later had their defaults then."""
-    from gpnet_ros.settings import load
+    from gpnet_ros.settings import load_settings
 
     try:
-        return essence(load(TrainSettings, recipe)) == essence(settings)
+        return essence(load_settings(TrainSettings, recipe)) == essence(settings)
     except BadInput:
         return False
 

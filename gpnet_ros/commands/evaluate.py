@@ -43,10 +43,10 @@ from gpnet_ros.evaluation.judging.judge import Settings
 from gpnet_ros.evaluation.judging.judged_pictures import Pictures, open_pictures
 from gpnet_ros.evaluation.judging.judgement import DECODES, METRICS, Decode, Metric
 from gpnet_ros.evaluation.judging.substitution import SUBSTITUTES
+from gpnet_ros.maps import P_SOURCES
 
 #: The metric of --json without --metric: the first of these that the data can tell.
 HEADLINES: tuple[Metric, ...] = ("lift", "top", "any")
-_PRIORITIES = ("learned", "height", "none")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="one of the above (all; with --json lift, or top, or any: what DATA can tell)",
     )
     add("--decode", choices=DECODES, help="how the grasp is chosen (see above)")
-    add("--priority", choices=_PRIORITIES, default="learned", help="P of the network, height, or none (learned)")
+    add("--priority", choices=P_SOURCES, default="learned", help="P of the network, height, or none (learned)")
     add("--scenes", type=int, help="only the first pictures (all)")
     add("--seed", type=int, default=0, help="of the camera's noise (0)")
     add("--exact-depth", action="store_true", help="leave the noise out")

@@ -10,18 +10,18 @@ import torch
 from torch import Tensor
 
 from gpnet_ros.normalise import (
+    DEFAULT_VERSION,
     PLANE_SCALES,
     PLANE_SLOPE_MAX,
     PLANE_STEP,
     PUBLISHED_DEPTH_LIMIT,
     RELIEF_LIMIT,
     RELIEF_SCALE,
-    VERSION,
     color_gain,
 )
 
 
-def normalise_batch(color: Tensor, depth: Tensor | None, channels: str, version: str = VERSION) -> Tensor:
+def normalise_batch(color: Tensor, depth: Tensor | None, channels: str, version: str = DEFAULT_VERSION) -> Tensor:
     """The network's input of a batch; see `normalise.normalise`.
 
     Args:

@@ -33,7 +33,7 @@ class ViewSettings:
     copy_paste: float = setting(0.0, "Share of views into which an object is pasted.", low=0.0, high=1.0)
     contact: bool = setting(False, "A sixth target, where objects meet what lies on them: P learns where to look.")
     normalisation: str = setting(
-        normalise.VERSION, "Form of the network's input, see normalise.py.", choices=normalise.VERSIONS
+        normalise.DEFAULT_VERSION, "Form of the network's input, see normalise.py.", choices=normalise.VERSIONS
     )
 
     def __post_init__(self) -> None:

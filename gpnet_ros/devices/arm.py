@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gpnet_ros.motion import Move
     from gpnet_ros.pose import Transform
 
-Status = Literal[
+ArmStatus = Literal[
     "ready",
     "moving",
     "protective_stop",
@@ -47,7 +47,7 @@ class ArmState:
     qd: NDArray[np.float64]
     T_base_tcp: Transform
     tcp_force: NDArray[np.float64]
-    status: Status
+    status: ArmStatus
     message: str = ""
     model: str = ""
 

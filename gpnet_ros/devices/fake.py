@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.devices.arm import ArmState, MoveResult, MoveStatus, Status
+from gpnet_ros.devices.arm import ArmState, ArmStatus, MoveResult, MoveStatus
 from gpnet_ros.devices.gripper import GripperState, GripResult, GripStatus
 from gpnet_ros.errors import DeviceError, RobotStopped
 from gpnet_ros.frame import Frame
@@ -69,7 +69,7 @@ class FakeArm:
         self._T_flange_tcp = cell.T_flange_tcp
         self._q = np.array(cell.home)
         self._auto_resume = auto_resume
-        self._status: Status = "not_ready"
+        self._status: ArmStatus = "not_ready"
         self._connected = False
         self._cancel = threading.Event()
         self._stamps = itertools.count(1)
@@ -131,7 +131,7 @@ class FakeArm:
             raise RobotStopped(f"The fake robot is in a {self._status}: release it first.")
         self._status = "ready"
 
-    def stop_with(self, status: Status) -> None:
+    def stop_with(self, status: ArmStatus) -> None:
         """Let the robot be in a stop, or release it."""
         self._status = status
 

@@ -39,7 +39,7 @@ class RealSenseSettings:
         validate(self)
 
 
-class Source(Protocol):
+class FramesetSource(Protocol):
     """Where framesets come from: a pipeline, or a software device with a syncer."""
 
     def start(self) -> float:
@@ -126,10 +126,10 @@ class PipelineSource:
 class RealSenseCamera:
     """Implements the Camera Protocol."""
 
-    def __init__(self, settings: RealSenseSettings, source: Source | None = None) -> None:
+    def __init__(self, settings: RealSenseSettings, source: FramesetSource | None = None) -> None:
         """Use a pipeline, or another source of framesets."""
         self.settings = settings
-        self._source: Source = source or PipelineSource(settings)
+        self._source: FramesetSource = source or PipelineSource(settings)
         self._scale: float | None = None
         self._align: Any = None
         self._last = -1.0  # stamp of the last frame that was returned, in the camera's clock [ms]

@@ -16,7 +16,7 @@ from gpnet_ros.devices.gripper import GripperState, GripResult, GripStatus
 from gpnet_ros.errors import DeviceError, LinkLost
 from gpnet_ros.settings import setting, validate
 
-PORT = 63352
+URCAP_PORT = 63352
 ACTIVE = 3  # gSTA: activation is complete
 MOVING, STOPPED_CLOSING = 0, 2  # gOBJ
 #: What gFLT says; 0 is well, and 5 and 7 only mean that the gripper is not activated.
@@ -165,8 +165,7 @@ class RobotiqGripper:
         with self._lock:
             try:
                 if self._socket is None:
-                    address = (self.settings.robot_ip, PORT)
-                    self._socket = socket.create_connection(address, self.settings.timeout)
+                    self._socket = socket.create_connection((self.settings.robot_ip, URCAP_PORT), self.settings.timeout)
                 self._socket.sendall(request.encode())
                 answer = b""
                 # Some versions end an answer with a line feed and some do not; "ack" never has one.
@@ -184,9 +183,8 @@ class RobotiqGripper:
                 return answer
             except OSError as error:
                 self._drop()
-                raise LinkLost(
-                    f"The gripper at {self.settings.robot_ip}:{PORT} does not answer ({error}): check URCap and cable."
-                ) from error
+                address = f"{self.settings.robot_ip}:{URCAP_PORT}"
+                raise LinkLost(f"The gripper at {address} does not answer ({error}): check URCap and cable.") from error
 
     def _drop(self) -> None:
         if self._socket is not None:

@@ -12,7 +12,7 @@ from gpnet_ros.devices.gripper import Gripper
 from gpnet_ros.devices.robotiq import RobotiqGripper, RobotiqSettings
 from gpnet_ros.devices.ur.arm import UrArm, UrSettings
 from gpnet_ros.errors import SettingsError
-from gpnet_ros.settings import from_dict, load
+from gpnet_ros.settings import from_dict, load_settings
 
 #: `sim` is the real driver on a simulated controller; only then may anything resume by itself.
 ROBOTS = ("sim", "ur", "fake")
@@ -50,9 +50,9 @@ def make_robot(
         raise SettingsError(f"robot 'sim' with robot_ip {robot_ip} is not a simulation; use 127.0.0.x, or robot 'ur'.")
     arm = UrArm(UrSettings(robot_ip, auto_resume, gripper == "digital"), cell)
     if gripper == "digital":
-        lines = load(DigitalGripperSettings, gripper_file) if gripper_file else DigitalGripperSettings()
+        lines = load_settings(DigitalGripperSettings, gripper_file) if gripper_file else DigitalGripperSettings()
         return arm, DigitalGripper(arm, lines)
-    robotiq = load(RobotiqSettings, gripper_file) if gripper_file else RobotiqSettings()
+    robotiq = load_settings(RobotiqSettings, gripper_file) if gripper_file else RobotiqSettings()
     return arm, RobotiqGripper(from_dict(RobotiqSettings, {**vars(robotiq), "robot_ip": robot_ip}))
 
 

@@ -39,7 +39,7 @@ class Card:
     architecture: str
     kwargs: dict[str, Any]
     channels: str
-    normalisation: str = normalise.VERSION
+    normalisation: str = normalise.DEFAULT_VERSION
     data: dict[str, Any] = field(default_factory=dict)
     recipe: dict[str, Any] = field(default_factory=dict)
     metric: dict[str, Any] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.errors import GpnetError
 from gpnet_ros.frame import Frame
-from gpnet_ros.maps import Maps, prioritise, workspace_grid
+from gpnet_ros.maps import P_SOURCES, Maps, prioritise, workspace_grid
 from gpnet_ros.network.detector import Detector
 from gpnet_ros.nodes import params, start
 from gpnet_ros.nodes.exposures import Exposures
@@ -27,7 +27,7 @@ class InferenceSettings:
     autostart: bool = setting(True, "Configure and activate at once.")
     model: str = setting("gpnet", "Name of a model in models/, or the path of a model folder.")
     device: str = setting("auto", "Where the network runs.", choices=("auto", "cpu", "cuda"))
-    priority: str = setting("learned", "Where P comes from.", choices=("learned", "height", "none"))
+    priority: str = setting("learned", "Where P comes from.", choices=P_SOURCES)
     view: str = setting("workspace", "What the network sees.", choices=("workspace", "whole"))
     cell_file: str = setting("", "Cell file; empty for config/cell.yaml.")
     hand_eye_file: str = setting("", "Hand-eye file; empty for config/hand_eye.yaml.")

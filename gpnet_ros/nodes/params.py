@@ -10,12 +10,12 @@ from rclpy.exceptions import ParameterException
 
 from gpnet_ros.errors import SettingsError
 
-S = TypeVar("S")
+_S = TypeVar("_S")
 #: What rclpy itself declares; not ours to refuse.
 _BUILT_IN = ("use_sim_time", "start_type_description_service", "qos_overrides")
 
 
-def declare(node: Any, cls: type[S]) -> S:
+def declare(node: Any, cls: type[_S]) -> _S:
     """Declare every field of a settings dataclass as a parameter and return the filled settings.
 
     Args:

@@ -39,7 +39,7 @@ TOPICS: dict[str, tuple[type, Any]] = {
 
 
 class Outputs:
-    """Implements the loop's `Report` on topics; every method may be called from any thread."""
+    """Implements the loop's `LoopListener` on topics; every method may be called from any thread."""
 
     def __init__(self, node: Any, cell: Cell, hand_eye: HandEye) -> None:
         self.node, self.cell, self.hand_eye = node, cell, hand_eye

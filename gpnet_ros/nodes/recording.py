@@ -22,7 +22,7 @@ from std_msgs.msg import String
 
 from gpnet_ros.nodes.convert import T_BASE_LINK_BASE
 from gpnet_ros.nodes.exposures import CAMERA_INFO, COLOR, DEPTH, Exposure
-from gpnet_ros.nodes.sights import MAPS, MAPS_INFO, to_sight
+from gpnet_ros.nodes.sights import MAPS_INFO, PLANNER_MAPS, to_sight
 from gpnet_ros.picking.attention import Sight
 
 #: Q* follows from Q and P; it is kept because people look for it in a bag.
@@ -32,12 +32,12 @@ EXPOSURE: dict[str, type] = {
     COLOR: Image,
     DEPTH: Image,
     CAMERA_INFO: CameraInfo,
-    **dict.fromkeys(MAPS, Image),
+    **dict.fromkeys(PLANNER_MAPS, Image),
     MAPS_INFO: CameraInfo,
     Q_STAR: Image,
 }
 #: Without these there is no picture.
-_NEEDED = (COLOR, DEPTH, CAMERA_INFO, *MAPS, MAPS_INFO)
+_NEEDED = (COLOR, DEPTH, CAMERA_INFO, *PLANNER_MAPS, MAPS_INFO)
 #: Room for a few exposures: the process that records may be busy drawing when they come.
 _EXPOSURE_QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 _REPORT_QOS = QoSProfile(
@@ -49,7 +49,7 @@ _REPORT_QOS = QoSProfile(
 
 
 @dataclass(frozen=True, eq=False)
-class Report:
+class PickReport:
     """What the planner said about one pick, with the messages on which it decided.
 
     Attributes:
@@ -73,7 +73,7 @@ class Report:
 
 
 class Recording:
-    """Subscribes to frames, maps and the planner; hands out one `Report` for each of the planner's results."""
+    """Subscribes to frames, maps and the planner; hands out one `PickReport` for each of the planner's results."""
 
     def __init__(self, node: Any, planner: str = "planner_node", keep: int = 12) -> None:
         """Subscribe.
@@ -86,7 +86,7 @@ class Recording:
         self._keep = keep
         self._kept: dict[float, dict[str, bytes]] = {}  # by stamp
         self._wanted: dict[float, dict[str, bytes]] = {}  # those on which was decided
-        self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
+        self._reports: queue.SimpleQueue[PickReport] = queue.SimpleQueue()
         self._changed = threading.Condition()
         self._newest_maps = -np.inf
         self._subscriptions = [
@@ -100,7 +100,7 @@ class Recording:
             node.create_subscription(String, result, lambda m: self.finish(json.loads(m.data)), _REPORT_QOS),
         ]
 
-    def next(self, timeout: float) -> Report | None:
+    def next(self, timeout: float) -> PickReport | None:
         """The next report, in order; None when none came within timeout [s]."""
         try:
             return self._reports.get(timeout=timeout)
@@ -144,7 +144,7 @@ class Recording:
             if stamp is not None:
                 messages = self._wanted.get(stamp, self._kept.get(stamp, {}))
                 self._wanted = {s: m for s, m in self._wanted.items() if s > stamp}
-        self._reports.put(Report(_with_base_link(record), dict(messages)))
+        self._reports.put(PickReport(_with_base_link(record), dict(messages)))
 
 
 def stamp_of(raw: bytes) -> float:

@@ -13,7 +13,7 @@ from gpnet_ros.nodes.exposures import DEPTH, Exposure, Exposures
 from gpnet_ros.picking.attention import Sight
 
 #: Topics of inference_node that the planner needs; Q* and cos 2θ, sin 2θ follow from them.
-MAPS = ("maps/quality", "maps/priority", "maps/angle", "maps/width")
+PLANNER_MAPS = ("maps/quality", "maps/priority", "maps/angle", "maps/width")
 MAPS_INFO = "maps/camera_info"
 
 
@@ -22,7 +22,7 @@ class Sights:
 
     def __init__(self, node: Any, valid_share_min: float) -> None:
         self.valid_share_min = valid_share_min
-        self.exposures = Exposures(node, {**dict.fromkeys(MAPS, Image), MAPS_INFO: CameraInfo})
+        self.exposures = Exposures(node, {**dict.fromkeys(PLANNER_MAPS, Image), MAPS_INFO: CameraInfo})
         self._judged: Any = None
 
     def newest(self, timeout: float) -> Sight | None:
@@ -66,5 +66,5 @@ def to_sight(exposure: Exposure) -> Sight:
     if frame.intrinsics is None or frame.depth is None:
         raise FrameRefused("A frame without depth or camera model cannot be grasped from; check the camera node.")
     grid = Grid.of_camera(convert.from_camera_info(messages[MAPS_INFO]), frame.intrinsics)
-    quality, priority, angle, width = (convert.map_from_image(messages[topic]) for topic in MAPS)
+    quality, priority, angle, width = (convert.map_from_image(messages[topic]) for topic in PLANNER_MAPS)
     return Sight(frame, Maps.from_published(frame, grid, quality, priority, angle, width))

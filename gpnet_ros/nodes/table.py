@@ -12,11 +12,10 @@ from typing import Any
 
 from gpnet_ros.errors import SettingsError
 from gpnet_ros.grasp import TRUE_QUALITY_MIN
+from gpnet_ros.maps import P_SOURCES
 from gpnet_ros.picking.mode_gate import MODES
 from gpnet_ros.settings import config_dir, setting, validate
 
-#: Where P comes from; `oracle` plans from the truth of the simulated cell, in place of the network.
-PRIORITIES = ("learned", "height", "none", "oracle")
 #: Environment variables that name the Fast DDS profile: of Kilted and later, and of Jazzy and older.
 PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 
@@ -36,7 +35,7 @@ class RunSettings:
     model: str = setting("gpnet", "Name of a model in models/, or the path of a model folder.")
     device: str = setting("auto", "Where the network runs.", choices=("auto", "cpu", "cuda"))
     priority: str = setting(
-        "learned", "Where the grasp priority comes from; oracle: the simulation's truth.", choices=PRIORITIES
+        "learned", "Where P comes from; oracle: the simulation's truth.", choices=(*P_SOURCES, "oracle")
     )
     namespace: str = setting("", "Namespace of all nodes.")
     use_sim_time: bool = setting(False, "Follow /clock, for bags; a simulation at another speed sets it by itself.")

@@ -30,12 +30,12 @@ from gpnet_ros.picking.runner import PickResult, PickStatus
 
 log = logging.getLogger(__name__)
 #: How often an idle loop looks at the arm [s], and how long it waits after a failed connection.
-TICK, RETRY = 0.1, 1.0
+_TICK, _RETRY = 0.1, 1.0
 #: A proposal that nobody approved for so long [s] shows a heap that may have changed.
 APPROVAL_MAX = 60.0
 
 
-class Report(Protocol):
+class LoopListener(Protocol):
     """Who is told what the loop does."""
 
     def state(self, state: str) -> None:
@@ -88,7 +88,7 @@ class PickingLoop:
         cell: Cell,
         hand_eye: HandEye,
         eyes: Eyes,
-        report: Report,
+        report: LoopListener,
         settings: LoopSettings,
         select: SelectSettings | None = None,
     ) -> None:
@@ -198,7 +198,7 @@ class PickingLoop:
     def _step(self) -> None:
         """One look at what is wanted and what is possible."""
         if not self._connect():
-            self._closing.wait(TICK)
+            self._closing.wait(_TICK)
             return
         if self._resume_wanted:
             self._make_ready()
@@ -211,7 +211,7 @@ class PickingLoop:
         else:
             self._say("needs_resume" if refusal else "paused" if self._paused and self._task else "idle")
         with self._changed:
-            self._changed.wait(TICK)
+            self._changed.wait(_TICK)
 
     def _connect(self) -> bool:
         """Whether the arm reports. Only a dry run works without one."""
@@ -224,7 +224,7 @@ class PickingLoop:
                 return True
             except DeviceError as error:
                 self.report.refused(str(error))
-                self._next_connect = time.monotonic() + (RETRY if self.settings.mode != "dry_run" else 10 * RETRY)
+                self._next_connect = time.monotonic() + (_RETRY if self.settings.mode != "dry_run" else 10 * _RETRY)
         return self.settings.mode == "dry_run"
 
     def _refusal(self) -> str:
@@ -327,7 +327,7 @@ class PickingLoop:
         self._say("awaiting_approval")
         with self._changed:
             while not (self._approved or self._stopping.is_set() or self._refusal() or time.monotonic() > end):
-                self._changed.wait(TICK)
+                self._changed.wait(_TICK)
             if self._approved or self._stopping.is_set() or self._refusal():
                 return self._approved and not self._stopping.is_set()
         self.report.refused("The proposal is too old; looks again.")

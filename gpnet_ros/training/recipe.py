@@ -157,7 +157,7 @@ def load_recipe(name: str | Path | None = None, **chosen: Any) -> TrainSettings:
         if not path.is_file():
             known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
             raise BadInput(f"There is no recipe {str(name)!r}; known are: {known}; or give the path of a file.")
-    return replace(setting_files.load(TrainSettings, path), **chosen)
+    return replace(setting_files.load_settings(TrainSettings, path), **chosen)
 
 
 def overrides(words: list[str]) -> dict[str, Any]:

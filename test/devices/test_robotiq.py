@@ -129,7 +129,7 @@ def test_absent_gripper_is_told() -> None:
 def scripted(answers: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[RobotiqGripper]:
     """A gripper server that says exactly this, and to anything else nothing at all."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        monkeypatch.setattr(robotiq, "PORT", server.getsockname()[1])
+        monkeypatch.setattr(robotiq, "URCAP_PORT", server.getsockname()[1])
 
         def serve() -> None:
             link, _ = server.accept()

@@ -26,7 +26,7 @@ from gpnet_ros.frame import Frame, Intrinsics  # noqa: E402
 from gpnet_ros.maps import Grid, Maps, encode_angle  # noqa: E402
 from gpnet_ros.nodes import convert  # noqa: E402
 from gpnet_ros.nodes.exposures import CAMERA_INFO, COLOR, DEPTH  # noqa: E402
-from gpnet_ros.nodes.recording import EXPOSURE, Q_STAR, Recording, Report, stamp_of  # noqa: E402
+from gpnet_ros.nodes.recording import EXPOSURE, Q_STAR, PickReport, Recording, stamp_of  # noqa: E402
 from gpnet_ros.nodes.running_cell import free_domain  # noqa: E402
 from gpnet_ros.nodes.sights import MAPS_INFO  # noqa: E402
 from gpnet_ros.nodes.start import LATCHED_QOS, PUBLISH_QOS  # noqa: E402
@@ -101,10 +101,10 @@ class Graph:
         self.said["rejected"].publish(String(data=json.dumps({"stamp": stamp, "rejected": []})))
         self.until(lambda: stamp in self.recording._wanted)
 
-    def report(self, **record: Any) -> Report:
+    def report(self, **record: Any) -> PickReport:
         """Publish a result; the report of it."""
         self.said["result"].publish(String(data=json.dumps(record)))
-        found: list[Report] = []
+        found: list[PickReport] = []
 
         def arrived() -> bool:
             found.extend(r for r in [self.recording.next(0.001)] if r is not None)

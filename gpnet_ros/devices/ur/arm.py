@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.devices.arm import ArmState, MoveResult, MoveStatus, Status
-from gpnet_ros.devices.ur.child import FAULT, PLAYING, ChildConfig, Report, safety_stop
+from gpnet_ros.devices.arm import ArmState, ArmStatus, MoveResult, MoveStatus
+from gpnet_ros.devices.ur.child import FAULT, PLAYING, ChildConfig, ChildReport, safety_stop
 from gpnet_ros.devices.ur.link import UrLink
-from gpnet_ros.devices.ur.move import Outcome
+from gpnet_ros.devices.ur.move import MoveOutcome
 from gpnet_ros.devices.ur.start import agreement, controller_model, make_ready
 from gpnet_ros.errors import DeviceError, LinkLost, RobotStopped
 from gpnet_ros.pose import from_rotvec, to_rotvec
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ROBOT_RUNNING = 7  # robot_mode of the RTDE guide
 #: A replaced child that cannot connect is tried again after this long [s].
-RETRY = 0.5
+_RETRY = 0.5
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class UrArm:
         self.settings, self.cell = settings, cell
         self._payload = (cell.gripper.mass, settings.payload_cog)
         self._link: UrLink | None = None
-        self._last: tuple[Report, float] | None = None
+        self._last: tuple[ChildReport, float] | None = None
         self._model = ""
         self._refusal = ""  # why the controller disagrees with the configuration
         self._lost = ""  # why the link is gone, until a new child has reported
@@ -137,13 +137,13 @@ class UrArm:
                     try:
                         self._replace_link(armed=False)
                     except DeviceError:
-                        self._closing.wait(RETRY)
+                        self._closing.wait(_RETRY)
                         continue
             if self.settings.auto_resume and self.state().status in ("needs_resume", "protective_stop"):
                 try:
                     self.resume()
                 except DeviceError:
-                    self._closing.wait(RETRY)
+                    self._closing.wait(_RETRY)
 
     def _note_loss(self, link: UrLink | None) -> None:
         if link is not None:
@@ -166,18 +166,18 @@ class UrArm:
             np.array(report.force), status, message, self._model,
         )  # fmt: skip
 
-    def _connected_status(self, link: UrLink | None, report: Report) -> tuple[Status, str]:
+    def _connected_status(self, link: UrLink | None, report: ChildReport) -> tuple[ArmStatus, str]:
         if link is None or not link.is_alive or self._lost:
             return "link_lost", self._lost or "The link to the arm is lost."
         if link.report is None:
             return "not_ready", "The program is being started."
         return self._status(report)
 
-    def _status(self, report: Report) -> tuple[Status, str]:
+    def _status(self, report: ChildReport) -> tuple[ArmStatus, str]:
         stop = safety_stop(report.safety_bits)
         if stop:
             return cast(
-                Status, stop
+                ArmStatus, stop
             ), f"The robot is in a {stop.replace('_', ' ')}: remove its cause, then call resume."
         if report.safety_bits & FAULT:
             return "not_ready", "The robot reports a safety violation or fault: see its pendant."
@@ -278,7 +278,7 @@ class UrArm:
             return f"Move {move.name!r} is a descent and needs a force limit; nothing was sent."
         return ""
 
-    def _execute(self, link: UrLink, move: Move, cancelled: Callable[[], bool]) -> Outcome:
+    def _execute(self, link: UrLink, move: Move, cancelled: Callable[[], bool]) -> MoveOutcome:
         self._number += 1
         number = self._number
         target = move.q if move.kind == "joint" else to_rotvec(move.T_base_tcp)  # type: ignore[arg-type]
@@ -300,7 +300,7 @@ class UrArm:
             link.wait(0.01)
         return outcome
 
-    def _result(self, outcome: Outcome) -> MoveResult:
+    def _result(self, outcome: MoveOutcome) -> MoveResult:
         return MoveResult(
             MoveStatus(outcome.status), outcome.message, from_rotvec(outcome.tcp), outcome.force_peak, outcome.duration
         )

@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 
 from gpnet_ros.devices.arm import MoveStatus
 from gpnet_ros.devices.ur.dashboard import ask
-from gpnet_ros.devices.ur.move import Order, Outcome, RunningMove, Sample
+from gpnet_ros.devices.ur.move import ArmSample, MoveOrder, MoveOutcome, RunningMove
 
 #: Period of the loop [s]; a CB3 sends a new state every 8 ms.
-PERIOD = 0.01
+LOOP_PERIOD = 0.01
 #: A heartbeat of the planner older than this [s] stops a move; at rest only the program ends, later.
 FRESH_MOVING, FRESH_RESTING = 0.2, 2.0
 #: The link counts as lost when the controller's clock has not advanced for this long [s].
@@ -68,7 +68,7 @@ class ChildConfig:
         return json.dumps(asdict(self))
 
 
-class Report(NamedTuple):
+class ChildReport(NamedTuple):
     """One state of the controller, as it crosses the pipe in every loop."""
 
     stamp: float
@@ -157,7 +157,7 @@ class Child:
                 self.pipe.send(("state", tuple(report)))  # never blocks the loop for a frozen parent
             if outcome is not None:
                 self.pipe.send(("done", *outcome))
-            due = max(due + PERIOD, time.monotonic() - PERIOD)
+            due = max(due + LOOP_PERIOD, time.monotonic() - LOOP_PERIOD)
             time.sleep(max(0.0, due - time.monotonic()))
 
     def _obey(self) -> None:
@@ -172,7 +172,7 @@ class Child:
         if name == "beat":
             self._beat = max(self._beat, rest[0])
         elif name == "move":
-            self._begin(Order(*rest))
+            self._begin(MoveOrder(*rest))
         elif name == "cancel" and self._move is not None:
             self._move.end(MoveStatus.CANCELLED, "Cancelled.", time.monotonic())
         elif name == "payload" and self.armed:
@@ -182,7 +182,7 @@ class Child:
         elif name == "bye":
             self._leave("goodbye", ORDERLY_EXIT)
 
-    def _begin(self, order: Order) -> None:
+    def _begin(self, order: MoveOrder) -> None:
         if not self.armed or self._move is not None:
             why = "Another move is running." if self.armed else "Not armed: call resume."
             tcp = self._rx.getActualTCPPose()
@@ -217,15 +217,15 @@ class Child:
             # At once: the control interface is about to reconnect, and may crash doing so.
             os._exit(LOST_EXIT)
 
-    def _report(self) -> Report:
+    def _report(self) -> ChildReport:
         rx = self._rx
-        return Report(
+        return ChildReport(
             self._stamp, rx.getActualQ(), rx.getActualQd(), rx.getActualTCPPose(), rx.getActualTCPForce(),
             rx.getRobotMode(), rx.getSafetyStatusBits(), rx.getRuntimeState(), rx.getActualDigitalInputBits(),
             rx.getActualDigitalOutputBits(), self.armed, self._move is not None, self.reason,
         )  # fmt: skip
 
-    def _supervise(self, report: Report) -> Outcome | None:
+    def _supervise(self, report: ChildReport) -> MoveOutcome | None:
         """Kick the watchdog, follow the move, give up the program when anything is wrong; a move's outcome."""
         if not self.armed:
             return None
@@ -242,7 +242,7 @@ class Child:
             if trouble:
                 self._move.end(MoveStatus.STOPPED, trouble, now, halted=bool(halted))
             finished = self._control.getAsyncOperationProgress() < 0
-            outcome = self._move.follow(Sample(now, report.q, report.qd, report.tcp, report.force, finished))
+            outcome = self._move.follow(ArmSample(now, report.q, report.qd, report.tcp, report.force, finished))
             if outcome is not None:
                 self._move = None
         if trouble and self._move is None:
@@ -266,7 +266,7 @@ class Child:
         os._exit(status)
 
 
-def stop_reason(report: Report) -> str:
+def stop_reason(report: ChildReport) -> str:
     """Why the robot does not run the program, in one sentence; empty when it does."""
     stop = safety_stop(report.safety_bits)
     if stop:

@@ -10,7 +10,7 @@ import socket
 
 from gpnet_ros.errors import LinkLost
 
-PORT = 29999
+DASHBOARD_PORT = 29999
 
 
 def ask(ip: str, command: str, timeout: float = 2.0) -> str:
@@ -25,7 +25,7 @@ def ask(ip: str, command: str, timeout: float = 2.0) -> str:
         LinkLost: no connection or no answer in time.
     """
     try:
-        with socket.create_connection((ip, PORT), timeout) as link, link.makefile("rwb") as lines:
+        with socket.create_connection((ip, DASHBOARD_PORT), timeout) as link, link.makefile("rwb") as lines:
             lines.readline()  # the greeting
             lines.write(f"{command}\n".encode())
             lines.flush()

@@ -15,8 +15,8 @@ from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
-from gpnet_ros.devices.ur.child import FAILED_EXIT, ChildConfig, Report
-from gpnet_ros.devices.ur.move import Outcome
+from gpnet_ros.devices.ur.child import FAILED_EXIT, ChildConfig, ChildReport
+from gpnet_ros.devices.ur.move import MoveOutcome
 from gpnet_ros.errors import LinkLost
 
 #: Period of the heartbeat [s]; the child stops a move when it is older than 0.2 s.
@@ -36,11 +36,11 @@ class UrLink:
         """Start the child; `report` stays None until it has connected."""
         self._pipe, theirs = Pipe()
         self.armed_offset: list[float] | None = None
-        self.report: Report | None = None
+        self.report: ChildReport | None = None
         self.received = 0.0
         self.failure = ""
         self.is_alive = True
-        self._outcomes: dict[int, Outcome] = {}
+        self._outcomes: dict[int, MoveOutcome] = {}
         self._waiting_since: float | None = None
         self._heard = time.monotonic()
         self._changed = threading.Condition()
@@ -75,7 +75,7 @@ class UrLink:
         with self._changed:
             self._changed.wait(seconds)
 
-    def outcome(self, number: int) -> Outcome | None:
+    def outcome(self, number: int) -> MoveOutcome | None:
         """What became of a move, once; keeps the heart beating for it in the meantime."""
         self._waiting_since = time.monotonic()
         found = self._outcomes.pop(number, None)
@@ -132,9 +132,9 @@ class UrLink:
         self._heard = time.monotonic()
         with self._changed:
             if name == "state":
-                self.report, self.received = Report(*rest[0]), time.time()
+                self.report, self.received = ChildReport(*rest[0]), time.time()
             elif name == "done":
-                outcome = Outcome(*rest)
+                outcome = MoveOutcome(*rest)
                 self._outcomes[outcome.number] = outcome
             elif name == "armed":
                 self.armed_offset = rest[0]

@@ -27,7 +27,7 @@ STOP_PATIENCE = 4.0
 FORCE_REFERENCE = 0.15
 
 
-class Sample(NamedTuple):
+class ArmSample(NamedTuple):
     """What the controller reports in one cycle; SI units, vectors of six."""
 
     time: float  # host's monotonic clock [s]
@@ -39,7 +39,7 @@ class Sample(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Order:
+class MoveOrder:
     """A move as it crosses the pipe: target is joints or x, y, z, rotation vector."""
 
     number: int
@@ -50,7 +50,7 @@ class Order:
     force_limit: float
 
 
-class Outcome(NamedTuple):
+class MoveOutcome(NamedTuple):
     """How a move ended, as it crosses the pipe."""
 
     number: int
@@ -64,7 +64,7 @@ class Outcome(NamedTuple):
 class RunningMove:
     """Follows one move from its order to its outcome."""
 
-    def __init__(self, order: Order, start: Callable[[], bool], stop: Callable[[], None], now: float) -> None:
+    def __init__(self, order: MoveOrder, start: Callable[[], bool], stop: Callable[[], None], now: float) -> None:
         """Take the order; nothing moves before the first `follow`.
 
         Args:
@@ -95,7 +95,7 @@ class RunningMove:
             if self._started and not halted:
                 self._stop()
 
-    def follow(self, sample: Sample) -> Outcome | None:
+    def follow(self, sample: ArmSample) -> MoveOutcome | None:
         """Judge one sample; the outcome when the move is over."""
         self._note_rest(sample)
         if self._ending is None and not self._started:
@@ -110,12 +110,12 @@ class RunningMove:
             return self.outcome(status, message, sample)
         return None
 
-    def outcome(self, status: MoveStatus, message: str, sample: Sample) -> Outcome:
+    def outcome(self, status: MoveStatus, message: str, sample: ArmSample) -> MoveOutcome:
         """The outcome as of this sample."""
         duration = sample.time - self._began
-        return Outcome(self.order.number, status.value, message, sample.tcp, self.force_peak, duration)
+        return MoveOutcome(self.order.number, status.value, message, sample.tcp, self.force_peak, duration)
 
-    def _note_rest(self, sample: Sample) -> None:
+    def _note_rest(self, sample: ArmSample) -> None:
         if np.abs(sample.qd).max() > STILL_SPEED:
             self._still, self._rested_since = 0, None
             return
@@ -123,7 +123,7 @@ class RunningMove:
         if self._rested_since is None:
             self._rested_since = sample.time
 
-    def _prepare(self, sample: Sample) -> None:
+    def _prepare(self, sample: ArmSample) -> None:
         """At rest, average the force for a descent; then start."""
         if self.order.kind == "descend":
             if self._still < STILL_SAMPLES and sample.time - self._began < STOP_PATIENCE:
@@ -139,7 +139,7 @@ class RunningMove:
                 MoveStatus.STOPPED, "The controller did not take the move; its program is not running.", sample.time
             )
 
-    def _judge(self, sample: Sample) -> None:
+    def _judge(self, sample: ArmSample) -> None:
         """Contact, and standing still where it should move."""
         change = float(np.linalg.norm(np.subtract(sample.force[:3], self._reference)))
         self.force_peak = max(self.force_peak, change)
@@ -153,12 +153,12 @@ class RunningMove:
             cause = "the program ended early" if sample.finished else "is the speed slider at zero?"
             self.end(status, f"Stood still {self._missing(sample)} short of the goal: {cause}", sample.time)
 
-    def _arrival(self, sample: Sample) -> Outcome | None:
+    def _arrival(self, sample: ArmSample) -> MoveOutcome | None:
         if sample.finished and self._still >= STILL_SAMPLES and not self._missing(sample):
             return self.outcome(MoveStatus.ARRIVED, "", sample)
         return None
 
-    def _missing(self, sample: Sample) -> str:
+    def _missing(self, sample: ArmSample) -> str:
         """What is missing to the goal, in words; empty when it is reached."""
         if self.order.kind == "joint":
             worst = float(np.abs(np.subtract(sample.q, self.order.target)).max())

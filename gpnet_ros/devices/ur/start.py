@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.devices.ur.child import FAULT, PLAYING, Report, safety_stop
+from gpnet_ros.devices.ur.child import FAULT, PLAYING, ChildReport, safety_stop
 from gpnet_ros.devices.ur.dashboard import ask
 from gpnet_ros.devices.ur.link import UrLink
 from gpnet_ros.errors import LinkLost, RobotStopped
@@ -73,13 +73,13 @@ def _power_on(link: UrLink, ip: str) -> None:
         raise RobotStopped("The robot did not release its brakes: see its pendant, then resume.")
 
 
-def _report(link: UrLink) -> Report:
+def _report(link: UrLink) -> ChildReport:
     if link.report is None or not link.is_alive:
         raise LinkLost("The link to the arm was lost during resume: call it again.")
     return link.report
 
 
-def _until(link: UrLink, condition: Callable[[Report], bool], seconds: float) -> bool:
+def _until(link: UrLink, condition: Callable[[ChildReport], bool], seconds: float) -> bool:
     end = time.monotonic() + seconds
     while not condition(_report(link)):
         if time.monotonic() > end:
@@ -111,7 +111,7 @@ def agreement(link: UrLink, model: str, settings: UrSettings, cell: Cell) -> str
         return f"The controller's TCP offset differs by {away * 1000:.2f} mm from the configured one: resume again."
     expected: list[float] = []
 
-    def matches(report: Report) -> bool:
+    def matches(report: ChildReport) -> bool:
         T = cell.kinematics.forward(report.q) @ cell.T_flange_tcp
         expected[:] = distance(T, from_rotvec(report.tcp))
         return expected[0] <= settings.tolerance and expected[1] <= settings.tolerance_angle

@@ -19,7 +19,7 @@ import numpy as np
 
 from gpnet_ros.cell import Cell, load_cell
 from gpnet_ros.errors import BadInput, GpnetError
-from gpnet_ros.settings import config_dir, load, setting, validate
+from gpnet_ros.settings import config_dir, load_settings, setting, validate
 from gpnet_ros.sim.cell.arm import calibrated_dh
 from gpnet_ros.sim.cell.plant import CellPlant
 from gpnet_ros.sim.cell.recording import Recorder
@@ -175,7 +175,7 @@ def run(arguments: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    settings = load(SimSettings, arguments.settings or config_dir() / "sim.yaml")
+    settings = load_settings(SimSettings, arguments.settings or config_dir() / "sim.yaml")
     if arguments.seed < 0:
         raise BadInput(f"--seed is {arguments.seed}; allowed: 0 or more.")
     try:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gpnet_ros.devices.arm import MoveStatus
-from gpnet_ros.devices.ur.move import STOP_PATIENCE, STUCK_MOVING, Order, Outcome, RunningMove, Sample, turn
+from gpnet_ros.devices.ur.move import STOP_PATIENCE, STUCK_MOVING, ArmSample, MoveOrder, MoveOutcome, RunningMove, turn
 from gpnet_ros.pose import distance, from_rotvec
 
 START = [0.6, 0.0, 0.3, 2.2, 2.2, 0.0]
@@ -20,7 +20,7 @@ class Robot:
     def __init__(self, kind: str = "linear", target: list[float] | None = None, obeys: bool = True) -> None:
         self.started = self.stopped = 0
         self.obeys, self.now = obeys, 100.0
-        order = Order(7, kind, target or GOAL, 0.1, 0.5, 30.0)
+        order = MoveOrder(7, kind, target or GOAL, 0.1, 0.5, 30.0)
         self.move = RunningMove(order, self._start, self._stop, self.now)
 
     def _start(self) -> bool:
@@ -30,11 +30,11 @@ class Robot:
     def _stop(self) -> None:
         self.stopped += 1
 
-    def sample(self, tcp: list[float], speed: float = 0.0, force: float = 0.0, finished: bool = False) -> Sample:
+    def sample(self, tcp: list[float], speed: float = 0.0, force: float = 0.0, finished: bool = False) -> ArmSample:
         self.now += STEP
-        return Sample(self.now, tcp, [speed] * 6, tcp, [0.0, 0.0, force, 0.0, 0.0, 0.0], finished)
+        return ArmSample(self.now, tcp, [speed] * 6, tcp, [0.0, 0.0, force, 0.0, 0.0, 0.0], finished)
 
-    def feed(self, seconds: float, tcp: list[float], **what: float) -> Outcome | None:
+    def feed(self, seconds: float, tcp: list[float], **what: float) -> MoveOutcome | None:
         for _ in range(round(seconds / STEP)):
             outcome = self.move.follow(self.sample(tcp, **what))  # type: ignore[arg-type]
             if outcome is not None:
@@ -42,7 +42,7 @@ class Robot:
         return None
 
 
-def status(outcome: Outcome | None) -> MoveStatus | None:
+def status(outcome: MoveOutcome | None) -> MoveStatus | None:
     return None if outcome is None else MoveStatus(outcome.status)
 
 
