@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_safety import REFUSALS, SWEEPS, Arguments, line, pick
+from support.judged_plans import REFUSALS, SWEEPS, Arguments, line, pick
 
 from gpnet_ros import safety
 from gpnet_ros.errors import UnsafePlan

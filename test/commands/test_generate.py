@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import json
 import os
@@ -16,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.fake_scenes import FakeMaker, fake_plan, scene_name
+from support.fake_scenes import FakeMaker, scene_name
+from support.generate_runs import SCENES, arguments, run_fake
 
 from gpnet_ros import workers as executors
 from gpnet_ros.cli import main
@@ -28,18 +28,7 @@ from gpnet_ros.errors import BadInput, GpnetError
 from gpnet_ros.sim.objects.user_meshes import load_user_meshes
 from gpnet_ros.workers import WorkerLost, in_processes
 
-SCENES = 7
 DEADLINE = 120.0
-
-
-def arguments(out: Path, *words: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    generate.add_arguments(parser)
-    return parser.parse_args(["--out", str(out), *words])
-
-
-def run_fake(out: Path, *words: str, maker: FakeMaker | None = None) -> int:
-    return generate.generate(arguments(out, *words), fake_plan(SCENES), maker or FakeMaker())
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -89,7 +78,8 @@ RUN = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_generate import FakeMaker, run_fake
+from support.fake_scenes import FakeMaker
+from support.generate_runs import run_fake
 if __name__ == "__main__":
     maker = FakeMaker({at}, "wait", Path({until!r}))
     run_fake(Path({out!r}), "--workers", "2", *sys.argv[1:], maker=maker)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+from support.records import SIDE, picture
 
 from gpnet_ros.data import augment, dataset, device_set
 from gpnet_ros.data.batches import TARGETS, BatchSettings, DeviceBatches, batches
@@ -15,30 +16,14 @@ from gpnet_ros.data.dataset import Dataset
 from gpnet_ros.data.device_set import DeviceSet
 from gpnet_ros.data.noise import DepthNoise
 from gpnet_ros.data.normalise_batch import fill_nearest_batch, relief_batch
-from gpnet_ros.data.record import Record, compact_grasps
 from gpnet_ros.data.view_settings import ViewSettings
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import fill_nearest
 from gpnet_ros.normalise import relief
 
-SIDE = 320
 PERFECT = DepthNoise(
     subpixel=0, wave=0, window=0, ragged=0, step=0, edge_band=0, blobs=0, bland=0, dazzled=0, specks=0, unit=0
 )
-
-
-def picture(seed: int = 0, side: int = SIDE) -> Record:
-    """Two blocks on a table, each with a strip of grasps, labels at half resolution."""
-    rng = np.random.default_rng(seed)
-    color = np.repeat(np.repeat(rng.integers(40, 220, (side // 16, side // 16, 3)), 16, 0), 16, 1).astype(np.uint8)
-    depth, ids = np.full((side, side), 8600, dtype=np.uint16), np.zeros((side, side), dtype=np.uint8)
-    quality, angle, opening = np.zeros((3, side // 2, side // 2))
-    for index, (row, column, theta, wide) in enumerate([(120, 130, 0.4, 0.05), (190, 180, -1.2, 0.07)]):
-        block = (slice(row - 24, row + 24), slice(column - 20, column + 20))
-        ids[block], depth[block] = index + 1, 8000 - 100 * index
-        strip = (slice(row // 2 - 8, row // 2 + 8), slice(column // 2 - 3, column // 2 + 3))
-        quality[strip], angle[strip], opening[strip] = 0.8, theta, wide
-    return Record(f"s{seed}", color, depth, ids, compact_grasps(quality, angle, opening), (0, 1), 600.0)
 
 
 @pytest.fixture

@@ -20,15 +20,17 @@ SCRIPT = """
 import sys; sys.path[:0] = [sys.argv[2], sys.argv[3]]
 from dataclasses import replace
 from pathlib import Path
-from test_train import Bars, TINY, train, Budget
+from support.bars import Bars, TINY
 from gpnet_ros.commands import train as command
+from gpnet_ros.training.recipe import Budget
 from safetensors.torch import save_file
 folder, steps = Path(sys.argv[1]), int(sys.argv[4])
 made = []
 original = command.Trainer
 command.Trainer = lambda *args: made.append(original(*args)) or made[-1]
 recipe = replace(TINY, small_share=1.0, batch=4)
-card = train(Bars(6), None, recipe, Budget(1e9, steps), out=folder / "m", folder=folder / "run", resume=steps > 2)
+out = {"out": folder / "m", "folder": folder / "run"}
+card = command.train(Bars(6), None, recipe, Budget(1e9, steps), resume=steps > 2, **out)
 import os
 rank = int(os.environ.get("RANK", "0"))
 assert (card is not None) == (rank == 0)

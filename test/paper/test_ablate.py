@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_train import Bars
+from support.bars import Bars
 
 from gpnet_ros import cli
 from gpnet_ros.commands import train
@@ -203,7 +203,7 @@ def test_a_killed_series_goes_on_with_the_run_that_was_begun(tmp_path: Path, bar
     write_rows(tmp_path, ROWS[0], ROWS[2])
     script = (
         "import sys; sys.path[:0] = sys.argv[1:3]\n"
-        "from test_train import Bars\nfrom gpnet_ros import cli\nfrom gpnet_ros.commands import ablate, train\n"
+        "from support.bars import Bars\nfrom gpnet_ros import cli\nfrom gpnet_ros.commands import ablate, train\n"
         "ablate.read_index = lambda folder: None\n"
         "train.Dataset.load = lambda folder, views=None: Bars(4, views=views)\n"
         "cli.main(sys.argv[3:])\n"

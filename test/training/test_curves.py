@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from test_device_set import picture
-from test_train import TINY, Bars, train
+from support.bars import TINY, Bars
+from support.records import picture
 
 from gpnet_ros.cli import main
+from gpnet_ros.commands.train import train
 from gpnet_ros.data import dataset
 from gpnet_ros.data.batches import TARGETS
 from gpnet_ros.data.dataset import Dataset

@@ -12,65 +12,27 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-import cv2
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
+from support.bars import TINY, Bars
 
 from gpnet_ros import cli
 from gpnet_ros import settings as setting_files
 from gpnet_ros.commands.train import Source, refuse_unseen, train
-from gpnet_ros.data.batches import TARGETS, Batches, BatchSettings, drop_modality
+from gpnet_ros.data.batches import Batches, BatchSettings, drop_modality
 from gpnet_ros.data.dataset import Dataset
-from gpnet_ros.data.view_settings import ViewSettings
 from gpnet_ros.errors import BadInput, GpnetError, SettingsError
-from gpnet_ros.maps import WIDTH_SCALE, encode_angle
 from gpnet_ros.network.card import read_card
 from gpnet_ros.network.checkpoint import build, find, load
 from gpnet_ros.network.loss import Targets
 from gpnet_ros.network.ranks import Ranks
 from gpnet_ros.network.trainer import STATE, Method, Trainer, one_cycle, rate_share
-from gpnet_ros.normalise import Channels, normalise
+from gpnet_ros.normalise import Channels
 from gpnet_ros.training.recipe import Budget, TrainSettings, load_recipe, overrides
 from gpnet_ros.training.runs import enter
 from gpnet_ros.training.validation import judge_all, summary
 
-
-class Bars:
-    """One bar 3 cm high on a table 0.8 m away: graspable along its middle, across its length."""
-
-    def __init__(self, count: int, offset: int = 0, views: ViewSettings | None = None) -> None:
-        self._count, self._offset, self._version = count, offset, (views or ViewSettings()).normalisation
-
-    def __len__(self) -> int:
-        return self._count
-
-    def sample(
-        self, index: int, rng: np.random.Generator, *, crop: int, augment: bool, channels: str
-    ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
-        own = rng if augment else np.random.default_rng([7, self._offset + index])
-        x, y = own.uniform(0.35, 0.65, 2) * crop
-        theta, length, breadth = own.uniform(-np.pi / 2, np.pi / 2), 40.0, 16.0
-        along = theta + np.pi / 2  # the opening axis lies across the bar
-        bar = _polygon(crop, (x, y), (length, breadth), along)
-        middle = _polygon(crop, (x, y), (0.7 * length, 0.8 * breadth), along) & bar
-        color = np.where(bar[..., None], own.integers(0, 255, 3), 120).astype(np.uint8)
-        depth = (np.where(bar, 0.77, 0.8) + own.normal(0, 0.001, bar.shape)).astype(np.float32)
-        cos2, sin2 = encode_angle(theta)
-        grasp = middle.astype(np.float32)
-        target = dict(zip(TARGETS, (grasp, grasp * cos2, grasp * sin2, grasp * 28 / WIDTH_SCALE, bar), strict=True))
-        return normalise(color, depth, channels, self._version), {
-            k: np.asarray(v, dtype=np.float32) for k, v in target.items()
-        }
-
-
-def _polygon(side: int, centre: tuple[float, float], size: tuple[float, float], angle: float) -> NDArray[np.bool_]:
-    corners = cv2.boxPoints((centre, size, float(np.degrees(angle))))
-    return cv2.fillPoly(np.zeros((side, side), np.uint8), [corners.round().astype(np.int32)], 1).astype(bool)
-
-
-TINY = TrainSettings(size="s", batch=4, small_crop=64, small_share=0.5, threads=1, checkpoint_seconds=3600.0)
 METHOD = Method(rate=0.001, weight_decay=0.0, ema_decay=0.9, warmup=0.1)
 SMALL_BATCH = BatchSettings(TINY.seed, TINY.batch, 64, TINY.channels, TINY.modality_dropout)
 
@@ -228,7 +190,8 @@ def test_a_killed_run_resumes_from_its_last_state(tmp_path: Path) -> None:
     script = (
         "import sys; sys.path[:0] = [sys.argv[2], sys.argv[3]]\n"
         "from pathlib import Path\nfrom dataclasses import replace\n"
-        "from test_train import Bars, TINY, train, Budget\n"
+        "from support.bars import Bars, TINY\n"
+        "from gpnet_ros.commands.train import train\nfrom gpnet_ros.training.recipe import Budget\n"
         "folder = Path(sys.argv[1])\n"
         "if __name__ == '__main__':\n"
         "    train(Bars(4), None, replace(TINY, checkpoint_seconds=1.0), Budget(1e9, 1e6),"

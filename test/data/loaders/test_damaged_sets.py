@@ -6,10 +6,9 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
-import test_graspnet
-import test_metagraspnet
-import test_regrad
+from support import graspnet_files, metagraspnet_files, regrad_files
 
 from gpnet_ros.data.loaders.graspnet import GraspNet
 from gpnet_ros.data.loaders.metagraspnet.metagraspnet import MetaGraspNet
@@ -19,21 +18,21 @@ from gpnet_ros.errors import BadInput
 
 
 def graspnet(root: Path) -> None:
-    camera = test_graspnet.write_scene(root) / "realsense"
-    test_graspnet.np.save(camera / "cam0_wrt_table.npy", test_graspnet.np.eye(4))
-    test_graspnet.np.save(camera / "camera_poses.npy", test_graspnet.np.eye(4)[None])
+    camera = graspnet_files.write_scene(root) / "realsense"
+    np.save(camera / "cam0_wrt_table.npy", np.eye(4))
+    np.save(camera / "camera_poses.npy", np.eye(4)[None])
 
 
 def regrad(root: Path) -> None:
-    test_regrad.write_v1(root / "train")
-    test_regrad.write_v2(root / "seen_test")
-    items = [test_regrad.item(test_regrad.wide())]
-    test_regrad.write_grasps(root / "2D_Grasp" / "train" / "00001" / "1" / "1.json", items)
+    regrad_files.write_v1(root / "train")
+    regrad_files.write_v2(root / "seen_test")
+    items = [regrad_files.item(regrad_files.wide())]
+    regrad_files.write_grasps(root / "2D_Grasp" / "train" / "00001" / "1" / "1.json", items)
 
 
 def metagraspnet(root: Path) -> None:
-    test_metagraspnet.write_sim(root)
-    test_metagraspnet.write_real(root)
+    metagraspnet_files.write_sim(root)
+    metagraspnet_files.write_real(root)
 
 
 def damaged(data: bytes, rng: random.Random) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 import pytest
-from test_heap import drift
+from support.heap_worlds import drift
 
 from gpnet_ros.commands import generate
 from gpnet_ros.errors import BadInput

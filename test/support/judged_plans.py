@@ -1,0 +1,280 @@
+"""Plans for the safety check with the verdict that each is due, as data: sweeps of every limit, and refusals."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gpnet_ros.cell import Cell, load_cell
+from gpnet_ros.height_map import HeightMap
+from gpnet_ros.motion import Grip, Move, Plan, plan_hover, plan_pick
+from gpnet_ros.pose import Transform, transform
+from gpnet_ros.settings import Box
+
+CELL = load_cell()
+HOME = np.array(CELL.home)
+T_HOME = CELL.kinematics.forward(HOME) @ CELL.T_flange_tcp
+Arguments = tuple[Plan, Cell, Any, HeightMap | None]
+
+
+def down(x: float, y: float, z: float, yaw: float = 0.0) -> Transform:
+    c, s = np.cos(yaw), np.sin(yaw)
+    return transform([[c, s, 0], [s, -c, 0], [0, 0, -1]], (x, y, z))
+
+
+def heap(height: float = 0.0, *towers: tuple[float, float, float, float]) -> HeightMap:
+    """A flat height map with square towers (x, y, half side, height)."""
+    z = np.full((261, 261), height, np.float32)
+    x, y = 0.39 + 0.002 * np.arange(261), -0.26 + 0.002 * np.arange(261)
+    for tx, ty, half, top in towers:
+        z[np.ix_(np.abs(y - ty) <= half, np.abs(x - tx) <= half)] = top
+    return HeightMap((0.39, -0.26), 0.002, z)
+
+
+def limited(cell: Cell = CELL, **limits: Any) -> Cell:
+    return dataclasses.replace(cell, limits=dataclasses.replace(cell.limits, **limits))
+
+
+def shifted(dx: float = 0.0, dy: float = 0.0, dz: float = 0.0) -> Transform:
+    T = T_HOME.copy()
+    T[:3, 3] += (dx, dy, dz)
+    return T
+
+
+def line(T: Transform | None = None, cell: Cell = CELL, heights: HeightMap | None = None, **changes: Any) -> Arguments:
+    """One straight line from the home pose, by default 50 mm up."""
+    values: dict[str, Any] = {"speed": 0.1, "acceleration": 0.5, "T_base_tcp": shifted(dz=0.05) if T is None else T}
+    plan = {k: changes.pop(k) for k in ("hang", "holding") if k in changes}
+    return Plan("home", (Move("line", "linear", **{**values, **changes}),), HOME, **plan), cell, HOME, heights
+
+
+def joint(q: Any = None, cell: Cell = CELL, **changes: Any) -> Arguments:
+    """One joint move from the home pose, by default half a radian around the base."""
+    target = HOME + [0.5, 0, 0, 0, 0, 0] if q is None else q
+    values: dict[str, Any] = {"speed": 1.0, "acceleration": 1.0, "q": target}
+    return Plan("home", (Move("turn", "joint", **{**values, **changes}),), HOME), cell, HOME, None
+
+
+def grip(cell: Cell = CELL, **changes: Any) -> Arguments:
+    values: dict[str, Any] = {"width": 0.05, "force": 40.0, "speed": 0.1}
+    return Plan("pick", (Grip("jaws", **{**values, **changes}),), HOME), cell, HOME, heap()
+
+
+def descent(cell: Cell = CELL, T: Transform | None = None, **changes: Any) -> Arguments:
+    """One descent of 50 mm from the home pose."""
+    target = shifted(dz=-0.05) if T is None else T
+    values: dict[str, Any] = {"speed": 0.05, "acceleration": 0.5, "T_base_tcp": target, "force_limit": 30.0}
+    return Plan("pick", (Move("down", "descend", **{**values, **changes}),), HOME), cell, HOME, heap()
+
+
+def pick(z: float = 0.03, cell: Cell = CELL, heights: HeightMap | None = None, top: float = 0.06) -> Arguments:
+    return plan_pick(down(0.65, 0.05, z, 0.3), 0.05, HOME, cell, top), cell, HOME, heights or heap()
+
+
+def boxed(low: tuple[float, float, float], high: tuple[float, float, float]) -> Cell:
+    return dataclasses.replace(CELL, keep_out=(Box("post", low, high),))
+
+
+def toted(dx: float = 0.0, dy: float = 0.0, z: float = 0.12, hang: float = 0.0, holding: bool = True) -> Arguments:
+    """A line from over the tote into it, at an offset from its centre."""
+    q = CELL.kinematics.on_branch(
+        shifted(dx, dy) @ np.linalg.inv(CELL.T_flange_tcp), CELL.kinematics.branch_of(HOME), HOME
+    )
+    target = shifted(dx, dy)
+    target[2, 3] = z
+    plan = Plan("home", (Move("into", "linear", 0.1, 0.5, T_base_tcp=target),), q, hang, holding)
+    return plan, CELL, q, None
+
+
+def over_heap(heights: HeightMap, dx: float = -0.1, **plan: Any) -> Arguments:
+    """A sideways line 0.15 m above the table over the heap; it begins there."""
+    start = down(0.70, 0.0, 0.15, np.pi / 2)
+    q = CELL.kinematics.on_branch(
+        start @ np.linalg.inv(CELL.T_flange_tcp), CELL.kinematics.branch_of(HOME), HOME + [1.4, 0, 0, 0, 0, 0]
+    )
+    target = start.copy()
+    target[0, 3] += dx
+    return Plan("home", (Move("across", "linear", 0.1, 0.5, T_base_tcp=target),), q, **plan), CELL, q, heights
+
+
+def wall_gap(gap: float) -> Arguments:
+    """The home pose with a post beside the outer finger, at a distance."""
+    reach = CELL.gripper.stroke / 2 + CELL.gripper.finger_thickness / 2 + np.hypot(0.012, 0.022) / 2
+    x = float(reach) + gap
+    return line(cell=boxed((x, -0.70, 0.33), (x + 0.01, -0.60, 0.36)))
+
+
+def turned(angle: float) -> Arguments:
+    """The home pose tilted about base x by turning joint 4."""
+    return joint(HOME + [0, 0, 0, angle, 0, 0])
+
+
+P = T_HOME[:3, 3]
+#: name -> (builder of one value, values that pass, values that are refused, word in the message)
+SWEEPS: dict[str, tuple[Callable[[float], Arguments], list[float], list[float], str]] = {
+    "opening": (lambda v: grip(width=v), [0.0, 0.04, 0.085], [-1e-4, 0.0851], "opening"),
+    "grip force": (lambda v: grip(force=v), [0.0, 100.0], [-1.0, 100.1], "force"),
+    "grip speed": (lambda v: grip(speed=v), [0.001, 0.15], [0.0, 0.151], "jaws"),
+    "joint speed": (lambda v: joint(speed=v), [0.001, 1.8], [0.0, 1.81, -1.0], "speed"),
+    "joint acceleration": (lambda v: joint(acceleration=v), [0.01, 4.0], [0.0, 4.1, -1.0], "acceleration"),
+    "linear speed": (lambda v: line(speed=v), [0.001, 0.5], [0.0, 0.51, -0.1], "speed"),
+    "linear acceleration": (lambda v: line(acceleration=v), [0.01, 1.5], [0.0, 1.6, -1.0], "acceleration"),
+    "descent speed": (lambda v: descent(speed=v), [0.001, 0.05], [0.0, 0.051], "speed"),
+    "descent force": (lambda v: descent(force_limit=v), [1.0, 50.0], [0.0, 0.9, 51.0], "force limit"),
+    "descent length": (lambda v: descent(T=shifted(dz=-v)), [0.05, 0.119], [0.121, 0.2], "length"),
+    "descent sideways": (lambda v: descent(T=shifted(dx=v, dz=-0.05)), [0.0, 0.005], [0.03, 0.06], "sideways"),
+    "descent upwards": (lambda v: descent(T=shifted(dz=v)), [-0.02], [0.02], "sideways"),
+    "start": (lambda v: (*line()[:2], HOME + [0, v, 0, 0, 0, 0], None), [-0.0199, 0.0199], [-0.021, 0.021], "start"),
+    "box x high": (lambda v: line(shifted(dx=v), limited(tcp_high=(0.05, 0.35, 0.62))), [0.049], [0.051], "x of"),
+    "box x low": (lambda v: line(shifted(dx=v), limited(tcp_low=(-0.05, -0.9, 0))), [-0.049], [-0.051], "x of"),
+    "box y high": (lambda v: line(shifted(dy=v), limited(tcp_high=(0.9, P[1] + 0.05, 0.62))), [0.049], [0.051], "y of"),
+    "box y low": (lambda v: line(shifted(dy=v), limited(tcp_low=(-0.35, P[1] - 0.05, 0))), [-0.049], [-0.051], "y of"),
+    "box z high": (lambda v: line(shifted(dz=v), limited(tcp_high=(0.9, 0.35, P[2] + 0.05))), [0.049], [0.051], "z of"),
+    "box z low": (
+        lambda v: line(shifted(dz=v), limited(tcp_low=(-0.35, -0.9, P[2] - 0.05))),
+        [-0.049],
+        [-0.051],
+        "z of",
+    ),
+    "reach": (lambda v: line(shifted(dy=0.1), limited(reach_min=v)), [0.549], [0.551], "axis of joint 1"),
+    "tilt": (turned, [-0.089, 0.0, 0.089], [-0.091, 0.091], "tilt"),
+    "tip above table": (lambda v: pick(z=v), [0.0031, 0.03], [0.0029, 0.001], "fingertips' height"),
+    "link above table": (
+        lambda v: line(shifted(dz=-0.2), limited(arm_above_table=v)),
+        [0.047],
+        [0.048],
+        "link's height",
+    ),
+    "joint angle": (
+        lambda v: joint([*HOME[:5], v], limited(joint_margin=0.1)),
+        [-6.18, 6.18],
+        [-6.19, 6.19, 7.0],
+        "joint angle",
+    ),
+    "tcp speed": (lambda v: joint(cell=limited(tcp_speed=v)), [0.66], [0.64], "speed of the TCP"),
+    "joint speed on a line": (lambda v: line(speed=0.4, cell=limited(joint_speed=v)), [1.5], [0.3], "joint speed on"),
+    "wrist": (lambda v: line(cell=limited(wrist_sine=v), T=shifted(dz=0.01)), [0.9999], [1.0], "sin q5"),
+    "elbow": (lambda v: line(shifted(dz=0.01), limited(elbow_sine=v)), [0.93], [0.96], "sin q3"),
+    "shoulder": (lambda v: line(shifted(dy=0.2), limited(shoulder_radius=v)), [0.44], [0.46], "joint 5"),
+    "gap to a box": (wall_gap, [0.0305, 0.1], [0.0295, 0.0, -0.01], "finger and post"),
+    "tool over the wall": (lambda v: toted(dx=v, holding=False), [0.0, 0.09], [0.13], "tote wall"),
+    "held beside the wall": (lambda v: toted(dx=v), [0.0, 0.099], [0.101], "held object and tote wall"),
+    "held over the wall": (
+        lambda v: (*line(shifted(dy=0.14), hang=v, holding=True)[:3], None),
+        [0.209],
+        [0.211],
+        "held object and tote wall",
+    ),
+    "held above table": (lambda v: toted(z=0.12, hang=v), [0.0, 0.12], [0.122], "held object's height"),
+    "held reach": (lambda v: line(hang=v, holding=True), [0.0, 0.2], [-0.01, 0.251], "held object"),
+    "held beside a post": (
+        lambda v: line(cell=boxed((v, -0.70, 0.2), (v + 0.1, -0.6, 0.3)), hang=0.1, holding=True),
+        [0.101],
+        [0.099],
+        "held object and post",
+    ),
+    "held under a post": (
+        lambda v: line(cell=boxed((0.085, -0.67, v), (0.2, -0.63, v + 0.01)), hang=0.1, holding=True),
+        [0.19],
+        [0.24],
+        "held object and post",
+    ),
+    "held over the heap": (
+        lambda v: over_heap(heap(0.02, (0.65, 0.0, 0.01, v)), hang=0.08, holding=True),
+        [0.064],
+        [0.066],
+        "held object and heap",
+    ),
+    "fingers over the heap": (lambda v: over_heap(heap(0.02, (0.65, 0.05, 0.01, v))), [0.144], [0.146], "and heap"),
+    "palm over the heap": (
+        lambda v: over_heap(heap(0.0, (0.65, 0.085, 0.01, v))),
+        [0.20],
+        [0.21],
+        "palm and heap",
+    ),
+    "fingers into the heap": (
+        lambda v: pick(0.03, heights=heap(v)),
+        [0.0, 0.0339],
+        [0.0341, 0.05],
+        "above the fingertips",
+    ),
+    "palm into the heap": (
+        lambda v: pick(0.03, heights=heap(0.0, (0.65, 0.05, 0.01, v)), top=0.12),
+        [0.093],
+        [0.095],
+        "above the fingertips",
+    ),
+    "approach beside a tower": (lambda v: pick(heights=heap(0.0, (0.62, -0.1, 0.02, v))), [0.05], [0.16], "and heap"),
+    "hover gap": (
+        lambda v: (plan_hover(down(0.65, 0.05, 0.03), HOME, CELL, 0.06), CELL, HOME, heap(v)),
+        [0.069],
+        [0.071],
+        "gap to the heap",
+    ),
+    "rotation's scale": (lambda v: line(T=T_HOME * [[v, v, v, 1]] * 1.0), [1.0], [1.001, 0.999], "rotation matrix"),
+    "rotation's sign": (lambda v: line(T=T_HOME * [[v, 1, 1, 1]]), [1.0], [-1.0], "determinant"),
+    "turn in place": (
+        lambda v: line(
+            T=T_HOME @ transform([[np.cos(v), -np.sin(v), 0], [np.sin(v), np.cos(v), 0], [0, 0, 1]], (0, 0, 0))
+        ),
+        [0.0],
+        [0.1],
+        "joint speed on",
+    ),
+    "reachable": (
+        lambda v: line(shifted(dy=-v), limited(tcp_low=(-2.0, -2.0, 0.0))),
+        [0.1],
+        [0.6],
+        "reachable",
+    ),
+    "line length": (
+        lambda v: line(shifted(dy=-v), limited(tcp_low=(-2.0, -2.0, 0.0))),
+        [0.1],
+        [2.5],
+        "length of the line",
+    ),
+    "joint travel": (lambda v: joint(HOME + [0, 0, 0, 0, 0, v]), [0.5], [14.0], "travel"),
+}
+
+
+def _plan(task: str, steps: tuple[Move | Grip, ...]) -> Arguments:
+    return Plan(task, steps, HOME), CELL, HOME, heap()  # type: ignore[arg-type]
+
+
+UP = Move("up", "linear", 0.1, 0.5, T_base_tcp=shifted(dz=0.02))
+DOWN = Move("down", "descend", 0.05, 0.5, T_base_tcp=shifted(dz=-0.05), force_limit=30.0)
+JAWS = Grip("jaws", 0.05, 40.0, 0.1)
+#: name -> (plan that is refused, its twin that passes)
+REFUSALS: dict[str, tuple[Callable[[], Arguments], Callable[[], Arguments]]] = {
+    "jaws in a hover": (lambda: _plan("hover", (JAWS, UP)), lambda: _plan("hover", (UP,))),
+    "jaws on the way home": (lambda: _plan("home", (JAWS, UP)), lambda: _plan("home", (UP,))),
+    "descent in a hover": (lambda: _plan("hover", (DOWN,)), lambda: _plan("pick", (DOWN,))),
+    "two descents": (lambda: _plan("pick", (DOWN, UP, DOWN)), lambda: _plan("pick", (DOWN, UP))),
+    "four jaw motions": (lambda: _plan("pick", (JAWS,) * 4), lambda: _plan("pick", (JAWS,) * 3)),
+    "unknown task": (lambda: _plan("dance", (UP,)), lambda: _plan("pick", (UP,))),
+    "unknown kind": (
+        lambda: _plan("pick", (dataclasses.replace(UP, kind="leap"),)),
+        lambda: _plan("pick", (UP,)),  # type: ignore[arg-type]
+    ),
+    "line without target": (
+        lambda: _plan("home", (dataclasses.replace(UP, T_base_tcp=None, q=HOME),)),
+        lambda: _plan("home", (UP,)),
+    ),
+    "joint move without target": (
+        lambda: _plan("home", (dataclasses.replace(UP, kind="joint"),)),
+        lambda: _plan("home", (dataclasses.replace(UP, kind="joint", q=HOME),)),
+    ),
+    "descent without force limit": (
+        lambda: _plan("pick", (dataclasses.replace(DOWN, force_limit=None),)),
+        lambda: _plan("pick", (DOWN,)),
+    ),
+    "pick without a height map": (lambda: (*pick()[:3], None), pick),
+    "five joints": (lambda: (*line()[:2], HOME[:5], None), line),
+    "wrong place in the middle": (
+        lambda: (dataclasses.replace(pick()[0], steps=(*pick()[0].steps[:3], DOWN, *pick()[0].steps[4:])), *pick()[1:]),
+        pick,
+    ),
+}
