@@ -1,53 +1,14 @@
-"""The dashboard server and the script ports (Universal Robots, "Dashboard Server" and "Remote Control" guides)."""
+"""The dashboard server (Universal Robots, "Dashboard Server" guide)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from gpnet_ros.ur_controller.robot import (
-    EMERGENCY,
-    IDLE,
-    NORMAL,
-    PAUSED,
-    PLAYING,
-    POWER_OFF,
-    PROTECTIVE,
-    RUNNING,
-    SAFEGUARD,
-    STOPPED,
-    Robot,
-)
-from gpnet_ros.ur_controller.wire import Link
-
-_ROBOT_MODES = {POWER_OFF: "POWER_OFF", IDLE: "IDLE", RUNNING: "RUNNING"}
-_SAFETY_MODES = {
-    NORMAL: "NORMAL",
-    PROTECTIVE: "PROTECTIVE_STOP",
-    SAFEGUARD: "SAFEGUARD_STOP",
-    EMERGENCY: "ROBOT_EMERGENCY_STOP",
-}
-_PROGRAM_STATES = {STOPPED: "STOPPED", PLAYING: "PLAYING", PAUSED: "PAUSED"}
+from gpnet_ros.ur_controller.robot import Robot, RuntimeState
+from gpnet_ros.ur_controller.wire import LineService, Link
 
 
-class ScriptService:
-    """Ports 30001 to 30003: program text comes in. The state stream of the real ports is left out."""
-
-    def __init__(self, robot: Robot) -> None:
-        """Serve one robot."""
-        self.robot = robot
-
-    def opened(self, link: Link) -> None:
-        """Nothing is said at first."""
-
-    def closed(self, link: Link) -> None:
-        """A program outlives the link that brought it."""
-
-    def received(self, link: Link, data: bytes) -> None:
-        """Text arrives in pieces."""
-        self.robot.receive_script(data.decode("utf-8", "replace"))
-
-
-class DashboardService:
+class DashboardService(LineService):
     """Port 29999: one command per line, one answer per line."""
 
     def __init__(self, robot: Robot) -> None:
@@ -58,10 +19,10 @@ class DashboardService:
             "stop": self._stop,
             "play": lambda: "Starting program" if robot.play() else "Failed to execute: play",
             "pause": lambda: "Pausing program" if robot.pause() else "Failed to execute: pause",
-            "running": lambda: f"Program running: {str(robot.runtime == PLAYING).lower()}",
-            "robotmode": lambda: f"Robotmode: {_ROBOT_MODES[robot.mode]}",
-            "safetymode": lambda: f"Safetymode: {_SAFETY_MODES[robot.safety]}",
-            "safetystatus": lambda: f"Safetystatus: {_SAFETY_MODES[robot.safety]}",
+            "running": lambda: f"Program running: {str(robot.runtime == RuntimeState.PLAYING).lower()}",
+            "robotmode": lambda: f"Robotmode: {robot.mode.name}",
+            "safetymode": lambda: f"Safetymode: {robot.safety.name}",
+            "safetystatus": lambda: f"Safetystatus: {robot.safety.name}",
             "programstate": self._program_state,
             "get loaded program": lambda: "No program loaded",
             "get robot model": lambda: robot.model.label,
@@ -78,25 +39,20 @@ class DashboardService:
         }
 
     def opened(self, link: Link) -> None:
-        """Greet."""
+        """Greet the client as the real server does."""
         link.send(b"Connected: Universal Robots Dashboard Server\n")
 
-    def closed(self, link: Link) -> None:
-        """Nothing to do."""
+    def answer(self, link: Link, line: bytes) -> None:
+        """Answer one command; `quit` and `shutdown` close the link."""
+        command = line.decode("utf-8", "replace").strip()
+        if command.lower() in ("quit", "shutdown"):
+            link.send(b"Disconnected\n")
+            link.close()
+            link.arriving = b""
+            return
+        link.send(f"{self._reply(command)}\n".encode())
 
-    def received(self, link: Link, data: bytes) -> None:
-        """Answer each complete line."""
-        link.arriving += data
-        while b"\n" in link.arriving:
-            line, link.arriving = link.arriving.split(b"\n", 1)
-            command = line.decode("utf-8", "replace").strip()
-            if command.lower() in ("quit", "shutdown"):
-                link.send(b"Disconnected\n")
-                link.close()
-                return
-            link.send(f"{self._answer(command)}\n".encode())
-
-    def _answer(self, command: str) -> str:
+    def _reply(self, command: str) -> str:
         word = command.lower()
         if word in self._answers:
             return self._answers[word]()
@@ -120,7 +76,7 @@ class DashboardService:
 
     def _program_state(self) -> str:
         name = self.robot.program.name if self.robot.program else "<unnamed>"
-        return f"{_PROGRAM_STATES[self.robot.runtime]} {name}"
+        return f"{self.robot.runtime.name} {name}"
 
     def _restart_safety(self) -> str:
         self.robot.release()

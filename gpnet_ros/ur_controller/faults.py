@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from gpnet_ros.errors import BadInput, GpnetError
@@ -13,87 +14,99 @@ from gpnet_ros.ur_controller.robot import Robot
 from gpnet_ros.ur_controller.robotiq import RobotiqService
 from gpnet_ros.ur_controller.rtde import RtdeService
 from gpnet_ros.ur_controller.signals import INPUTS
-from gpnet_ros.ur_controller.wire import Link, Ports
+from gpnet_ros.ur_controller.wire import LineService, Link, Ports
 
-#: A command takes the request and returns what is added to {"ok": true}.
-Command = Callable[[dict[str, Any]], dict[str, Any]]
+#: A command takes the request; what it returns is added to {"ok": true}.
+Command = Callable[[dict[str, Any]], dict[str, Any] | None]
 
 
-class AdminService:
+class AdminService(LineService):
     """Serves a table of commands; the owner of the controller may add its own to `commands`."""
 
     def __init__(self) -> None:
-        """No commands yet."""
+        """Know no command yet."""
         self.commands: dict[str, Command] = {}
 
-    def opened(self, link: Link) -> None:
-        """Nothing is said at first."""
+    def answer(self, link: Link, line: bytes) -> None:
+        """Answer one request with one line of JSON."""
+        link.send(json.dumps(self._reply(line)).encode() + b"\n")
 
-    def closed(self, link: Link) -> None:
-        """Nothing to do."""
-
-    def received(self, link: Link, data: bytes) -> None:
-        """Answer each complete line."""
-        link.arriving += data
-        while b"\n" in link.arriving:
-            line, link.arriving = link.arriving.split(b"\n", 1)
-            link.send(json.dumps(self._answer(line)).encode() + b"\n")
-
-    def _answer(self, line: bytes) -> dict[str, Any]:
+    def _reply(self, line: bytes) -> dict[str, Any]:
         try:
             request = json.loads(line)
             name = request.get("command") if isinstance(request, dict) else None
             if name not in self.commands:
                 known = ", ".join(sorted(self.commands))
                 raise BadInput(f"Command {name!r} is unknown: send a JSON object with command one of {known}.")
-            return {"ok": True, **self.commands[name](request)}
+            return {"ok": True, **(self.commands[name](request) or {})}
         except (GpnetError, ValueError, KeyError, TypeError) as error:
             return {"ok": False, "error": str(error)}
 
 
-def fault_commands(robot: Robot, rtde: RtdeService, gripper: RobotiqService, network: Ports) -> dict[str, Command]:
-    """The faults of a controller by name."""
+@dataclass(frozen=True, eq=False)
+class Faults:
+    """The faults of one controller: what the admin port can do to robot, RTDE, gripper and network."""
 
-    def plain(action: Callable[[], None]) -> Command:
-        def run(_: dict[str, Any]) -> dict[str, Any]:
-            action()
-            return {}
+    robot: Robot
+    rtde: RtdeService
+    gripper: RobotiqService
+    network: Ports
 
-        return run
+    def commands(self) -> dict[str, Command]:
+        """The faults by the names that the admin port knows."""
+        robot = self.robot
+        return {
+            "pstop": lambda _: robot.protective_stop("fault injection"),
+            "estop": lambda _: robot.emergency_stop(),
+            "safeguard": lambda _: robot.safeguard_stop(),
+            "release": lambda _: robot.release(),
+            "drop": self._drop,
+            "freeze": self._freeze,
+            "busy": self._hold_input,
+            "grip": self._fake_grip,
+            "remote": self._set_remote,
+            "input": self._set_input,
+            "state": self._state,
+        }
 
-    def drop(request: dict[str, Any]) -> dict[str, Any]:
-        network.drop(bool(request.get("reset", False)), float(request.get("refuse", 0.0)))
-        return {}
+    def _drop(self, request: dict[str, Any]) -> None:
+        """Close every link, with RST if `reset`, and accept none for `refuse` [s]."""
+        self.network.drop(bool(request.get("reset", False)), float(request.get("refuse", 0.0)))
 
-    def freeze(request: dict[str, Any]) -> dict[str, Any]:
-        network.frozen_until = time.monotonic() + float(request["seconds"])
-        return {}
+    def _freeze(self, request: dict[str, Any]) -> None:
+        """Let nothing in or out for `seconds` [s]."""
+        self.network.frozen_until = time.monotonic() + float(request["seconds"])
 
-    def busy(request: dict[str, Any]) -> dict[str, Any]:
+    def _hold_input(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Hold the RTDE input `variable`, as a fieldbus does, or let it go with `on` false."""
         name = str(request["variable"])
         if name not in INPUTS:
             raise BadInput(f"Variable {name!r} is no RTDE input: name one such as input_int_register_0.")
-        (rtde.busy.add if request.get("on", True) else rtde.busy.discard)(name)
-        return {"busy": sorted(rtde.busy)}
+        (self.rtde.busy.add if request.get("on", True) else self.rtde.busy.discard)(name)
+        return {"busy": sorted(self.rtde.busy)}
 
-    def grip(request: dict[str, Any]) -> dict[str, Any]:
+    def _fake_grip(self, request: dict[str, Any]) -> None:
+        """Let the gripper report `result` of its next closings, at `position` 0 .. 255."""
         result = str(request.get("result", "fail"))
         if result not in ("ok", "fail", "hold"):
             raise BadInput(f"Grip result {result!r} is unknown: choose ok, fail or hold.")
-        gripper.fault = "" if result == "ok" else result
-        gripper.fault_position = int(request.get("position", 120 if result == "hold" else GRIPPER_CLOSED))
-        return {}
+        self.gripper.fault = "" if result == "ok" else result
+        self.gripper.fault_position = int(request.get("position", 120 if result == "hold" else GRIPPER_CLOSED))
 
-    def remote(request: dict[str, Any]) -> dict[str, Any]:
-        robot.remote = bool(request.get("on", True))
-        return {"remote": robot.remote}
+    def _set_remote(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Switch remote control on or off."""
+        self.robot.remote = bool(request.get("on", True))
+        return {"remote": self.robot.remote}
 
-    def digital_input(request: dict[str, Any]) -> dict[str, Any]:
-        bit = 1 << int(request["index"])
+    def _set_input(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Set or clear the digital input `index`."""
+        robot, bit = self.robot, 1 << int(request["index"])
         robot.digital_inputs = robot.digital_inputs | bit if request.get("on", True) else robot.digital_inputs & ~bit
         return {"digital_inputs": robot.digital_inputs}
 
-    def state(_: dict[str, Any]) -> dict[str, Any]:
+    def _state(self, _: dict[str, Any]) -> dict[str, Any]:
+        """Tell the controller's state in plain values; SI units."""
+        robot = self.robot
         return {
             "time": robot.plant.time,
             "q": robot.plant.q.tolist(),
@@ -103,19 +116,5 @@ def fault_commands(robot: Robot, rtde: RtdeService, gripper: RobotiqService, net
             "robot_mode": robot.mode,
             "reason": robot.reason,
             "watchdog": robot.watchdog is not None,
-            "clients": len(network.links),
+            "clients": len(self.network.links),
         }
-
-    return {
-        "pstop": plain(lambda: robot.protective_stop("fault injection")),
-        "estop": plain(robot.emergency_stop),
-        "safeguard": plain(robot.safeguard_stop),
-        "release": plain(robot.release),
-        "drop": drop,
-        "freeze": freeze,
-        "busy": busy,
-        "grip": grip,
-        "remote": remote,
-        "input": digital_input,
-        "state": state,
-    }

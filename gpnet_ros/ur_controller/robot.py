@@ -6,25 +6,45 @@ import logging
 import time
 from collections import deque
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
 
-from gpnet_ros.ur_controller import builtins
 from gpnet_ros.ur_controller.arm import MotionGenerator
 from gpnet_ros.ur_controller.model import Model
 from gpnet_ros.ur_controller.plant import Plant, Vector
 from gpnet_ros.ur_controller.program import Program
-from gpnet_ros.ur_controller.script import compile_program
-from gpnet_ros.ur_controller.tokens import ScriptError, program_name, split_program
+from gpnet_ros.ur_controller.tokens import ScriptError
 
 _log = logging.getLogger(__name__)
 
-# Values of the RTDE guide: runtime_state, safety_mode, robot_mode.
-STOPPED, PLAYING, PAUSED = 1, 2, 4
-NORMAL, PROTECTIVE, SAFEGUARD, EMERGENCY = 1, 3, 5, 7
-POWER_OFF, IDLE, RUNNING = 3, 5, 7
-SAFETY_BITS = {NORMAL: 0x1, PROTECTIVE: 0x404, SAFEGUARD: 0x410, EMERGENCY: 0x4C0}
+
+class RuntimeState(IntEnum):
+    """State of the program (RTDE guide, `runtime_state`)."""
+
+    STOPPED, PLAYING, PAUSED = 1, 2, 4
+
+
+class SafetyMode(IntEnum):
+    """State of the safety system (RTDE guide, `safety_mode`)."""
+
+    NORMAL, PROTECTIVE_STOP, SAFEGUARD_STOP, ROBOT_EMERGENCY_STOP = 1, 3, 5, 7
+
+
+class RobotMode(IntEnum):
+    """State of power and brakes (RTDE guide, `robot_mode`)."""
+
+    POWER_OFF, IDLE, RUNNING = 3, 5, 7
+
+
+#: RTDE's `safety_status_bits` of each safety mode.
+SAFETY_BITS = {
+    SafetyMode.NORMAL: 0x1,
+    SafetyMode.PROTECTIVE_STOP: 0x404,
+    SafetyMode.SAFEGUARD_STOP: 0x410,
+    SafetyMode.ROBOT_EMERGENCY_STOP: 0x4C0,
+}
 # UR user manual: a protective stop can be unlocked after 5 s.
 UNLOCK_AFTER = 5.0
 # CB3 safety settings, "default": force limit 150 N; e-Series likewise. A test or a cell may set another.
@@ -62,7 +82,7 @@ class Robot:
         self.digital_outputs = self.digital_inputs = 0
         self.analog_out, self.analog_out_voltage = [0.0, 0.0], 0
         self.payload, self.payload_cog = 0.0, [0.0, 0.0, 0.0]
-        self.runtime, self.safety, self.mode = STOPPED, NORMAL, RUNNING
+        self.runtime, self.safety, self.mode = RuntimeState.STOPPED, SafetyMode.NORMAL, RobotMode.RUNNING
         self.remote = True
         self.program: Program | None = None
         self.secondary: list[Program] = []
@@ -72,94 +92,71 @@ class Robot:
         self.history: deque[Vector] = deque([np.array(plant.q)], maxlen=512)
         self._stopped_at = self._stopped_wall = 0.0
         self._allowed_force = force_limit
-        self._arriving = ""
 
     # --- programs ---------------------------------------------------------------------------------------
-    def receive_script(self, text: str) -> None:
-        """Text from a script port: collect it, and start every program that is complete."""
-        self._arriving += text.replace("\r", "")
-        try:
-            while (parts := split_program(self._arriving)) is not None:
-                self._arriving = parts[1]
-                self.load(parts[0])
-        except ScriptError as error:
-            self._arriving = ""
-            self._end(str(error))
+    @property
+    def accepts_programs(self) -> bool:
+        """Whether a program may start: powered, not stopped, and in remote control."""
+        return self.safety == SafetyMode.NORMAL and self.mode == RobotMode.RUNNING and self.remote
 
-    def load(self, text: str) -> None:
-        """Replace the running program; a `sec` program runs beside it."""
-        if self.safety != NORMAL or self.mode != RUNNING or not self.remote:
-            _log.warning("Script refused: the robot is stopped, powered off or not in remote control.")
-            return
-        program = Program(program_name(text) or "line", text)
-        try:
-            main = compile_program(text, builtins.bind(self, program), builtins.BLOCKING)
-        except ScriptError as error:
-            self._end(str(error))
-            return
-        program.start(main)
-        if text.lstrip().startswith("sec"):
-            self.secondary.append(program)
-            return
-        self._end("another program was sent")
-        self.program, self.runtime = program, PLAYING
+    def start_program(self, program: Program) -> None:
+        """Let a program run in place of the one that runs."""
+        self.stop_program("another program was sent")
+        self.program, self.runtime = program, RuntimeState.PLAYING
 
-    def stop_program(self, reason: str = "stop") -> None:
-        """End the program; the arm brakes, and nothing starts again by itself."""
-        self._end(reason)
+    def stop_program(self, reason: str) -> None:
+        """End the program, if there is one; the arm brakes, and nothing starts again by itself."""
+        if self.program is not None:
+            _log.info("Program %s ended: %s", self.program.name, reason)
+            self.reason = reason
+        self.program, self.runtime, self.watchdog = None, RuntimeState.STOPPED, None
+        self.arm.force_mode = None
 
     def play(self) -> bool:
         """Go on with a paused program."""
-        if self.program is None or self.safety != NORMAL or self.mode != RUNNING:
+        if self.program is None or self.safety != SafetyMode.NORMAL or self.mode != RobotMode.RUNNING:
             return False
-        self.runtime = PLAYING
+        self.runtime = RuntimeState.PLAYING
         return True
 
     def pause(self) -> bool:
         """Suspend the program; the arm brakes."""
-        if self.runtime != PLAYING:
+        if self.runtime != RuntimeState.PLAYING:
             return False
-        self.runtime = PAUSED
+        self.runtime = RuntimeState.PAUSED
         self.arm.interrupt()
         return True
-
-    def _end(self, reason: str) -> None:
-        if self.program is not None:
-            _log.info("Program %s ended: %s", self.program.name, reason)
-            self.reason = reason
-        self.program, self.runtime, self.watchdog = None, STOPPED, None
-        self.arm.force_mode = None
 
     # --- safety and power -------------------------------------------------------------------------------
     def protective_stop(self, reason: str) -> None:
         """The arm brakes and the program is paused until somebody unlocks and plays."""
-        if self.safety == NORMAL:
-            self._halt(PROTECTIVE, reason)
+        if self.safety == SafetyMode.NORMAL:
+            self._halt(SafetyMode.PROTECTIVE_STOP, reason)
 
     def safeguard_stop(self) -> None:
         """The safeguard input opened."""
-        if self.safety == NORMAL:
-            self._halt(SAFEGUARD, "safeguard stop")
+        if self.safety == SafetyMode.NORMAL:
+            self._halt(SafetyMode.SAFEGUARD_STOP, "safeguard stop")
 
     def emergency_stop(self) -> None:
         """Power is cut: the program is lost."""
-        self._halt(EMERGENCY, "emergency stop")
-        self._end("emergency stop")
-        self.mode = POWER_OFF
+        self._halt(SafetyMode.ROBOT_EMERGENCY_STOP, "emergency stop")
+        self.stop_program("emergency stop")
+        self.mode = RobotMode.POWER_OFF
 
     def release(self) -> None:
         """The emergency button is pulled out, or the safeguard is closed. The program does not go on by itself."""
-        if self.safety in (EMERGENCY, SAFEGUARD):
-            self.safety = NORMAL
+        if self.safety in (SafetyMode.ROBOT_EMERGENCY_STOP, SafetyMode.SAFEGUARD_STOP):
+            self.safety = SafetyMode.NORMAL
 
     def unlock(self) -> str:
         """Unlock a protective stop; the reason why not, or ""."""
         # Clients wait by their own clock, so the sooner of simulated and wall time counts.
         waited = max(self.plant.time - self._stopped_at, time.monotonic() - self._stopped_wall)
-        if self.safety == PROTECTIVE and waited < UNLOCK_AFTER:
+        if self.safety == SafetyMode.PROTECTIVE_STOP and waited < UNLOCK_AFTER:
             return "Cannot unlock protective stop until 5s after occurrence. Always inspect cause of protective stop"
-        if self.safety == PROTECTIVE:
-            self.safety = NORMAL
+        if self.safety == SafetyMode.PROTECTIVE_STOP:
+            self.safety = SafetyMode.NORMAL
             # An arm that still presses must be able to move away; pressing harder stops it again.
             self._allowed_force = max(self.force_limit, 1.2 * self._force())
         return ""
@@ -167,23 +164,23 @@ class Robot:
     def power(self, on: bool) -> None:
         """Power on, to idle with brakes closed, or off."""
         if not on:
-            self._end("power off")
-            self.mode = POWER_OFF
-        elif self.safety == NORMAL and self.mode == POWER_OFF:
-            self.mode = IDLE
+            self.stop_program("power off")
+            self.mode = RobotMode.POWER_OFF
+        elif self.safety == SafetyMode.NORMAL and self.mode == RobotMode.POWER_OFF:
+            self.mode = RobotMode.IDLE
 
     def release_brakes(self) -> None:
         """From idle to running."""
-        if self.safety == NORMAL and self.mode != RUNNING:
-            self.mode = RUNNING
+        if self.safety == SafetyMode.NORMAL and self.mode != RobotMode.RUNNING:
+            self.mode = RobotMode.RUNNING
 
-    def _halt(self, safety: int, reason: str) -> None:
+    def _halt(self, safety: SafetyMode, reason: str) -> None:
         _log.warning("Safety mode %d: %s", safety, reason)
         self.safety, self.reason = safety, reason
         self._stopped_at, self._stopped_wall = self.plant.time, time.monotonic()
         self.arm.interrupt()
-        if self.runtime == PLAYING:
-            self.runtime = PAUSED
+        if self.runtime == RuntimeState.PLAYING:
+            self.runtime = RuntimeState.PAUSED
 
     # --- inputs -----------------------------------------------------------------------------------------
     def receive_inputs(self, values: dict[str, Any]) -> None:
@@ -224,7 +221,7 @@ class Robot:
         that waits for an answer is not to blame.
         """
         watchdog = self.watchdog
-        if watchdog is None or self.runtime != PLAYING:
+        if watchdog is None or self.runtime != RuntimeState.PLAYING:
             return
         now = time.monotonic()
         watchdog.waited += min(now - watchdog.looked, _LATE)
@@ -234,18 +231,18 @@ class Robot:
         if watchdog.action == "pause":
             self.pause()
         else:
-            self._end(f"watchdog: {watchdog.name} was not written for {watchdog.period:.3f} s")
+            self.stop_program(f"watchdog: {watchdog.name} was not written for {watchdog.period:.3f} s")
 
     # --- one cycle --------------------------------------------------------------------------------------
     def cycle(self) -> None:
         """One control period: programs, motion, physics, supervision."""
         try:
-            if self.program is not None and self.runtime == PLAYING:
+            if self.program is not None and self.runtime == RuntimeState.PLAYING:
                 self.program.cycle()
                 if self.program is not None and not self.program.running:
-                    self._end("the program ended")
+                    self.stop_program("the program ended")
         except ScriptError as error:
-            self._end(str(error))
+            self.stop_program(str(error))
         self._run_secondary()
         self.arm.finish_cycle()
         if self.arm.refused:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gpnet_ros.ur_controller.plant import AT_TARGET, GRIPPER_CLOSED, MOVING, STOPPED_CLOSING, Plant
-from gpnet_ros.ur_controller.robot import EMERGENCY, Robot
-from gpnet_ros.ur_controller.wire import Link
+from gpnet_ros.ur_controller.robot import Robot, SafetyMode
+from gpnet_ros.ur_controller.wire import LineService, Link
 
 _RESET, _ACTIVATING, _ACTIVE = 0, 1, 3  # gSTA
 _NOT_ACTIVATED = 5  # gFLT: action delayed, activation must be completed first
@@ -13,7 +13,7 @@ _LAG = 0.05  # ours [s]: OBJ reports the new motion a little after the request, 
 _SETTABLE = ("ACT", "GTO", "ATR", "ADR", "ARD", "FOR", "SPE", "POS")
 
 
-class RobotiqService:
+class RobotiqService(LineService):
     """Register emulation on top of the plant's fingers.
 
     Attributes:
@@ -29,22 +29,13 @@ class RobotiqService:
         self._active_from = float("inf")
         self._requested_at = -float("inf")
 
-    def opened(self, link: Link) -> None:
-        """Nothing is said at first."""
-
-    def closed(self, link: Link) -> None:
-        """The gripper keeps its state and its grip."""
-
-    def received(self, link: Link, data: bytes) -> None:
-        """Answer each complete line."""
-        link.arriving += data
-        while b"\n" in link.arriving:
-            line, link.arriving = link.arriving.split(b"\n", 1)
-            words = line.decode("ascii", "replace").split()
-            if len(words) == 2 and words[0] == "GET":
-                link.send(f"{words[1]} {self._value(words[1])}\n".encode())
-            elif len(words) >= 3 and words[0] == "SET":
-                link.send(b"ack" if self._set(words[1:]) else b"nack")
+    def answer(self, link: Link, line: bytes) -> None:
+        """Answer `GET name` with its value, `SET name value ...` with ack or nack, anything else with silence."""
+        words = line.decode("ascii", "replace").split()
+        if len(words) == 2 and words[0] == "GET":
+            link.send(f"{words[1]} {self._value(words[1])}\n".encode())
+        elif len(words) >= 3 and words[0] == "SET":
+            link.send(b"ack" if self._set(words[1:]) else b"nack")
 
     @property
     def _state(self) -> int:
@@ -86,7 +77,7 @@ class RobotiqService:
         return self.plant.gripper_object
 
     def _value(self, name: str) -> str:
-        if self.robot.safety == EMERGENCY:
+        if self.robot.safety == SafetyMode.ROBOT_EMERGENCY_STOP:
             return "?"
         answers = {
             "STA": self._state,

@@ -8,7 +8,7 @@ from typing import Any
 
 from gpnet_ros.ur_controller.robot import Robot
 from gpnet_ros.ur_controller.signals import INPUTS, OUTPUTS, Snapshot
-from gpnet_ros.ur_controller.wire import Link
+from gpnet_ros.ur_controller.wire import Link, Service
 
 _HEADER = struct.Struct(">HB")
 _FORMATS = {
@@ -41,7 +41,7 @@ class RtdeSession:
     inputs: list[RtdeRecipe] = field(default_factory=list)
 
 
-class RtdeService:
+class RtdeService(Service):
     """Port 30004."""
 
     def __init__(self, robot: Robot) -> None:

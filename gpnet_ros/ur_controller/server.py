@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable
 
 from gpnet_ros.errors import BadInput, DeviceError
-from gpnet_ros.ur_controller.dashboard import DashboardService, ScriptService
-from gpnet_ros.ur_controller.faults import AdminService, Command, fault_commands
+from gpnet_ros.ur_controller.dashboard import DashboardService
+from gpnet_ros.ur_controller.faults import AdminService, Command, Faults
 from gpnet_ros.ur_controller.model import find_model
 from gpnet_ros.ur_controller.plant import Plant
 from gpnet_ros.ur_controller.robot import FORCE_LIMIT, Robot
 from gpnet_ros.ur_controller.robotiq import RobotiqService
 from gpnet_ros.ur_controller.rtde import RtdeService
+from gpnet_ros.ur_controller.script_port import ScriptService
 from gpnet_ros.ur_controller.wire import Ports, Service, wait
 
 RTDE_PORT, DASHBOARD_PORT, GRIPPER_PORT, ADMIN_PORT = 30004, 29999, 63352, 29998
@@ -69,7 +70,7 @@ class Controller:
             self._admin_port = Ports(ip, {ADMIN_PORT: self.admin})
         except OSError as error:
             raise DeviceError(f"A controller's port on {ip} is taken ({error}); choose another loopback IP.") from error
-        self.admin.commands |= fault_commands(self.robot, self.rtde, self.gripper, self.network)
+        self.admin.commands |= Faults(self.robot, self.rtde, self.gripper, self.network).commands()
 
     @property
     def commands(self) -> dict[str, Command]:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from gpnet_ros.pose import to_rotvec
-from gpnet_ros.ur_controller.robot import PLAYING, RUNNING, SAFETY_BITS, Robot
+from gpnet_ros.ur_controller.robot import SAFETY_BITS, Robot, RobotMode, RuntimeState
 
 
 class Snapshot:
@@ -47,7 +47,7 @@ class Snapshot:
 
     @cached_property
     def status_bits(self) -> int:
-        return (self.robot.mode == RUNNING) | (self.robot.runtime == PLAYING) << 1
+        return (self.robot.mode == RobotMode.RUNNING) | (self.robot.runtime == RuntimeState.PLAYING) << 1
 
 
 Output = tuple[str, Callable[[Snapshot], Any]]

@@ -8,6 +8,24 @@ from typing import Any
 import numpy as np
 
 from gpnet_ros.pose import from_rotvec, invert, to_rotvec
+from gpnet_ros.ur_controller.tokens import ScriptError
+
+
+def floats(values: Iterable[float]) -> list[float]:
+    """The numbers as Python floats, which URScript text and RTDE can carry."""
+    return [float(v) for v in values]
+
+
+def six_numbers(values: Iterable[float]) -> list[float]:
+    """Six numbers, checked: what a program sets for later cycles must not break them.
+
+    Raises:
+        ScriptError: there are not six, or one is not finite.
+    """
+    numbers = floats(values)
+    if len(numbers) != 6 or not np.isfinite(numbers).all():
+        raise ScriptError(f"The vector {numbers} is not usable: it must hold six finite numbers.")
+    return numbers
 
 
 class Pose(tuple[float, ...]):

@@ -8,24 +8,39 @@ import socket
 import struct
 import time
 from collections.abc import Iterable
-from typing import Protocol
 
 _CHUNK = 65536
 # A client that does not read loses packages once this much waits for it [bytes].
 _BACKLOG = 65536
 
 
-class Service(Protocol):
-    """What a port does with its links."""
+class Service:
+    """Decides what a port says to its clients."""
 
     def opened(self, link: Link) -> None:
-        """A client connected."""
+        """Greet a client that has connected; nothing is said unless a service has words of its own."""
 
     def received(self, link: Link, data: bytes) -> None:
-        """Bytes arrived."""
+        """Take bytes that have arrived."""
+        raise NotImplementedError
 
     def closed(self, link: Link) -> None:
-        """The link is gone."""
+        """Forget a client whose link is gone; nothing is to be done unless a service keeps something for it."""
+
+
+class LineService(Service):
+    """A service whose clients send text, one request a line."""
+
+    def received(self, link: Link, data: bytes) -> None:
+        """Answer each line that is complete."""
+        link.arriving += data
+        while b"\n" in link.arriving:
+            line, link.arriving = link.arriving.split(b"\n", 1)
+            self.answer(link, line)
+
+    def answer(self, link: Link, line: bytes) -> None:
+        """Answer one request."""
+        raise NotImplementedError
 
 
 class Link:

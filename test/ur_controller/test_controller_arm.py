@@ -14,7 +14,8 @@ from gpnet_ros.pose import distance, from_rotvec, transform
 from gpnet_ros.ur_controller.arm import JOINT_RANGE, Trapezoid
 from gpnet_ros.ur_controller.kinematic import KinematicPlant
 from gpnet_ros.ur_controller.model import find_model
-from gpnet_ros.ur_controller.robot import PAUSED, PLAYING, PROTECTIVE, STOPPED, UNLOCK_AFTER, Robot
+from gpnet_ros.ur_controller.robot import UNLOCK_AFTER, Robot, RuntimeState, SafetyMode
+from gpnet_ros.ur_controller.script_port import ScriptService
 
 DT = 0.008
 # An arm whose links differ by millimetres and fractions of a degree from the data sheet, as any real one does.
@@ -41,14 +42,14 @@ def make(**arguments) -> Robot:
 
 def record(robot: Robot, text: str, limit: int = 4000) -> tuple[np.ndarray, np.ndarray]:
     """Joint angles (N, 6) and TCP positions (N, 3) until the program ends or stops."""
-    robot.receive_script(text)
-    assert robot.runtime == PLAYING, robot.reason
+    ScriptService(robot).receive(text)
+    assert robot.runtime == RuntimeState.PLAYING, robot.reason
     q, positions = [np.array(robot.plant.q)], [robot.arm.tcp(robot.plant.q)[:3, 3]]
     for _ in range(limit):
         robot.cycle()
         q.append(np.array(robot.plant.q))
         positions.append(robot.arm.tcp(robot.plant.q)[:3, 3])
-        if robot.runtime != PLAYING and not robot.arm.moving:
+        if robot.runtime != RuntimeState.PLAYING and not robot.arm.moving:
             return np.array(q), np.array(positions)
     raise AssertionError("the program does not end")
 
@@ -80,7 +81,7 @@ def test_movej_keeps_all_joints_together_and_within_their_speeds():
 @pytest.mark.parametrize("dh", [UR10, CALIBRATED])
 def test_movel_is_straight_and_turns_evenly_and_arrives_with_the_true_kinematics(dh):
     robot = make(dh=dh)
-    robot.receive_script("set_tcp(p[0, 0, 0.17, 0, 0, 0.3])\n")
+    ScriptService(robot).receive("set_tcp(p[0, 0, 0.17, 0, 0, 0.3])\n")
     robot.cycle()
     T = robot.arm.tcp(robot.plant.q)
     T_goal = T @ from_rotvec([0.08, -0.1, 0.12, 0.1, 0.2, 0.5])
@@ -152,7 +153,7 @@ def test_speedl_reaches_its_velocity_at_its_acceleration():
 def test_moves_that_cannot_be_made_trip_a_protective_stop(text, reason):
     robot = make()
     q, _ = record(robot, text)
-    assert robot.safety == PROTECTIVE and reason in robot.reason
+    assert robot.safety == SafetyMode.PROTECTIVE_STOP and reason in robot.reason
     assert (np.abs(np.diff(q, axis=0)) / DT <= robot.arm.joint_speed * 1.01).all()
     assert np.abs(q).max() <= JOINT_RANGE
 
@@ -160,10 +161,10 @@ def test_moves_that_cannot_be_made_trip_a_protective_stop(text, reason):
 def test_paused_move_goes_on_to_its_goal_after_play_only():
     robot = make()
     goal = robot.plant.q + [0.8, 0, 0, 0, 0, 0.2]
-    robot.receive_script(f"movej({goal.tolist()}, a=1, v=0.5)\n")
+    ScriptService(robot).receive(f"movej({goal.tolist()}, a=1, v=0.5)\n")
     for _ in range(60):
         robot.cycle()
-    assert robot.pause() and robot.runtime == PAUSED
+    assert robot.pause() and robot.runtime == RuntimeState.PAUSED
     for _ in range(200):
         robot.cycle()
     held = np.array(robot.plant.q)
@@ -171,18 +172,20 @@ def test_paused_move_goes_on_to_its_goal_after_play_only():
     assert robot.play()
     for _ in range(400):
         robot.cycle()
-    assert np.allclose(robot.plant.q, goal, atol=1e-9) and robot.runtime == STOPPED
+    assert np.allclose(robot.plant.q, goal, atol=1e-9) and robot.runtime == RuntimeState.STOPPED
 
 
 def test_protective_stop_can_be_unlocked_after_five_seconds_only():
     robot = make()
-    robot.receive_script("sleep(100)\n")
+    ScriptService(robot).receive("sleep(100)\n")
     robot.protective_stop("test")
-    assert robot.runtime == PAUSED and "5s" in robot.unlock() and robot.safety == PROTECTIVE
+    assert (
+        robot.runtime == RuntimeState.PAUSED and "5s" in robot.unlock() and robot.safety == SafetyMode.PROTECTIVE_STOP
+    )
     assert not robot.play()
     for _ in range(round(UNLOCK_AFTER / DT) + 1):
         robot.cycle()
-    assert robot.unlock() == "" and robot.runtime == PAUSED and robot.play()
+    assert robot.unlock() == "" and robot.runtime == RuntimeState.PAUSED and robot.play()
 
 
 def test_contact_beyond_the_limit_stops_the_arm_and_below_it_does_not():
@@ -191,7 +194,7 @@ def test_contact_beyond_the_limit_stops_the_arm_and_below_it_does_not():
         plant.contact_height = float(plant.forward(plant.q)[2, 3]) - 0.05
         robot = Robot(plant, find_model("ur10-cb3"), force_limit=limit)
         record(robot, "movel(pose_trans(get_target_tcp_pose(), p[0, 0, 0.06, 0, 0, 0]), a=1, v=0.05)\n")
-        assert (robot.safety == PROTECTIVE) is stopped
+        assert (robot.safety == SafetyMode.PROTECTIVE_STOP) is stopped
         pressed = plant.contact_height - plant.forward(plant.q)[2, 3]
         assert bool(pressed < 0.006) is stopped
 
@@ -202,26 +205,28 @@ def test_an_arm_that_still_presses_can_move_away_but_not_deeper():
     robot = Robot(plant, find_model("ur10-cb3"), force_limit=60.0)
     move = "movel(pose_trans(get_target_tcp_pose(), p[0, 0, {}, 0, 0, 0]), a=1, v=0.05)\n"
     record(robot, move.format(0.04))
-    assert robot.safety == PROTECTIVE
+    assert robot.safety == SafetyMode.PROTECTIVE_STOP
     for _ in range(round(UNLOCK_AFTER / DT) + 1):
         robot.cycle()
     assert robot.unlock() == ""
     record(robot, move.format(0.02))
-    assert robot.safety == PROTECTIVE, "deeper is refused"
+    assert robot.safety == SafetyMode.PROTECTIVE_STOP, "deeper is refused"
     for _ in range(round(UNLOCK_AFTER / DT) + 1):
         robot.cycle()
     assert robot.unlock() == ""
     record(robot, move.format(-0.03))
-    assert robot.safety != PROTECTIVE and robot.arm.wrench()[2] == 0
+    assert robot.safety != SafetyMode.PROTECTIVE_STOP and robot.arm.wrench()[2] == 0
     record(robot, move.format(0.04))
-    assert robot.safety == PROTECTIVE and "60 N" in robot.reason, "free again, the limit is the first one"
+    assert robot.safety == SafetyMode.PROTECTIVE_STOP and "60 N" in robot.reason, (
+        "free again, the limit is the first one"
+    )
 
 
 def test_force_mode_presses_with_the_force_that_was_asked_for():
     plant = KinematicPlant(contact_height=0.0)
     plant.contact_height = float(plant.forward(plant.q)[2, 3]) - 0.01
     robot = Robot(plant, find_model("ur10-cb3"))
-    robot.receive_script("""def p():
+    ScriptService(robot).receive("""def p():
       while True:
         force_mode(p[0,0,0,0,0,0], [0,0,1,0,0,0], [0,0,-30,0,0,0], 2, [0.1,0.1,0.05,1,1,1])
         sync()
@@ -233,7 +238,7 @@ def test_force_mode_presses_with_the_force_that_was_asked_for():
         robot.cycle()
     assert abs(robot.arm.wrench()[2] - 30) < 1.0
     assert np.abs((robot.arm.tcp(plant.q) - start)[:2, 3]).max() < 1e-9
-    robot.stop_program()
+    robot.stop_program("test")
     before = np.array(plant.q)
     for _ in range(50):
         robot.cycle()

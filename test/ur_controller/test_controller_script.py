@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from gpnet_ros.ur_controller.kinematic import KinematicPlant
 from gpnet_ros.ur_controller.model import find_model
-from gpnet_ros.ur_controller.robot import PLAYING, STOPPED, Robot
+from gpnet_ros.ur_controller.robot import Robot, RuntimeState
+from gpnet_ros.ur_controller.script_port import ScriptService
 from gpnet_ros.ur_controller.tokens import ScriptError, split_program, tokenize
 
 
@@ -19,7 +20,7 @@ def robot() -> Robot:
 
 def run(robot: Robot, body: str, cycles: int = 50) -> list[int]:
     """Run a program's body; its integer output registers."""
-    robot.receive_script(f"def p():\n{body}\nend\n")
+    ScriptService(robot).receive(f"def p():\n{body}\nend\n")
     for _ in range(cycles):
         robot.cycle()
     return robot.output_int
@@ -150,13 +151,13 @@ def test_threads_run_in_the_cycle_that_starts_them_and_die_with_kill(robot):
     write_output_integer_register(1, ticks)
     sleep(0.08)
     """
-    robot.receive_script(f"def p():\n{body}\nend\n")
+    ScriptService(robot).receive(f"def p():\n{body}\nend\n")
     robot.cycle()
     assert robot.output_int[0] == 1
     for _ in range(30):
         robot.cycle()
     assert robot.output_int[:2] == [10, 10]
-    assert robot.runtime == STOPPED
+    assert robot.runtime == RuntimeState.STOPPED
 
 
 def test_join_waits_for_a_thread(robot):
@@ -203,20 +204,20 @@ def test_runtime_exceptions_end_the_program_and_not_the_controller(robot, body):
     registers = run(
         robot, f"write_output_integer_register(0, 1)\n{body}\nwrite_output_integer_register(0, 2)\nsleep(9)"
     )
-    assert registers[0] == 1 and robot.runtime == STOPPED and robot.program is None
+    assert registers[0] == 1 and robot.runtime == RuntimeState.STOPPED and robot.program is None
     assert run(robot, "write_output_integer_register(0, 3)\nsleep(9)")[0] == 3
-    assert robot.runtime == PLAYING
+    assert robot.runtime == RuntimeState.PLAYING
 
 
 @pytest.mark.parametrize(
     "text", ["def p():\n x = = 1\nend\n", "def p(:\nend\n", "def p():\n ?\nend\n", "end\n", "def p():\n break\nend\n"]
 )
 def test_text_that_is_no_program_is_refused_with_a_reason(robot, text):
-    robot.receive_script("def before():\n sleep(100)\nend\n")
-    robot.receive_script(text)
-    assert robot.runtime == STOPPED and robot.reason
-    robot.receive_script("sleep(100)\n")
-    assert robot.runtime == PLAYING
+    ScriptService(robot).receive("def before():\n sleep(100)\nend\n")
+    ScriptService(robot).receive(text)
+    assert robot.runtime == RuntimeState.STOPPED and robot.reason
+    ScriptService(robot).receive("sleep(100)\n")
+    assert robot.runtime == RuntimeState.PLAYING
 
 
 @pytest.mark.parametrize("body", ["x = __import__('os')", "x = open('f')", "x = ''.__class__", "x = int.__class__"])
@@ -227,19 +228,19 @@ def test_programs_cannot_reach_python(robot, body):
 
 def test_a_line_is_a_program_and_a_new_program_replaces_the_old(robot):
     run(robot, "while True:\n write_output_integer_register(0, 1)\n sync()\nend")
-    robot.receive_script("set_standard_digital_out(2, True)\n")
+    ScriptService(robot).receive("set_standard_digital_out(2, True)\n")
     robot.cycle()
-    assert robot.digital_outputs == 4 and robot.runtime == STOPPED
+    assert robot.digital_outputs == 4 and robot.runtime == RuntimeState.STOPPED
 
 
 def test_a_secondary_program_leaves_the_running_one_alone(robot):
     run(robot, "sleep(100)")
-    robot.receive_script("sec side():\n set_standard_digital_out(1, True)\nend\n")
+    ScriptService(robot).receive("sec side():\n set_standard_digital_out(1, True)\nend\n")
     robot.cycle()
-    assert robot.digital_outputs == 2 and robot.runtime == PLAYING
-    robot.receive_script("sec bad():\n x = nothing + 1\nend\n")
+    assert robot.digital_outputs == 2 and robot.runtime == RuntimeState.PLAYING
+    ScriptService(robot).receive("sec bad():\n x = nothing + 1\nend\n")
     robot.cycle()
-    assert robot.runtime == PLAYING
+    assert robot.runtime == RuntimeState.PLAYING
 
 
 PROGRAMS = """def a():
@@ -281,12 +282,13 @@ WORDS = st.sampled_from(SOME.split())
 @settings(max_examples=150, deadline=None)
 def test_no_text_breaks_the_controller(words):
     robot = Robot(KinematicPlant(), find_model("ur10-cb3"))
+    script = ScriptService(robot)
     for text in (" ".join(words) + "\n", "def f():\n" + " ".join(words) + "\nend\n", "(" * 300 + "\n"):
-        robot.receive_script(text)
+        script.receive(text)
         for _ in range(3):
             robot.cycle()
-    robot._arriving = ""  # a program may still be arriving
-    robot.receive_script("set_standard_digital_out(0, True)\n")
+    # A program may still be arriving at the first one.
+    ScriptService(robot).receive("set_standard_digital_out(0, True)\n")
     robot.cycle()
     assert robot.digital_outputs == 1
 
