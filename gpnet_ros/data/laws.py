@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gpnet_ros.data.layers import layers_of
 from gpnet_ros.data.sample import Sample
 from gpnet_ros.frame import MEDIAN_DEPTH_RANGE
 from gpnet_ros.settings import GripperGeometry
@@ -29,7 +28,7 @@ def violations(sample: Sample, ours: bool) -> list[str]:
 
     Args:
         sample: of any data set.
-        ours: made by `gpnet generate`, so that the gripper, the renderer and the layers are known.
+        ours: made by `gpnet generate`, so that the gripper and the renderer are known.
     """
     laws: tuple[Law, ...] = (*LAWS, *OUR_LAWS) if ours else LAWS
     return [sentence for law in laws for sentence in law(sample)]
@@ -168,16 +167,6 @@ def openings_are_within_the_stroke(sample: Sample) -> Iterator[str]:
         yield f"a rectangle's opening is {largest:.0f} px, the gripper's stroke is at most {limit:.0f} px here"
 
 
-def layers_are_those_of_the_relations(sample: Sample) -> Iterator[str]:
-    """Layers follow from the relations alone."""
-    objects = sample.objects
-    if objects is None or objects.covered_by is None or objects.layer is None:
-        return
-    expected = layers_of(objects.covered_by)
-    if not np.array_equal(expected, objects.layer):
-        yield f"the layers are {objects.layer.tolist()}, the relations say {expected.tolist()}"
-
-
 def what_cannot_be_grasped_has_no_grasp(sample: Sample) -> Iterator[str]:
     """An object without any grasp has neither rectangle nor quality."""
     objects, rectangles = sample.objects, sample.rectangles
@@ -208,6 +197,5 @@ LAWS: tuple[Law, ...] = (
 #: Of what `gpnet generate` writes, beyond those.
 OUR_LAWS: tuple[Law, ...] = (
     openings_are_within_the_stroke,
-    layers_are_those_of_the_relations,
     what_cannot_be_grasped_has_no_grasp,
 )

@@ -18,6 +18,7 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
 from gpnet_ros.pose import Transform
 from gpnet_ros.rectangle import Rectangles
+from gpnet_ros.topmost import layers
 
 Floats = NDArray[np.float32]
 
@@ -52,7 +53,7 @@ class Objects:
         occlusion: (n,) hidden share of the amodal mask, in [0, 1]; or None.
         center_of_mass: (n, 2) projected into the image [px]; or None.
         covered_by: (n, n) bool, [i, j] = j lies on i or leans on it: j is taken before i; or None.
-        layer: (n,) 0 for what may be taken now, 1 for what follows after it, ...; or None.
+        layer: (n,) 0 for what may be taken now, 1 for what follows after it, ..., see `topmost.layers`; or None.
         graspable: (n,) bool, a grasp of it exists in this picture; or None.
     """
 
@@ -69,8 +70,8 @@ class Objects:
 
     @property
     def top_level(self) -> NDArray[np.bool_] | None:
-        """(n,) nothing lies on it; None if relations are not known."""
-        return None if self.covered_by is None else np.logical_not(self.covered_by.any(axis=1))
+        """(n,) whether the object is topmost, see `topmost.layers`; None if relations are not known."""
+        return None if self.covered_by is None else layers(self.covered_by) == 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -419,8 +419,8 @@ def other_family(family: str, seed: int = 5) -> dict[str, Any]:
         (scene_json(), {"split": "unseen"}, "a box is in a scene"),
         (scene_json(), {"split": "train", "test_set": "table-test"}, "'seen', whose objects"),
         (scene_json(recipe={"split": "seen"}), {}, "'seen', whose objects"),
-        (scene_json(supports=[[2, 1, 0.7], [1, 3, 0.1]]), {}, "object 3 carries object 1"),
-        (scene_json(covered_by=[[1, 2], [2, 3]]), {}, "object 2 is covered"),
+        (scene_json(supports=[[2, 1, 0.7], [1, 3, 0.1]]), {}, "disagree about whether object 1 lies on object 3"),
+        (scene_json(covered_by=[[1, 2], [2, 3]]), {}, "disagree about whether object 3 lies on object 2"),
         (scene_json(supports=[], covered_by=[]), {}, "disagree about whether object 2 lies on object 1"),
         (scene_json(covered_by=[[1, 2], [1, 3]]), {}, "disagree about whether object 3 lies on object 1"),
         (

@@ -91,8 +91,6 @@ ANYBODYS = {
 OURS = {
     "an opening of the dense map is 100.0 mm": grasps(opening=lambda g: g.opening * 2),
     "a rectangle's opening is 40 px": rectangle(36, 40, 40, 1),
-    "the layers are": objects(layer=np.array([0, 0, 0])),
-    "the layers are ": objects(layer=np.array([1, 0, 1])),
     "object 2 is said to have no grasp": rectangle(36, 56, 20, 2),
 }
 

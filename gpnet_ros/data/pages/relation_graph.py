@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gpnet_ros.data.layers import layers_of
 from gpnet_ros.data.sample import Objects
+from gpnet_ros.topmost import layers
 
 TOP_COLOR = "#2ca02c"
 
@@ -41,7 +41,7 @@ def draw_relations(axis: Any, objects: Objects) -> None:
 def node_places(objects: Objects) -> NDArray[np.float64]:
     """(n, 2) in the unit square; layer 0 on top, objects of a layer side by side."""
     assert objects.covered_by is not None
-    layer = layers_of(objects.covered_by) if objects.layer is None else objects.layer
+    layer = layers(objects.covered_by)
     distinct = np.unique(layer)
     places = np.empty((len(layer), 2))
     for rank, level in enumerate(distinct):

@@ -20,6 +20,7 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.pose import Transform
 from gpnet_ros.rectangle import Rectangles
+from gpnet_ros.topmost import layers
 
 JSON_BYTES_MAX = 32 * 2**20
 MASK_PIXELS_MAX = 1_000_000_000  # of all amodal masks of one picture together
@@ -179,10 +180,16 @@ def _decode_objects(about: dict[str, Any], pictures: _Pictures) -> Objects:
         category=tuple(_column(about, "category", n, str)) if "category" in about else None,
         amodal_masks=masks,
         covered_by=covered,
-        layer=np.array(_column(about, "layer", n, int), dtype=np.int64) if "layer" in about else None,
+        layer=_layers(about, n, covered) if "layer" in about else None,
         graspable=np.array(_column(about, "graspable", n, bool), dtype=bool) if "graspable" in about else None,
         **numbers,
     )
+
+
+def _layers(about: dict[str, Any], n: int, covered: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    stored = np.array(_column(about, "layer", n, int), dtype=np.int64)
+    # Older shards have the objects of a ring in other layers; their relations are right.
+    return stored if covered is None else layers(covered)
 
 
 def _column(about: dict[str, Any], key: str, n: int, kind: Callable[[Any], Any]) -> list[Any]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gpnet_ros.pose import to_xyz_quat
 from gpnet_ros.sim.cell.plant import CellPlant
@@ -127,9 +126,8 @@ class Truth:
 
 
 def top_level(heap: Heap, among: list[int]) -> list[int]:
-    """Which of the objects `among` support nobody and are not covered by another of them."""
+    """Indices of the topmost of the objects `among`, as if the others were not there; see `topmost.layers`."""
     if not among:
         return []
     part = Heap(tuple(heap.objects[i] for i in among), heap.T_base_object[among])
-    top: NDArray[np.bool_] = relations(part).top_level
-    return [i for i, on_top in zip(among, top, strict=True) if on_top]
+    return [i for i, on_top in zip(among, relations(part).top_level, strict=True) if on_top]

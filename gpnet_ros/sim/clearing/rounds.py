@@ -25,7 +25,7 @@ from gpnet_ros.sim.camera.render import View
 from gpnet_ros.sim.clearing.injected import Errors
 from gpnet_ros.sim.clearing.look import Look
 from gpnet_ros.sim.clearing.true_grasps import true_decision
-from gpnet_ros.sim.hand.foresight import REHEARSALS, turns
+from gpnet_ros.sim.hand.foresight import REHEARSALS
 from gpnet_ros.sim.hand.hand import Hand, PickOutcome
 from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.sim.labels.relations import relations
@@ -49,7 +49,7 @@ class CorePick:
     Attributes:
         decision: what was decided and why; `nothing_graspable` has no outcome.
         outcome: what came of it.
-        topmost: whether something came up, and all of it was topmost before the pick, as of `foresight.turns`.
+        topmost: whether something came up, and all of it was topmost before the pick; see `topmost.layers`.
         target: index, of all objects of the round, of the one under the grasp's pixel; None where there is none,
             and of the oracle.
         target_topmost: whether that object was topmost.
@@ -222,8 +222,8 @@ def _execute(
     target = None if aimed is None else remaining[aimed]
     if decision.T_base_tcp is None or decision.opening is None:
         return CorePick(decision, None, False, target, False, frame, maps)
-    turn = turns(relations(present).before)
+    top = relations(present).top_level
     outcome = hand.pick(decision.T_base_tcp @ T_tcp_true, decision.opening)
     came_up = [remaining.index(i) for i in outcome.removed]
-    topmost = bool(came_up) and not turn[came_up].any()
-    return CorePick(decision, outcome, topmost, target, aimed is not None and not turn[aimed], frame, maps)
+    topmost = bool(came_up) and bool(top[came_up].all())
+    return CorePick(decision, outcome, topmost, target, aimed is not None and bool(top[aimed]), frame, maps)

@@ -15,12 +15,12 @@ from gpnet_ros.pick import Decision, safe_plan
 from gpnet_ros.pose import Transform
 from gpnet_ros.sim.camera.d435 import D435_640x480
 from gpnet_ros.sim.camera.render import View
-from gpnet_ros.sim.hand.foresight import REHEARSALS, ranked, rehearsed, turns
+from gpnet_ros.sim.hand.foresight import REHEARSALS, ranked, rehearsed
 from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.sim.labels.grasps import FRICTION, GraspLabels, LabelledGrasp, grasp_labels
 from gpnet_ros.sim.labels.relations import relations
 
-#: What P is multiplied by for each turn that an object has to wait in the maps of a perfect network.
+#: What P is multiplied by for each layer above an object in the maps of a perfect network.
 PRIORITY_BASE = 0.25  # so that a good grasp that must wait does not outrank a fair one whose turn it is
 #: Friction with which the oracle looks for places to rehearse where labels know none: faces up to 72 degrees.
 EDGE_FRICTION = 3.0
@@ -49,19 +49,19 @@ def true_maps(view: View, heap: Heap, grid: Grid, T_base_camera: Transform, cell
     labels, depth = true_labels(view, heap, grid, T_base_camera, cell)
     camera, ids = grid.intrinsics(D435_640x480), labels.ids
     rows, columns = np.mgrid[0 : grid.height, 0 : grid.width]
-    # A topmost object without a grasp must not stop the round: those whose turn is next come after it.
-    turn = turns(relations(heap).before)
+    # A topmost object without a grasp must not stop the round: those of the next layer come after it.
+    layer = relations(heap).layer
     maps = np.zeros((5, grid.height, grid.width), dtype=np.float32)
     points = camera.deproject(np.stack([columns, rows], axis=-1), depth) @ T_base_camera[:3, :3].T
     xy = (points + T_base_camera[:3, 3])[..., :2]
-    for grasp in reversed(ranked(labels.grasps, turn)):  # where windows overlap, the better one stays
+    for grasp in reversed(ranked(labels.grasps, layer)):  # where windows overlap, the better one stays
         away = np.where(ids == grasp.object + 1, np.linalg.norm(xy - grasp.T_base_tcp[:2, 3], axis=-1), np.inf)
         r, c = np.unravel_index(int(np.argmin(away)), away.shape)
         values = (*encode_angle(labels.angle[r, c]), encode_width(grasp.opening, depth[r, c], camera.fx))
         near = (np.abs(rows - r) <= WINDOW) & (np.abs(columns - c) <= WINDOW)
         bump = grasp.score * np.exp(-((rows - r) ** 2 + (columns - c) ** 2) / (2 * 3.0**2))
         maps[:, near] = np.stack([bump[near], *(np.full(near.sum(), x) for x in values), bump[near]])
-        maps[4, near] = PRIORITY_BASE ** turn[grasp.object]
+        maps[4, near] = PRIORITY_BASE ** layer[grasp.object]
     return Maps(maps[0], maps[1], maps[2], maps[3], maps[4], grid)
 
 
@@ -79,12 +79,12 @@ def true_decision(
         return Decision("nothing_left")
     frame = Frame(None, view.depth, D435_640x480)
     heights = height_map(frame, T_base_camera, cell)
-    turn = turns(relations(heap).before)
+    layer = relations(heap).layer
     grid = workspace_grid(frame, T_base_camera, cell.workspace)
-    grasps = _known_grasps(view, heap, grid, T_base_camera, cell, turn, rehearsals > 0)
+    grasps = _known_grasps(view, heap, grid, T_base_camera, cell, layer, rehearsals > 0)
     left = [grasp for grasp in grasps if not memory.knows(grasp.T_base_tcp)]
     while left:
-        grasp = rehearsed(heap, left, turn, rehearsals)
+        grasp = rehearsed(heap, left, layer, rehearsals)
         assert grasp is not None
         T_base_grasp = grasp.T_base_tcp.copy()
         T_base_grasp[2, 3] = grasp.surface
@@ -102,7 +102,7 @@ def _known_grasps(
     grid: Grid,
     T_base_camera: Transform,
     cell: Cell,
-    turn: NDArray[np.integer],
+    layer: NDArray[np.integer],
     rehearsing: bool,
 ) -> list[LabelledGrasp]:
     """All labelled grasps; with rehearsal, for topmost objects without one, places where the jaw finds room, too.
@@ -111,7 +111,7 @@ def _known_grasps(
     hold it. Labels do not vouch for that; a rehearsal does.
     """
     known = list(true_labels(view, heap, grid, T_base_camera, cell)[0].grasps)
-    lacking = set(np.flatnonzero(turn == 0).tolist()) - {grasp.object for grasp in known}
+    lacking = set(np.flatnonzero(layer == 0).tolist()) - {grasp.object for grasp in known}
     if rehearsing and lacking:
         anywhere, _ = true_labels(view, heap, grid, T_base_camera, cell, EDGE_FRICTION)
         known += [grasp for grasp in anywhere.grasps if grasp.object in lacking]

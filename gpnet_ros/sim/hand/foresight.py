@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
 
 from gpnet_ros.sim.hand.hand import Hand, PickOutcome
 from gpnet_ros.sim.heap.heap import Heap
@@ -18,34 +17,13 @@ from gpnet_ros.sim.labels.grasps import LabelledGrasp
 
 #: Another object that moves farther than this by a pick was disturbed [m].
 DISTURBED = 0.02
-#: Most grasps that are rehearsed for the objects of one turn.
+#: Most grasps that are rehearsed for the objects of one layer.
 REHEARSALS = 12
 
 
-def turns(before: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Whose turn it is: 0 for the topmost objects, 1 for those that are topmost once they are gone, ... (n,).
-
-    Objects that lie on each other in a ring have no order among themselves: a ring waits, as one, for what must go
-    before any of it, and then each of its objects may be first.
-
-    Args:
-        before: (n, n), [i, j] = j is taken before i.
-    """
-    count, ring = connected_components(before, directed=True, connection="strong")
-    waits = np.zeros((count, count), dtype=np.bool_)
-    i, j = np.nonzero(before)
-    waits[ring[i], ring[j]] = True
-    np.fill_diagonal(waits, False)
-    turn = np.full(count, -1, dtype=np.int64)
-    for k in range(count):
-        left = turn < 0
-        turn[left & ~(waits & left).any(axis=1)] = k
-    return turn[ring]
-
-
-def ranked(grasps: Sequence[LabelledGrasp], turn: NDArray[np.integer]) -> list[LabelledGrasp]:
-    """Grasps of the topmost objects first, and by score where it is their turn; `turn` (n,) as of `turns`."""
-    return sorted(grasps, key=lambda grasp: (turn[grasp.object], -grasp.score))
+def ranked(grasps: Sequence[LabelledGrasp], layer: NDArray[np.integer]) -> list[LabelledGrasp]:
+    """Grasps by the layer (n,) of their object, topmost first, and within a layer by score, best first."""
+    return sorted(grasps, key=lambda grasp: (layer[grasp.object], -grasp.score))
 
 
 def disturbs(outcome: PickOutcome, target: int) -> bool:
@@ -55,22 +33,25 @@ def disturbs(outcome: PickOutcome, target: int) -> bool:
 
 
 def rehearsed(
-    heap: Heap, grasps: Sequence[LabelledGrasp], turn: NDArray[np.integer], rehearsals: int = REHEARSALS
+    heap: Heap, grasps: Sequence[LabelledGrasp], layer: NDArray[np.integer], rehearsals: int = REHEARSALS
 ) -> LabelledGrasp | None:
     """The first grasp that brings up its object and leaves the others where they are, best ranked first.
 
-    Where none does: of the first turn in which one brings up its object alone, the one that disturbs least.
+    Where none does: of the first layer in which one brings up its object alone, the one that disturbs least.
 
     Args:
-        heap: at rest.
+        heap: objects at rest.
         grasps: true ones, of its n objects.
-        turn: (n,) as of `turns`.
-        rehearsals: most for the objects of one turn; 0 takes the first in rank unseen.
+        layer: (n,) of the objects, as `topmost.layers` gives them.
+        rehearsals: most for the objects of one layer; 0 takes the first in rank unseen.
+
+    Returns:
+        A grasp, or None if there are no grasps.
     """
-    order = ranked(grasps, turn)
-    for now in sorted({int(turn[grasp.object]) for grasp in order}):
+    order = ranked(grasps, layer)
+    for now in sorted({int(layer[grasp.object]) for grasp in order}):
         best: tuple[float, LabelledGrasp] | None = None
-        for grasp in _in_rotation([g for g in order if turn[g.object] == now])[:rehearsals]:
+        for grasp in _in_rotation([g for g in order if layer[g.object] == now])[:rehearsals]:
             cost = _cost(Hand(heap).pick(grasp.T_base_tcp, grasp.opening), grasp.object)
             if cost == 0.0:
                 return grasp

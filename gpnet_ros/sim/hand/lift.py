@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.pose import Transform
-from gpnet_ros.sim.hand.foresight import DISTURBED, turns
+from gpnet_ros.sim.hand.foresight import DISTURBED
 from gpnet_ros.sim.hand.hand import Hand
 from gpnet_ros.sim.heap.heap import Heap
+from gpnet_ros.topmost import layers
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,7 @@ def try_lift(heap: Heap, before: NDArray[np.bool_], T_base_tcp: Transform, openi
 
     Args:
         heap: at rest.
-        before: (n, n), [i, j] = object j is taken before i, as of `Relations.before`; topmost are those whose turn is
-            first, so that of objects that lie on each other in a ring each may be taken, as in `gpnet bench clearing`.
+        before: (n, n), [i, j] = object j is taken before i; see `Relations.before`.
         T_base_tcp: the closed fingertips, z down, x along the opening.
         opening: to which the jaws open before the descent [m].
 
@@ -53,15 +53,15 @@ def try_lift(heap: Heap, before: NDArray[np.bool_], T_base_tcp: Transform, openi
         BadInput: the pose is not finite, or the opening is outside the stroke.
     """
     outcome = Hand(heap).pick(T_base_tcp, opening)
-    turn = turns(before)
+    layer = layers(before)
     removed = list(outcome.removed)
     others = np.delete(outcome.moved, removed)
     moved = bool((np.nan_to_num(others) > DISTURBED).any())
     return Lift(
         status=outcome.status,
         removed=tuple(i + 1 for i in removed),
-        top=bool((turn[removed] == 0).any()),
-        clean=bool(removed) and not turn[removed].any(),
+        top=bool((layer[removed] == 0).any()),
+        clean=bool(removed) and not layer[removed].any(),
         disturbed=moved or bool(outcome.fallen),
         force_peak=float(outcome.force_peak),
     )

@@ -10,7 +10,6 @@ from embreex import rtcore_scene
 from embreex.mesh_construction import TriangleMesh
 from numpy.typing import NDArray
 
-from gpnet_ros.data.layers import layers_of
 from gpnet_ros.sim import constants as c
 from gpnet_ros.sim.heap.contacts import (
     SUPPORT_SHARE,
@@ -20,6 +19,7 @@ from gpnet_ros.sim.heap.contacts import (
 )
 from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.sim.objects.model import ObjectModel
+from gpnet_ros.topmost import layers
 
 #: i is covered by j if j is above more than this share of what i shows to a camera overhead.
 COVERED_SHARE = 0.03
@@ -34,21 +34,18 @@ class Relations:
     Attributes:
         supports: (n, n), [i, j] = i rests on j.
         covered_by: (n, n), [i, j] = j lies above part of i.
-        top_level: (n,), the object supports nobody and is not covered.
         share: (n, n), [i, j] = upward force of j on i as a share of the weight of i; 0 where i does not rest on j.
     """
 
     supports: NDArray[np.bool_]
     covered_by: NDArray[np.bool_]
-    top_level: NDArray[np.bool_]
     share: NDArray[np.float64]
 
     @classmethod
     def of(cls, share: NDArray[np.float64], covered_by: NDArray[np.bool_]) -> Relations:
         """Relations from shares of the weight (n, n) and cover (n, n)."""
         rests = share > SUPPORT_SHARE
-        free = np.asarray(~(rests.any(axis=0) | covered_by.any(axis=1)))
-        return cls(rests, covered_by, free, np.where(rests, share, 0.0))
+        return cls(rests, covered_by, np.where(rests, share, 0.0))
 
     @property
     def before(self) -> NDArray[np.bool_]:
@@ -57,8 +54,13 @@ class Relations:
 
     @property
     def layer(self) -> NDArray[np.int64]:
-        """(n,) 0 for those that may be taken now, 1 for those after them, ...; see `layers_of`."""
-        return layers_of(self.before)
+        """(n,) 0 for objects that may be taken now, 1 for those after them, and so on; see `topmost.layers`."""
+        return layers(self.before)
+
+    @property
+    def top_level(self) -> NDArray[np.bool_]:
+        """(n,) whether the object is topmost: its layer is 0."""
+        return self.layer == 0
 
 
 def relations(heap: Heap) -> Relations:

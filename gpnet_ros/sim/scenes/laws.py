@@ -86,21 +86,16 @@ def _held_out(objects: list[tuple[str, int]], split: Split) -> Iterator[str]:
 def _as_the_scene(
     sample: Sample, names: list[str], rests: NDArray[np.bool_], covered: NDArray[np.bool_]
 ) -> Iterator[str]:
-    """The picture lists the scene's objects, and whoever carries or is covered by another is not top-level."""
+    """The picture lists the scene's objects, and its relations are those of the scene."""
     objects = sample.objects
     if objects is None or not np.array_equal(objects.ids, np.arange(1, len(names) + 1)):
         yield f"{sample.name}: the picture does not list the {len(names)} objects of its scene"
         return
     if objects.category is not None and list(objects.category) != names:
         yield f"{sample.name}: the objects are {list(objects.category)}, in the scene {names}"
-    if objects.covered_by is None or objects.top_level is None:
+    if objects.covered_by is None:
         yield f"{sample.name}: the picture has no relations"
         return
-    for i, j in np.argwhere(rests):  # i rests on j
-        if objects.top_level[j]:
-            yield f"{sample.name}: object {j + 1} carries object {i + 1}, but is said to be top-level"
-    for i in np.flatnonzero(covered.any(axis=1) & objects.top_level):
-        yield f"{sample.name}: object {i + 1} is covered, but is said to be top-level"
     for i, j in np.argwhere(objects.covered_by != (rests.T | covered)):
         yield f"{sample.name}: picture and scene disagree about whether object {j + 1} lies on object {i + 1}"
 

@@ -143,6 +143,17 @@ def test_every_field_survives() -> None:
     assert_same(sample, back(sample))
 
 
+def test_layers_are_those_of_the_relations_where_they_are_known() -> None:
+    ring = np.array([[False, True, False], [True, False, False], [False, False, False]])
+    sample = full_sample()
+    assert sample.objects is not None
+    for covered, layer in ((ring, [0, 0, 0]), (None, [1, 1, 0])):
+        read = back(replace(sample, objects=replace(sample.objects, covered_by=covered, layer=np.array([1, 1, 0]))))
+        assert read.objects is not None
+        assert read.objects.layer is not None
+        assert read.objects.layer.tolist() == layer
+
+
 def test_the_comparison_of_these_tests_sees_a_difference() -> None:
     sample = full_sample()
     assert sample.objects is not None

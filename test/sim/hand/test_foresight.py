@@ -1,46 +1,16 @@
-"""Whose turn it is, and that the oracle rehearses: it passes over a grasp that would topple a neighbour."""
+"""The oracle ranks by layer, and rehearses: it passes over a grasp that would topple a neighbour."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from gpnet_ros.pose import transform
-from gpnet_ros.sim.hand.foresight import ranked, rehearsed, turns
+from gpnet_ros.sim.hand.foresight import ranked, rehearsed
 from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.sim.labels.grasps import LabelledGrasp
 from gpnet_ros.sim.objects.model import ObjectModel, make_object
 
 BOX = make_object("box", 0)
-
-
-def before(n: int, *pairs: tuple[int, int]) -> np.ndarray:
-    """(i, j): j is taken before i."""
-    matrix = np.zeros((n, n), dtype=bool)
-    for i, j in pairs:
-        matrix[i, j] = True
-    return matrix
-
-
-def test_turns_follow_a_stack() -> None:
-    assert turns(before(4, (0, 1), (1, 2), (0, 3))).tolist() == [2, 1, 0, 0]
-    assert turns(before(3)).tolist() == [0, 0, 0]
-    assert turns(np.zeros((0, 0), dtype=bool)).tolist() == []
-
-
-def test_a_ring_waits_as_one_and_then_is_free_as_one() -> None:
-    assert turns(before(3, (0, 1), (1, 0), (2, 0))).tolist() == [0, 0, 1]
-    # 3 lies on the ring of 0 and 1, below which lies 2: nothing of the ring comes first.
-    assert turns(before(4, (0, 1), (1, 0), (2, 0), (1, 3))).tolist() == [1, 1, 2, 0]
-
-
-def test_turns_do_not_depend_on_names() -> None:
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        matrix = rng.random((6, 6)) < 0.2
-        np.fill_diagonal(matrix, False)
-        order = rng.permutation(6)
-        assert (turns(matrix[np.ix_(order, order)]) == turns(matrix)[order]).all()
-        assert (turns(matrix) == 0).any()
 
 
 def grasp(index: int, x: float, y: float, z: float, opening: float, score: float) -> LabelledGrasp:

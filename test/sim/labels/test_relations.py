@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gpnet_ros.data.layers import layers_of as layers
 from gpnet_ros.pose import transform
 from gpnet_ros.sim.heap.bin import Bin
 from gpnet_ros.sim.heap.heap import Heap, drop_heap, stack_heap
@@ -89,27 +88,13 @@ def test_a_touch_is_no_support():
     assert found.top_level.tolist() == [False, True]
 
 
-def waits(*pairs: tuple[int, int], n: int = 4) -> np.ndarray:
-    """Matrix (n, n) of pairs (lower, upper): the upper one is taken before the lower one."""
-    before = np.zeros((n, n), dtype=bool)
-    for lower, upper in pairs:
-        before[lower, upper] = True
-    return before
-
-
-def test_layers_count_what_must_go_first():
-    assert layers(waits()).tolist() == [0, 0, 0, 0]
-    assert layers(waits((1, 2), (0, 1))).tolist() == [2, 1, 0, 0]
-    assert layers(waits((0, 1), (0, 2), (3, 2), (2, 1))).tolist() == [2, 0, 1, 2]
-    assert layers(np.zeros((0, 0), dtype=bool)).tolist() == []
-
-
-def test_rings_have_no_order_among_themselves_and_are_never_free():
-    assert layers(waits((0, 1), (1, 2), (2, 0), (0, 3))).tolist() == [1, 1, 1, 0]
-    # 0 and 1 hold each other, 2 lies under 0, 3 under 2: they still have an order.
-    assert layers(waits((0, 1), (1, 0), (2, 0), (3, 2))).tolist() == [1, 1, 2, 3]
-    for before in (waits((0, 1), (1, 0)), waits((0, 1), (1, 0), (2, 0), (3, 2)), waits((3, 1))):
-        assert np.array_equal(layers(before) == 0, ~before.any(axis=1))
+def test_objects_that_lie_on_each_other_are_both_topmost_until_one_lies_on_them():
+    ring = np.array([[0.0, 0.4, 0.0], [0.3, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    assert Relations.of(ring, np.zeros((3, 3), dtype=bool)).layer.tolist() == [0, 0, 0]
+    covered = np.array([[False, False, True], [False] * 3, [False] * 3])
+    found = Relations.of(ring, covered)
+    assert found.layer.tolist() == [1, 1, 0]
+    assert found.top_level.tolist() == [False, False, True]
 
 
 def test_walls_of_a_bin_carry_what_leans_on_them():
