@@ -38,8 +38,8 @@ from gpnet_ros.data.loaders.sets import add_source
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.intervals import paired
 from gpnet_ros.evaluation.judging.calibration import reliability, save_reliability
-from gpnet_ros.evaluation.judging.evaluation import CACHE, Results, evaluate
-from gpnet_ros.evaluation.judging.judge import Settings
+from gpnet_ros.evaluation.judging.evaluation import EVALUATIONS, Results, evaluate
+from gpnet_ros.evaluation.judging.judge import JudgeSettings
 from gpnet_ros.evaluation.judging.judged_pictures import Pictures, open_pictures
 from gpnet_ros.evaluation.judging.judgement import DECODES, METRICS, Decode, Metric
 from gpnet_ros.evaluation.judging.substitution import SUBSTITUTES
@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, help="folder for reliability.png and a page of pictures per class of failure")
     add("--substitute", choices=SUBSTITUTES, default="nothing", help=argparse.SUPPRESS)
     add("--workers", type=int, default=0, help="processes (number of cores)")
-    add("--cache", type=Path, default=CACHE, help=f"where results are kept ({CACHE})")
+    add("--cache", type=Path, default=EVALUATIONS, help=f"where results are kept ({EVALUATIONS})")
     add("--json", action="store_true", help="the last line is one JSON object")
 
 
@@ -121,7 +121,7 @@ def refuse_unknown(metric: Metric, decode: Decode, known: Collection[str], args:
 
 
 def _results(args: argparse.Namespace, model: str, pictures: Pictures) -> Results:
-    settings = Settings(
+    settings = JudgeSettings(
         seed=args.seed,
         noise=not args.exact_depth,
         priority=args.priority,

@@ -30,8 +30,9 @@ from typing import Any
 
 from gpnet_ros.data.loaders.sets import LOADERS
 from gpnet_ros.errors import BadInput
-from gpnet_ros.evaluation.judging.evaluation import CACHE, Results, code_sum, evaluate
-from gpnet_ros.evaluation.judging.judge import Settings
+from gpnet_ros.evaluation.code_sum import code_sum
+from gpnet_ros.evaluation.judging.evaluation import EVALUATIONS, Results, evaluate
+from gpnet_ros.evaluation.judging.judge import JudgeSettings
 from gpnet_ros.evaluation.judging.judged_pictures import Pictures, open_pictures
 from gpnet_ros.network.checkpoint import vouched_card
 from gpnet_ros.paper import paper_figures
@@ -163,8 +164,8 @@ def _picture_table(
 def judged(model: Path, priority: str, *, pictures: Pictures, scenes: int | None = None, workers: int = 0) -> Results:
     """What a model made of the pictures, read from runs/evaluations if it was judged before."""
     published = priority == "published"
-    settings = Settings(priority="learned" if published else priority, as_published=published)
-    return evaluate(model, pictures, settings, most=scenes, workers=workers, cache=CACHE)
+    settings = JudgeSettings(priority="learned" if published else priority, as_published=published)
+    return evaluate(model, pictures, settings, most=scenes, workers=workers, cache=EVALUATIONS)
 
 
 def _clearing(rows: tuple[AblationRow, ...], args: argparse.Namespace) -> list[Cleared]:
@@ -188,7 +189,7 @@ def played(
     heap_sets.require(heap_sets.COUNTS[0], rounds)
     ROUNDS.mkdir(parents=True, exist_ok=True)
     weights = "oracle" if model is None else f"{model.name}-{vouched_card(model).sha256[:12]}"
-    log = ROUNDS / f"{weights}-{priority}-{code_sum()}.jsonl"  # other code, other rounds
+    log = ROUNDS / f"{weights}-{priority}-{code_sum(clear_heaps.__module__)}.jsonl"  # other code, other rounds
     there = {heap_key(row) for row in read_rounds(log)} if log.is_file() else set()
     heaps: list[HeapName] = []
     whole = True

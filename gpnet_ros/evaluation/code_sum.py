@@ -63,7 +63,7 @@ def code_sum(*modules: str, root: Path = _ROOT) -> str:
 
 
 def deciding_code(*modules: str, root: Path = _ROOT) -> DecidingCode:
-    """The code that decides what the modules compute; arguments and errors as of `code_sum`."""
+    """The code that decides what the modules compute; see `code_sum` for arguments and errors."""
     found, folders = DecidingCode({}, {}, set()), set[Path]()
     own = {module.split(".")[0] for module in modules}
     waiting = list(modules)

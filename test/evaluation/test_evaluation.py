@@ -17,15 +17,15 @@ from gpnet_ros.data.sample import Sample
 from gpnet_ros.errors import BadInput, ModelRefused
 from gpnet_ros.evaluation.judging import evaluation, judge
 from gpnet_ros.evaluation.judging.evaluation import Results, evaluate
-from gpnet_ros.evaluation.judging.judge import Judge, Settings, as_rectangle, seen
+from gpnet_ros.evaluation.judging.judge import Judge, JudgeSettings, as_rectangle, seen
 from gpnet_ros.evaluation.judging.judged_pictures import MadeTestSet, Picture, Shards, open_pictures
-from gpnet_ros.evaluation.judging.judgement import Row, Verdict
+from gpnet_ros.evaluation.judging.judgement import JudgedPicture, Verdict
 from gpnet_ros.maps import Maps
 from gpnet_ros.network.card import read_card
 from gpnet_ros.network.checkpoint import find
 from gpnet_ros.settings import GripperGeometry
 
-PERFECT = Settings(substitute="all")
+PERFECT = JudgeSettings(substitute="all")
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def perfect(model: str) -> Row:
+def perfect(model: str) -> JudgedPicture:
     return Judge(model, PERFECT).row(0, picture())
 
 
@@ -56,7 +56,7 @@ def spoilt(monkeypatch: pytest.MonkeyPatch, model: str, spoil: Any) -> Verdict:
     return Judge(model, PERFECT).row(0, picture()).verdicts["argmax"]
 
 
-def test_true_maps_win_by_every_measure_in_both_decodes(perfect: Row) -> None:
+def test_true_maps_win_by_every_measure_in_both_decodes(perfect: JudgedPicture) -> None:
     assert set(perfect.verdicts) == {"argmax", "cell"} and perfect.possible
     for verdict in perfect.verdicts.values():
         assert all(
@@ -68,7 +68,7 @@ def test_true_maps_win_by_every_measure_in_both_decodes(perfect: Row) -> None:
 
 
 def test_a_network_that_says_nothing_loses(model: str) -> None:
-    row = Judge(model, Settings()).row(0, picture())
+    row = Judge(model, JudgeSettings()).row(0, picture())
     for verdict in row.verdicts.values():
         assert verdict.won("lift") is False and verdict.won("top") is False
     assert row.verdicts["argmax"].failure == "edge" and row.verdicts["argmax"].object == 0
@@ -112,7 +112,7 @@ def test_without_physics_the_rule_is_judged_and_nothing_is_lifted(model: str) ->
 def test_pictures_of_others_are_judged_by_what_they_have(model: str) -> None:
     made = picture().sample
     rgbd = Sample("x", "x", replace(made.frame, intrinsics=None), made.rectangles)
-    row = Judge(model, Settings()).row(0, Picture(rgbd, None))
+    row = Judge(model, JudgeSettings()).row(0, Picture(rgbd, None))
     assert set(row.verdicts) == {"argmax"} and row.possible is None
     verdict = row.verdicts["argmax"]
     assert (verdict.top, verdict.object, verdict.object_level, verdict.lift) == (None, None, None, None)
@@ -120,7 +120,7 @@ def test_pictures_of_others_are_judged_by_what_they_have(model: str) -> None:
 
 
 def test_the_view_does_not_follow_the_objects(model: str) -> None:
-    found = Judge(model, Settings())
+    found = Judge(model, JudgeSettings())
     made = picture()
     whole = found.maps(made, made.sample.frame).grid
     assert made.sample.ids is not None
@@ -132,12 +132,12 @@ def test_the_view_does_not_follow_the_objects(model: str) -> None:
 
 def test_the_camera_sees_the_same_noise_each_time_and_another_for_another_seed() -> None:
     made = picture()
-    one, again = (seen(made.sample, made.arrangement, Settings()).depth for _ in range(2))
-    other = seen(made.sample, made.arrangement, Settings(seed=1)).depth
+    one, again = (seen(made.sample, made.arrangement, JudgeSettings()).depth for _ in range(2))
+    other = seen(made.sample, made.arrangement, JudgeSettings(seed=1)).depth
     np.testing.assert_array_equal(one, again)
     assert not np.array_equal(one, other, equal_nan=True)
-    assert seen(made.sample, made.arrangement, Settings(noise=False)) is made.sample.frame
-    assert seen(made.sample, None, Settings()) is made.sample.frame
+    assert seen(made.sample, made.arrangement, JudgeSettings(noise=False)) is made.sample.frame
+    assert seen(made.sample, None, JudgeSettings()) is made.sample.frame
 
 
 def test_the_jaw_is_the_pad_at_its_depth_or_half_the_opening() -> None:
@@ -151,8 +151,8 @@ def test_the_jaw_is_the_pad_at_its_depth_or_half_the_opening() -> None:
     assert as_rectangle(Verdict("nothing_left"), made, True) is None
 
 
-def test_rows_come_back_from_json_as_they_were(perfect: Row) -> None:
-    assert Row.from_dict(json.loads(json.dumps(perfect.to_dict()))) == perfect
+def test_rows_come_back_from_json_as_they_were(perfect: JudgedPicture) -> None:
+    assert JudgedPicture.from_dict(json.loads(json.dumps(perfect.to_dict()))) == perfect
 
 
 def test_nothing_is_judged_twice_and_a_torn_file_goes_on(
@@ -173,34 +173,19 @@ def test_nothing_is_judged_twice_and_a_torn_file_goes_on(
     assert evaluate(model, pictures, PERFECT, workers=1, cache=cache).rows == both.rows
     without = replace(PERFECT, lift=False)  # what was executed, too, will do
     assert evaluate(model, pictures, without, workers=1, cache=cache).rows == both.rows
-    for other in (Settings(), replace(PERFECT, seed=1)):
+    for other in (JudgeSettings(), replace(PERFECT, seed=1)):
         with pytest.raises(AssertionError, match="judged again"):
             evaluate(model, pictures, other, workers=1, cache=cache)
-    monkeypatch.setattr(evaluation, "code_sum", lambda: "changed")
+    monkeypatch.setattr(evaluation, "code_sum", lambda *_: "changed")
     with pytest.raises(AssertionError, match="judged again"):
         evaluate(model, pictures, PERFECT, workers=1, cache=cache)
 
 
-def test_the_sum_of_the_code_knows_code_and_not_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "_PACKAGE", tmp_path)
-    monkeypatch.setattr(evaluation, "_DECIDING", ("a.py",))
-    sums = []
-    for text in ('"""One."""\nx = 1', '"""Two."""\n# more\nx = 1', '"""Two."""\nx = 2'):
-        (tmp_path / "a.py").write_text(text)
-        evaluation.code_sum.cache_clear()
-        sums.append(evaluation.code_sum())
-    evaluation.code_sum.cache_clear()
-    assert sums[0] == sums[1] != sums[2]
-
-
-def test_all_code_that_decides_is_there() -> None:
-    package = Path(evaluation.__file__).parents[2]
-    assert all((package / name).exists() for name in evaluation._DECIDING)
-
-
 def results(model: str, *verdicts: Verdict) -> Results:
-    rows = tuple(Row(k, f"p{k}", True, {"argmax": v, "cell": v}, {"net": k + 1.0}) for k, v in enumerate(verdicts))
-    return Results(model, read_card(find(model)), "made up", "", Settings(), rows)
+    rows = tuple(
+        JudgedPicture(k, f"p{k}", True, {"argmax": v, "cell": v}, {"net": k + 1.0}) for k, v in enumerate(verdicts)
+    )
+    return Results(model, read_card(find(model)), "made up", "", JudgeSettings(), rows)
 
 
 def test_rates_times_and_failures_are_counted(model: str) -> None:

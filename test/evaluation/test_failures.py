@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gpnet_ros.data.sample import Objects, Sample
-from gpnet_ros.evaluation.judging.failures import CLASSES, blame, nearest_true, twin_of
+from gpnet_ros.evaluation.judging.failures import FAILURES, blame, nearest_true, twin_of
 from gpnet_ros.evaluation.judging.judgement import Verdict
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.rectangle import Rectangles
@@ -75,7 +75,7 @@ def test_each_cause_has_its_class(changes: dict[str, object], wanted: str) -> No
     picture = sample()
     found = blame(verdict, picture, picture.frame, THICK)
     assert found.failure == wanted and found.reason
-    assert wanted in CLASSES
+    assert wanted in FAILURES
 
 
 def test_a_thin_object_is_told_from_a_thick_one_by_its_own_thickness() -> None:

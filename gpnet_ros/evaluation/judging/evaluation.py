@@ -6,13 +6,10 @@ that an evaluation that was interrupted goes on where it was, and tables can be 
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +17,17 @@ import numpy as np
 from tqdm import tqdm
 
 from gpnet_ros.errors import BadInput
+from gpnet_ros.evaluation.code_sum import code_sum
 from gpnet_ros.evaluation.intervals import share_of
-from gpnet_ros.evaluation.judging.judge import Judge, Settings
+from gpnet_ros.evaluation.judging.judge import Judge, JudgeSettings
 from gpnet_ros.evaluation.judging.judged_pictures import Pictures
-from gpnet_ros.evaluation.judging.judgement import Decode, Metric, Row
+from gpnet_ros.evaluation.judging.judgement import Decode, JudgedPicture, Metric
 from gpnet_ros.network.card import Card
 from gpnet_ros.network.checkpoint import vouched_card
 from gpnet_ros.workers import spread
 
 #: Where results are kept.
-CACHE = Path("runs/evaluations")
-_PACKAGE = Path(__file__).resolve().parents[2]
-#: The code that decides a result: files and folders of the package.
-_DECIDING = (
-    *("cell.py", "clearance.py", "frame.py", "grasp.py", "height_map.py", "maps.py", "normalise.py", "pick.py"),
-    *("place.py", "pose.py", "rectangle.py", "rectangle_metric.py", "settings.py", "network", "data/noise.py"),
-    "sim/lift.py",
-    *("sim/hand.py", "sim/gripper.py", "sim/contacts.py", "sim/constants.py", "sim/foresight.py", "sim/objects.py"),
-    *("sim/shapes.py", "sim/families", "commands/judging/choice.py", "commands/judging/judge.py"),
-    *("commands/judging/substitution.py", "commands/judging/failures.py"),
-)
-#: Of these folders, files that decide nothing: what trains, and the card, whose words are in the name.
-_NOT_DECIDING = ("loss.py", "trainer.py", "score.py", "card.py")
+EVALUATIONS = Path("runs/evaluations")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +45,8 @@ class Results:
     card: Card
     pictures: str
     sum: str
-    settings: Settings
-    rows: tuple[Row, ...]
+    settings: JudgeSettings
+    rows: tuple[JudgedPicture, ...]
 
     def won(self, metric: Metric, decode: Decode = "cell") -> list[bool]:
         """Whether each picture counts.
@@ -95,11 +81,11 @@ class Results:
 def evaluate(
     model: str | Path,
     pictures: Pictures,
-    settings: Settings | None = None,
+    settings: JudgeSettings | None = None,
     *,
     most: int | None = None,
     workers: int = 0,
-    cache: Path | None = CACHE,
+    cache: Path | None = EVALUATIONS,
 ) -> Results:
     """Judge a model.
 
@@ -115,7 +101,7 @@ def evaluate(
         ModelRefused: the model cannot be used.
         BadInput: a picture lacks what the model needs.
     """
-    settings = settings or Settings()
+    settings = settings or JudgeSettings()
     card = vouched_card(model)  # what was kept is not for weights that were edited since
     wanted = range(len(pictures.names))[:most]
     file = None if cache is None else _file(cache, model, card, pictures, settings)
@@ -136,7 +122,7 @@ def evaluate(
 _HERE: dict[str, Any] = {}  # of a worker: what it judges with
 
 
-def _begin(model: str, pictures: Pictures, settings: Settings) -> None:
+def _begin(model: str, pictures: Pictures, settings: JudgeSettings) -> None:
     import cv2
     import torch
 
@@ -145,58 +131,38 @@ def _begin(model: str, pictures: Pictures, settings: Settings) -> None:
     _HERE.update(judge=Judge(model, settings), pictures=pictures)
 
 
-def _row(index: int) -> Row:
-    row: Row = _HERE["judge"].row(index, _HERE["pictures"][index])
+def _row(index: int) -> JudgedPicture:
+    row: JudgedPicture = _HERE["judge"].row(index, _HERE["pictures"][index])
     return row
 
 
-def _file(cache: Path, model: str | Path, card: Card, pictures: Pictures, settings: Settings) -> Path:
+def _file(cache: Path, model: str | Path, card: Card, pictures: Pictures, settings: JudgeSettings) -> Path:
     """Where the rows of these very arguments are kept: anything that could change them is in the name."""
     decides = {
         "weights": card.sha256,
         "network": [card.architecture, card.kwargs, card.channels, card.normalisation],
         "pictures": pictures.sum,
         "settings": asdict(settings),
-        "code": code_sum(),
+        "code": code_sum(__name__),
     }
     key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
     return cache / f"{Path(model).name}_{pictures.name}_{key}.jsonl"
 
 
-def _kept(file: Path) -> dict[int, Row]:
+def _kept(file: Path) -> dict[int, JudgedPicture]:
     """Rows of a file; a line that was torn by a crash does not count."""
     if not file.is_file():
         return {}
-    rows: dict[int, Row] = {}
+    rows: dict[int, JudgedPicture] = {}
     for line in file.read_bytes().split(b"\n"):
         with contextlib.suppress(ValueError):  # torn by a crash, or empty
-            row = Row.from_dict(json.loads(line))
+            row = JudgedPicture.from_dict(json.loads(line))
             rows[row.index] = row
     return rows
 
 
-def _keep(file: Path, row: Row) -> None:
+def _keep(file: Path, row: JudgedPicture) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     torn = file.is_file() and not file.read_bytes().endswith(b"\n")
     with file.open("ab") as out:
         out.write((b"\n" if torn else b"") + json.dumps(row.to_dict()).encode() + b"\n")
-
-
-@lru_cache(maxsize=1)
-def code_sum() -> str:
-    """Sum of the code that decides a result, and of the physics engine; comments and docstrings do not count."""
-    found = hashlib.sha256(metadata.version("mujoco-core").encode())
-    for name in _DECIDING:
-        path = _PACKAGE / name
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            if file.name not in _NOT_DECIDING and file.is_file():
-                found.update(ast.dump(_bare(ast.parse(file.read_bytes()))).encode())
-    return found.hexdigest()[:16]
-
-
-def _bare(tree: ast.Module) -> ast.Module:
-    """The same program without docstrings."""
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:]
-    return tree

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.evaluation.judging.evaluation import Results
-from gpnet_ros.evaluation.judging.failures import CLASSES, nearest_true
+from gpnet_ros.evaluation.judging.failures import FAILURES, nearest_true
 from gpnet_ros.evaluation.judging.judge import Judge, as_rectangle, seen
 from gpnet_ros.evaluation.judging.judged_pictures import Picture, Pictures
-from gpnet_ros.evaluation.judging.judgement import Decode, Row
+from gpnet_ros.evaluation.judging.judgement import Decode, JudgedPicture
 from gpnet_ros.maps import Maps
 from gpnet_ros.overlay import base_image
 from gpnet_ros.rectangle import Rectangles
@@ -45,12 +45,14 @@ def save_pages(folder: Path, results: Results, pictures: Pictures, decode: Decod
         rows.sort(key=lambda row: -(row.verdicts[decode].score or 0.0))
         path = folder / f"failure_{name.replace(' ', '_')}.png"
         title = f"{results.model} on {results.pictures}, {decode}: {name}, {count} of {len(results.rows)} pictures"
-        _page(path, f"{title}\n{CLASSES[name]}", rows[:MOST], judge, pictures, decode)
+        _page(path, f"{title}\n{FAILURES[name]}", rows[:MOST], judge, pictures, decode)
         pages.append(path)
     return pages
 
 
-def _page(path: Path, title: str, rows: Sequence[Row], judge: Judge, pictures: Pictures, decode: Decode) -> None:
+def _page(
+    path: Path, title: str, rows: Sequence[JudgedPicture], judge: Judge, pictures: Pictures, decode: Decode
+) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
@@ -68,7 +70,7 @@ def _page(path: Path, title: str, rows: Sequence[Row], judge: Judge, pictures: P
     plt.close(figure)
 
 
-def _cell(axes: Any, row: Row, judge: Judge, picture: Picture, decode: Decode) -> None:
+def _cell(axes: Any, row: JudgedPicture, judge: Judge, picture: Picture, decode: Decode) -> None:
     """Colour with the grasps, Q*, and depth as the camera saw it, of the part that the network sees."""
     verdict, sample = row.verdicts[decode], picture.sample
     frame = seen(sample, picture.arrangement, judge.settings)
@@ -76,10 +78,10 @@ def _cell(axes: Any, row: Row, judge: Judge, picture: Picture, decode: Decode) -
     color = base_image(frame)
     best = nearest_true(verdict, sample)
     if best is not None and sample.rectangles is not None:
-        draw(color, sample.rectangles.take(np.array([best])), TRUE)
+        draw_rectangles(color, sample.rectangles.take(np.array([best])), TRUE)
     chosen = as_rectangle(verdict, sample, picture.arrangement is not None)
     if chosen is not None:
-        draw(color, chosen, PREDICTED)
+        draw_rectangles(color, chosen, PREDICTED)
     axes[0].imshow(color)
     axes[1].imshow(_on_picture(maps, maps.q_star, frame.shape), cmap="magma", vmin=0, vmax=1)
     if frame.depth is not None:
@@ -95,7 +97,7 @@ def _cell(axes: Any, row: Row, judge: Judge, picture: Picture, decode: Decode) -
     axes[2].set_title("\n".join(textwrap.wrap(verdict.reason, 44)), fontsize=8)
 
 
-def draw(image: NDArray[np.uint8], rectangles: Rectangles, color: tuple[int, int, int]) -> None:
+def draw_rectangles(image: NDArray[np.uint8], rectangles: Rectangles, color: tuple[int, int, int]) -> None:
     """Rectangles in an RGB image: pads thick, opening thin."""
     for corners in rectangles.corners():
         p = [tuple(int(x) for x in np.rint(corner)) for corner in corners]

@@ -15,7 +15,7 @@ from gpnet_ros.frame import Frame
 from gpnet_ros.rectangle import Rectangles, wrap_half_turn
 
 #: Every class, in the order in which they are told apart, with what it means.
-CLASSES: dict[str, str] = {
+FAILURES: dict[str, str] = {
     "refused": "no candidate passed the checks of the cell",
     "hole": "the camera has no depth at the grasp, or a wrong one",
     "stacked twin": "the object must wait, and one that looks alike lies on it or beside it",
@@ -53,7 +53,7 @@ class _Place:
     turned: NDArray[np.float64]
 
 
-def right(verdict: Verdict) -> bool | None:
+def was_right(verdict: Verdict) -> bool | None:
     """Whether the grasp counts, by the hardest measure that is known: lift, else top, else any."""
     for outcome in (verdict.lift_top, verdict.top, verdict.any):
         if outcome is not None:
@@ -70,7 +70,7 @@ def blame(verdict: Verdict, sample: Sample, frame: Frame, thickness: Sequence[fl
         frame: as the model saw it.
         thickness: least extent of objects 1, 2, ... [m]; None where that is not known.
     """
-    if right(verdict) is not False:
+    if was_right(verdict) is not False:
         return verdict
     return verdict.blamed(*_cause(verdict, sample, frame, thickness))
 

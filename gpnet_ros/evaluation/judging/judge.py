@@ -14,7 +14,7 @@ from gpnet_ros.data.sample import Sample
 from gpnet_ros.evaluation.judging.choice import Choice, at_argmax, in_cell
 from gpnet_ros.evaluation.judging.failures import blame
 from gpnet_ros.evaluation.judging.judged_pictures import Picture
-from gpnet_ros.evaluation.judging.judgement import Decode, Row, Verdict
+from gpnet_ros.evaluation.judging.judgement import Decode, JudgedPicture, Verdict
 from gpnet_ros.evaluation.judging.substitution import Substitute, substituted
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Grid, Maps, prioritise, workspace_grid
@@ -30,7 +30,7 @@ _GRIPPER = GripperGeometry()
 
 
 @dataclass(frozen=True)
-class Settings:
+class JudgeSettings:
     """How a model is judged.
 
     Attributes:
@@ -56,7 +56,7 @@ class Settings:
 class Judge:
     """`Judge(model, settings).row(index, picture)`."""
 
-    def __init__(self, model: str, settings: Settings) -> None:
+    def __init__(self, model: str, settings: JudgeSettings) -> None:
         """Load the model.
 
         Raises:
@@ -66,7 +66,7 @@ class Judge:
         self._view: tuple[Transform, Workspace] | None = None
         self._detector = Detector(model, device="cpu", grid=self._grid, as_published=settings.as_published)
 
-    def row(self, index: int, picture: Picture) -> Row:
+    def row(self, index: int, picture: Picture) -> JudgedPicture:
         """Everything about one picture.
 
         Raises:
@@ -92,7 +92,7 @@ class Judge:
             verdicts[name] = blame(self._by_lift(verdict, choice, arrangement, lifts), sample, frame, thickness)
         times = {key: round(value, 2) for key, value in {**self._detector.time_ms, "path": 1e3 * path}.items()}
         top = sample.top_rectangles()
-        return Row(index, sample.name, None if top is None else len(top) > 0, verdicts, times)
+        return JudgedPicture(index, sample.name, None if top is None else len(top) > 0, verdicts, times)
 
     def maps(self, picture: Picture, frame: Frame) -> Maps:
         """The maps of a picture's frame, with the priority and the substitutes that were asked for."""
@@ -171,7 +171,7 @@ def _with_lift(verdict: Verdict, came: Lift) -> Verdict:
     )
 
 
-def seen(sample: Sample, arrangement: Arrangement | None, settings: Settings) -> Frame:
+def seen(sample: Sample, arrangement: Arrangement | None, settings: JudgeSettings) -> Frame:
     """The frame of a picture as a camera gives it: simulated depth through a D435, the same one each time.
 
     Colour of simulated pictures has the camera's noise already.

@@ -30,7 +30,7 @@ class Verdict:
         lift: status of the execution; lift_top, lift_clean, lift_any: whether a topmost object, nothing but topmost
             ones, or any, came up.
         disturbed: another object was moved by more than 2 cm.
-        failure: class of what went wrong, as of `failures.CLASSES`; None where the grasp was right.
+        failure: class of what went wrong, as of `failures.FAILURES`; None where the grasp was right.
         reason: one sentence with the figures.
     """
 
@@ -71,7 +71,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Row:
+class JudgedPicture:
     """About one picture.
 
     Attributes:
@@ -92,7 +92,7 @@ class Row:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, stored: dict[str, Any]) -> Row:
+    def from_dict(cls, stored: dict[str, Any]) -> JudgedPicture:
         """The row that `to_dict` wrote."""
         verdicts = {decode: Verdict(**_tuples(verdict)) for decode, verdict in stored["verdicts"].items()}
         return cls(**{**stored, "verdicts": verdicts})

@@ -41,7 +41,7 @@ def substituted(maps: Maps, sample: Sample, substitute: Substitute) -> Maps:
     names = _TAKEN[substitute]
     if not names:
         return maps
-    truth = true_maps(maps, sample)
+    truth = target_maps(maps, sample)
     there = truth.quality > 0
 
     def plane(name: str) -> NDArray[np.float32]:
@@ -54,7 +54,7 @@ def substituted(maps: Maps, sample: Sample, substitute: Substitute) -> Maps:
     return Maps(q, cos2, sin2, width, p, maps.grid, maps.stamp, maps.frame_id)
 
 
-def true_maps(maps: Maps, sample: Sample) -> Maps:
+def target_maps(maps: Maps, sample: Sample) -> Maps:
     """The targets of training on the grid of these maps.
 
     Raises:
