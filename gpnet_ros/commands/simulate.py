@@ -8,15 +8,35 @@ one JSON object with ports and files; end it with Ctrl-C. Port 29998 takes fault
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from gpnet_ros.sim.cell import process
+from gpnet_ros.cell import load_cell
+from gpnet_ros.errors import BadInput
+from gpnet_ros.settings import config_dir, load_settings
+from gpnet_ros.sim.cell.process import CellRun, SimSettings, serve_cell
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the simulated cell."""
-    process.add_arguments(parser)
+    parser.add_argument("--ip", default="127.0.0.1", help="loopback address of the controller; one per cell")
+    parser.add_argument("--seed", type=int, default=1, help="of the heap")
+    parser.add_argument("--objects", type=int, default=5, help="in the heap, 0 to 20")
+    parser.add_argument("--factor", type=float, default=1.0, help="simulated seconds per second")
+    parser.add_argument("--run-dir", type=Path, default=Path("runs/sim"), help="folder for states and recording")
+    parser.add_argument("--settings", type=Path, help="settings file; default config/sim.yaml")
+    parser.add_argument("--cell", type=Path, help="cell file; default config/cell.yaml")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
-    return process.run(arguments)
+    settings = load_settings(SimSettings, arguments.settings or config_dir() / "sim.yaml")
+    if arguments.seed < 0:
+        raise BadInput(f"--seed is {arguments.seed}; allowed: 0 or more.")
+    folder: Path = arguments.run_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"--run-dir {folder} cannot be made ({error.strerror}); choose another one.") from error
+    about = CellRun(folder, arguments.ip, arguments.seed, arguments.objects, arguments.factor)
+    serve_cell(about, settings, load_cell(arguments.cell))
+    return 0

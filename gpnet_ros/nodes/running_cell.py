@@ -71,12 +71,12 @@ class RunningCell:
             DeviceError: heap or maps did not come in time.
         """
         self.door.load_heap(seed, objects, NEXT_HEAP)
-        self.wait_for_maps(self.door.truth()["time"], NEXT_HEAP)
+        self.wait_for_maps(self.door.truth().time, NEXT_HEAP)
 
     def put_heap(self, heap: Heap) -> None:
         """As `load_heap`, of a heap that was made before."""
         self.door.put_heap(heap.to_dict(), NEXT_HEAP)
-        self.wait_for_maps(self.door.truth()["time"], NEXT_HEAP)
+        self.wait_for_maps(self.door.truth().time, NEXT_HEAP)
 
     def wait_for_maps(self, after: float, limit: float) -> None:
         """Wait for maps of a frame exposed after `after` [s of simulated time].

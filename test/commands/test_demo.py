@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from support.truths import grip, truth_of
 
 from gpnet_ros.cli import main
 from gpnet_ros.commands import bench_clearing, demo
@@ -26,6 +27,7 @@ from gpnet_ros.evaluation.closed_loop.rows import HeapName
 from gpnet_ros.nodes import running_cell, starter
 from gpnet_ros.nodes.table import RunSettings
 from gpnet_ros.sim.cell.door import CellDoor
+from gpnet_ros.sim.cell.report import GripReport, TruthReport
 
 Record = dict[str, Any]
 
@@ -49,10 +51,9 @@ class World:
 
     def __init__(self, script: list[tuple[str, int | None, bool, bool]], objects: int = 2, ended: str = "x") -> None:
         self.script, self.ended = list(script), ended
-        self.true_record: Record = {
-            "objects": [{"family": f"object{i}"} for i in range(objects)],
-            "grips": [], "in_tote": [], "at_rest": True, "time": 0.0,
-        }  # fmt: skip
+        self.families = [f"object{i}" for i in range(objects)]
+        self.grips: list[GripReport] = []
+        self.in_tote: list[int] = []
         self.started = False
         self.broken: Callable[[], None] = lambda: None
 
@@ -65,18 +66,18 @@ class World:
             return None
         status, lifted, top, reached = self.script.pop(0)
         if lifted is not None:
-            self.true_record["grips"].append({"lifted": [lifted], "took_top_level": top})
-            self.true_record["in_tote"] += [lifted] if reached else []
+            self.grips.append(grip(lifted, top=top))
+            self.in_tote += [lifted] if reached else []
         record: Record = {"status": status, "message": "", "finished": None, "time_s": {"decide": 0.2}, "stamp": 1.0}
         record |= dict[str, Any](rejected=[]) if status.startswith("nothing") else dict[str, Any](step="home")
         if not self.script:
             record["finished"] = self.ended
         return Said(record)
 
-    def truth(self) -> Record:
-        return json.loads(json.dumps(self.true_record))
+    def truth(self) -> TruthReport:
+        return truth_of(self.families, self.grips, self.in_tote)
 
-    def truth_at_rest(self, patience: float) -> Record:
+    def truth_at_rest(self, patience: float) -> TruthReport:
         return self.truth()
 
     def check(self) -> str:
@@ -138,11 +139,11 @@ def test_round_that_ends_blind_asks_for_new_processes() -> None:
 
 def test_grips_of_an_earlier_round_do_not_count() -> None:
     world = World([("missed", None, False, False)])
-    world.true_record["grips"].append({"lifted": [0], "took_top_level": True})
+    world.grips.append(grip(0))
     assert not any(p.ok for p in world.play().picks)
 
 
-def interrupted(*later: Record) -> RosRound:
+def interrupted(*later: GripReport) -> RosRound:
     """A pick that is stopped while it holds object 0; afterwards `later` grips, and the object is in the tote."""
     world = World([("stopped", 0, True, False), ("nothing_left", None, False, False)], objects=1)
     first = world.next
@@ -150,8 +151,8 @@ def interrupted(*later: Record) -> RosRound:
     def following(timeout: float) -> Said | None:
         said = first(timeout)
         if not world.script:
-            world.true_record["grips"] += later
-            world.true_record["in_tote"] = [0]
+            world.grips += later
+            world.in_tote = [0]
         return said
 
     world.next = following  # type: ignore[method-assign]
@@ -160,7 +161,7 @@ def interrupted(*later: Record) -> RosRound:
 
 def test_object_that_reaches_the_tote_after_an_interruption_counts_for_its_pick() -> None:
     assert interrupted().all_right
-    assert not interrupted({"lifted": [0], "took_top_level": True}).picks[0].ok
+    assert not interrupted(grip(0)).picks[0].ok
 
 
 # --- the benchmark ---------------------------------------------------------------------------------------------
@@ -439,14 +440,18 @@ def cell(answers: list[Record | None]) -> Iterator[str]:
         thread.join(5.0)
 
 
+def moving(objects_move: bool) -> Record:
+    return {"ok": True, **truth_of(["box"], at_rest=not objects_move).to_dict()}
+
+
 def test_truth_is_waited_for_until_nothing_moves() -> None:
-    with cell([{"ok": True, "at_rest": False}, {"ok": True, "at_rest": True}]) as ip:
-        assert CellDoor(ip).truth_at_rest(5.0)["at_rest"]
+    with cell([moving(True), moving(False)]) as ip:
+        assert CellDoor(ip).truth_at_rest(5.0).at_rest
 
 
 def test_truth_of_what_never_rests_is_told_after_a_while() -> None:
-    with cell([{"ok": True, "at_rest": False}]) as ip:
-        assert not CellDoor(ip).truth_at_rest(0.01)["at_rest"]
+    with cell([moving(True)]) as ip:
+        assert not CellDoor(ip).truth_at_rest(0.01).at_rest
 
 
 def test_heap_is_waited_for() -> None:

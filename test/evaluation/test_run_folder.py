@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
+from support.truths import grip, truth_of
 
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.run_folder.decision_bag import DecisionBag, type_of
@@ -30,6 +31,7 @@ from gpnet_ros.evaluation.run_folder.picks import Judgement, RosPick, judge_pick
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.maps import Grid, Maps, encode_angle
 from gpnet_ros.pose import from_xyz_quat, transform
+from gpnet_ros.sim.cell.report import GripReport, TruthReport
 
 CAMERA = Intrinsics(96, 72, 90.0, 90.0, 47.5, 35.5)
 T_TCP = transform(np.diag([1.0, -1.0, -1.0]), np.array([0.65, 0.02, 0.03]))
@@ -55,13 +57,9 @@ def look(status: str, finished: str | None = None) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def truth(*grips: dict[str, Any], in_tote: tuple[int, ...] = ()) -> dict[str, Any]:
+def truth(*grips: GripReport, in_tote: tuple[int, ...] = ()) -> TruthReport:
     """An answer of the cell: object 0 a box, object 1 a ring."""
-    return {"objects": [{"family": "box"}, {"family": "ring"}], "in_tote": list(in_tote), "grips": list(grips)}
-
-
-def grip(*lifted: int, top: bool = True) -> dict[str, Any]:
-    return {"lifted": list(lifted), "took_top_level": top}
+    return truth_of(("box", "ring"), grips, in_tote)
 
 
 TOP = Judgement((0,), ("box",), True, True, 1)

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 ADMIN_PORT, GRIPPER_PORT, RTDE_PORT = 29998, 63352, 30004
+#: What follows `python -m` to start the controller alone, and the cell.
+CONTROLLER, CELL = ("gpnet_ros.ur_controller",), ("gpnet_ros.cli", "sim")
 
 #: What a client's text finds: the ur_rtde interfaces as functions, `admin`, `until`, and `done` to answer.
 PRELUDE = """
@@ -90,12 +92,12 @@ class Running:
 
 
 @contextmanager
-def controller(*arguments: str, factor: float = 1.0, module: str = "gpnet_ros.ur_controller") -> Iterator[Running]:
+def controller(*arguments: str, factor: float = 1.0, program: Sequence[str] = CONTROLLER) -> Iterator[Running]:
     """Start a controller on a loopback address of its own."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     for _ in range(5):
         ip = f"127.{random.randint(20, 250)}.{random.randint(1, 250)}.{random.randint(1, 250)}"
-        command = ["-m", module, "--ip", ip, "--factor", str(factor), *arguments]
+        command = ["-m", *program, "--ip", ip, "--factor", str(factor), *arguments]
         process = subprocess.Popen(
             [sys.executable, *command], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
         )

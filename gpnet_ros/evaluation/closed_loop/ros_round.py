@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from gpnet_ros.errors import GpnetError
 from gpnet_ros.evaluation.run_folder.picks import RosPick, judge_pick
+from gpnet_ros.sim.cell.report import TruthReport
 
 #: Longest wait for the next result [s of wall time at factor 1]: a pick takes about ten.
 RESULT_LIMIT = 120.0
@@ -29,10 +30,10 @@ class Reports(Protocol):
 class Truths(Protocol):
     """Where the truth comes from; see `CellDoor`."""
 
-    def truth(self) -> dict[str, Any]:
+    def truth(self) -> TruthReport:
         """Where everything is."""
 
-    def truth_at_rest(self, patience: float) -> dict[str, Any]:
+    def truth_at_rest(self, patience: float) -> TruthReport:
         """The same once nothing moves."""
 
 
@@ -90,11 +91,11 @@ def play_round(
         GpnetError: the cell does not answer at the start. Later errors end the round as failed.
     """
     truth = door.truth_at_rest(REST)
-    objects, began = len(truth["objects"]), time.monotonic()
+    objects, began = len(truth.objects), time.monotonic()
     picks: list[RosPick] = []
     ended, failed = "", False
     try:
-        grips = len(truth["grips"])
+        grips = len(truth.grips)
         start()
         last = began
         while not ended:
@@ -102,7 +103,7 @@ def play_round(
             truth = door.truth_at_rest(REST) if "step" in report.record else truth
             number = sum(p.executed for p in picks) + int("step" in report.record)
             pick = RosPick(number, report.record, judge_pick(truth, grips), time.monotonic() - last)
-            grips, last = len(truth["grips"]), time.monotonic()
+            grips, last = len(truth.grips), time.monotonic()
             picks.append(on_pick(pick, report) if on_pick else pick)
             ended = report.record["finished"] or ""
             failed = ended == _BLIND
@@ -112,10 +113,10 @@ def play_round(
         with suppress(GpnetError):  # what was removed before counts
             truth = door.truth()
     kept = tuple(settle(pick, truth) for pick in picks)
-    return RosRound(objects, tuple(truth["in_tote"]), kept, ended, failed, time.monotonic() - began)
+    return RosRound(objects, truth.in_tote, kept, ended, failed, time.monotonic() - began)
 
 
-def settle(pick: RosPick, truth: dict[str, Any]) -> RosPick:
+def settle(pick: RosPick, truth: TruthReport) -> RosPick:
     """The pick as it turned out in the end: after an interruption an object may reach the tote only later.
 
     It counts for this pick unless a later grip lifted the object again.
@@ -123,8 +124,8 @@ def settle(pick: RosPick, truth: dict[str, Any]) -> RosPick:
     judged = pick.truth
     if judged is None or judged.in_tote or not judged.objects:
         return pick
-    again = {i for grip in truth["grips"][judged.grips :] for i in grip["lifted"]}
-    arrived = any(i in truth["in_tote"] and i not in again for i in judged.objects)
+    again = {i for grip in truth.grips[judged.grips :] for i in grip.lifted}
+    arrived = any(i in truth.in_tote and i not in again for i in judged.objects)
     return replace(pick, truth=replace(judged, in_tote=arrived))
 
 

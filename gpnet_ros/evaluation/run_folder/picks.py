@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gpnet_ros.pose import to_xyz_quat
+from gpnet_ros.sim.cell.report import TruthReport
 
 
 @dataclass(frozen=True)
@@ -29,22 +30,22 @@ class Judgement:
     grips: int = 0
 
 
-def judge_pick(truth: dict[str, Any], grips_before: int) -> Judgement:
+def judge_pick(truth: TruthReport, grips_before: int) -> Judgement:
     """Judge the pick to which all grips after the first `grips_before` belong.
 
     Args:
-        truth: answer of the simulated cell's admin command `truth`.
+        truth: of the simulated cell, after the pick.
         grips_before: how many grips there were before this pick.
     """
-    lifting, count = [g for g in truth["grips"][grips_before:] if g["lifted"]], len(truth["grips"])
+    lifting, count = [g for g in truth.grips[grips_before:] if g.lifted], len(truth.grips)
     if not lifting:
         return Judgement(grips=count)
-    objects = sorted({i for g in lifting for i in g["lifted"]})
+    objects = sorted({i for g in lifting for i in g.lifted})
     return Judgement(
         tuple(objects),
-        tuple(truth["objects"][i]["family"] for i in objects),
-        any(i in truth["in_tote"] for i in objects),
-        all(g["took_top_level"] for g in lifting),
+        tuple(truth.objects[i].family for i in objects),
+        any(i in truth.in_tote for i in objects),
+        all(g.took_top_level for g in lifting),
         count,
     )
 

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from gpnet_ros.errors import DeviceError
+from gpnet_ros.sim.cell.report import TruthReport
 from gpnet_ros.ur_controller.server import ADMIN_PORT
 
 #: Longest wait for one answer [s]: the controller works the truth out between two of its cycles.
@@ -43,16 +44,16 @@ class CellDoor:
             raise DeviceError(f"The simulated cell refused {command!r}: {answer.get('error')}")
         return answer
 
-    def truth(self) -> dict[str, Any]:
-        """Where everything is, and what each grip took."""
-        return self.ask("truth")
+    def truth(self) -> TruthReport:
+        """The truth as it is now; errors as in `ask`."""
+        return TruthReport.from_dict(self.ask("truth"))
 
-    def truth_at_rest(self, patience: float) -> dict[str, Any]:
+    def truth_at_rest(self, patience: float) -> TruthReport:
         """The truth once nothing rolls any more, or after `patience` [s] of wall time."""
         end = time.monotonic() + patience
         while True:
             truth = self.truth()
-            if truth["at_rest"] or time.monotonic() > end:
+            if truth.at_rest or time.monotonic() > end:
                 return truth
             time.sleep(_POLL)
 

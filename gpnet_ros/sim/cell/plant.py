@@ -163,11 +163,3 @@ class CellPlant:
     def put_arm(self, q: ArrayLike) -> None:
         """Set the arm at joint angles (6,) [rad], at rest: for tests."""
         self.world.rest(q, self.fingers.opening)
-
-
-if __name__ == "__main__":
-    import sys
-
-    from gpnet_ros.sim.cell.process import main
-
-    sys.exit(main())

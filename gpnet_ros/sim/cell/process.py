@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from gpnet_ros.cell import Cell, load_cell
-from gpnet_ros.errors import BadInput, GpnetError
-from gpnet_ros.settings import config_dir, load_settings, setting, validate
+from gpnet_ros.cell import Cell
+from gpnet_ros.errors import BadInput
+from gpnet_ros.settings import setting, validate
 from gpnet_ros.sim.cell.arm import calibrated_dh
 from gpnet_ros.sim.cell.plant import CellPlant
 from gpnet_ros.sim.cell.recording import Recorder
@@ -55,26 +52,50 @@ class SimSettings:
         validate(self)
 
 
+@dataclass(frozen=True)
+class CellRun:
+    """One run of the simulated cell.
+
+    Attributes:
+        run_dir: folder for states and recording.
+        ip: loopback address of the controller, one per cell.
+        seed, objects: of the heap, see `stack_heap`; no object is an empty table.
+        factor: simulated seconds per second.
+    """
+
+    run_dir: Path
+    ip: str
+    seed: int
+    objects: int
+    factor: float
+
+
 class CellProcess:
     """A controller with a cell behind it, publishing into a run folder."""
 
-    def __init__(
-        self, run_dir: Path, ip: str, seed: int, objects: int, factor: float, settings: SimSettings, cell: Cell
-    ) -> None:
-        """Make the heap, open the ports; nothing runs yet. Arguments as on the command line."""
-        self.settings, self.run_dir = settings, run_dir
-        self._writer = StateWriter(run_dir)
-        self._recorder = Recorder(run_dir, settings.record_rate) if settings.record_rate else None
+    def __init__(self, run: CellRun, settings: SimSettings, cell: Cell) -> None:
+        """Make the heap and open the ports; nothing runs yet.
+
+        Raises:
+            BadInput: no such heap, address or factor.
+            DeviceError: a port is taken.
+        """
+        self.settings, self.run_dir = settings, run.run_dir
+        self._writer = StateWriter(run.run_dir)
+        self._recorder = Recorder(run.run_dir, settings.record_rate) if settings.record_rate else None
         self._maker = HeapMaker()
         self._error = ""
-        heap = stack_heap(seed, objects) if objects else empty_heap()
+        heap = stack_heap(run.seed, run.objects) if run.objects else empty_heap()
         true_dh = calibrated_dh(settings.calibration, find_model(settings.model).dh)
         self.plant = CellPlant(heap, cell, true_dh)
         self.truth = Truth(self.plant)
-        self._seed, self._described = seed, 0
-        self.controller = Controller(self.plant, ip, settings.model, factor, settings.force_limit)
-        admin = {"truth": self.truth.report, "load_heap": self.load_heap, "heap": self.heap_status}
-        self.controller.commands.update(admin)
+        self._seed, self._described = run.seed, 0
+        self.controller = Controller(self.plant, run.ip, settings.model, run.factor, settings.force_limit)
+        self.controller.commands.update({
+            "truth": lambda _: self.truth.report().to_dict(),
+            "load_heap": self.load_heap,
+            "heap": self.heap_status,
+        })  # fmt: skip
         self.plant.watchers.append(self.publish)
         self.publish(self.plant)
 
@@ -159,55 +180,14 @@ def empty_heap() -> Heap:
     return Heap((), np.zeros((0, 4, 4)))
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the simulated cell."""
-    parser.add_argument("--ip", default="127.0.0.1", help="loopback address of the controller; one per cell")
-    parser.add_argument("--seed", type=int, default=1, help="of the heap")
-    parser.add_argument("--objects", type=int, default=5, help="in the heap, 0 to 20")
-    parser.add_argument("--factor", type=float, default=1.0, help="simulated seconds per second")
-    parser.add_argument("--run-dir", type=Path, default=Path("runs/sim"), help="folder for states and recording")
-    parser.add_argument("--settings", type=Path, help="settings file; default config/sim.yaml")
-    parser.add_argument("--cell", type=Path, help="cell file; default config/cell.yaml")
-
-
-def run(arguments: argparse.Namespace) -> int:
+def serve_cell(run: CellRun, settings: SimSettings, cell: Cell) -> None:
     """Serve until SIGINT or SIGTERM; the first line on standard output is the ready line."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    settings = load_settings(SimSettings, arguments.settings or config_dir() / "sim.yaml")
-    if arguments.seed < 0:
-        raise BadInput(f"--seed is {arguments.seed}; allowed: 0 or more.")
-    try:
-        arguments.run_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(
-            f"--run-dir {arguments.run_dir} cannot be made ({error.strerror}); choose another one."
-        ) from error
-    process = CellProcess(
-        arguments.run_dir,
-        arguments.ip,
-        arguments.seed,
-        arguments.objects,
-        arguments.factor,
-        settings,
-        load_cell(arguments.cell),
-    )
+    process = CellProcess(run, settings, cell)
     # A controller is a real-time system: before renderer and network where the user may ask for that (root).
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
     print(json.dumps(process.ready()), flush=True)
     process.serve(stop.is_set)
-    return 0
-
-
-def main() -> int:
-    """Entry of `python -m gpnet_ros.sim.cell.plant`."""
-    parser = argparse.ArgumentParser(description="The simulated cell: a protocol simulator of a UR, not URSim")
-    add_arguments(parser)
-    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
-    try:
-        return run(parser.parse_args())
-    except GpnetError as error:
-        print(error, file=sys.stderr)
-        return 2

@@ -6,12 +6,12 @@ For scoring only. It is reached over the controller's admin port, which no plann
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from gpnet_ros.pose import to_xyz_quat
 from gpnet_ros.sim.cell.plant import CellPlant
+from gpnet_ros.sim.cell.report import GripReport, ObjectReport, TruthReport
 from gpnet_ros.sim.cell.world import in_tote, over_table
 from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.sim.labels.relations import relations
@@ -73,24 +73,25 @@ class Truth:
         elif open_grip is None and plant.time - self._snapshot_at > _SNAPSHOT_PERIOD and not plant.touched:
             self._before, self._snapshot_at = plant.world.heap_now(), plant.time
 
-    def report(self, _: dict[str, Any]) -> dict[str, Any]:
-        """Admin command `truth`: objects with their places, the top-level ones, and all grips so far."""
+    def report(self) -> TruthReport:
+        """Where everything is now, what can be taken, and all grips since the heap came."""
         heap, places = self.plant.world.heap_now(), self.places()
         objects = []
         for model, T, place in zip(heap.objects, heap.T_base_object, places, strict=True):
             position, quaternion = to_xyz_quat(T)
-            entry: dict[str, Any] = {"family": model.family, "seed": model.seed, "place": place}
-            objects.append({**entry, "position": position.tolist(), "quaternion": quaternion.tolist()})
-        return {
-            "time": self.plant.time,
-            "version": self.plant.version,
-            "objects": objects,
-            "in_tote": [i for i, place in enumerate(places) if place == "tote"],
-            "on_table": [i for i, place in enumerate(places) if place == "table"],
-            "top_level": top_level(heap, [i for i, place in enumerate(places) if place == "table"]),
-            "at_rest": self.at_rest(),
-            "grips": [self._describe(grip, places) for grip in self.grips],
-        }
+            pose = tuple(position.tolist()), tuple(quaternion.tolist())
+            objects.append(ObjectReport(model.family, model.seed, place, *pose))
+        on_table = [i for i, place in enumerate(places) if place == "table"]
+        return TruthReport(
+            self.plant.time,
+            self.plant.version,
+            tuple(objects),
+            in_tote=tuple(i for i, place in enumerate(places) if place == "tote"),
+            on_table=tuple(on_table),
+            top_level=tuple(top_level(heap, on_table)),
+            at_rest=self.at_rest(),
+            grips=tuple(self._describe(grip, places) for grip in self.grips),
+        )
 
     def places(self) -> list[str]:
         """Where each object is: `held`, `tote`, `table` or `floor`."""
@@ -109,20 +110,20 @@ class Truth:
         velocity = world.object_velocities()[free].reshape(-1, 6)
         return bool((np.abs(velocity[:, :3]) < _REST[0]).all() and (np.abs(velocity[:, 3:]) < _REST[1]).all())
 
-    def _describe(self, grip: TrueGrip, places: list[str]) -> dict[str, Any]:
+    def _describe(self, grip: TrueGrip, places: list[str]) -> GripReport:
         if grip.top_level is None:
             points = grip.before.T_base_object[:, :3, 3]
             lay = over_table(points) & ~in_tote(self.plant.cell, points)
             grip.top_level = top_level(grip.before, np.flatnonzero(lay).tolist())
-        return {
-            "start": grip.start,
-            "end": grip.end,
-            "objects": sorted(grip.objects),
-            "lifted": sorted(grip.lifted),
-            "top_level_before": grip.top_level,
-            "took_top_level": bool(grip.lifted) and grip.lifted <= set(grip.top_level),
-            "places": {str(i): places[i] for i in sorted(grip.objects)},
-        }
+        return GripReport(
+            grip.start,
+            grip.end,
+            objects=tuple(sorted(grip.objects)),
+            lifted=tuple(sorted(grip.lifted)),
+            top_level_before=tuple(grip.top_level),
+            took_top_level=bool(grip.lifted) and grip.lifted <= set(grip.top_level),
+            places={str(i): places[i] for i in sorted(grip.objects)},
+        )
 
 
 def top_level(heap: Heap, among: list[int]) -> list[int]:

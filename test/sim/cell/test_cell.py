@@ -13,6 +13,7 @@ from gpnet_ros.pose import from_xyz_quat, invert, transform
 from gpnet_ros.sim import constants as c
 from gpnet_ros.sim.cell.arm import calibrated_dh
 from gpnet_ros.sim.cell.plant import CellPlant
+from gpnet_ros.sim.cell.report import GripReport, TruthReport
 from gpnet_ros.sim.cell.scenery import body_pose
 from gpnet_ros.sim.cell.truth import Truth
 from gpnet_ros.sim.cell.world import in_tote, over_table
@@ -192,20 +193,20 @@ def test_a_lone_box_is_picked_and_what_is_beside_it_is_not(offset):
     mover.line(down(x, y, top + 0.2))
     mover.hold(0.5)
     if offset:
-        assert truth.report({})["on_table"] == [0] and truth.report({})["grips"] == []
+        assert truth.report().on_table == (0,) and truth.report().grips == ()
         return
     assert abs(plant.fingers.opening - width) < 2e-3
     assert plant.world.heap_now().T_base_object[0, 2, 3] > 0.15
-    assert truth.report({})["objects"][0]["place"] == "held"
+    assert truth.report().objects[0].place == "held"
     weight = heap.objects[0].mass * c.GRAVITY
     assert plant.wrench(TCP)[2] == pytest.approx(-weight, rel=0.1)
     mover.joints(HOME)
     mover.grip(0)
     mover.hold(1.0)
-    report = truth.report({})
-    assert report["in_tote"] == [0] and report["on_table"] == [] and report["at_rest"]
-    (grip,) = report["grips"]
-    assert grip["lifted"] == [0] and grip["took_top_level"] and grip["places"] == {"0": "tote"}
+    report = truth.report()
+    assert report.in_tote == (0,) and report.on_table == () and report.at_rest
+    (grip,) = report.grips
+    assert grip.lifted == (0,) and grip.took_top_level and grip.places == {"0": "tote"}
 
 
 def test_a_lost_object_is_noticed_by_the_fingers():
@@ -233,10 +234,10 @@ def test_another_heap_leaves_the_arm_where_it_is():
     mover.hold(0.3)
     np.testing.assert_allclose(plant.q, q, atol=1e-4)
     assert abs(plant.fingers.opening - opening) < 1e-4
-    report = truth.report({})
-    assert plant.version == report["version"] == 2
-    assert report["on_table"] == [0, 1, 2, 3, 4] and report["at_rest"]
-    assert 1 <= len(report["top_level"]) < 5
+    report = truth.report()
+    assert plant.version == report.version == 2
+    assert report.on_table == (0, 1, 2, 3, 4) and report.at_rest
+    assert 1 <= len(report.top_level) < 5
 
 
 def test_heaps_stay_as_they_were_stored():
@@ -255,9 +256,19 @@ def test_places():
     assert over_table(outside).all() and not over_table([[0.65, 0.0, -0.5], [3.0, 0.0, 0.1]]).any()
 
 
+def test_grips_are_told_in_plain_values_and_an_answer_without_a_field_is_refused():
+    grip = GripReport(1.0, 2.0, (0, 1), (1,), (1,), True, {"0": "table", "1": "held"})
+    answer = json.loads(json.dumps(TruthReport(3.0, 1, (), (), (), (), True, (grip,)).to_dict()))
+    assert TruthReport.from_dict({"ok": True, **answer}).grips == (grip,)
+    del answer["grips"][0]["lifted"]
+    with pytest.raises(TypeError, match="lifted"):
+        TruthReport.from_dict(answer)
+
+
 def test_truth_speaks_plain_values():
     heap = stack_heap(4, 4, families=GRASPABLE)
-    report = json.loads(json.dumps(Truth(CellPlant(heap, CELL, UR10)).report({})))
-    for entry, model, T in zip(report["objects"], heap.objects, heap.T_base_object, strict=True):
-        assert (entry["family"], entry["seed"]) == (model.family, model.seed)
-        assert np.linalg.norm(from_xyz_quat(entry["position"], entry["quaternion"])[:3, 3] - T[:3, 3]) < 3e-3
+    report = Truth(CellPlant(heap, CELL, UR10)).report()
+    assert TruthReport.from_dict(json.loads(json.dumps(report.to_dict()))) == report
+    for entry, model, T in zip(report.objects, heap.objects, heap.T_base_object, strict=True):
+        assert (entry.family, entry.seed) == (model.family, model.seed)
+        assert np.linalg.norm(from_xyz_quat(entry.position, entry.quaternion)[:3, 3] - T[:3, 3]) < 3e-3

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.controller_process import ROOT, controller
+from support.controller_process import CELL, ROOT, controller
 
 from gpnet_ros.cell import load_cell
 from gpnet_ros.frame import Intrinsics
@@ -37,7 +37,7 @@ def gpnet_sim(ip, folder):
 def cell(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     arguments = ["--seed", "2", "--objects", "3", "--run-dir", str(folder)]
-    with controller(*arguments, module="gpnet_ros.sim.cell.plant") as running:
+    with controller(*arguments, program=CELL) as running:
         yield running, folder
 
 
@@ -121,7 +121,7 @@ def test_another_heap_comes_while_the_controller_goes_on(cell):
 
 
 def test_the_end_leaves_a_recording(tmp_path):
-    with controller("--objects", "0", "--run-dir", str(tmp_path), module="gpnet_ros.sim.cell.plant") as running:
+    with controller("--objects", "0", "--run-dir", str(tmp_path), program=CELL) as running:
         until(lambda: running.admin("state")["time"] > 0 and StateReader(tmp_path).newest() is not None)
         reader = StateReader(tmp_path)
         start = reader.newest().time
@@ -142,36 +142,14 @@ def test_the_end_leaves_a_recording(tmp_path):
     ],
 )
 def test_bad_input_is_one_sentence(arguments, names, tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "gpnet_ros.cli",
-        "sim",
-        "--objects",
-        "0",
-        "--ip",
-        "127.0.3.7",
-        "--run-dir",
-        str(tmp_path),
-    ]
+    command = gpnet_sim("127.0.3.7", tmp_path)
     done = subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2 and names in done.stderr and "Traceback" not in done.stderr
     assert done.stdout == ""
 
 
 def test_ready_line_names_ports_and_files(tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "gpnet_ros.cli",
-        "sim",
-        "--objects",
-        "0",
-        "--ip",
-        "127.0.3.8",
-        "--run-dir",
-        str(tmp_path),
-    ]
+    command = gpnet_sim("127.0.3.8", tmp_path)
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         ready = json.loads(process.stdout.readline())
