@@ -29,13 +29,13 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.network.trainer import STATE
 from gpnet_ros.paper.rows import (
     AblationRow,
-    choose,
-    essence,
+    choose_rows,
+    decisive_settings,
     first_equals,
     is_trained,
     model_folder,
     other_recipe,
-    read_rows,
+    read_ablation_rows,
     refusal,
 )
 from gpnet_ros.training.recipe import Budget, TrainSettings
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     """Train what is left; 1 when a training failed."""
     if args.seeds < 1:
         raise BadInput(f"--seeds is {args.seeds}; allowed: 1 or more, 3 for the tables.")
-    rows = read_rows(args.config)
+    rows = read_ablation_rows(args.config)
     if args.minutes is not None and args.epochs is not None:
         raise BadInput("Give either --minutes or --epochs: the budget that every row gets.")
     told = args.minutes is not None or args.epochs is not None
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
         Budget.of(TrainSettings(), 1, args.minutes, args.epochs)
     for folder in [] if args.list else [*args.data, *([args.val] if args.val else [])]:
         read_index(folder)  # refused once, not for every row
-    chosen = tuple(row for row in choose(rows, args.rows) if row.trained)
+    chosen = tuple(row for row in choose_rows(rows, args.rows) if row.trained)
     jobs = plan(rows, chosen, args.out, args.seeds)
     for line in same_rows(rows, chosen):
         print(line)
@@ -211,7 +211,7 @@ def _same(recipe: Path, settings: TrainSettings) -> bool:
     from gpnet_ros.settings import load_settings
 
     try:
-        return essence(load_settings(TrainSettings, recipe)) == essence(settings)
+        return decisive_settings(load_settings(TrainSettings, recipe)) == decisive_settings(settings)
     except BadInput:
         return False
 

@@ -36,13 +36,13 @@ from gpnet_ros.evaluation.judging.judge import JudgeSettings
 from gpnet_ros.evaluation.judging.judged_pictures import Pictures, open_pictures
 from gpnet_ros.network.checkpoint import vouched_card
 from gpnet_ros.paper import paper_figures
-from gpnet_ros.paper.closed_loop import Cleared, cleared, clearing_table, of_rounds
-from gpnet_ros.paper.lines import Line, lines
+from gpnet_ros.paper.lines import Line, table_lines
 from gpnet_ros.paper.pages import Table, fill
-from gpnet_ros.paper.pictures import Measured, measure, picture_table
+from gpnet_ros.paper.pictures import MeasuredLine, measure_line, picture_table
 from gpnet_ros.paper.plots import draw_bars, draw_clearing
-from gpnet_ros.paper.rows import TABLES, AblationRow, read_rows
-from gpnet_ros.paper.targets import Sources, read_errors, targets
+from gpnet_ros.paper.rows import TABLES, AblationRow, read_ablation_rows
+from gpnet_ros.paper.table3 import ClearedLine, clear_line, clearing_table, line_of_rounds
+from gpnet_ros.paper.targets import TargetSources, read_errors, targets_table
 
 #: Rounds of the closed loop are kept here, one file per policy.
 ROUNDS = Path("runs/clearing")
@@ -103,24 +103,24 @@ def run(args: argparse.Namespace) -> int:
         value = getattr(args, name)
         if value is not None and value < least:
             raise BadInput(f"--{name} is {value}; it must be {least} or more.")
-    rows = read_rows(args.config)
+    rows = read_ablation_rows(args.config)
     public = [_public(text) for text in args.public]
     args.out.mkdir(parents=True, exist_ok=True)
     found: list[Table] = []
-    by_set: dict[str, dict[str, Measured]] = {}
+    by_set: dict[str, dict[str, MeasuredLine]] = {}
     for name in (t for t in args.tables if t != "table3"):
         for source, data in _sets(name, args, public):
             table, measured = _picture_table(name, rows, args, source, data)
             found.append(table)
             by_set.setdefault(data, {}).update({m.line.key: m for m in measured})
             draw_bars(args.out / f"{table.name}.png", table.title, measured, PAPER.get(name, {}))
-    clearing: list[Cleared] = []
+    clearing: list[ClearedLine] = []
     if "table3" in args.tables:
         clearing = _clearing(rows, args)
         found.append(clearing_table(clearing, "gpnet", args.models))
         draw_clearing(args.out / "table3.png", clearing)
     kept = (args.out if args.page is None else args.page.parent) / "targets.json"
-    found.insert(0, targets(_sources(by_set, clearing, rows, args), kept))
+    found.insert(0, targets_table(_sources(by_set, clearing, rows, args), kept))
     files = write(args.out, found, args.page)
     print(json.dumps({"tables": [t.name for t in found], "files": files}) if args.json else f"wrote {', '.join(files)}")
     return 0
@@ -143,10 +143,10 @@ def _public(text: str) -> tuple[str, str]:
 
 def _picture_table(
     name: str, rows: tuple[AblationRow, ...], args: argparse.Namespace, source: str, data: str
-) -> tuple[Table, list[Measured]]:
+) -> tuple[Table, list[MeasuredLine]]:
     pictures = open_pictures(data, source)
     judge = partial(judged, pictures=pictures, scenes=args.scenes, workers=args.workers)
-    measured = [measure(line, judge) for line in lines(name, rows, args.models)]
+    measured = [measure_line(line, judge) for line in table_lines(name, rows, args.models)]
     part = f" (first {args.scenes} pictures)" if args.scenes else ""
     table = picture_table(
         name if name != "table2" else f"table2-{pictures.name}",
@@ -168,11 +168,11 @@ def judged(model: Path, priority: str, *, pictures: Pictures, scenes: int | None
     return evaluate(model, pictures, settings, most=scenes, workers=workers, cache=EVALUATIONS)
 
 
-def _clearing(rows: tuple[AblationRow, ...], args: argparse.Namespace) -> list[Cleared]:
+def _clearing(rows: tuple[AblationRow, ...], args: argparse.Namespace) -> list[ClearedLine]:
     """The oracle, then every line."""
     clear = partial(played, rounds=args.rounds, workers=args.workers)
-    oracle = of_rounds("oracle", "oracle (plans from the truth)", clear(None, "oracle"))
-    return [oracle, *(cleared(line, clear) for line in lines("table3", rows, args.models))]
+    oracle = line_of_rounds("oracle", "oracle (plans from the truth)", clear(None, "oracle"))
+    return [oracle, *(clear_line(line, clear) for line in table_lines("table3", rows, args.models))]
 
 
 def played(
@@ -201,26 +201,28 @@ def played(
 
 
 def _sources(
-    by_set: Mapping[str, Mapping[str, Measured]],
-    clearing: Sequence[Cleared],
+    by_set: Mapping[str, Mapping[str, MeasuredLine]],
+    clearing: Sequence[ClearedLine],
     rows: tuple[AblationRow, ...],
     args: argparse.Namespace,
-) -> Sources:
+) -> TargetSources:
     """What the targets are read from; the default model is judged on unseen-test, too."""
     from gpnet_ros.evaluation.closed_loop.rows import heap_key, read_rounds
 
-    unseen: dict[str, Measured] = {}
-    ours: Line | None = next((line for line in lines("table1", rows, args.models) if line.key == "gpnet"), None)
+    unseen: dict[str, MeasuredLine] = {}
+    ours: Line | None = next((line for line in table_lines("table1", rows, args.models) if line.key == "gpnet"), None)
     if ours is not None and ours.models and "stack-test" in by_set and "table1" in args.tables:
         pictures = open_pictures("unseen-test")
-        unseen["gpnet"] = measure(ours, partial(judged, pictures=pictures, scenes=args.scenes, workers=args.workers))
+        unseen["gpnet"] = measure_line(
+            ours, partial(judged, pictures=pictures, scenes=args.scenes, workers=args.workers)
+        )
     ros = read_rounds(args.ros) if clearing and args.ros.is_file() else []
     heaps = {heap_key(row) for row in ros}
     model = ours.models[0] if ours and ours.models else None
     core = played(model, "learned", rounds=0, also=heaps, workers=args.workers) if heaps and model else []
     by_key = {c.key: c for c in clearing}
     card = ours.cards()[0].metric if ours and ours.models else {}
-    return Sources(by_set.get("stack-test", {}), unseen, by_key, ros, core, read_errors(args.errors), card)
+    return TargetSources(by_set.get("stack-test", {}), unseen, by_key, ros, core, read_errors(args.errors), card)
 
 
 def write(out: Path, found: Sequence[Table], page: Path | None = None) -> list[str]:

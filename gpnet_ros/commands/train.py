@@ -33,11 +33,11 @@ from gpnet_ros.network.loss import Targets
 from gpnet_ros.network.ranks import Ranks
 from gpnet_ros.network.trainer import STATE, Trainer
 from gpnet_ros.training import profile as train_profile
-from gpnet_ros.training.curves import Log
-from gpnet_ros.training.origin import commit, describe, first_weights
+from gpnet_ros.training.curves import TrainingLog
+from gpnet_ros.training.origin import code_commit, data_origin, first_weights
 from gpnet_ros.training.recipe import Budget, TrainSettings, load_recipe, overrides
-from gpnet_ros.training.runs import EARLIER, enter, make_folders
-from gpnet_ros.training.validation import judge_all, summary
+from gpnet_ros.training.runs import EARLIER_STATE, enter_run, make_folders
+from gpnet_ros.training.validation import judge_views, views_summary
 
 #: Folder of a run in which its last state lies as a model.
 LAST = "last"
@@ -165,16 +165,16 @@ def train(
     blank = recipe.blank_card()
     net, start = first_weights(blank, init)
     source = Source(training, recipe, ranks)
-    origin = {"views": len(training), **describe(training), **start}
-    enter(folder, recipe, origin, resume)
+    origin = {"views": len(training), **data_origin(training), **start}
+    enter_run(folder, recipe, origin, resume)
     trainer = Trainer(together(net, ranks), recipe.method(), ranks)
     if resume and (folder / STATE).is_file():
         trainer.restore(folder)
     elif resume and ranks.first:
-        kept = f" The state of the run before it is {EARLIER}." if (folder / EARLIER).is_file() else ""
+        kept = f" The state of the run before it is {EARLIER_STATE}." if (folder / EARLIER_STATE).is_file() else ""
         print(f"{folder} has no state yet: the run was killed before its first one, and starts anew.{kept}")
-    card = replace(blank, data=origin, recipe=asdict(recipe), commit=commit())
-    log = Log(folder, validation, recipe.channels, resume) if ranks.first else None
+    card = replace(blank, data=origin, recipe=asdict(recipe), commit=code_commit())
+    log = TrainingLog(folder, validation, recipe.channels, resume) if ranks.first else None
     while (progress := budget.progress(trainer)) < 1.0:
         small = progress < recipe.small_share
         crop, until = (recipe.small_crop, recipe.small_share) if small else (NETWORK_SIDE, 1.0)
@@ -189,7 +189,7 @@ def train(
         return None
     log.close()
     trainer.ema.cpu()
-    metric = summary(judge_all(trainer.ema, validation, recipe.channels))
+    metric = views_summary(judge_views(trainer.ema, validation, recipe.channels))
     card = checkpoint.save(trainer.ema, finished(card, trainer, metric), out)
     print(f"{out}: {card.parameters} weights, {trainer.step} steps, {json.dumps(card.metric)}", flush=True)
     return card
@@ -202,7 +202,7 @@ def _phase(
     until: float,
     recipe: TrainSettings,
     ranks: Ranks,
-    log: Log | None,
+    log: TrainingLog | None,
 ) -> Iterator[list[Tensor]]:
     """Steps at one size of crop, until that share of the run is done; the losses since it last gave some.
 

@@ -11,14 +11,14 @@ from gpnet_ros.maps import WIDTH_SCALE, Grid, Maps
 
 #: A decoded grasp is right if a true one lies within this distance [px] and this angle [rad]: 3 px are 4 mm,
 #: less than the margin of the open jaws; 30 degrees are the angle rule of the rectangle metric.
-DISTANCE_MAX = 3
-ANGLE_MAX = np.radians(30.0)
+_DISTANCE_MAX = 3
+_ANGLE_MAX = np.radians(30.0)
 #: True grasps are pixels whose target quality exceeds this.
-QUALITY_MIN = 0.1
+GRASP_QUALITY_MIN = 0.1
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ScoredView:
     """About the argmax of one view.
 
     Attributes:
@@ -42,7 +42,7 @@ def as_maps(output: NDArray[np.float32]) -> Maps:
     return Maps(quality, cos2, sin2, wide, priority, Grid(width, height, 1.0, (0.0, 0.0)))
 
 
-def judge(maps: Maps, target: NDArray[np.float32]) -> Verdict:
+def score_view(maps: Maps, target: NDArray[np.float32]) -> ScoredView:
     """Compare the argmax of Q* with target maps.
 
     Args:
@@ -53,17 +53,17 @@ def judge(maps: Maps, target: NDArray[np.float32]) -> Verdict:
     row, column = (int(i) for i in np.unravel_index(int(np.argmax(q_star)), q_star.shape))
     angle, width = maps.angle_at(row, column, q_star), maps.width_px_at(row, column, q_star)
     area = (
-        slice(max(row - DISTANCE_MAX, 0), min(row + DISTANCE_MAX + 1, q_star.shape[0])),
-        slice(max(column - DISTANCE_MAX, 0), min(column + DISTANCE_MAX + 1, q_star.shape[1])),
+        slice(max(row - _DISTANCE_MAX, 0), min(row + _DISTANCE_MAX + 1, q_star.shape[0])),
+        slice(max(column - _DISTANCE_MAX, 0), min(column + _DISTANCE_MAX + 1, q_star.shape[1])),
     )
     quality, cos2, sin2, wide, priority = (plane[area] for plane in target)
     v, u = np.mgrid[area]
-    near = (v - row) ** 2 + (u - column) ** 2 <= DISTANCE_MAX**2
+    near = (v - row) ** 2 + (u - column) ** 2 <= _DISTANCE_MAX**2
     difference = 0.5 * np.arctan2(sin2, cos2) - angle
     turned = np.abs((difference + np.pi / 2) % np.pi - np.pi / 2)
-    right = near & (quality > QUALITY_MIN) & (turned <= ANGLE_MAX)
+    right = near & (quality > GRASP_QUALITY_MIN) & (turned <= _ANGLE_MAX)
     error = np.abs(wide * WIDTH_SCALE - width)[right].min() if right.any() else float("nan")
-    return Verdict(
+    return ScoredView(
         top=bool((right & (priority >= 1.0)).any()),
         any=bool(right.any()),
         on_object=bool(target[4, row, column] > 0),
@@ -72,16 +72,16 @@ def judge(maps: Maps, target: NDArray[np.float32]) -> Verdict:
     )
 
 
-def summary(verdicts: list[Verdict]) -> dict[str, float | None]:
+def score_summary(scored: list[ScoredView]) -> dict[str, float | None]:
     """Shares and medians over views, ready for a card; None where no grasp was right that could tell."""
-    if not verdicts:
+    if not scored:
         return {"n": 0}
-    errors = [v.width_error for v in verdicts if v.any]
+    errors = [v.width_error for v in scored if v.any]
     return {
-        "n": len(verdicts),
-        "top1_top_level": round(float(np.mean([v.top for v in verdicts])), 4),
-        "top1_any": round(float(np.mean([v.any for v in verdicts])), 4),
-        "on_object": round(float(np.mean([v.on_object for v in verdicts])), 4),
-        "score_median": round(float(np.median([v.score for v in verdicts])), 4),
+        "n": len(scored),
+        "top1_top_level": round(float(np.mean([v.top for v in scored])), 4),
+        "top1_any": round(float(np.mean([v.any for v in scored])), 4),
+        "on_object": round(float(np.mean([v.on_object for v in scored])), 4),
+        "score_median": round(float(np.median([v.score for v in scored])), 4),
         "width_error_px": round(float(np.median(errors)), 2) if errors else None,
     }

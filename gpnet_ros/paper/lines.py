@@ -76,7 +76,7 @@ def untrained(missing: Sequence[Line], models: Path) -> list[str]:
     return [*never, f"Not trained yet: {titles}. `gpnet ablate --rows {names} --out {models}` trains them."]
 
 
-def lines(table: str, rows: tuple[AblationRow, ...], models: Path) -> tuple[Line, ...]:
+def table_lines(table: str, rows: tuple[AblationRow, ...], models: Path) -> tuple[Line, ...]:
     """The lines of a table, in the order of the rows; those without models are there too.
 
     Args:

@@ -19,7 +19,7 @@ from gpnet_ros.paper.pages import Table
 from gpnet_ros.paper.paper_figures import PaperFigure
 
 #: (model folder, priority) -> what the model made of the set.
-Judge = Callable[[Path, str], Results]
+JudgeModel = Callable[[Path, str], Results]
 #: Column -> what it counts. The headline comes first.
 FIGURES: dict[str, tuple[Metric, Decode]] = {
     "lift": ("lift", "cell"),
@@ -40,7 +40,7 @@ RULE = (
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class MeasuredLine:
     """A line with what was measured of it.
 
     Attributes:
@@ -58,15 +58,15 @@ class Measured:
     refused: str = ""
 
 
-def measure(line: Line, judge: Judge) -> Measured:
+def measure_line(line: Line, judge: JudgeModel) -> MeasuredLine:
     """Judge all models of a line; a model that is refused does not stop the table."""
     if not line.models:
-        return Measured(line, {}, {})
+        return MeasuredLine(line, {}, {})
     try:
         results = [judge(folder, line.priority) for folder in line.models]
         cards = tuple(line.cards())
     except BadInput as error:
-        return Measured(line, {}, {}, refused=str(error))
+        return MeasuredLine(line, {}, {}, refused=str(error))
     names = tuple(row.name for row in results[0].rows)
     figures = {}
     for column, (metric, decode) in FIGURES.items():
@@ -75,13 +75,15 @@ def measure(line: Line, judge: Judge) -> Measured:
         except BadInput:  # the set cannot tell
             continue
     times = [r.time_ms() for r in results]
-    return Measured(line, figures, {stage: float(np.median([t[stage] for t in times])) for stage in times[0]}, cards)
+    return MeasuredLine(
+        line, figures, {stage: float(np.median([t[stage] for t in times])) for stage in times[0]}, cards
+    )
 
 
 def picture_table(
     name: str,
     title: str,
-    measured: Sequence[Measured],
+    measured: Sequence[MeasuredLine],
     models: Path,
     paper: Mapping[str, PaperFigure],
     *,
@@ -119,11 +121,11 @@ def picture_table(
     return Table(name, title, tuple(columns), tuple(rows), tuple(values), about)
 
 
-def _less(column: str, reference: Measured | None) -> str:
+def _less(column: str, reference: MeasuredLine | None) -> str:
     return f"{column}, less {reference.line.key if reference else ''}"
 
 
-def _gap(entry: Measured, reference: Measured | None, column: str) -> Difference | None:
+def _gap(entry: MeasuredLine, reference: MeasuredLine | None, column: str) -> Difference | None:
     if reference is None or entry is reference or column not in entry.figures or column not in reference.figures:
         return None
     if entry.line.models == reference.line.models and entry.line.priority == reference.line.priority:
@@ -131,7 +133,7 @@ def _gap(entry: Measured, reference: Measured | None, column: str) -> Difference
     return difference(entry.figures[column], reference.figures[column])
 
 
-def _texts(entry: Measured, paper: Mapping[str, PaperFigure]) -> dict[str, str]:
+def _texts(entry: MeasuredLine, paper: Mapping[str, PaperFigure]) -> dict[str, str]:
     line = entry.line
     known = paper.get(line.row.paper)
     texts = {"method": line.title}
@@ -153,7 +155,7 @@ def _texts(entry: Measured, paper: Mapping[str, PaperFigure]) -> dict[str, str]:
 
 
 def _numbers(
-    entry: Measured, gaps: Mapping[str, Difference | None], paper: Mapping[str, PaperFigure]
+    entry: MeasuredLine, gaps: Mapping[str, Difference | None], paper: Mapping[str, PaperFigure]
 ) -> list[dict[str, Any]]:
     """One entry per figure; one without figures for a line that is not there."""
     line = entry.line
@@ -182,7 +184,7 @@ def _views_seen(card: Card) -> float:
     return float(card.recipe.get("steps") or 0) * float(card.recipe.get("batch") or 0)
 
 
-def _budget(measured: Sequence[Measured]) -> list[str]:
+def _budget(measured: Sequence[MeasuredLine]) -> list[str]:
     """A sentence if the models of a table were not trained equally."""
     seen = {m.line.key: float(np.mean([_views_seen(card) for card in m.cards])) for m in measured if m.cards}
     views = {c.data.get("views") for m in measured for c in m.cards}

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from gpnet_ros.paper.closed_loop import COUNTS, Cleared
 from gpnet_ros.paper.paper_figures import TABLE3, PaperFigure
-from gpnet_ros.paper.pictures import Measured
+from gpnet_ros.paper.pictures import MeasuredLine
+from gpnet_ros.paper.table3 import TABLE3_COUNTS, ClearedLine
 
 #: Columns that are drawn side by side.
 _PANELS = ("lift", "rectangle, top-level", "rectangle, any")
 
 
-def draw_bars(path: Path, title: str, measured: Sequence[Measured], paper: Mapping[str, PaperFigure]) -> bool:
+def draw_bars(path: Path, title: str, measured: Sequence[MeasuredLine], paper: Mapping[str, PaperFigure]) -> bool:
     """One panel per figure, one bar per line that has it; the paper's figure is a hollow diamond.
 
     Returns:
@@ -47,7 +47,7 @@ def draw_bars(path: Path, title: str, measured: Sequence[Measured], paper: Mappi
     return _save(figure, path)
 
 
-def _bar(axis: Any, place: int, entry: Measured, column: str) -> None:
+def _bar(axis: Any, place: int, entry: MeasuredLine, column: str) -> None:
     outcomes = entry.figures.get(column)
     if outcomes is None:
         return
@@ -58,7 +58,7 @@ def _bar(axis: Any, place: int, entry: Measured, column: str) -> None:
     axis.plot(100 * outcomes.rates, [place] * len(outcomes.rates), ".", color="black", ms=4)
 
 
-def draw_clearing(path: Path, found: Sequence[Cleared]) -> bool:
+def draw_clearing(path: Path, found: Sequence[ClearedLine]) -> bool:
     """Rounds all right over K, one curve per line with Wilson's intervals.
 
     Returns:
@@ -71,7 +71,7 @@ def draw_clearing(path: Path, found: Sequence[Cleared]) -> bool:
     pairs = _pyplot().get_cmap("tab20").colors  # dark, light, dark, ...
     colours = (*pairs[::2], *pairs[1::2])
     for place, entry in enumerate(shown):
-        counts = [k for k in COUNTS if k in entry.outcomes]
+        counts = [k for k in TABLE3_COUNTS if k in entry.outcomes]
         rates = np.array([entry.outcomes[k].mean for k in counts])
         limits = np.array([entry.outcomes[k].interval for k in counts]).T
         error = 100 * np.clip(np.stack([rates - limits[0], limits[1] - rates]), 0.0, None)
@@ -79,7 +79,7 @@ def draw_clearing(path: Path, found: Sequence[Cleared]) -> bool:
         look = {"color": colours[place % len(colours)], "marker": "os^v"[place % 4], "ms": 4, "capsize": 2, "lw": 1}
         axis.errorbar(np.array(counts) + shift, 100 * rates, error, label=entry.title, **look)
     axis.plot(list(TABLE3), list(TABLE3.values()), "D--", mfc="none", color="black", label="the paper's UR10")
-    axis.set(xlabel="objects in the heap", ylabel="rounds all right [%]", ylim=(-2, 102), xticks=COUNTS)
+    axis.set(xlabel="objects in the heap", ylabel="rounds all right [%]", ylim=(-2, 102), xticks=TABLE3_COUNTS)
     axis.set_title("closed loop on frozen heaps, simulated", fontsize=10)
     axis.grid(alpha=0.3)
     axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0))  # beside it: the curves fill it

@@ -20,7 +20,7 @@ from gpnet_ros.training.recipe import TrainSettings, load_recipe
 #: Tables of `gpnet tables` in which a row may stand, and ways to rank its maps; "published" decodes as the network's
 #: public code does, known bugs included.
 TABLES = ("table1", "rgb", "depth", "parts", "losses", "table2", "table3", "ingredients")
-PRIORITIES = ("learned", "height", "none", "published")
+RANKINGS = ("learned", "height", "none", "published")
 #: Fields of a recipe that say where and with which dice it runs, not what or how long it trains.
 INCIDENTAL = ("seed", "threads", "checkpoint_seconds", "epochs", "minutes")
 #: What the fields of a row are.
@@ -42,7 +42,7 @@ class AblationRow:
         tables: where it appears, of `TABLES`.
         paper: the row of the paper's own table beside which it stands; "" if there is none.
         shipped: name in models/ that stands in for it; "" if there is none.
-        priority: how its maps are ranked, of `PRIORITIES`; each is a line of its own.
+        priority: how its maps are ranked, of `RANKINGS`; each is a line of its own.
         trained: `gpnet ablate` trains it; if not, the row is the shipped model itself, whatever its budget was.
     """
 
@@ -66,7 +66,7 @@ class AblationRow:
         return setting_files.from_dict(TrainSettings, {**recipe, **self.settings}, f"row {self.name}")
 
 
-def read_rows(path: Path | None = None) -> tuple[AblationRow, ...]:
+def read_ablation_rows(path: Path | None = None) -> tuple[AblationRow, ...]:
     """All rows of a file, config/ablations.yaml if none is given.
 
     Raises:
@@ -97,7 +97,7 @@ def _row(name: str, values: Any, common: dict[str, Any], path: Path) -> Ablation
         if key in values and not isinstance(values[key], kind):
             word = {str: "a text", bool: "true or false", dict: "a mapping", list: "a list"}[kind]
             raise BadInput(f"Row {name} of {path}: {key} is {values[key]!r}; it must be {word}.")
-    for key, allowed in (("tables", TABLES), ("priority", PRIORITIES)):
+    for key, allowed in (("tables", TABLES), ("priority", RANKINGS)):
         wrong = [entry for entry in values.get(key, ()) if entry not in allowed]
         if wrong:
             raise BadInput(f"Row {name} of {path}: {key} names {wrong[0]!r}; allowed: {', '.join(allowed)}.")
@@ -106,7 +106,7 @@ def _row(name: str, values: Any, common: dict[str, Any], path: Path) -> Ablation
     return AblationRow(name=name, **{**values, **lists, "settings": settings})
 
 
-def choose(rows: tuple[AblationRow, ...], wanted: list[str] | None) -> tuple[AblationRow, ...]:
+def choose_rows(rows: tuple[AblationRow, ...], wanted: list[str] | None) -> tuple[AblationRow, ...]:
     """The rows that are asked for by their names or by their tables, in the order of the file; all without a wish.
 
     Raises:
@@ -136,8 +136,11 @@ def is_trained(folder: Path) -> bool:
 def other_recipe(folder: Path, row: AblationRow) -> str:
     """How the recipe of a trained model differs from what its row says now; "" if it does not."""
     then = read_card(folder).recipe
-    now: dict[str, Any] = json.loads(json.dumps(essence(row.train_settings())))
-    before = {**json.loads(json.dumps(essence(TrainSettings()))), **then}  # settings that came later had their defaults
+    now: dict[str, Any] = json.loads(json.dumps(decisive_settings(row.train_settings())))
+    before = {
+        **json.loads(json.dumps(decisive_settings(TrainSettings()))),
+        **then,
+    }  # settings that came later had their defaults
     return "; ".join(f"{name} {before[name]!r}, now {value!r}" for name, value in now.items() if before[name] != value)
 
 
@@ -150,7 +153,7 @@ def refusal(row: AblationRow) -> str:
     return ""
 
 
-def essence(settings: TrainSettings) -> dict[str, Any]:
+def decisive_settings(settings: TrainSettings) -> dict[str, Any]:
     """What is trained: settings without what only says where and with which dice."""
     return {key: value for key, value in dataclasses.asdict(settings).items() if key not in INCIDENTAL}
 
@@ -164,7 +167,7 @@ def first_equals(rows: tuple[AblationRow, ...]) -> dict[str, AblationRow]:
     seen: list[tuple[dict[str, Any], AblationRow]] = []
     for row in (r for r in rows if r.trained):
         try:
-            settings = essence(row.train_settings())
+            settings = decisive_settings(row.train_settings())
         except BadInput:
             continue
         twin = next((other for known, other in seen if known == settings), row)

@@ -19,23 +19,23 @@ from gpnet_ros.paper.cells import (
     difference_in_common,
     percent,
 )
-from gpnet_ros.paper.closed_loop import ALL, COUNTS, Cleared
 from gpnet_ros.paper.pages import Table
-from gpnet_ros.paper.pictures import FIGURES, Measured
+from gpnet_ros.paper.pictures import FIGURES, MeasuredLine
+from gpnet_ros.paper.table3 import ALL, TABLE3_COUNTS, ClearedLine
 from gpnet_ros.sim.heap import frozen as heap_sets
 from gpnet_ros.sim.scenes import fixed_sets as test_sets
 
 NOT_YET = "not measured yet"
 #: Lines that the targets name: the default model, and those that were trained with one budget.
-OURS, EQUAL = "gpnet", "best"
-RIVAL, RIVAL_TOP, RIVAL_PRIORITY = "grconvnet", "grconvnet-top", "grconvnet-priority"
-HEIGHT, NONE, ORACLE = "gpnet, height", "gpnet, none", "oracle"
+_OURS, _EQUAL = "gpnet", "best"
+_RIVAL, _RIVAL_TOP, _RIVAL_PRIORITY = "grconvnet", "grconvnet-top", "grconvnet-priority"
+_HEIGHT, _NONE, _ORACLE = "gpnet, height", "gpnet, none", "oracle"
 #: Pictures of a test set, heaps of Table 3, heaps of the comparison with ROS.
-PICTURES, HEAPS, ROS_HEAPS = test_sets.SCENES, heap_sets.HEAPS * len(heap_sets.COUNTS), 40
+PICTURES, CLEARING_HEAPS, ROS_HEAPS = test_sets.SCENES, heap_sets.HEAPS * len(heap_sets.COUNTS), 40
 
 
 @dataclass(frozen=True)
-class Figure:
+class TargetFigure:
     """What is known of a measure.
 
     Attributes:
@@ -61,7 +61,7 @@ class Figure:
 
 
 @dataclass(frozen=True, eq=False)
-class Sources:
+class TargetSources:
     """Everything that the targets are read from.
 
     Attributes:
@@ -72,16 +72,16 @@ class Sources:
         card: figures on the test sets of the default model's card, which count where more pictures were judged.
     """
 
-    stack: Mapping[str, Measured]
-    unseen: Mapping[str, Measured]
-    clearing: Mapping[str, Cleared]
+    stack: Mapping[str, MeasuredLine]
+    unseen: Mapping[str, MeasuredLine]
+    clearing: Mapping[str, ClearedLine]
     ros: Sequence[Mapping[str, Any]] = ()
     core: Sequence[Mapping[str, Any]] = ()
     errors: Mapping[str, Any] | None = None
     card: Mapping[str, Any] = field(default_factory=dict)
 
 
-def targets(sources: Sources, kept: Path | None = None) -> Table:
+def targets_table(sources: TargetSources, kept: Path | None = None) -> Table:
     """The table of what must hold.
 
     Args:
@@ -100,7 +100,7 @@ def targets(sources: Sources, kept: Path | None = None) -> Table:
          _figure(sources.stack, sources.card, "stack-test", "rectangle, top-level", 0.85),
          judge.format("stack-test", "top")),
         ("GP-Net over GR-ConvNet as published (same data, same budget), top-level", "+10 points", "+15",
-         _ahead(sources.stack, RIVAL, 0.10), "`gpnet ablate --rows best grconvnet`, "
+         _ahead(sources.stack, _RIVAL, 0.10), "`gpnet ablate --rows best grconvnet`, "
          "`gpnet tables --tables table1 --out runs/tables`"),
         ("GP-Net against GR-ConvNet trained on top-level grasps, and with a priority head", "reported with interval",
          "ahead", _both(sources.stack), "`gpnet ablate --rows best grconvnet-top grconvnet-priority`, "
@@ -124,7 +124,7 @@ def targets(sources: Sources, kept: Path | None = None) -> Table:
     return Table("targets", "What must hold", heading, rows, tuple(dict(row) for row in rows), (note,))
 
 
-def _remembered(found: Mapping[str, Figure], kept: Path) -> dict[str, str]:
+def _remembered(found: Mapping[str, TargetFigure], kept: Path) -> dict[str, str]:
     """Texts of the figures, of earlier calls where those saw more; all are kept for later calls."""
     try:
         known = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
@@ -140,21 +140,23 @@ def _remembered(found: Mapping[str, Figure], kept: Path) -> dict[str, str]:
     return {name: earlier.get(name, (NOT_YET, 0))[0] for name in found}
 
 
-def _outcomes(measured: Mapping[str, Measured], key: str, column: str) -> Outcomes | None:
+def _outcomes(measured: Mapping[str, MeasuredLine], key: str, column: str) -> Outcomes | None:
     return measured[key].figures.get(column) if key in measured else None
 
 
-def _figure(measured: Mapping[str, Measured], card: Mapping[str, Any], data: str, column: str, least: float) -> Figure:
+def _figure(
+    measured: Mapping[str, MeasuredLine], card: Mapping[str, Any], data: str, column: str, least: float
+) -> TargetFigure:
     """Of the default model: what this call measured, or its card says, whichever saw more pictures."""
-    outcomes = _outcomes(measured, OURS, column)
+    outcomes = _outcomes(measured, _OURS, column)
     told = card.get(data, {}).get(FIGURES[column][0])
     if told is not None and (outcomes is None or len(outcomes.names) < told["n"]):
         low, high = (percent(told[name], 0) for name in ("low", "high"))
-        return Figure(f"{percent(told['rate'])} [{low}, {high}]", told["rate"] >= least, told["n"], PICTURES)
+        return TargetFigure(f"{percent(told['rate'])} [{low}, {high}]", told["rate"] >= least, told["n"], PICTURES)
     if outcomes is None:
-        return Figure()
+        return TargetFigure()
     sure = _one_side(outcomes.interval, least)
-    return Figure(cell(outcomes), outcomes.mean >= least, len(outcomes.names), PICTURES, sure)
+    return TargetFigure(cell(outcomes), outcomes.mean >= least, len(outcomes.names), PICTURES, sure)
 
 
 def _one_side(interval: tuple[float, float], least: float) -> bool:
@@ -162,78 +164,79 @@ def _one_side(interval: tuple[float, float], least: float) -> bool:
     return not interval[0] < least <= interval[1]
 
 
-def _ahead(measured: Mapping[str, Measured], rival: str, least: float | None = None) -> Figure:
-    ours, theirs = (_outcomes(measured, key, "rectangle, top-level") for key in (EQUAL, rival))
+def _ahead(measured: Mapping[str, MeasuredLine], rival: str, least: float | None = None) -> TargetFigure:
+    ours, theirs = (_outcomes(measured, key, "rectangle, top-level") for key in (_EQUAL, rival))
     if ours is None or theirs is None:
-        return Figure()
+        return TargetFigure()
     found = difference(ours, theirs)
     met = None if least is None else found.rate >= least
     sure = least is not None and _one_side((found.low, found.high), least)
-    return Figure(difference_cell(found), met, len(ours.names), PICTURES, sure)
+    return TargetFigure(difference_cell(found), met, len(ours.names), PICTURES, sure)
 
 
-def _both(measured: Mapping[str, Measured]) -> Figure:
-    found = {"top-level grasps only": RIVAL_TOP, "priority head": RIVAL_PRIORITY}
+def _both(measured: Mapping[str, MeasuredLine]) -> TargetFigure:
+    found = {"top-level grasps only": _RIVAL_TOP, "priority head": _RIVAL_PRIORITY}
     parts = {name: _ahead(measured, rival) for name, rival in found.items()}
     if not any(part.text for part in parts.values()):
-        return Figure()
+        return TargetFigure()
     text = "; ".join(f"{name}: {part.text or NOT_YET}" for name, part in parts.items())
-    return Figure(text, None, max(part.n for part in parts.values()), PICTURES)
+    return TargetFigure(text, None, max(part.n for part in parts.values()), PICTURES)
 
 
-def _rounds(found: Mapping[str, Cleared], key: str) -> Outcomes | None:
+def _rounds(found: Mapping[str, ClearedLine], key: str) -> Outcomes | None:
     return found[key].outcomes.get(ALL) if key in found else None
 
 
-def _priorities(found: Mapping[str, Cleared]) -> Figure:
-    learned, parts, met = _rounds(found, OURS), [], True
+def _priorities(found: Mapping[str, ClearedLine]) -> TargetFigure:
+    learned, parts, met = _rounds(found, _OURS), [], True
     n = 0 if learned is None else len(learned.names)
-    for name, key in (("height", HEIGHT), ("none", NONE)):
+    for name, key in (("height", _HEIGHT), ("none", _NONE)):
         other = _rounds(found, key)
         if learned is None or other is None:
-            return Figure()
+            return TargetFigure()
         gap = difference_in_common(learned, other)
         n = min(n, len(other.names))
         parts.append(f"over {name}: {difference_cell(gap).removesuffix(' (one seed)')}")
         met = met and gap.rate > 0
-    return Figure("; ".join(parts), met, n, HEAPS)
+    return TargetFigure("; ".join(parts), met, n, CLEARING_HEAPS)
 
 
-def _under_oracle(found: Mapping[str, Cleared]) -> Figure:
-    ours, oracle = _rounds(found, OURS), _rounds(found, ORACLE)
+def _under_oracle(found: Mapping[str, ClearedLine]) -> TargetFigure:
+    ours, oracle = _rounds(found, _OURS), _rounds(found, _ORACLE)
     if ours is None or oracle is None:
-        return Figure()
+        return TargetFigure()
     gap = difference_in_common(ours, oracle)
+    by_count = [(k, found[_OURS].outcomes.get(k), found[_ORACLE].outcomes.get(k)) for k in TABLE3_COUNTS]
     each = [
-        f"K = {k}: {percent(found[OURS].outcomes[k].mean, 0)} %, oracle {percent(found[ORACLE].outcomes[k].mean, 0)} %"
-        for k in COUNTS
-        if k in found[OURS].outcomes and k in found[ORACLE].outcomes
+        f"K = {k}: {percent(one.mean, 0)} %, oracle {percent(other.mean, 0)} %"
+        for k, one, other in by_count
+        if one is not None and other is not None
     ]
     interval = f"[{100 * gap.low:+.1f}, {100 * gap.high:+.1f}]"
     told = f"{100 * gap.rate:+.1f} {interval} ({', '.join(each)})"
     sure = _one_side((gap.low, gap.high), -0.1)
-    return Figure(told, gap.rate >= -0.1 - 1e-9, min(len(ours.names), len(oracle.names)), HEAPS, sure)
+    return TargetFigure(told, gap.rate >= -0.1 - 1e-9, min(len(ours.names), len(oracle.names)), CLEARING_HEAPS, sure)
 
 
-def _ros(sources: Sources) -> Figure:
+def _ros(sources: TargetSources) -> TargetFigure:
     if not sources.ros or not sources.core:
-        return Figure()
+        return TargetFigure()
     try:
         found = compare_rounds(list(map(dict, sources.core)), list(map(dict, sources.ros)))["all"]
     except BadInput:
-        return Figure()
+        return TargetFigure()
     interval = f"[{100 * found['low']:+.0f}, {100 * found['high']:+.0f}]"
-    return Figure(f"{100 * found['difference']:+.0f} {interval}", found["high"] >= 0, found["n"], ROS_HEAPS)
+    return TargetFigure(f"{100 * found['difference']:+.0f} {interval}", found["high"] >= 0, found["n"], ROS_HEAPS)
 
 
-def _curve(errors: Mapping[str, Any] | None) -> Figure:
+def _curve(errors: Mapping[str, Any] | None) -> TargetFigure:
     """Pick rate without error and with each kind at 3 mm."""
     if errors is None:
-        return Figure()
+        return TargetFigure()
     at = [p for p in errors["curve"] if p["error"] == "none" or p["size"] == 3.0]
     rates = [(p["error"].replace("_", "-"), p["pick_rate"]["rate"]) for p in at if p["pick_rate"]["rate"] is not None]
     known = ", ".join(f"{name} {100 * rate:.0f} %" for name, rate in rates)
-    return Figure(f"picks that brought an object, errors of 3 mm: {known}")
+    return TargetFigure(f"picks that brought an object, errors of 3 mm: {known}")
 
 
 def read_errors(path: Path) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from gpnet_ros.data.batches import TARGETS, Samples
 from gpnet_ros.network.trainer import Trainer
 from gpnet_ros.rectangle import Rectangles
-from gpnet_ros.training.validation import Judged, judge_all, mean_errors, summary
+from gpnet_ros.training.validation import JudgedView, judge_views, mean_map_errors, views_summary
 
 LOG, CURVES, EXAMPLES, BOARD = "log.jsonl", "curves.png", "examples.png", "tensorboard"
 #: Scenes that are judged while the run goes on; the end is judged on all.
@@ -24,7 +24,7 @@ QUICK_SCENES = 60
 SHOWN = 6
 
 
-class Log:
+class TrainingLog:
     """Of one run, in its folder."""
 
     def __init__(self, folder: Path, validation: Samples | None, channels: str, resume: bool) -> None:
@@ -53,8 +53,8 @@ class Log:
 
     def report(self, trainer: Trainer, progress: float, crop: int, loss: float) -> dict[str, float | None]:
         """Judge, write all that is written, and return the metric."""
-        judged = judge_all(trainer.ema, self._validation, self._channels, QUICK_SCENES)
-        metric = summary(judged)
+        judged = judge_views(trainer.ema, self._validation, self._channels, QUICK_SCENES)
+        metric = views_summary(judged)
         line: dict[str, Any] = {
             "step": trainer.step,
             "progress": round(progress, 4),
@@ -64,13 +64,13 @@ class Log:
             "rate": float(f"{trainer.rate:.4g}"),
             **metric,
             **{f"loss_{name}": float(f"{value:.4g}") for name, value in trainer.parts().items()},
-            **{name: float(f"{value:.4g}") for name, value in mean_errors(judged).items()},
+            **{name: float(f"{value:.4g}") for name, value in mean_map_errors(judged).items()},
         }
         with (self._folder / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
         self._bar.clear()
         print(json.dumps(line), flush=True)
-        draw_curves(read(self._folder / LOG), self._folder / CURVES)
+        draw_curves(read_log(self._folder / LOG), self._folder / CURVES)
         if judged:
             draw_examples(judged[:SHOWN], self._folder / EXAMPLES)
         if self._board is not None:
@@ -87,7 +87,7 @@ class Log:
             self._board.close()
 
 
-def read(path: Path) -> list[dict[str, Any]]:
+def read_log(path: Path) -> list[dict[str, Any]]:
     """The lines of a log; one that a kill cut short is left out."""
     lines = []
     for text in path.read_text(encoding="utf-8").splitlines():
@@ -127,7 +127,7 @@ def draw_curves(lines: list[dict[str, Any]], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def draw_examples(judged: list[Judged], path: Path) -> None:
+def draw_examples(judged: list[JudgedView], path: Path) -> None:
     """One row per view, as PNG: input, Q*, true Q P, and on the input the chosen rectangle, green if it is right."""
     figure = Figure(figsize=(8.4, 2.2 * len(judged)), layout="constrained")
     grid = figure.subplots(len(judged), 4, squeeze=False)
@@ -135,7 +135,7 @@ def draw_examples(judged: list[Judged], path: Path) -> None:
         picture = _shown(one.x)
         q_star = one.maps.q_star
         panels = (picture, q_star, one.target[0] * one.target[4], picture)
-        titles = ("input", f"Q*, best {one.verdict.score:.2f}", "true Q·P", _said(one))
+        titles = ("input", f"Q*, best {one.scored.score:.2f}", "true Q·P", _said(one))
         for axis, panel, title in zip(axes, panels, titles, strict=True):
             axis.imshow(panel, vmin=0, vmax=1)
             axis.set_title(title, fontsize="small")
@@ -145,13 +145,13 @@ def draw_examples(judged: list[Judged], path: Path) -> None:
         angle = one.maps.angle_at(row, column, q_star)
         chosen = (np.array(values, dtype=np.float64) for values in ([[column, row]], [angle], [width], [width / 2]))
         corners = Rectangles(*chosen).corners()[0]  # type: ignore[arg-type]
-        axes[3].fill(*corners.T, fill=False, color="lime" if one.verdict.top else "red")
+        axes[3].fill(*corners.T, fill=False, color="lime" if one.scored.top else "red")
     figure.savefig(path, dpi=90)
 
 
-def _said(one: Judged) -> str:
-    verdict = one.verdict
-    return "right" if verdict.top else "right, but not on top" if verdict.any else "wrong"
+def _said(one: JudgedView) -> str:
+    scored = one.scored
+    return "right" if scored.top else "right, but not on top" if scored.any else "wrong"
 
 
 def _shown(x: np.ndarray) -> np.ndarray:

@@ -34,14 +34,14 @@ def first_weights(blank: Card, init: str | Path | None) -> tuple[torch.nn.Module
     return net, {"init": {"model": str(init), "sha256": card.sha256, "data": card.data}}
 
 
-def describe(samples: Samples) -> dict[str, Any]:
+def data_origin(samples: Samples) -> dict[str, Any]:
     """Of what scenes a data set is and what made them, so that it can be generated again; nothing without records."""
     names = sorted({r.scene for r in getattr(samples, "records", ())})
     known = {"scenes": len(names), "first_scene": names[0], "last_scene": names[-1]} if names else {}
     return known | getattr(samples, "made", {})
 
 
-def commit() -> str:
+def code_commit() -> str:
     """The commit of the working tree, or nothing where there is no git."""
     try:
         done = subprocess.run(

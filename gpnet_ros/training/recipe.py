@@ -20,9 +20,9 @@ from gpnet_ros.network.trainer import OPTIMISERS, SCHEDULES, Method, Trainer
 from gpnet_ros.settings import setting, validate
 
 #: Networks with a fifth map.
-WITH_PRIORITY = ("gpnet", "grconvnet")
+_WITH_PRIORITY = ("gpnet", "grconvnet")
 #: Recipe of a run whose user names none.
-DEFAULT = "best"
+_DEFAULT = "best"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class TrainSettings(ViewSettings):
         validate(self)
         if self.small_crop % 4:
             raise BadInput(f"small_crop is {self.small_crop}; it must be a multiple of 4.")
-        if self.priority_head and self.architecture not in WITH_PRIORITY:
+        if self.priority_head and self.architecture not in _WITH_PRIORITY:
             raise BadInput(f"{self.architecture} has no priority map: set priority_head to false.")
         if self.context != "full" and self.architecture != "gpnet":
             raise BadInput(f"context {self.context} is of gpnet only, not of {self.architecture}: set context to full.")
@@ -151,7 +151,7 @@ def load_recipe(name: str | Path | None = None, **chosen: Any) -> TrainSettings:
         BadInput: there is none of that name (the known are listed), or a setting is not allowed.
     """
     folder = setting_files.config_dir() / "train"
-    path = Path(DEFAULT if name is None else name)
+    path = Path(_DEFAULT if name is None else name)
     if not path.suffix and path.name == str(path):
         path = folder / f"{path}.yaml"
         if not path.is_file():
@@ -175,11 +175,11 @@ def overrides(words: list[str]) -> dict[str, Any]:
             values[name] = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise BadInput(f"--set {word!r} has no readable value: write, for example, --set batch=32.") from error
-    parsed = setting_files.from_dict(_Free, values, "--set") if values else None
+    parsed = setting_files.from_dict(_SingleSettings, values, "--set") if values else None
     return {name: getattr(parsed, name) for name in values}
 
 
-class _Free(TrainSettings):
+class _SingleSettings(TrainSettings):
     """Single settings, whose agreement with each other is checked once they are in their recipe."""
 
     def __post_init__(self) -> None:

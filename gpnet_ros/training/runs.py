@@ -14,11 +14,11 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.network.trainer import STATE
 from gpnet_ros.training.recipe import TrainSettings
 
-RUN = "run.json"
+RUN_FILE = "run.json"
 #: Where the state of an earlier run goes when another one begins in its folder.
-EARLIER = "state.earlier.safetensors"
+EARLIER_STATE = "state.earlier.safetensors"
 #: What may differ in a resumed run: neither weights nor views are others by it.
-FREE = ("threads", "checkpoint_seconds", "minutes", "epochs")
+_FREE = ("threads", "checkpoint_seconds", "minutes", "epochs")
 
 
 def make_folders(*folders: Path) -> None:
@@ -38,7 +38,7 @@ def make_folders(*folders: Path) -> None:
             ) from error
 
 
-def enter(folder: Path, recipe: TrainSettings, data: dict[str, Any], resume: bool) -> None:
+def enter_run(folder: Path, recipe: TrainSettings, data: dict[str, Any], resume: bool) -> None:
     """Begin a run in a folder, or make sure that the one to go on with is there.
 
     Call it when nothing else can be refused any more: it puts the state of an earlier run aside. Several processes may
@@ -52,12 +52,12 @@ def enter(folder: Path, recipe: TrainSettings, data: dict[str, Any], resume: boo
     Raises:
         BadInput: there is no run to resume, or it has another recipe or other data.
     """
-    path, run = folder / RUN, {"recipe": asdict(recipe), "data": data}
+    path, run = folder / RUN_FILE, {"recipe": asdict(recipe), "data": data}
     if not resume:
         folder.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
-            os.replace(folder / STATE, folder / EARLIER)
-        draft = path.with_name(f"{RUN}.{os.getpid()}")
+            os.replace(folder / STATE, folder / EARLIER_STATE)
+        draft = path.with_name(f"{RUN_FILE}.{os.getpid()}")
         draft.write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
         os.replace(draft, path)
         return
@@ -72,7 +72,7 @@ def enter(folder: Path, recipe: TrainSettings, data: dict[str, Any], resume: boo
         raise BadInput(f"{path} cannot be read ({error}): remove it to resume without it.") from error
     now = json.loads(json.dumps(run))
     for what, words in (("recipe", "another recipe"), ("data", "other data")):
-        names = [name for name in {**known[what], **now[what]} if name not in FREE]
+        names = [name for name in {**known[what], **now[what]} if name not in _FREE]
         pairs = [(name, known[what].get(name), now[what].get(name)) for name in names]
         other = [f"{name} {_short(before)}, now {_short(after)}" for name, before, after in pairs if before != after]
         if other:

@@ -17,24 +17,24 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class JudgedView:
     """One validation view.
 
     Attributes:
-        verdict: on the argmax of Q*.
+        scored: on the argmax of Q*.
         errors: mean squared error by the names of `TARGETS`; without priority if the network has none. Angle and
             width count where a true grasp is.
         x: (C, h, w) what the network saw; target: (5, h, w) what is true; maps: what it said.
     """
 
-    verdict: score.Verdict
+    scored: score.ScoredView
     errors: dict[str, float]
     x: Floats
     target: Floats
     maps: Maps
 
 
-def judge_all(net: nn.Module, samples: Samples | None, channels: str, count: int | None = None) -> list[Judged]:
+def judge_views(net: nn.Module, samples: Samples | None, channels: str, count: int | None = None) -> list[JudgedView]:
     """The first `count` validation scenes (all without it), as seen without augmentation, each always the same."""
     total = 0 if samples is None else len(samples) if count is None else min(count, len(samples))
     judged = []
@@ -47,14 +47,14 @@ def judge_all(net: nn.Module, samples: Samples | None, channels: str, count: int
             output = net(torch.from_numpy(x)[None].to(device))[0].float().cpu().numpy()
         target = np.stack([named[name] for name in TARGETS])
         maps = score.as_maps(output)
-        judged.append(Judged(score.judge(maps, target), errors(output, target), x, target, maps))
+        judged.append(JudgedView(score.score_view(maps, target), map_errors(output, target), x, target, maps))
     return judged
 
 
-def errors(output: Floats, target: Floats) -> dict[str, float]:
-    """Mean squared errors of maps (4 or 5, h, w) against targets (5, h, w); see `Judged`."""
+def map_errors(output: Floats, target: Floats) -> dict[str, float]:
+    """Mean squared errors of maps (4 or 5, h, w) against targets (5, h, w); see `JudgedView`."""
     squares = dict(zip(TARGETS, (output - target[: len(output)]) ** 2, strict=False))
-    grasps = target[0] > score.QUALITY_MIN
+    grasps = target[0] > score.GRASP_QUALITY_MIN
     local = ("cos2", "sin2", "width")
     return {
         name: float(np.mean(plane[grasps] if name in local else plane))
@@ -63,12 +63,12 @@ def errors(output: Floats, target: Floats) -> dict[str, float]:
     }
 
 
-def summary(judged: list[Judged]) -> dict[str, float | None]:
-    """Shares and medians over views, ready for a card; see `score.summary`."""
-    return score.summary([one.verdict for one in judged])
+def views_summary(judged: list[JudgedView]) -> dict[str, float | None]:
+    """Shares and medians over views, ready for a card; see `score.score_summary`."""
+    return score.score_summary([one.scored for one in judged])
 
 
-def mean_errors(judged: list[Judged]) -> dict[str, float]:
+def mean_map_errors(judged: list[JudgedView]) -> dict[str, float]:
     """Errors of each map over views, for the curves."""
     names = [name for name in TARGETS if any(name in one.errors for one in judged)]
     return {f"error_{name}": float(np.mean([j.errors[name] for j in judged if name in j.errors])) for name in names}

@@ -34,7 +34,7 @@ from gpnet_ros.errors import BadInput, SettingsError
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.maps import WIDTH_SCALE
 from gpnet_ros.rectangle import Rectangles
-from gpnet_ros.training.origin import describe
+from gpnet_ros.training.origin import data_origin
 from gpnet_ros.training.recipe import TrainSettings
 
 SIDE = 288
@@ -477,11 +477,11 @@ def test_a_card_tells_what_made_the_data(tmp_path: Path) -> None:
         for number in range(4):
             writer.add(number, fake_members(number))
     dataset = Dataset.load(tmp_path)
-    told = describe(dataset)
+    told = data_origin(dataset)
     assert told["generator"] == "fake 1" and told["arguments"]["seed"] == 0
     assert (told["scenes"], told["first_scene"]) == (4, scene_name(0))
-    assert describe(dataset.split(0.5)[1])["generator"] == "fake 1"
-    assert "generator" not in describe(Dataset([picture(0)]))
+    assert data_origin(dataset.split(0.5)[1])["generator"] == "fake 1"
+    assert "generator" not in data_origin(Dataset([picture(0)]))
 
 
 def test_several_folders_are_one_data_set_and_a_card_names_them_all(tmp_path: Path) -> None:
@@ -493,7 +493,7 @@ def test_several_folders_are_one_data_set_and_a_card_names_them_all(tmp_path: Pa
     dataset = Dataset.load(folders)
     alone = [Dataset.load(folder) for folder in folders]
     assert [r.scene for r in dataset.records] == [r.scene for one in alone for r in one.records]
-    told = describe(dataset)
+    told = data_origin(dataset)
     assert told["generator"] == "fake 1" and [a["scenes"] for a in told["arguments"]] == [4, 3]
     with pytest.raises(BadInput, match="nothing"):
         Dataset.load([folders[0], tmp_path / "nothing"])

@@ -21,8 +21,8 @@ from gpnet_ros.commands.ablate import plan, same_rows
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.card import read_card
 from gpnet_ros.network.trainer import STATE
-from gpnet_ros.paper.lines import lines
-from gpnet_ros.paper.rows import TABLES, choose, essence, first_equals, is_trained, read_rows
+from gpnet_ros.paper.lines import table_lines
+from gpnet_ros.paper.rows import TABLES, choose_rows, decisive_settings, first_equals, is_trained, read_ablation_rows
 
 TINY = "size: s\nbatch: 2\nsmall_crop: 64\nsmall_share: 1.0\nthreads: 1\ncheckpoint_seconds: 1.0\nloss: suppress\n"
 
@@ -54,7 +54,7 @@ def bars(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_shipped_row_can_be_trained() -> None:
-    rows = read_rows()
+    rows = read_ablation_rows()
     for row in rows:
         row.train_settings()
         assert row.tables, row.name
@@ -62,8 +62,8 @@ def test_every_shipped_row_can_be_trained() -> None:
 
 
 def test_shipped_rows_hold_every_method_that_the_tables_compare() -> None:
-    rows = {row.name: row.train_settings() for row in read_rows()}
-    tables = {row.name: row.tables for row in read_rows()}
+    rows = {row.name: row.train_settings() for row in read_ablation_rows()}
+    tables = {row.name: row.tables for row in read_ablation_rows()}
     in_table1 = [rows[name] for name in rows if "table1" in tables[name]]
     for architecture in ("gpnet", "grconvnet", "ggcnn", "ggcnn2", "orange"):
         assert any(s.architecture == architecture and s.channels == "rgbd" for s in in_table1), architecture
@@ -81,28 +81,28 @@ def test_shipped_rows_hold_every_method_that_the_tables_compare() -> None:
 
 
 def test_each_ingredient_changes_one_thing_of_best() -> None:
-    rows = {row.name: row for row in read_rows()}
-    best = essence(rows["best"].train_settings())
+    rows = {row.name: row for row in read_ablation_rows()}
+    best = decisive_settings(rows["best"].train_settings())
     for row in rows.values():
         if "ingredients" in row.tables:
-            other = essence(row.train_settings())
+            other = decisive_settings(row.train_settings())
             assert sum(other[key] != best[key] for key in best) <= 1, row.name
 
 
 def test_rows_that_come_out_equal_are_trained_once(tmp_path: Path) -> None:
-    rows = read_rows(write_rows(tmp_path, *ROWS))
+    rows = read_ablation_rows(write_rows(tmp_path, *ROWS))
     assert {name: twin.name for name, twin in first_equals(rows).items()} == {
         "gpnet": "gpnet",
         "same": "gpnet",
         "literal": "literal",
     }
-    jobs = plan(rows, choose(rows, ["losses"]), tmp_path / "out", 2)
+    jobs = plan(rows, choose_rows(rows, ["losses"]), tmp_path / "out", 2)
     assert [(job.row.name, job.seed) for job in jobs] == [
         ("gpnet", 0), ("literal", 0), ("never", 0), ("gpnet", 1), ("literal", 1), ("never", 1)
     ], "the first seed of every row comes first"  # fmt: skip
     assert [job.state for job in jobs[:3]] == ["to do", "to do", "cannot run"]
     assert "no_such_setting" in jobs[2].reason
-    assert same_rows(rows, choose(rows, ["same"])) == ["same = gpnet: same settings, trained once"]
+    assert same_rows(rows, choose_rows(rows, ["same"])) == ["same = gpnet: same settings, trained once"]
 
 
 @pytest.mark.parametrize(
@@ -121,28 +121,28 @@ def test_rows_that_come_out_equal_are_trained_once(tmp_path: Path) -> None:
 )
 def test_bad_rows_are_refused(tmp_path: Path, line: str, said: str) -> None:
     with pytest.raises(BadInput, match=said):
-        read_rows(write_rows(tmp_path, line))
+        read_ablation_rows(write_rows(tmp_path, line))
 
 
 def test_a_file_without_rows_and_unknown_names_are_refused(tmp_path: Path) -> None:
     (tmp_path / "rows.yaml").write_text("- gpnet\n")
     with pytest.raises(BadInput, match="holds no rows"):
-        read_rows(tmp_path / "rows.yaml")
+        read_ablation_rows(tmp_path / "rows.yaml")
     with pytest.raises(BadInput, match="grconvnett"):
-        choose(read_rows(), ["table1", "grconvnett"])
+        choose_rows(read_ablation_rows(), ["table1", "grconvnett"])
 
 
 def test_what_all_rows_share_stands_under_what_one_row_says(tmp_path: Path) -> None:
     path = write_rows(tmp_path, *ROWS[:3])
-    alone = {row.name: row.train_settings() for row in read_rows(path)}
+    alone = {row.name: row.train_settings() for row in read_ablation_rows(path)}
     path.write_text("common: {batch: 4, loss: posmask, epochs: 3}\n" + path.read_text())
-    shared = {row.name: row.train_settings() for row in read_rows(path)}
+    shared = {row.name: row.train_settings() for row in read_ablation_rows(path)}
     assert {s.batch for s in shared.values()} == {4} and {s.batch for s in alone.values()} == {2}
     assert {s.epochs for s in shared.values()} == {3.0}
     assert [shared[name].loss for name in ("gpnet", "same", "literal")] == ["posmask", "suppress", "literal"]
     path.write_text("common: 4 epochs\nrows:\n  a: {recipe: best, title: a}\n")
     with pytest.raises(BadInput, match="must be settings of a recipe"):
-        read_rows(path)
+        read_ablation_rows(path)
 
 
 def test_the_file_may_say_the_budget_of_all_rows(tmp_path: Path, bars: None) -> None:
@@ -226,7 +226,7 @@ def test_a_killed_series_goes_on_with_the_run_that_was_begun(tmp_path: Path, bar
         process.wait(timeout=30)
     assert state.is_file() and _lines(log), "no state was written before the deadline"
     done = _steps(state)
-    rows = read_rows(tmp_path / "rows.yaml")
+    rows = read_ablation_rows(tmp_path / "rows.yaml")
     assert [job.state for job in plan(rows, rows, tmp_path / "out", 1)] == ["begun", "to do"]
     killed = log.read_text()
     assert ablate(tmp_path, "--seeds", "1", "--epochs", str((done + 3) / 2)) == 0
@@ -254,12 +254,12 @@ def test_what_was_trained_with_another_recipe_is_not_finished(
 ) -> None:
     rows = write_rows(tmp_path, ROWS[0])
     assert ablate(tmp_path, "--seeds", "1", "--epochs", "1") == 0
-    assert [len(line.models) for line in lines("table1", read_rows(rows), tmp_path / "out")] == [1]
+    assert [len(line.models) for line in table_lines("table1", read_ablation_rows(rows), tmp_path / "out")] == [1]
     (tmp_path / "tiny.yaml").write_text(TINY + "rate: 0.5\n")
     capsys.readouterr()
     assert ablate(tmp_path, "--seeds", "1", "--list") == 0
     assert re.search(r"another recipe \(rate 0\.\d+, now 0\.5\): remove it", capsys.readouterr().out)
-    assert [line.models for line in lines("table1", read_rows(rows), tmp_path / "out")] == [()]
+    assert [line.models for line in table_lines("table1", read_ablation_rows(rows), tmp_path / "out")] == [()]
 
 
 def test_bad_budgets_and_data_are_refused_once_and_before_the_first_row(tmp_path: Path) -> None:

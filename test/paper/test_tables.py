@@ -24,12 +24,12 @@ from gpnet_ros.network.checkpoint import build, save
 from gpnet_ros.paper import paper_figures
 from gpnet_ros.paper import targets as target_rows
 from gpnet_ros.paper.cells import Outcomes, cell, difference
-from gpnet_ros.paper.closed_loop import ALL, clearing_table, of_rounds
-from gpnet_ros.paper.lines import Line, lines, untrained
+from gpnet_ros.paper.lines import Line, table_lines, untrained
 from gpnet_ros.paper.pages import Table, fill, marks
-from gpnet_ros.paper.pictures import measure, picture_table
-from gpnet_ros.paper.rows import AblationRow, essence, read_rows
-from gpnet_ros.paper.targets import NOT_YET, Sources, targets
+from gpnet_ros.paper.pictures import measure_line, picture_table
+from gpnet_ros.paper.rows import AblationRow, decisive_settings, read_ablation_rows
+from gpnet_ros.paper.table3 import ALL, clearing_table, line_of_rounds
+from gpnet_ros.paper.targets import NOT_YET, TargetSources, targets_table
 
 N = 200
 NAMES = tuple(f"scene-{k}" for k in range(N))
@@ -115,7 +115,7 @@ def line(*models: str, name: str = "gpnet", priority: str = "learned") -> Line:
 
 def test_a_line_without_models_says_the_command_and_a_refused_one_its_reason(cards: None) -> None:
     measured = [
-        measure(entry, judged) for entry in (line("180", "182"), line(name="rival"), line("broken", name="bad"))
+        measure_line(entry, judged) for entry in (line("180", "182"), line(name="rival"), line("broken", name="bad"))
     ]
     table = picture_table("table1", "T", measured, Path("runs/x"), {})
     assert table.rows[0]["lift"].startswith("90.5 ± 0.7") and table.rows[0]["seeds"] == "2"
@@ -126,7 +126,7 @@ def test_a_line_without_models_says_the_command_and_a_refused_one_its_reason(car
 
 def test_every_line_is_compared_with_the_named_one(cards: None) -> None:
     entries = [line("100", "101", name="rival"), line("180", "182"), line("180", "182", priority="none")]
-    table = picture_table("t", "T", [measure(e, judged) for e in entries], Path("x"), {}, against="gpnet")
+    table = picture_table("t", "T", [measure_line(e, judged) for e in entries], Path("x"), {}, against="gpnet")
     column = "lift, less gpnet"
     assert column in table.columns
     assert table.rows[0][column].startswith(("-40.2", "-40.3")) and table.rows[0][column].endswith("behind")
@@ -139,14 +139,16 @@ def test_what_a_set_cannot_tell_has_no_column(cards: None) -> None:
     def public(model: Path, priority: str) -> Results:
         return results([row(k, lift=None, top=None, any=k < 50) for k in range(N)])
 
-    table = picture_table("t", "T", [measure(line("1"), public), measure(line("2", name="b"), public)], Path("x"), {})
+    table = picture_table(
+        "t", "T", [measure_line(line("1"), public), measure_line(line("2", name="b"), public)], Path("x"), {}
+    )
     page = table.markdown()
     assert "rectangle, any, less gpnet" in page and "lift" not in page.replace("lift in physics", "")
     assert "| 25.0 [" in page
 
 
 def test_the_papers_figures_stand_in_columns_of_their_own(cards: None) -> None:
-    entry = measure(Line(ROW, "learned", (Path("100"),)), judged)
+    entry = measure_line(Line(ROW, "learned", (Path("100"),)), judged)
     table = picture_table("t", "T", [entry], Path("x"), paper_figures.TABLE1)
     assert table.rows[0]["paper [%]"] == "82.6" and table.rows[0]["paper [ms]"] == "23"
     assert "paper" not in picture_table("t", "T", [entry], Path("x"), {}).markdown()
@@ -155,17 +157,17 @@ def test_the_papers_figures_stand_in_columns_of_their_own(cards: None) -> None:
 def test_every_row_named_of_the_paper_is_one(cards: None) -> None:
     known = {("table1", "rgb", "depth"): paper_figures.TABLE1, ("table2",): paper_figures.TABLE2}
     for name, figures in known.items():
-        named = {r.paper for r in read_rows() if set(name) & set(r.tables) and r.paper} & set(figures)
+        named = {r.paper for r in read_ablation_rows() if set(name) & set(r.tables) and r.paper} & set(figures)
         assert named == set(figures), f"every figure of the paper's {name} stands beside one of ours"
-    assert all(r.paper in paper_figures.TABLE1 | paper_figures.TABLE2 for r in read_rows() if r.paper)
+    assert all(r.paper in paper_figures.TABLE1 | paper_figures.TABLE2 for r in read_ablation_rows() if r.paper)
 
 
 def test_unequal_budgets_are_named(cards: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    entries = [measure(line("100"), judged), measure(line("120", name="b"), judged)]
+    entries = [measure_line(line("100"), judged), measure_line(line("120", name="b"), judged)]
     assert "Budgets" not in picture_table("t", "T", entries, Path("x"), {}).markdown()
     long = Card("gpnet", {}, "rgbd", recipe={"steps": 3000, "batch": 8}, data={"views": 200})
     monkeypatch.setattr(Line, "cards", lambda self: [long if self.row.name == "b" else CARD for _ in self.models])
-    page = picture_table("t", "T", [measure(e.line, judged) for e in entries], Path("x"), {}).markdown()
+    page = picture_table("t", "T", [measure_line(e.line, judged) for e in entries], Path("x"), {}).markdown()
     assert "Budgets differ: 8000 views (gpnet) to 24000 views (b) in training." in page
     assert "Training data differ: 100, 200 views" in page
 
@@ -187,25 +189,27 @@ def rounds(rights: Sequence[bool], objects: Sequence[int] = (3, 4, 5, 6, 7)) -> 
 
 def test_table3_compares_heap_by_heap_and_shows_the_paper() -> None:
     found = [
-        of_rounds("oracle", "oracle", rounds([True] * 20)),
-        of_rounds("gpnet", "GP-Net", rounds([True] * 16 + [False] * 4)),
-        of_rounds("gpnet, none", "GP-Net, none", rounds([True] * 8 + [False] * 12)),
+        line_of_rounds("oracle", "oracle", rounds([True] * 20)),
+        line_of_rounds("gpnet", "GP-Net", rounds([True] * 16 + [False] * 4)),
+        line_of_rounds("gpnet, none", "GP-Net, none", rounds([True] * 8 + [False] * 12)),
     ]
     table = clearing_table(found, "gpnet", Path("x"))
     assert table.rows[1]["K = 3"].startswith("80.0") and table.rows[1][ALL].startswith("80.0 [7")
     assert table.rows[0]["all, less gpnet"].startswith("+20.0") and table.rows[2]["all, less gpnet"].endswith("behind")
     assert table.rows[1]["picks that brought an object"] == "90.0"
     assert table.rows[-1]["K = 3"] == "94.4" and table.rows[-1][ALL] == "83.3" and "paper" in table.rows[-1]["method"]
-    shuffled = of_rounds("gpnet", "GP-Net", rounds([True] * 16 + [False] * 4)[::-1])
+    shuffled = line_of_rounds("gpnet", "GP-Net", rounds([True] * 16 + [False] * 4)[::-1])
     assert shuffled.outcomes[ALL].names == found[1].outcomes[ALL].names, "the order of the log does not matter"
     with pytest.raises(BadInput):
-        of_rounds("gpnet", "GP-Net", [])
-    found[0] = of_rounds("oracle", "oracle", rounds([True] * 10))  # ten heaps of each K only, which all won in both
+        line_of_rounds("gpnet", "GP-Net", [])
+    found[0] = line_of_rounds(
+        "oracle", "oracle", rounds([True] * 10)
+    )  # ten heaps of each K only, which all won in both
     table = clearing_table(found, "gpnet", Path("x"))
     assert [r.get("heaps") for r in table.rows] == ["50", "100", "100", None]
     assert table.rows[0]["all, less gpnet"].startswith("+0.0")
     with pytest.raises(BadInput, match="for 0 scenes"):
-        clearing_table([found[0], of_rounds("gpnet", "GP-Net", rounds([True], objects=(8,)))], "gpnet", Path("x"))
+        clearing_table([found[0], line_of_rounds("gpnet", "GP-Net", rounds([True], objects=(8,)))], "gpnet", Path("x"))
 
 
 def test_rounds_beyond_those_asked_for_count_where_they_are_whole(
@@ -240,19 +244,19 @@ def figures(table: Table) -> dict[str, str]:
 
 def test_targets_say_met_not_met_or_not_measured(cards: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(target_rows, "PICTURES", N)
-    monkeypatch.setattr(target_rows, "HEAPS", 20 * 5)
-    assert set(figures(targets(Sources({}, {}, {}))).values()) == {NOT_YET}
+    monkeypatch.setattr(target_rows, "CLEARING_HEAPS", 20 * 5)
+    assert set(figures(targets_table(TargetSources({}, {}, {}))).values()) == {NOT_YET}
     stack = {
-        key: measure(line(won, name=key), judged)
+        key: measure_line(line(won, name=key), judged)
         for key, won in (("gpnet", "180"), ("best", "180"), ("grconvnet", "120"))
     }
-    unseen = {"gpnet": measure(line("120"), judged)}
+    unseen = {"gpnet": measure_line(line("120"), judged)}
     clearing = {
-        key: of_rounds(key, key, rounds([k < right for k in range(20)]))
+        key: line_of_rounds(key, key, rounds([k < right for k in range(20)]))
         for key, right in (("gpnet", 16), ("gpnet, height", 12), ("gpnet, none", 8), ("oracle", 20))
     }
     kept = tmp_path / "targets.json"
-    first = figures(targets(Sources(stack, unseen, clearing), kept))
+    first = figures(targets_table(TargetSources(stack, unseen, clearing), kept))
     told = list(first.values())
     assert "90.0" in told[0] and told[0].split(" (")[0].endswith(": met")
     assert ": not met" in told[1] and ": not met" in told[2] and ": met" in told[3]
@@ -260,7 +264,7 @@ def test_targets_say_met_not_met_or_not_measured(cards: None, tmp_path: Path, mo
     assert "over height: +20.0" in told[5] and ": met" in told[5]
     assert "-20.0" in told[6] and ": not met" in told[6]
     assert told[7] == told[8] == NOT_YET
-    again = figures(targets(Sources({}, {}, {}), kept))
+    again = figures(targets_table(TargetSources({}, {}, {}), kept))
     assert again == first, "what a later call does not measure is kept"
 
 
@@ -269,18 +273,20 @@ def test_a_part_says_something_only_where_its_interval_leaves_no_doubt_and_repla
 ) -> None:
     kept = tmp_path / "targets.json"
     card = {"stack-test": {"lift": {"rate": 0.9, "low": 0.87, "high": 0.92, "n": 500}}}
-    whole = list(figures(targets(Sources({}, {}, {}, card=card), kept)).values())
+    whole = list(figures(targets_table(TargetSources({}, {}, {}, card=card), kept)).values())
     assert whole[0].startswith("90.0 [87, 92], n = 500: met") and whole[1] == NOT_YET
-    stack = {"gpnet": measure(line("100"), judged)}
-    part = list(figures(targets(Sources(stack, {}, {}))).values())
+    stack = {"gpnet": measure_line(line("100"), judged)}
+    part = list(figures(targets_table(TargetSources(stack, {}, {}))).values())
     assert part[0] == f"50.0 [43, 57], on {N} of 500: not met"
     for won, said in ((172, "too few to say"), (190, "met")):
-        close = {"gpnet": measure(line(str(won)), judged)}
-        assert next(iter(figures(targets(Sources(close, {}, {}))).values())).endswith(f"on {N} of 500: {said}")
-    assert next(iter(figures(targets(Sources(stack, {}, {}), kept)).values())) == whole[0]
+        close = {"gpnet": measure_line(line(str(won)), judged)}
+        assert next(iter(figures(targets_table(TargetSources(close, {}, {}))).values())).endswith(
+            f"on {N} of 500: {said}"
+        )
+    assert next(iter(figures(targets_table(TargetSources(stack, {}, {}), kept)).values())) == whole[0]
     kept.write_text('{"x": "90"}')
     with pytest.raises(BadInput, match="cannot be read"):
-        targets(Sources({}, {}, {}), kept)
+        targets_table(TargetSources({}, {}, {}), kept)
 
 
 def test_ros_is_compared_on_the_same_heaps_and_errors_are_read(cards: None) -> None:
@@ -291,7 +297,7 @@ def test_ros_is_compared_on_the_same_heaps_and_errors_are_read(cards: None) -> N
     curve += [{"error": "hand_eye", "size": size, "pick_rate": {"rate": 0.9 - size / 10}} for size in (1.0, 3.0)]
     told = {}
     for name, ros in (("equal", equal), ("worse", worse)):
-        told[name] = list(figures(targets(Sources({}, {}, {}, ros, core, {"curve": curve}))).values())
+        told[name] = list(figures(targets_table(TargetSources({}, {}, {}, ros, core, {"curve": curve}))).values())
     assert (
         told["equal"][7].endswith(": met") and told["worse"][7].endswith(": not met") and "n = 40" in told["worse"][7]
     )
@@ -320,7 +326,7 @@ def test_the_page_of_results_has_a_part_for_every_table() -> None:
         begin, end = marks(name)
         assert page.count(begin) == page.count(end) == 1 and page.index(begin) < page.index(end)
     kept = json.loads((Path(__file__).parents[2] / "docs" / "targets.json").read_text("utf-8"))
-    for asked in targets(Sources({}, {}, {})).rows:
+    for asked in targets_table(TargetSources({}, {}, {})).rows:
         figure = kept.get(asked["measure"], {"text": NOT_YET})["text"]
         assert f"| {asked['measure']} | {asked['at least now']} | {asked['we aim at']} | {figure} |" in page
 
@@ -328,15 +334,15 @@ def test_the_page_of_results_has_a_part_for_every_table() -> None:
 def save_tiny(folder: Path) -> None:
     """A model as row `best` trains it, but for its size."""
     torch.manual_seed(0)
-    best = next(row for row in read_rows() if row.name == "best")
-    recipe = {**essence(best.train_settings()), "steps": 500}
+    best = next(row for row in read_ablation_rows() if row.name == "best")
+    recipe = {**decisive_settings(best.train_settings()), "steps": 500}
     card = Card("gpnet", {"widths": [4, 8, 16]}, "rgbd", recipe=recipe, data={"views": 100})
     save(build(card), card, folder)
 
 
 def test_lines_take_three_seeds_or_the_shipped_model_or_nothing(tmp_path: Path) -> None:
-    rows = read_rows()
-    found = {entry.key: entry for entry in lines("table1", rows, tmp_path)}
+    rows = read_ablation_rows()
+    found = {entry.key: entry for entry in table_lines("table1", rows, tmp_path)}
     gone = replace(found["gpnet"], row=replace(found["gpnet"].row, shipped="gone"), models=())
     assert untrained([gone], tmp_path) == ["GP-Net as shipped cannot be there: models/ has no 'gone'."]
     assert found["gpnet"].shipped and found["gpnet, height"].models == found["gpnet"].models
@@ -345,14 +351,14 @@ def test_lines_take_three_seeds_or_the_shipped_model_or_nothing(tmp_path: Path) 
         for seed in (0, 1, 2):
             save_tiny(tmp_path / name / f"seed{seed}")
     (tmp_path / "no-cgc" / "seed0" / "run").mkdir(parents=True)  # begun, not finished
-    found = {entry.key: entry for entry in lines("table1", rows, tmp_path)}
+    found = {entry.key: entry for entry in table_lines("table1", rows, tmp_path)}
     assert len(found["best"].models) == 3 and not found["best"].shipped and found["no-cgc"].models == ()
     assert found["gpnet"].shipped and len(found["gpnet"].models) == 1, "whatever lies in the folder"
     again = replace(next(row for row in rows if row.name == "best"), name="again", tables=("ingredients",))
-    parts = {entry.key: entry for entry in lines("ingredients", (*rows, again), tmp_path)}
+    parts = {entry.key: entry for entry in table_lines("ingredients", (*rows, again), tmp_path)}
     assert parts["again"].models == found["best"].models and parts["again"].trained_as == "best"
     assert "gpnet" not in parts
-    closed = {entry.key for entry in lines("table3", rows, tmp_path)}
+    closed = {entry.key for entry in table_lines("table3", rows, tmp_path)}
     assert "gpnet, none" in closed and "grconvnet, published" in found and "grconvnet, published" not in closed
 
 

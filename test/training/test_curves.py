@@ -26,9 +26,9 @@ from gpnet_ros.network.checkpoint import build, load
 from gpnet_ros.network.trainer import Trainer
 from gpnet_ros.training import curves as train_log
 from gpnet_ros.training import profile as train_profile
-from gpnet_ros.training.curves import draw_curves, draw_examples, read
+from gpnet_ros.training.curves import draw_curves, draw_examples, read_log
 from gpnet_ros.training.recipe import Budget, TrainSettings
-from gpnet_ros.training.validation import errors, judge_all, mean_errors
+from gpnet_ros.training.validation import judge_views, map_errors, mean_map_errors
 
 
 def perfect(index: int) -> torch.nn.Module:
@@ -47,19 +47,19 @@ def perfect(index: int) -> torch.nn.Module:
 
 
 def test_errors_are_those_of_each_map_and_none_for_the_truth() -> None:
-    judged = judge_all(perfect(0), Bars(8), "rgbd", count=2)
+    judged = judge_views(perfect(0), Bars(8), "rgbd", count=2)
     assert len(judged) == 2
     assert set(judged[0].errors) == set(TARGETS)
-    assert max(judged[0].errors.values()) == 0.0 and judged[0].verdict.top
+    assert max(judged[0].errors.values()) == 0.0 and judged[0].scored.top
     assert judged[1].errors["quality"] > 0.0, "the answer to another view"
-    assert mean_errors(judged)["error_quality"] == pytest.approx(judged[1].errors["quality"] / 2)
+    assert mean_map_errors(judged)["error_quality"] == pytest.approx(judged[1].errors["quality"] / 2)
     target = judged[0].target
     turned = target.copy()
     turned[1] += 0.5
-    off = errors(turned, target)
+    off = map_errors(turned, target)
     assert off["cos2"] == pytest.approx(0.25) and off["quality"] == 0.0
-    assert set(errors(target[:4], target)) == set(TARGETS) - {"priority"}
-    assert set(errors(np.zeros_like(target), np.zeros_like(target))) == {"quality", "priority"}
+    assert set(map_errors(target[:4], target)) == set(TARGETS) - {"priority"}
+    assert set(map_errors(np.zeros_like(target), np.zeros_like(target))) == {"quality", "priority"}
 
 
 def test_a_run_leaves_curves_examples_and_a_model_of_its_last_state(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_run_leaves_curves_examples_and_a_model_of_its_last_state(tmp_path: Pa
     recipe = dataclasses.replace(TINY, small_share=1.0)
     card = train(Bars(4), Bars(3), recipe, Budget(1e9, 2), out=tmp_path / "m", folder=folder)
     assert card is not None
-    lines = read(folder / "log.jsonl")
+    lines = read_log(folder / "log.jsonl")
     assert {"step", "loss", "rate", "top1_top_level", "error_quality", "error_width"} <= set(lines[-1])
     parts = {name: value for name, value in lines[-1].items() if name.startswith("loss_")}
     assert {"loss_quality", "loss_width", "loss_priority"} <= set(parts)
@@ -82,8 +82,8 @@ def test_a_run_leaves_curves_examples_and_a_model_of_its_last_state(tmp_path: Pa
 def test_curves_are_drawn_of_whole_lines_only(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
     log.write_text(json.dumps({"step": 5, "loss": 0.5, "rate": 1e-3}) + '\n{"step": 10, "lo')
-    assert [line["step"] for line in read(log)] == [5]
-    draw_curves(read(log), tmp_path / "one.png")
+    assert [line["step"] for line in read_log(log)] == [5]
+    draw_curves(read_log(log), tmp_path / "one.png")
     lines = [{"step": k, "loss": 1.0 / k, "top1_any": 0.1 * k, "error_quality": 0.1} for k in range(1, 9)]
     draw_curves(lines, tmp_path / "many.png")
     one, many = (cv2.imread(str(tmp_path / f"{name}.png")) for name in ("one", "many"))
@@ -92,8 +92,8 @@ def test_curves_are_drawn_of_whole_lines_only(tmp_path: Path) -> None:
 
 
 def test_examples_show_the_right_rectangle_in_green_and_a_wrong_one_in_red(tmp_path: Path) -> None:
-    right, wrong = judge_all(perfect(0), Bars(8), "depth", count=2)  # drawn in colours that are neither
-    assert right.verdict.top and not wrong.verdict.any
+    right, wrong = judge_views(perfect(0), Bars(8), "depth", count=2)  # drawn in colours that are neither
+    assert right.scored.top and not wrong.scored.any
 
     def colours(judged: Any) -> tuple[int, int]:
         draw_examples([judged], tmp_path / "e.png")
@@ -138,7 +138,7 @@ def test_tensorboard_gets_the_lines_where_it_is_installed_and_is_missed_in_one_s
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)  # as if it were not there
     log = train_log.Log(tmp_path, None, "rgbd", resume=True)
     log.report(trainer, 0.6, 64, 0.2)
-    assert len(read(tmp_path / "log.jsonl")) == 2, "a resumed run keeps its lines"
+    assert len(read_log(tmp_path / "log.jsonl")) == 2, "a resumed run keeps its lines"
     capsys.readouterr()
     train_log.Log(tmp_path, None, "rgbd", resume=False)
     assert capsys.readouterr().out.count("not installed") == 1

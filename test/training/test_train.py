@@ -30,8 +30,8 @@ from gpnet_ros.network.ranks import Ranks
 from gpnet_ros.network.trainer import STATE, Method, Trainer, one_cycle, rate_share
 from gpnet_ros.normalise import Channels
 from gpnet_ros.training.recipe import Budget, TrainSettings, load_recipe, overrides
-from gpnet_ros.training.runs import enter
-from gpnet_ros.training.validation import judge_all, summary
+from gpnet_ros.training.runs import enter_run
+from gpnet_ros.training.validation import judge_views, views_summary
 
 METHOD = Method(rate=0.001, weight_decay=0.0, ema_decay=0.9, warmup=0.1)
 SMALL_BATCH = BatchSettings(TINY.seed, TINY.batch, 64, TINY.channels, TINY.modality_dropout)
@@ -40,10 +40,10 @@ SMALL_BATCH = BatchSettings(TINY.seed, TINY.batch, 64, TINY.channels, TINY.modal
 @pytest.mark.slow
 def test_a_short_run_learns_and_writes_a_usable_model(tmp_path: Path) -> None:
     recipe = TrainSettings(size="s", batch=8, small_crop=80, small_share=1.0, threads=1, modality_dropout=0.0)
-    untrained = judge_all(build(recipe.blank_card()).eval(), Bars(12), "rgbd")
+    untrained = judge_views(build(recipe.blank_card()).eval(), Bars(12), "rgbd")
     card = train(Bars(50), Bars(12), recipe, Budget(1e9, 200), out=tmp_path / "m", folder=tmp_path / "run")
     # The place is learned first, the angle needs more steps than a test has.
-    assert summary(untrained)["score_median"] < 0.1
+    assert views_summary(untrained)["score_median"] < 0.1
     assert card is not None
     assert card.metric["score_median"] > 0.5 and card.metric["on_object"] > 0.9
     assert card.recipe["steps"] == 200 and card.metric["n"] == 12 and card.data["views"] == 50
@@ -113,31 +113,31 @@ def test_a_run_that_was_killed_before_its_first_state_starts_from_its_beginning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(BadInput, match="no run in"):
-        enter(tmp_path, TINY, {}, resume=True)
-    enter(tmp_path, TINY, {"views": 4}, resume=False)
-    enter(tmp_path, dataclasses.replace(TINY, threads=7, minutes=3.0), {"views": 4}, resume=True)
+        enter_run(tmp_path, TINY, {}, resume=True)
+    enter_run(tmp_path, TINY, {"views": 4}, resume=False)
+    enter_run(tmp_path, dataclasses.replace(TINY, threads=7, minutes=3.0), {"views": 4}, resume=True)
     card = train(Bars(4), None, TINY, Budget(1e9, 2), out=tmp_path / "m", folder=tmp_path, resume=True)
     assert card is not None and card.recipe["steps"] == 2
     assert "no state yet" in capsys.readouterr().out
 
 
 def test_another_recipe_cannot_resume_a_run_and_a_new_run_keeps_the_state_before_it(tmp_path: Path) -> None:
-    enter(tmp_path, TINY, {}, resume=False)
+    enter_run(tmp_path, TINY, {}, resume=False)
     with pytest.raises(BadInput, match=r"rate 0\.\d+, now 0\.5"):
-        enter(tmp_path, dataclasses.replace(TINY, rate=0.5), {}, resume=True)
+        enter_run(tmp_path, dataclasses.replace(TINY, rate=0.5), {}, resume=True)
     _trainer().save(tmp_path)
-    enter(tmp_path, dataclasses.replace(TINY, rate=0.5), {}, resume=False)
+    enter_run(tmp_path, dataclasses.replace(TINY, rate=0.5), {}, resume=False)
     assert [p.name for p in sorted(tmp_path.iterdir())] == ["run.json", "state.earlier.safetensors"]
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(BadInput, match="cannot be read"):
-        enter(tmp_path, TINY, {}, resume=True)
+        enter_run(tmp_path, TINY, {}, resume=True)
 
 
 def test_a_start_that_is_refused_leaves_the_run_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Dataset, "load", lambda *_: Bars(4))
     run = tmp_path / "run"
     run.mkdir()
-    enter(run, TINY, {}, resume=False)
+    enter_run(run, TINY, {}, resume=False)
     _trainer().save(run)
     before = {p.name: p.read_bytes() for p in run.iterdir()}
     words = ["train", "--data", "x", "--epochs", "1", "--out", str(tmp_path / "m"), "--run", str(run)]

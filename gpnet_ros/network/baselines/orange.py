@@ -25,8 +25,8 @@ from gpnet_ros.network.baselines.ggcnn import dilated_layers, initialise
 MAPS_PER_BIN = 5
 #: Quality above which a pixel is a grasp (what a blurred rim leaves is none), and the lowest label of one: ORANGE
 #: labels grasps from 0.9 at their rim to 1 in their middle, so the dense quality goes into that range.
-QUALITY_MIN = 0.1
-QUALITY_FLOOR = 0.9
+_QUALITY_MIN = 0.1
+_QUALITY_FLOOR = 0.9
 #: GG-CNN and ORANGE call 150 px of opening 1.0, the maps here `WIDTH_SCALE` px: an error of width times this is
 #: the error that their losses see.
 WIDTH_UNIT = WIDTH_SCALE / 150.0
@@ -140,7 +140,7 @@ def orange_loss(raw: Tensor, quality: Tensor, cos2: Tensor, sin2: Tensor, width:
     q, c, s, w, logits = _per_bin(raw)
     mask = bin_mask(quality, cos2, sin2, q.shape[1])
     # The background is θ = 0, that is cos 2θ = 1, in each bin, as in the labels of GG-CNN.
-    wanted_q = mask * (QUALITY_FLOOR + (1.0 - QUALITY_FLOOR) * quality[:, None])
+    wanted_q = mask * (_QUALITY_FLOOR + (1.0 - _QUALITY_FLOOR) * quality[:, None])
     residuals = {
         "quality": q - wanted_q,
         "cos2": c - torch.where(mask > 0, cos2[:, None], torch.ones_like(c)),
@@ -165,7 +165,7 @@ def bin_mask(quality: Tensor, cos2: Tensor, sin2: Tensor, bins: int) -> Tensor:
     """
     share = (torch.atan2(sin2, cos2) + math.pi) / (2 * math.pi)  # 0 at θ = -90°, 1 at +90°
     index = (share * bins).floor().long() % bins
-    grasps = (quality > QUALITY_MIN)[:, None]
+    grasps = (quality > _QUALITY_MIN)[:, None]
     return torch.zeros_like(quality)[:, None].repeat(1, bins, 1, 1).scatter(1, index[:, None], 1.0) * grasps
 
 

@@ -17,13 +17,13 @@ from gpnet_ros.paper.pages import Table
 from gpnet_ros.paper.paper_figures import TABLE3
 
 #: (model folder or None for the oracle, priority) -> rounds as `clearing_rows.Row`, one per frozen heap.
-Clear = Callable[[Path | None, str], Sequence[Mapping[str, Any]]]
-COUNTS = tuple(TABLE3)
+PlayModel = Callable[[Path | None, str], Sequence[Mapping[str, Any]]]
+TABLE3_COUNTS = tuple(TABLE3)
 ALL = "all"
 
 
 @dataclass(frozen=True, eq=False)
-class Cleared:
+class ClearedLine:
     """A line of Table 3.
 
     Attributes:
@@ -42,17 +42,17 @@ class Cleared:
     untrained: Line | None = None
 
 
-def cleared(line: Line, clear: Clear) -> Cleared:
+def clear_line(line: Line, clear: PlayModel) -> ClearedLine:
     """Play the heaps with the first seed of a line: a round costs seconds, and heaps vary more than seeds."""
     if not line.models:
-        return Cleared(line.key, line.title, {}, untrained=line)
+        return ClearedLine(line.key, line.title, {}, untrained=line)
     try:
-        return of_rounds(line.key, line.title, clear(line.models[0], line.priority))
+        return line_of_rounds(line.key, line.title, clear(line.models[0], line.priority))
     except BadInput as error:
-        return Cleared(line.key, line.title, {}, refused=f"refused: {error}")
+        return ClearedLine(line.key, line.title, {}, refused=f"refused: {error}")
 
 
-def of_rounds(key: str, title: str, rounds: Sequence[Mapping[str, Any]]) -> Cleared:
+def line_of_rounds(key: str, title: str, rounds: Sequence[Mapping[str, Any]]) -> ClearedLine:
     """The line of rounds that were played.
 
     Raises:
@@ -65,7 +65,7 @@ def of_rounds(key: str, title: str, rounds: Sequence[Mapping[str, Any]]) -> Clea
     for count in sorted({objects for objects, _ in won}):
         outcomes[count] = _outcomes({heap: right for heap, right in won.items() if heap[0] == count})
     picks = [bool(p["ok"]) for row in rounds for p in row["picks"] if p["executed"]]
-    return Cleared(key, title, outcomes, float(np.mean(picks)) if picks else None)
+    return ClearedLine(key, title, outcomes, float(np.mean(picks)) if picks else None)
 
 
 def _outcomes(won: Mapping[tuple[int, str], bool]) -> Outcomes:
@@ -73,7 +73,7 @@ def _outcomes(won: Mapping[tuple[int, str], bool]) -> Outcomes:
     return Outcomes(np.array([[won[heap] for heap in heaps]]), tuple(f"{k} {name}" for k, name in heaps))
 
 
-def clearing_table(found: Sequence[Cleared], against: str, models: Path) -> Table:
+def clearing_table(found: Sequence[ClearedLine], against: str, models: Path) -> Table:
     """Table 3; all lines are compared with one, the first if that is not there.
 
     Args:
@@ -83,7 +83,7 @@ def clearing_table(found: Sequence[Cleared], against: str, models: Path) -> Tabl
     """
     reference = next((c for c in found if c.key == against), found[0])
     less = f"all, less {reference.key}"
-    columns = ("method", "heaps", *(f"K = {k}" for k in COUNTS), ALL, less, "picks that brought an object")
+    columns = ("method", "heaps", *(f"K = {k}" for k in TABLE3_COUNTS), ALL, less, "picks that brought an object")
     rows, values = [], []
     for entry in found:
         if entry.untrained is None:
@@ -101,11 +101,11 @@ def clearing_table(found: Sequence[Cleared], against: str, models: Path) -> Tabl
     return Table("table3", "Table 3: closed loop on frozen heaps", columns, tuple(rows), tuple(values), notes)
 
 
-def _texts(entry: Cleared) -> dict[str, str]:
+def _texts(entry: ClearedLine) -> dict[str, str]:
     if not entry.outcomes:
         return {"method": entry.title, ALL: entry.refused}
     picks = "" if entry.picks is None else f"{100 * entry.picks:.1f}"
-    cells = {f"K = {k}": cell(entry.outcomes.get(k)) for k in COUNTS}
+    cells = {f"K = {k}": cell(entry.outcomes.get(k)) for k in TABLE3_COUNTS}
     heaps = str(len(entry.outcomes[ALL].names))
     return {
         "method": entry.title,
@@ -116,7 +116,7 @@ def _texts(entry: Cleared) -> dict[str, str]:
     }
 
 
-def _gap(entry: Cleared, reference: Cleared) -> str:
+def _gap(entry: ClearedLine, reference: ClearedLine) -> str:
     if entry is reference or not entry.outcomes or not reference.outcomes:
         return ""
     return difference_cell(difference_in_common(entry.outcomes[ALL], reference.outcomes[ALL])).removesuffix(
@@ -124,7 +124,7 @@ def _gap(entry: Cleared, reference: Cleared) -> str:
     )
 
 
-def _numbers(entry: Cleared) -> list[dict[str, Any]]:
+def _numbers(entry: ClearedLine) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for objects, outcomes in entry.outcomes.items():
         low, high = outcomes.interval
