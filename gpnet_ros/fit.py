@@ -80,7 +80,7 @@ class Fit:
         """How likely a pick is to succeed, compared with the other fits of the same frame; not a probability.
 
         P counts once more than in Q*: Q differs more between objects than their chances do, since it also says how
-        many of a pixel's neighbours have a true grasp. docs/results.md holds what each factor is worth.
+        many of a pixel's neighbours have a true grasp. docs/notebook.md holds what each factor is worth.
         """
         return self.grasp.score * self.grasp.priority * math.exp(-self.clear.crowding / CROWDED)
 
