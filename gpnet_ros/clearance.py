@@ -26,8 +26,8 @@ TOUCH = 0.002
 #: A camera draws an object about this much [m] wider than it is: the strip of a finger's column beside the
 #: object is not judged.
 EDGE_BLUR = 0.003
-#: Openings beyond the object that are tried, per side [m], best first.
-MARGINS = (0.010, 0.006, 0.003)
+#: Extra opening per side [m] that is tried around the width that the network asks for, best first.
+OPENING_MARGINS = (0.004, 0.0)
 #: The tips are raised at most this far [m]; what is left of their depth must still hold the object.
 RAISE_MAX = 0.012
 #: Tips that must be raised pass this far [m] above what is in their way: it is there, not noise.
@@ -64,7 +64,7 @@ def finger_clearance(
     T_base_tcp: Transform,
     width: float,
     gripper: GripperGeometry,
-    margins: tuple[float, ...] = MARGINS,
+    margins: tuple[float, ...] = OPENING_MARGINS,
     raise_max: float = RAISE_MAX,
 ) -> Clearance:
     """Fit the open jaw into the height map at a vertical grasp.

@@ -21,8 +21,6 @@ from gpnet_ros.height_map import MAP_BORDER, HeightMap, height_map
 from gpnet_ros.pose import Transform, lift, transform
 from gpnet_ros.settings import GripperGeometry, Workspace
 
-#: Extra opening per side [m] that is tried around the width that the network asks for, best first.
-OPENING_MARGINS = (0.004, 0.0)
 #: Predicted openings up to this many strokes are tried with the jaws fully open.
 WIDTH_DOUBT = 1.6
 #: With every further share of this that crowds the fingers, a pick is e times less likely to succeed.
@@ -128,7 +126,7 @@ def fit_jaw(grasp: Grasp, heights: HeightMap, T_base_tcp: Transform, gripper: Gr
         detail = f"The opening would be {grasp.width * 1e3:.0f} mm, the stroke is {gripper.stroke * 1e3:.0f} mm."
         return Rejected(grasp.pixel, "width", detail)
     try:
-        return finger_clearance(heights, T_base_tcp, min(grasp.width, gripper.stroke), gripper, OPENING_MARGINS)
+        return finger_clearance(heights, T_base_tcp, min(grasp.width, gripper.stroke), gripper)
     except NoClearance as error:
         return Rejected(grasp.pixel, "clearance", str(error))
 

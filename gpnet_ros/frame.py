@@ -13,6 +13,8 @@ from gpnet_ros.errors import FrameRefused
 #: Plausible range of a frame's median depth [m]: nearer than the D435's minimum range, or
 #: farther than a table-top camera can be, means a wrong unit or a wrong camera.
 MEDIAN_DEPTH_RANGE = (0.15, 3.0)
+#: Frames with a smaller share of valid depth pixels are refused, unless a parameter says otherwise.
+VALID_SHARE_MIN = 0.3
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class Frame:
         assert image is not None
         return int(image.shape[0]), int(image.shape[1])
 
-    def check(self, valid_share_min: float = 0.3) -> None:
+    def check(self, valid_share_min: float = VALID_SHARE_MIN) -> None:
         """Refuse a frame whose depth cannot be right.
 
         Args:

@@ -14,8 +14,8 @@ from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Maps
 from gpnet_ros.settings import setting, validate
 
-#: Reason codes of `Rejected`, in the order in which the checks run.
-REASONS = ("outside", "low_quality", "failed_before", "hole", "width", "clearance", "unreachable", "unsafe")
+#: Reason codes of `Rejected`, in the order in which the checks run: `candidates`, then `fit`, then `pick`.
+REASONS = ("low_quality", "hole", "outside", "failed_before", "width", "clearance", "unreachable", "unsafe")
 
 #: Smallest Q* where the maps are the truth of a simulated cell: what is true needs no threshold.
 TRUE_QUALITY_MIN = 0.01
@@ -25,12 +25,11 @@ TRUE_QUALITY_MIN = 0.01
 class SelectSettings:
     """How peaks of Q* become candidates."""
 
-    quality_min: float = setting(0.15, "Smallest Q* of a grasp.", low=0.0, high=1.0)
+    quality_min: float = setting(0.05, "Smallest Q* of a grasp.", low=0.0, high=1.0)
     count: int = setting(30, "Most candidates that are looked at in one frame.", low=1, high=100)
     compare: int = setting(8, "Candidates with room for the jaw that are compared; 1: the first.", low=1, high=100)
     separation: int = setting(8, "Smallest distance between candidates on the grid.", unit="px", low=1, high=100)
     depth_window: int = setting(5, "Side of the window for the robust depth.", unit="px", low=1, high=31)
-    valid_share_min: float = setting(0.3, "Frames with fewer valid depth pixels are refused.", low=0.0, high=1.0)
 
     def __post_init__(self) -> None:
         validate(self)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame, Intrinsics, fill_nearest
-from gpnet_ros.pose import Transform, invert
+from gpnet_ros.pose import Transform, invert, wrap_half_turn
 from gpnet_ros.settings import Workspace
 
 #: Side of the network's input [px] (GP-Net, section 4).
@@ -167,7 +167,7 @@ class Maps:
         area = _window(row, column, self.quality.shape)
         w = weights[area] + 1e-9
         theta = 0.5 * np.arctan2((w * self.sin2[area]).sum(), (w * self.cos2[area]).sum())
-        return float((theta + np.pi / 2) % np.pi - np.pi / 2)
+        return float(wrap_half_turn(theta))
 
     def width_px_at(self, row: int, column: int, weights: NDArray[np.float32]) -> float:
         """Opening [grid px] averaged in the window around a cell."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
@@ -10,6 +12,7 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
 
 Transform = NDArray[np.float64]  # (4, 4), T_a_b maps coordinates of b into a
+_Angle = TypeVar("_Angle", float, NDArray[Any])
 
 
 def transform(rotation: ArrayLike, translation: ArrayLike) -> Transform:
@@ -105,12 +108,12 @@ def image_angles(points_in_camera: ArrayLike, axes_in_camera: ArrayLike, intrins
     a = np.asarray(axes_in_camera, dtype=np.float64)
     du = intrinsics.fx * (a[..., 0] * p[..., 2] - p[..., 0] * a[..., 2])
     dv = intrinsics.fy * (a[..., 1] * p[..., 2] - p[..., 1] * a[..., 2])
-    return (np.arctan2(dv, du) + np.pi / 2) % np.pi - np.pi / 2
+    return wrap_half_turn(np.arctan2(dv, du))
 
 
-def wrap_angle(angle: float) -> float:
-    """The same opening axis with its angle in [-pi/2, pi/2)."""
-    return float((angle + np.pi / 2) % np.pi - np.pi / 2)
+def wrap_half_turn(angle: _Angle) -> _Angle:
+    """Angles (...) [rad] of axes in [-pi/2, pi/2), in their own precision: an opening axis has no direction."""
+    return (angle + np.pi / 2) % np.pi - np.pi / 2
 
 
 def lift(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gpnet_ros.errors import BadInput
+from gpnet_ros.pose import wrap_half_turn
 
 Floats = NDArray[np.float64]
 
@@ -117,8 +118,3 @@ class Rectangles:
         scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
         x, y = matrix[:, :2] @ np.stack([np.cos(self.angle), np.sin(self.angle)])
         return Rectangles(center, np.arctan2(y, x), self.opening * scale, self.jaw * scale, self.score, self.object_id)
-
-
-def wrap_half_turn(angle: ArrayLike) -> Floats:
-    """Angles of axes in [-pi/2, pi/2): an opening axis has no direction."""
-    return (np.asarray(angle, dtype=np.float64) + np.pi / 2) % np.pi - np.pi / 2

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gpnet_ros.errors import BadInput
-from gpnet_ros.rectangle import Rectangles, wrap_half_turn
+from gpnet_ros.pose import wrap_half_turn
+from gpnet_ros.rectangle import Rectangles
 
 Floats = NDArray[np.float64]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from support.boxes import CELL, D435, T_CAMERA, box, down, flat, see
@@ -10,6 +12,8 @@ from gpnet_ros.clearance import crowding, finger_clearance, needed_raise, tip_he
 from gpnet_ros.errors import NoClearance, NoDepth
 from gpnet_ros.frame import Frame
 from gpnet_ros.height_map import HeightMap, height_map, surface_height
+
+jaw = partial(finger_clearance, margins=(0.010, 0.006, 0.003))
 
 
 def test_a_large_hole_stays_unknown_and_refuses_the_grasp() -> None:
@@ -21,7 +25,7 @@ def test_a_large_hole_stays_unknown_and_refuses_the_grasp() -> None:
     heights = height_map(Frame(None, depth, D435), T_CAMERA, CELL)
     assert np.isnan(heights.at((0.65, 0.0)))
     with pytest.raises(NoClearance, match="not known"):
-        finger_clearance(heights, down(0.65, 0.0, 0.004), 0.04, CELL.gripper)
+        jaw(heights, down(0.65, 0.0, 0.004), 0.04, CELL.gripper)
     with pytest.raises(NoDepth):
         surface_height(heights, (0.65, 0.0))
 
@@ -30,7 +34,7 @@ def test_a_large_hole_stays_unknown_and_refuses_the_grasp() -> None:
 def test_a_lone_box_gets_the_largest_margin(yaw: float) -> None:
     heights = height_map(see([box(0.65, 0.0, (0.03, 0.03, 0.05))], noise=0.001), T_CAMERA, CELL)
     width = 0.03 * (abs(np.cos(yaw)) + abs(np.sin(yaw)))
-    found = finger_clearance(heights, down(0.65, 0.0, 0.025, yaw), width, CELL.gripper)
+    found = jaw(heights, down(0.65, 0.0, 0.025, yaw), width, CELL.gripper)
     assert found.raised == 0.0
     assert found.margin == 0.010
     assert found.opening == pytest.approx(width + 0.020)
@@ -41,7 +45,7 @@ def test_the_margin_shrinks_with_the_gap_to_the_neighbour(gap: float, margin: fl
     # Fingers are 12 mm thick: margin + 12 mm must fit into the gap on both sides.
     row = [box(0.65, y, (0.05, 0.03, 0.06)) for y in (0.0, 0.03 + gap, -0.03 - gap)]
     heights = height_map(see(row), T_CAMERA, CELL)
-    found = finger_clearance(heights, down(0.65, 0.0, 0.035, np.pi / 2), 0.03, CELL.gripper)
+    found = jaw(heights, down(0.65, 0.0, 0.035, np.pi / 2), 0.03, CELL.gripper)
     assert (found.margin, found.raised) == (margin, 0.0)
 
 
@@ -49,7 +53,7 @@ def test_no_gap_no_grasp() -> None:
     row = [box(0.65, y, (0.05, 0.03, 0.06)) for y in (0.0, 0.032, -0.032)]
     heights = height_map(see(row), T_CAMERA, CELL)
     with pytest.raises(NoClearance, match="too high"):
-        finger_clearance(heights, down(0.65, 0.0, 0.035, np.pi / 2), 0.03, CELL.gripper)
+        jaw(heights, down(0.65, 0.0, 0.035, np.pi / 2), 0.03, CELL.gripper)
 
 
 def test_low_neighbours_raise_the_tips() -> None:
@@ -60,12 +64,12 @@ def test_low_neighbours_raise_the_tips() -> None:
     ]
     heights = height_map(see(row), T_CAMERA, CELL)
     grasp = down(0.65, 0.0, 0.035, np.pi / 2)
-    found = finger_clearance(heights, grasp, 0.03, CELL.gripper)
+    found = jaw(heights, grasp, 0.03, CELL.gripper)
     assert 0.005 < found.raised < 0.009  # above the neighbours, whose tops are no noise
     assert found.T_base_tcp[2, 3] == pytest.approx(0.035 + found.raised)
     assert grasp[2, 3] == 0.035
     with pytest.raises(NoClearance):
-        finger_clearance(heights, grasp, 0.03, CELL.gripper, raise_max=0.002)
+        jaw(heights, grasp, 0.03, CELL.gripper, raise_max=0.002)
 
 
 def test_of_two_openings_that_fit_the_freer_one_is_taken() -> None:
@@ -76,9 +80,9 @@ def test_of_two_openings_that_fit_the_freer_one_is_taken() -> None:
     z[row, column] = 0.03
     heights = HeightMap(heights.origin, heights.side, z)
     grasp = down(0.65, 0.0, 0.01, np.pi / 2)
-    found = finger_clearance(heights, grasp, 0.03, CELL.gripper, margins=(0.010, 0.006))
+    found = jaw(heights, grasp, 0.03, CELL.gripper, margins=(0.010, 0.006))
     assert (found.margin, found.raised) == (0.006, 0.0)
-    assert finger_clearance(flat(), grasp, 0.03, CELL.gripper, margins=(0.010, 0.006)).margin == 0.010
+    assert jaw(flat(), grasp, 0.03, CELL.gripper, margins=(0.010, 0.006)).margin == 0.010
 
 
 def test_a_tall_neighbour_meets_the_palm_only() -> None:
@@ -86,20 +90,20 @@ def test_a_tall_neighbour_meets_the_palm_only() -> None:
     beside = [box(0.65, 0.0, (0.03, 0.03, 0.03)), box(0.65 - 0.045, 0.0, (0.03, 0.03, 0.12))]
     heights = height_map(see(beside), T_CAMERA, CELL)
     with pytest.raises(NoClearance):
-        finger_clearance(heights, down(0.65, 0.0, 0.005, np.pi / 2), 0.03, CELL.gripper)
+        jaw(heights, down(0.65, 0.0, 0.005, np.pi / 2), 0.03, CELL.gripper)
     low = [beside[0], box(0.65 - 0.045, 0.0, (0.03, 0.03, 0.05))]
     heights = height_map(see(low), T_CAMERA, CELL)
-    assert finger_clearance(heights, down(0.65, 0.0, 0.005, np.pi / 2), 0.03, CELL.gripper).raised == 0.0
+    assert jaw(heights, down(0.65, 0.0, 0.005, np.pi / 2), 0.03, CELL.gripper).raised == 0.0
 
 
 @pytest.mark.parametrize("width", [0.0795, 0.2, float("nan"), float("inf")])
 def test_too_wide_is_refused(width: float) -> None:
     with pytest.raises(NoClearance, match="stroke"):
-        finger_clearance(flat(), down(0.65, 0.0, 0.01), width, CELL.gripper)
+        jaw(flat(), down(0.65, 0.0, 0.01), width, CELL.gripper)
 
 
 def test_wide_objects_take_what_the_stroke_leaves() -> None:
-    found = finger_clearance(flat(), down(0.65, 0.0, 0.01), 0.078, CELL.gripper)
+    found = jaw(flat(), down(0.65, 0.0, 0.01), 0.078, CELL.gripper)
     assert found.margin == 0.003
     assert found.opening <= CELL.gripper.stroke
 
@@ -138,7 +142,7 @@ def test_a_place_is_more_crowded_the_nearer_and_the_higher_a_neighbour_stands() 
     def crowd(gap: float, height: float) -> float:
         boxes = [box(0.65, 0.0, (0.03, 0.03, 0.05)), box(0.65, 0.064 + gap, (0.06, 0.06, height))]
         heights = height_map(see(boxes), T_CAMERA, CELL)
-        found = finger_clearance(heights, down(0.65, 0.0, 0.025, np.pi / 2), 0.03, CELL.gripper, margins=(0.006,))
+        found = jaw(heights, down(0.65, 0.0, 0.025, np.pi / 2), 0.03, CELL.gripper, margins=(0.006,))
         return found.crowding
 
     apart = [crowd(gap, 0.05) for gap in (0.002, 0.004, 0.006, 0.03)]
@@ -162,13 +166,13 @@ def test_crowding_is_a_share_and_the_same_after_half_a_turn(turn: float) -> None
 
 @pytest.mark.parametrize(("below", "raised"), [(0.0, 0.003), (0.001, 0.002), (0.0035, 0.0), (0.02, 0.0)])
 def test_tips_keep_a_distance_from_what_stands_just_below_them(below: float, raised: float) -> None:
-    found = finger_clearance(flat(0.03), down(0.65, 0.0, 0.03 + below), 0.03, CELL.gripper)
+    found = jaw(flat(0.03), down(0.65, 0.0, 0.03 + below), 0.03, CELL.gripper)
     assert found.raised == pytest.approx(raised, abs=1e-6)
     assert found.T_base_tcp[2, 3] == pytest.approx(0.03 + below + raised, abs=1e-6)
 
 
 def test_tips_that_were_raised_already_are_spared_only_so_far() -> None:
-    found = finger_clearance(flat(0.03), down(0.65, 0.0, 0.03 - 0.0055), 0.03, CELL.gripper)
+    found = jaw(flat(0.03), down(0.65, 0.0, 0.03 - 0.0055), 0.03, CELL.gripper)
     assert found.raised == pytest.approx(0.0065, abs=1e-6)
-    low = finger_clearance(flat(0.03), down(0.65, 0.0, 0.03 - 0.0025), 0.03, CELL.gripper)
+    low = jaw(flat(0.03), down(0.65, 0.0, 0.03 - 0.0025), 0.03, CELL.gripper)
     assert low.raised == pytest.approx(0.0055, abs=1e-6)

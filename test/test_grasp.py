@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+
 import numpy as np
 import pytest
 
+from gpnet_ros import fit, grasp, pick
 from gpnet_ros.errors import NoDepth
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.grasp import REASONS, Grasp, Rejected, SelectSettings, candidates, surface_depth
@@ -52,12 +56,18 @@ def test_padding_is_never_a_grasp() -> None:
 
 
 def test_nothing_above_the_threshold_is_said_with_the_figure() -> None:
-    found = list(candidates(*scene([(100, 100, 0.1)])))
+    found = list(candidates(*scene([(100, 100, 0.1)]), SelectSettings(quality_min=0.15)))
     assert len(found) == 1
     assert isinstance(found[0], Rejected)
     assert found[0].reason == "low_quality"
     assert "0.15" in found[0].detail
     assert found[0].reason in REASONS
+
+
+def test_reasons_stand_in_the_order_in_which_the_checks_run() -> None:
+    steps = (grasp.candidates, grasp._decode, fit.fit_in_cell, fit.fit_jaw, pick._planned)
+    named = [re.findall(r'Rejected\([\w.]+, "(\w+)"', inspect.getsource(step)) for step in steps]
+    assert tuple(reason for found in named for reason in dict.fromkeys(found)) == REASONS
 
 
 def test_a_hole_is_rejected_and_the_next_candidate_comes() -> None:

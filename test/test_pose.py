@@ -44,7 +44,7 @@ def test_lifted_grasp_projects_onto_its_pixel_and_angle(u: float, v: float, angl
         T_camera_grasp = pose.lift((u, v), angle, z, CAMERA, T)
         assert np.allclose(CAMERA.project(T_camera_grasp[:3, 3]), (u, v), atol=1e-6)
         seen = pose.image_angle(T_camera_grasp[:3, 3], T_camera_grasp[:3, 0], CAMERA)
-        assert abs(pose.wrap_angle(seen - angle)) < 1e-6
+        assert abs(pose.wrap_half_turn(seen - angle)) < 1e-6
         assert np.allclose(T_camera_grasp[:3, :3] @ T_camera_grasp[:3, :3].T, np.eye(3), atol=1e-9)
         assert np.linalg.det(T_camera_grasp[:3, :3]) == pytest.approx(1.0)
 
@@ -63,7 +63,7 @@ def test_yaw_plus_180_degrees_is_the_same_grasp(angle: float) -> None:
     b = pose.lift((300, 200), angle + np.pi, 0.8, CAMERA, T_BASE_CAMERA)
     assert np.allclose(a[:3, 3], b[:3, 3])
     assert np.allclose(a[:3, 0], -b[:3, 0])
-    assert pose.wrap_angle(angle + np.pi) == pytest.approx(angle)
+    assert pose.wrap_half_turn(angle + np.pi) == pytest.approx(angle)
 
 
 @pytest.mark.parametrize("z", [0.0, -0.5, np.nan, np.inf])
@@ -86,5 +86,5 @@ def test_look_at_sees_its_target_in_the_middle() -> None:
 
 
 @pytest.mark.parametrize(("angle", "expected"), [(np.pi / 2, -np.pi / 2), (-np.pi / 2, -np.pi / 2), (3.0, 3.0 - np.pi)])
-def test_wrap_angle(angle: float, expected: float) -> None:
-    assert pose.wrap_angle(angle) == pytest.approx(expected)
+def test_wrap_half_turn(angle: float, expected: float) -> None:
+    assert pose.wrap_half_turn(angle) == pytest.approx(expected)

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpnet_ros.errors import BadInput
-from gpnet_ros.rectangle import Rectangles, wrap_half_turn
+from gpnet_ros.pose import wrap_half_turn
+from gpnet_ros.rectangle import Rectangles
 
 sizes = st.floats(0.5, 500.0)
 places = st.floats(-1000.0, 1000.0)

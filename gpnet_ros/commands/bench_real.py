@@ -79,7 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--model", default="gpnet", help="name in models/ or path of a model folder (gpnet)")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda", "auto"], help="where the network runs (cpu)")
-    parser.add_argument("--min-quality", type=float, default=SelectSettings().quality_min, help="smallest Q* (0.15)")
+    parser.add_argument(
+        "--min-quality", type=float, default=SelectSettings.quality_min, help="smallest Q* (%(default)s)"
+    )
     parser.add_argument("--sheet", type=Path, metavar="PATH", help="picture of all frames to write, jpg or png")
     parser.add_argument("--at-least", type=int, default=0, metavar="N", help="exit 1 with fewer hits than this (0)")
     parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
@@ -131,7 +133,7 @@ def judge(
 ) -> Judged:
     """Find the grasp as `gpnet detect` does and look up what lies under its centre."""
     try:
-        frame.check(settings.valid_share_min)
+        frame.check()
     except FrameRefused as refusal:
         nothing = Reading("frame_refused")
         return Judged(name, frame, tuple(outlines), nothing, nothing, refused=str(refusal))

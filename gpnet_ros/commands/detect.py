@@ -35,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--camera", type=Path, help="JSON with fx, fy, cx, cy, width, height, depth_unit_m")
     parser.add_argument("--model", default="gpnet", help="name in models/ or path of a model folder (gpnet)")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda", "auto"], help="where the network runs (cpu)")
-    parser.add_argument("--min-quality", type=float, default=SelectSettings().quality_min, help="smallest Q* (0.15)")
+    parser.add_argument(
+        "--min-quality", type=float, default=SelectSettings.quality_min, help="smallest Q* (%(default)s)"
+    )
     parser.add_argument("--out", type=Path, help="folder for overlay.png and maps.npz")
     parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
 
@@ -45,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     started = time.perf_counter()
     settings = SelectSettings(quality_min=args.min_quality)
     frame = load_frame(args.color, args.depth, args.camera)
-    frame.check(settings.valid_share_min)
+    frame.check()
     time_ms = {"read": _ms(started)}
     detector = Detector(args.model, device=args.device)
     maps = detector(frame)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gpnet_ros.data.record import ANGLE, ANGLE_UNIT, DEPTH_UNIT, OPENING, QUALITY, QUALITY_UNIT, Record
 from gpnet_ros.maps import NETWORK_SIDE
+from gpnet_ros.pose import wrap_half_turn
 from gpnet_ros.settings import Workspace
 
 Floats = NDArray[np.float32]
@@ -150,4 +151,4 @@ def moved_angles(matrix: NDArray[np.float64]) -> Floats:
     """Angle [rad] in the crop (256,) of each stored angle (in `ANGLE_UNIT` from -pi/2): directions are mapped."""
     stored = np.arange(256) * ANGLE_UNIT - np.pi / 2
     x, y = matrix[:, :2] @ np.stack([np.cos(stored), np.sin(stored)])
-    return ((np.arctan2(y, x) + np.pi / 2) % np.pi - np.pi / 2).astype(np.float32)
+    return wrap_half_turn(np.arctan2(y, x)).astype(np.float32)

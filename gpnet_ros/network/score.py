@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.maps import WIDTH_SCALE, Grid, Maps
+from gpnet_ros.pose import wrap_half_turn
 
 #: A decoded grasp is right if a true one lies within this distance [px] and this angle [rad]: 3 px are 4 mm,
 #: less than the margin of the open jaws; 30 degrees are the angle rule of the rectangle metric.
@@ -60,7 +61,7 @@ def score_view(maps: Maps, target: NDArray[np.float32]) -> ScoredView:
     v, u = np.mgrid[area]
     near = (v - row) ** 2 + (u - column) ** 2 <= _DISTANCE_MAX**2
     difference = 0.5 * np.arctan2(sin2, cos2) - angle
-    turned = np.abs((difference + np.pi / 2) % np.pi - np.pi / 2)
+    turned = np.abs(wrap_half_turn(difference))
     right = near & (quality > GRASP_QUALITY_MIN) & (turned <= _ANGLE_MAX)
     error = np.abs(wide * WIDTH_SCALE - width)[right].min() if right.any() else float("nan")
     return ScoredView(

@@ -10,7 +10,7 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.errors import GpnetError
-from gpnet_ros.frame import Frame
+from gpnet_ros.frame import VALID_SHARE_MIN, Frame
 from gpnet_ros.maps import P_SOURCES, Maps, prioritise, workspace_grid
 from gpnet_ros.network.detector import Detector
 from gpnet_ros.nodes import params, start
@@ -31,7 +31,9 @@ class InferenceSettings:
     view: str = setting("workspace", "What the network sees.", choices=("workspace", "whole"))
     cell_file: str = setting("", "Cell file; empty for config/cell.yaml.")
     hand_eye_file: str = setting("", "Hand-eye file; empty for config/hand_eye.yaml.")
-    valid_share_min: float = setting(0.3, "Frames with fewer valid depth pixels are refused.", low=0.0, high=1.0)
+    valid_share_min: float = setting(
+        VALID_SHARE_MIN, "Frames with fewer valid depth pixels are refused.", low=0.0, high=1.0
+    )
 
     def __post_init__(self) -> None:
         validate(self)

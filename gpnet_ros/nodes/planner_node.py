@@ -13,6 +13,7 @@ from std_srvs.srv import Trigger
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.devices.robots import GRIPPERS, ROBOTS, is_simulated, make_robot
 from gpnet_ros.errors import DeviceError, GpnetError
+from gpnet_ros.frame import VALID_SHARE_MIN
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.nodes import params, start
 from gpnet_ros.nodes.planner_outputs import Outputs
@@ -35,8 +36,10 @@ class PlannerSettings:
     auto_resume: bool = setting(False, "Resume without a person; in simulation only.")
     cell_file: str = setting("", "Cell file; empty for config/cell.yaml.")
     hand_eye_file: str = setting("", "Hand-eye file; empty for config/hand_eye.yaml.")
-    quality_min: float = setting(0.15, "Smallest Q* of a grasp.", low=0.0, high=1.0)
-    valid_share_min: float = setting(0.3, "Frames with fewer valid depth pixels are refused.", low=0.0, high=1.0)
+    quality_min: float = setting(SelectSettings.quality_min, "Smallest Q* of a grasp.", low=0.0, high=1.0)
+    valid_share_min: float = setting(
+        VALID_SHARE_MIN, "Frames with fewer valid depth pixels are refused.", low=0.0, high=1.0
+    )
     max_picks: int = setting(30, "The loop ends after this many picks.", low=1, high=1000)
     failures_max: int = setting(3, "The loop ends after this many failures in a row.", low=1, high=100)
     look_timeout: float = setting(30.0, "Longest wait for a frame.", unit="s", low=0.5, high=120.0)

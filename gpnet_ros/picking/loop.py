@@ -19,6 +19,7 @@ from gpnet_ros.devices.arm import Arm
 from gpnet_ros.devices.gripper import Gripper
 from gpnet_ros.errors import DeviceError, GpnetError
 from gpnet_ros.fit import Memory
+from gpnet_ros.frame import VALID_SHARE_MIN
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.height_map import height_map
 from gpnet_ros.pick import Decision, decide
@@ -70,7 +71,7 @@ class LoopSettings:
     max_picks: int = 30
     failures_max: int = 3
     look_timeout: float = 30.0
-    valid_share_min: float = 0.3
+    valid_share_min: float = VALID_SHARE_MIN
 
 
 class PickingLoop:

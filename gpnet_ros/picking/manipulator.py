@@ -12,7 +12,7 @@ from gpnet_ros.devices.gripper import Gripper
 from gpnet_ros.errors import DeviceError, GpnetError
 from gpnet_ros.height_map import HeightMap
 from gpnet_ros.motion import Plan, plan_home, plan_place
-from gpnet_ros.picking.runner import START_TOLERANCE, PickResult, PickStatus, run_plan
+from gpnet_ros.picking.runner import PickResult, PickStatus, run_plan
 from gpnet_ros.safety import check
 
 
@@ -60,13 +60,14 @@ class Manipulator:
         if plan.task == "pick":
             self._hang = plan.hang
         try:
-            return run_plan(plan, self.arm, self.gripper, cancelled, lambda _: self._between_steps())
+            tolerance = self.cell.limits.start_tolerance
+            return run_plan(plan, self.arm, self.gripper, cancelled, lambda _: self._between_steps(), tolerance)
         finally:
             self._between_steps()
 
     def is_home(self) -> bool:
         """Whether the arm stands at its home pose."""
-        return bool(np.abs(self.arm.state().q - np.array(self.cell.home)).max() <= START_TOLERANCE)
+        return bool(np.abs(self.arm.state().q - np.array(self.cell.home)).max() <= self.cell.limits.start_tolerance)
 
     def holds(self) -> bool:
         """Whether something is between the pads.

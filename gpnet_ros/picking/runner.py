@@ -12,13 +12,11 @@ from enum import Enum
 
 import numpy as np
 
+from gpnet_ros.cell import Limits
 from gpnet_ros.devices.arm import Arm, MoveStatus
 from gpnet_ros.devices.gripper import Gripper, GripStatus
 from gpnet_ros.errors import DeviceError
 from gpnet_ros.motion import Grip, Move, Plan
-
-#: The arm may be this far from where the plan begins [rad]; more means that something moved it since.
-START_TOLERANCE = 0.02
 
 
 class PickStatus(Enum):
@@ -156,6 +154,7 @@ def run_plan(
     gripper: Gripper,
     cancelled: Callable[[], bool],
     on_step: Callable[[str], None] | None = None,
+    start_tolerance: float = Limits.start_tolerance,
 ) -> PickResult:
     """Carry out a plan that `safety.check` has passed.
 
@@ -164,6 +163,7 @@ def run_plan(
         arm, gripper: what moves.
         cancelled: asked before each step and all the time while the arm moves.
         on_step: told the name of each step as it begins.
+        start_tolerance: joints may be this far [rad] from where the plan begins; more means that something moved them.
 
     Returns:
         How it ended. The arm stays where that was; see `Manipulator.go_home`.
@@ -171,7 +171,7 @@ def run_plan(
     run = _Run(arm, gripper, cancelled, holding=plan.holding, held_once=plan.holding)
     try:
         away = float(np.abs(arm.state().q - plan.q_start).max())
-        if not away <= START_TOLERANCE:
+        if not away <= start_tolerance:
             raise _End(PickStatus.REFUSED, f"The arm is {away:.3f} rad from where the plan begins: plan it anew.")
         for index, step in enumerate(plan.steps):
             if on_step is not None:

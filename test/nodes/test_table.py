@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from gpnet_ros.errors import SettingsError
+from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.nodes.starter import (
     _clean_shared_memory,
     _shared_memory,
@@ -51,6 +52,11 @@ def test_hardware_starts_harmless_and_never_resumes_by_itself() -> None:
     assert "mode" not in planner.overrides
     assert "auto_resume" not in {**values, **planner.overrides}
     assert by_name(RunSettings(sim=True))["planner_node"].overrides["mode"] == "run"
+
+
+def test_the_smallest_q_star_is_stated_once() -> None:
+    values = yaml.safe_load(by_name(RunSettings())["planner_node"].files[0].read_text())["/**"]["ros__parameters"]
+    assert values["quality_min"] == SelectSettings().quality_min
 
 
 def test_another_speed_brings_a_clock_that_all_follow() -> None:

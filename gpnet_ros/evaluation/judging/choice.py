@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.clearance import tip_height
+from gpnet_ros.clearance import OPENING_MARGINS, tip_height
 from gpnet_ros.errors import NoDepth
-from gpnet_ros.fit import OPENING_MARGINS
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import SelectSettings, candidates, surface_depth
 from gpnet_ros.maps import Maps

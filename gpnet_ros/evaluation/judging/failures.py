@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from gpnet_ros.data.sample import Sample
 from gpnet_ros.evaluation.judging.judgement import Verdict
 from gpnet_ros.frame import Frame
-from gpnet_ros.rectangle import Rectangles, wrap_half_turn
+from gpnet_ros.pose import wrap_half_turn
+from gpnet_ros.rectangle import Rectangles
 
 #: Every class, in the order in which they are told apart, with what it means.
 FAILURES: dict[str, str] = {

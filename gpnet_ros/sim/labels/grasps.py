@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
-from gpnet_ros.pose import Transform, image_angles, invert, transform
+from gpnet_ros.pose import Transform, image_angles, invert, transform, wrap_half_turn
 from gpnet_ros.settings import GripperGeometry
 from gpnet_ros.sim.labels.finger_room import SAFETY, FingerRoom, finger_rooms, height_map
 
@@ -385,7 +385,7 @@ def _distinct(
         while len(rows) and len(kept) < most:
             kept.append(int(rows[0]))
             near = np.linalg.norm(points.surface[rows, :2] - points.surface[rows[0], :2], axis=1) < apart
-            turn = np.abs((yaws[rows] - yaws[rows[0]] + np.pi / 2) % np.pi - np.pi / 2)
+            turn = np.abs(wrap_half_turn(yaws[rows] - yaws[rows[0]]))
             rows = rows[~(near & (turn < np.deg2rad(40)))]
         chosen += [_in_space(points, row, yaws[row], openings[row], scores[row]) for row in kept]
     return tuple(sorted(chosen, key=lambda grasp: -grasp.score))
