@@ -21,9 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gpnet_ros.data.batches import BatchSettings, Samples, batches
+from gpnet_ros.data.batches import BatchSettings, Samples, batches, worker_count
 from gpnet_ros.data.dataset import Dataset
-from gpnet_ros.data.device_set import DeviceSet
 from gpnet_ros.data.view_settings import ViewSettings
 from gpnet_ros.errors import BadInput
 from gpnet_ros.maps import NETWORK_SIDE
@@ -67,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", help="in place of the recipe's")
     parser.add_argument("--crop", type=int, dest="small_crop", help="side of the small crops, in place of the recipe's")
     parser.add_argument("--threads", type=int, help="CPU threads, in place of the recipe's")
+    parser.add_argument("--workers", type=int, help="processes that make views ahead (1; for a GPU one per core)")
     parser.add_argument("--seed", type=int, help="in place of the recipe's")
     parser.add_argument("--init", help="start from the weights of this model: a name in models/, or a folder")
     parser.add_argument(
@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
     refuse_unseen(training, recipe)
     validation = Dataset.load(args.val, validation_views(recipe)) if args.val else None
     budget = Budget.of(recipe, len(training), args.minutes, args.epochs)
-    where: dict[str, Any] = {"out": args.out, "folder": folder, "resume": args.resume}
+    where: dict[str, Any] = {"out": args.out, "folder": folder, "resume": args.resume, "workers": args.workers}
     card = train(training, validation, recipe, budget, **where, device=device, init=args.init)
     if args.json and card is not None:
         print(json.dumps({"model": str(args.out), "metric": card.metric, "recipe": card.recipe}))
@@ -145,6 +145,7 @@ def train(
     resume: bool = False,
     device: torch.device | None = None,
     init: str | Path | None = None,
+    workers: int | None = None,
 ) -> Card | None:
     """One run, from fresh weights or a saved state to a model with its card.
 
@@ -153,8 +154,9 @@ def train(
         recipe: how. budget: how long.
         out: folder of the model. folder: of the run's state and log.
         resume: continue from the state in `folder`.
-        device: that trains, the CPU by default; on a GPU the pictures live and are augmented there.
+        device: that trains, the CPU by default.
         init: model whose weights the run starts from; fresh ones without it.
+        workers: processes that make views ahead; see `worker_count` for what None means.
 
     Returns:
         The card that was written; None in the processes of `torchrun` that do not write.
@@ -164,7 +166,7 @@ def train(
     torch.manual_seed(recipe.seed)
     blank = recipe.blank_card()
     net, start = first_weights(blank, init)
-    source = Source(training, recipe, ranks)
+    source = Source(training, recipe, ranks, workers)
     origin = {"views": len(training), **data_origin(training), **start}
     enter_run(folder, recipe, origin, resume)
     trainer = Trainer(together(net, ranks), recipe.method(), ranks)
@@ -214,7 +216,8 @@ def _phase(
     while (progress := budget.progress(trainer)) < until:
         # Timed together with the step, so that the schedule follows real time.
         x, planes = next(source)
-        losses.append(trainer.update(x.to(ranks.device), Targets(*planes.to(ranks.device)), progress))
+        x, planes = (tensor.to(ranks.device, non_blocking=True) for tensor in (x, planes))
+        losses.append(trainer.update(x, Targets(*planes), progress))
         if log is not None and trainer.step % LOOK == 0:
             log.tick(budget.progress(trainer), trainer.elapsed, trainer.rate, trainer.finite(losses[-LOOK:]))
         now = time.monotonic()
@@ -230,32 +233,29 @@ def _phase(
 
 
 class Source:
-    """Where batches come from: this machine's memory, or a GPU's."""
+    """Where the batches of a run come from."""
 
-    def __init__(self, training: Samples, recipe: TrainSettings, ranks: Ranks) -> None:
-        """Say what is drawn from.
+    def __init__(self, training: Samples, recipe: TrainSettings, ranks: Ranks, workers: int | None = None) -> None:
+        """Say what is drawn from, and by how many processes; see `worker_count` for None.
 
         Raises:
-            BadInput: the processes cannot share the recipe's batch evenly, two views each or more.
+            BadInput: the processes cannot share the recipe's batch evenly, two views each or more; workers below 0.
         """
+        if workers is not None and workers < 0:
+            raise BadInput(f"--workers is {workers}; allowed: 0 or more.")
         if recipe.batch % ranks.world or recipe.batch < 2 * ranks.world:
             raise BadInput(
                 f"batch is {recipe.batch}, which {ranks.world} processes cannot share evenly, two views each or more: "
                 f"give --set batch= a multiple of {ranks.world} from {2 * ranks.world} on."
             )
         self._training, self._recipe, self._ranks = training, recipe, ranks
-        on_gpu = ranks.device.type != "cpu" and isinstance(training, Dataset)
-        self._device_set = DeviceSet(training, ranks.device) if on_gpu and isinstance(training, Dataset) else None
+        self._workers = worker_count(ranks.device.type, ranks.world) if workers is None else workers
 
     def batches(self, crop: int, start: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of one size of crop from step `start` on.
-
-        One process alone has another one prepare views ahead; several, one per core, leave no core for that.
-        """
-        r = self._recipe
-        world = self._ranks.world
-        wanted = BatchSettings(r.seed, r.batch, crop, r.channels, r.modality_dropout, self._ranks.rank, world)
-        return batches(self._training, self._device_set, wanted, start, workers=1 if world == 1 else 0)
+        """Batches of views with a side of `crop` [px] from step `start` on."""
+        r, ranks = self._recipe, self._ranks
+        wanted = BatchSettings(r.seed, r.batch, crop, r.channels, r.modality_dropout, ranks.rank, ranks.world)
+        return batches(self._training, wanted, start, self._workers, pinned=ranks.device.type == "cuda")
 
 
 def together(net: torch.nn.Module, ranks: Ranks) -> torch.nn.Module:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import Dataset as TorchDataset
 
-from gpnet_ros.data.device_set import DeviceSet
-
-#: What the maps of a network should be, in their order.
+#: Target maps in the order in which a batch and a network have them.
 TARGETS = ("quality", "cos2", "sin2", "width", "priority")
-#: Order of the target maps in a batch; the last is there if the views have it, see contacts.py.
-LEARNED = (*TARGETS, "contact")
 
 
 class Samples(Protocol):
@@ -29,7 +28,7 @@ class Samples(Protocol):
     def sample(
         self, index: int, rng: np.random.Generator, *, crop: int, augment: bool, channels: str
     ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
-        """Input (C, crop, crop) and target maps (crop, crop) by the names in `LEARNED`; contact perhaps."""
+        """Input (C, crop, crop) and target maps (crop, crop) by the names in `TARGETS`."""
 
 
 @dataclass(frozen=True)
@@ -64,67 +63,60 @@ class BatchSettings:
 
 
 def batches(
-    samples: Samples, device_set: DeviceSet | None, settings: BatchSettings, start: int, workers: int = 1
+    samples: Samples, settings: BatchSettings, start: int, workers: int = 1, pinned: bool = False
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Pairs of input (B, C, crop, crop) and targets (5 or 6, B, crop, crop) from step `start` on.
+    """Pairs of input (B, C, crop, crop) and targets (5, B, crop, crop), float32, from step `start` on, without end.
+
+    A batch is determined by its step, whoever makes it: the number of workers changes nothing but the time.
 
     Args:
         samples: pictures in the memory of the machine.
-        device_set: the same pictures on a GPU, where views are prepared in its place; or None.
         settings: what a batch is.
         start: number of the first step.
-        workers: 1 for a process that prepares views ahead, 0 to prepare them when they are asked for.
+        workers: processes that make batches ahead; 0 makes each when it is asked for, in this process.
+        pinned: put batches into memory from which a GPU copies by itself.
     """
-    if device_set is not None:
-        return DeviceBatches(device_set, settings, start)
-    ahead = 3 if workers else None
-    return iter(
-        DataLoader(Batches(samples, settings, start), batch_size=None, num_workers=workers, prefetch_factor=ahead)
+    loader = DataLoader(
+        Batches(samples, settings),
+        batch_size=None,
+        sampler=cast("Sampler[int]", itertools.count(start)),  # an endless one
+        num_workers=workers,
+        pin_memory=pinned,
     )
+    return iter(loader)
 
 
-class Batches(IterableDataset):
-    """Batches whose views are made one by one on the CPU."""
+def worker_count(device: str, world: int) -> int:
+    """Processes that make views ahead, if the user names no number.
 
-    def __init__(self, samples: Samples, settings: BatchSettings, start: int) -> None:
-        self._samples, self._settings, self._start = samples, settings, start
+    A GPU gets one per core, so that it waits as little as can be. On a CPU one works ahead beside a process that
+    trains alone; several such processes, one per core, leave no core for that.
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        step = self._start
-        while True:
-            yield self.batch(step)
-            step += 1
+    Args:
+        device: "cpu" or "cuda", where the network trains.
+        world: processes that train together on this machine.
+    """
+    if device == "cpu":
+        return 1 if world == 1 else 0
+    return max(1, len(os.sched_getaffinity(0)) // world)
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Input (B, C, crop, crop) and targets (5 or 6, B, crop, crop) of one step."""
+
+class Batches(TorchDataset[tuple[Tensor, Tensor]]):
+    """Batches by the number of their step."""
+
+    def __init__(self, samples: Samples, settings: BatchSettings) -> None:
+        self._samples, self._settings = samples, settings
+
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
+        """Input (B, C, crop, crop) and targets (5, B, crop, crop) of one step, both float32."""
         s = self._settings
         rng = s.rng(step)
         inputs, targets = [], []
         for index in rng.integers(0, len(self._samples), s.share):
             x, target = self._samples.sample(int(index), rng, crop=s.crop, augment=True, channels=s.channels)
             inputs.append(drop_modality(x, rng.random(), s.dropout))
-            targets.append(np.stack([target[name] for name in LEARNED if name in target]))
+            targets.append(np.stack([target[name] for name in TARGETS]))
         return torch.from_numpy(np.stack(inputs)), torch.from_numpy(np.stack(targets, axis=1))
-
-
-class DeviceBatches(Iterator[tuple[Tensor, Tensor]]):
-    """Batches that are made as one on the device where the pictures are."""
-
-    def __init__(self, device_set: DeviceSet, settings: BatchSettings, start: int) -> None:
-        self._set, self._settings, self._step = device_set, settings, start
-
-    def __next__(self) -> tuple[Tensor, Tensor]:
-        s = self._settings
-        rng = s.rng(self._step)
-        generator = torch.Generator(self._set.device).manual_seed(int(rng.integers(2**62)))
-        indices = rng.integers(0, len(self._set), s.share)
-        x, targets = self._set.batch(indices, rng, generator, crop=s.crop, channels=s.channels)
-        for row, chance in enumerate(rng.random(s.share)):
-            planes = dropped(x.shape[1], chance, s.dropout)
-            if planes is not None:
-                x[row, planes] = 0.0
-        self._step += 1
-        return x, targets
 
 
 def drop_modality(x: NDArray[np.float32], chance: float, share: float) -> NDArray[np.float32]:
@@ -132,16 +124,8 @@ def drop_modality(x: NDArray[np.float32], chance: float, share: float) -> NDArra
 
     So one model serves cameras and frames of all three kinds; `normalise` gives zeros for what is missing.
     """
-    planes = dropped(len(x), chance, share)
-    if planes is None:
+    if len(x) < 4 or share <= chance <= 1.0 - share:
         return x
     kept = x.copy()
-    kept[planes] = 0.0
+    kept[slice(0, 3) if chance < share else slice(3, None)] = 0.0
     return kept
-
-
-def dropped(channels: int, chance: float, share: float) -> slice | None:
-    """The planes of an input that a view goes without; None for a whole view."""
-    if channels < 4 or share <= chance <= 1.0 - share:
-        return None
-    return slice(0, 3) if chance < share else slice(3, None)

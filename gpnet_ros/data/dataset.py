@@ -12,9 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.data.augment import Crop, centred, random_map, warp
-from gpnet_ros.data.contacts import contacts
 from gpnet_ros.data.noise import DepthNoise, color_noise, d435_depth, random_depth_noise
-from gpnet_ros.data.paste import with_pasted
 from gpnet_ros.data.record import Record, record
 from gpnet_ros.data.sample import split_scenes
 from gpnet_ros.data.shards.generated import Generated
@@ -108,20 +106,17 @@ class Dataset:
             channels: of the input, as `normalise` takes them.
 
         Returns:
-            Input (C, crop, crop), and quality, cos2, sin2, width, priority and, if asked for, contact, each
-            (crop, crop) float32.
+            Input (C, crop, crop), and quality, cos2, sin2, width, priority, each (crop, crop); all float32.
         """
         picture, views = self.records[index], self.views
         matrix = random_map(rng, picture, crop, views.augmentation) if augment else centred(picture, crop)
-        view, layer = warp(picture, matrix, crop), picture.layer
+        view = warp(picture, matrix, crop)
         focal = picture.focal * view.scale
-        if augment and views.copy_paste > 0 and rng.random() < views.copy_paste:
-            view, layer = with_pasted(view, layer, focal, self.records, rng)
         color = color_noise(view.color, rng) if augment and views.augmentation == "full" else view.color
         depth = None
         if channels != "rgb":
             depth = self._seen_depth(view, focal, rng, color, augment) if views.noise else view.depth
-        return normalise(color, depth, channels, views.normalisation), grasp_labels(view, focal, layer, views)
+        return normalise(color, depth, channels, views.normalisation), view_targets(view, focal, picture.layer, views)
 
     @staticmethod
     def _seen_depth(
@@ -134,12 +129,13 @@ class Dataset:
         return d435_depth(view.depth, camera, random_depth_noise(rng) if augment else DepthNoise(), rng, color)
 
 
-def grasp_labels(view: Crop, focal: float, layer: Sequence[int], views: ViewSettings) -> dict[str, Floats]:
-    """Targets quality, cos2, sin2, width, priority and perhaps contact (h, w) of a view; see `ViewSettings`.
+def view_targets(view: Crop, focal: float, layer: Sequence[int], views: ViewSettings) -> dict[str, Floats]:
+    """Targets quality, cos2, sin2, width and priority (h, w) float32 of a view; see `ViewSettings`.
 
     Args:
-        view: a picture under its map. focal: of the view [px].
-        layer: of objects 1, 2, ... in `view.ids`.
+        view: a picture under its map.
+        focal: focal length of the view [px].
+        layer: layer of the objects 1, 2, ... in `view.ids`.
         views: what the targets say.
     """
     priority = np.array(priorities(layer, views.priority), dtype=np.float32)[view.ids]
@@ -152,11 +148,8 @@ def grasp_labels(view: Crop, focal: float, layer: Sequence[int], views: ViewSett
         quality = np.where(priority >= 1.0, quality, np.float32(0.0))
     z = np.where(np.isfinite(view.depth), view.depth, np.float32(1.0))
     softness = 0.0 if views.quality == "binary" else SOFTNESS
-    return {
-        **grasp_targets(quality, view.angle, encode_width(view.opening, z, focal), softness),
-        "priority": priority,
-        **({"contact": contacts(view.ids, layer)} if views.contact else {}),
-    }
+    targets = grasp_targets(quality, view.angle, encode_width(view.opening, z, focal), softness)
+    return {**targets, "priority": priority}
 
 
 def priorities(layer: Sequence[int], kind: str) -> list[float]:

@@ -30,8 +30,6 @@ class ViewSettings:
     objects: str = setting("all", "Whose grasps are labelled.", choices=OBJECTS)
     augmentation: str = setting("full", "How pictures are moved.", choices=AUGMENTATIONS)
     noise: bool = setting(True, "Depth as a D435 would report it, in place of exact depth.")
-    copy_paste: float = setting(0.0, "Share of views into which an object is pasted.", low=0.0, high=1.0)
-    contact: bool = setting(False, "A sixth target, where objects meet what lies on them: P learns where to look.")
     normalisation: str = setting(
         normalise.DEFAULT_VERSION, "Form of the network's input, see normalise.py.", choices=normalise.VERSIONS
     )

@@ -50,7 +50,7 @@ CONTEXT_RATIO = 4
 class GPNet(nn.Module):
     """(B, channels, H, W) to (B, 5, H, W) or, without priority, (B, 4, H, W); H and W divisible by 4.
 
-    Output order: Q, cos 2θ, sin 2θ, W, P and, in training, contacts if they are learned.
+    Output order: Q, cos 2θ, sin 2θ, W, P.
 
     Args:
         channels: 4 for RGB-D, 3 for RGB, 1 for depth.
@@ -62,8 +62,6 @@ class GPNet(nn.Module):
             grid of that branch each costs 2 % of the network and lets it see 64 px further: whether something lies
             on an object is often seen at the object's other end.
         probabilities: Q and P leave the network through a sigmoid, as loss `likelihood` needs them.
-        contact: in training a sixth map tells where an object meets one that lies on it (data/contacts.py). It shows P
-            where to look; in use it is not computed.
 
     Raises:
         BadInput: unknown context, or a count below 1.
@@ -78,15 +76,12 @@ class GPNet(nn.Module):
         modules: int = 1,
         latent: int = 1,
         probabilities: bool = False,
-        contact: bool = False,
     ) -> None:
         super().__init__()
         if context not in CONTEXTS:
             raise BadInput(f"The context {context!r} is unknown; allowed: {', '.join(CONTEXTS)}.")
         if modules < 1 or latent < 1:
             raise BadInput(f"{modules} modules with {latent} latent convolutions: there must be 1 or more of each.")
-        if contact and not (gpp and probabilities):
-            raise BadInput("Contacts are learned beside a priority, as probabilities: give gpp and probabilities too.")
         first, second, third = widths
         last = min(first, LAST_WIDTH_MAX)
         self.extraction = nn.Sequential(
@@ -109,7 +104,6 @@ class GPNet(nn.Module):
             _transposed(first, last, 4, stride=2, padding=1),  # 112 -> 224
         )
         self.heads = nn.Conv2d(last, 5 if gpp else 4, 1)
-        self.contact = nn.Conv2d(last, 1, 1) if contact else None
         self.probabilities = probabilities
         self.apply(_initialise)
         for module in self.modules():
@@ -120,12 +114,9 @@ class GPNet(nn.Module):
         """All maps of a batch, linear (not clamped) but for Q and P as probabilities."""
         if x.shape[-1] % 4 or x.shape[-2] % 4:
             raise BadInput(f"An input of {x.shape[-1]}x{x.shape[-2]} px is not divisible by 4: pad it.")
-        features = self.generation(self.context(self.extraction(x)))
-        maps = self.heads(features)
+        maps = self.heads(self.generation(self.context(self.extraction(x))))
         if not self.probabilities:
             return maps
-        if self.contact is not None and self.training:
-            maps = torch.cat([maps, self.contact(features)], dim=1)
         maps = maps.float()  # under autocast: bfloat16 has no number between 0.996 and 1
         return torch.cat([maps[:, :1].sigmoid(), maps[:, 1:4], maps[:, 4:].sigmoid()], dim=1)
 

@@ -34,8 +34,6 @@ POSMASK_WEIGHT = 0.03
 #: Weights of P, of the angle and of W in `likelihood`. Θ is a mean over the few pixels with a grasp; squared
 #: errors of the angle begin at 1, openings, in halves of the view, are wrong by 0.05 only.
 PRIORITY_WEIGHT, ANGLE_WEIGHT, WIDTH_WEIGHT = 1.5, 0.15, 5.0
-#: Weight of the contacts that a network may learn beside its maps (data/contacts.py): they show P where to look.
-CONTACT_WEIGHT = 1.5
 #: Probabilities are kept this far from 0 and 1, where their logarithm has no end.
 SURE = 1e-6
 
@@ -49,7 +47,6 @@ class Targets:
         cos2, sin2: of the doubled opening angle; 0 and 0 where no grasp is.
         width: opening in units of `maps.WIDTH_SCALE`; 0 where no grasp is.
         priority: 1 on top-level objects, less on covered ones, 0 on the table.
-        contact: 1 where an object meets one that lies on it; None for networks that do not learn it.
     """
 
     quality: Tensor
@@ -57,7 +54,6 @@ class Targets:
     sin2: Tensor
     width: Tensor
     priority: Tensor
-    contact: Tensor | None = None
 
 
 def grasp_loss(output: Tensor, target: Targets, mode: str = "suppress", *, shrink_width: bool = True) -> Tensor:
@@ -74,8 +70,7 @@ def loss_parts(
     width is no width.
 
     Args:
-        output: (B, 5, h, w) or, without priority, (B, 4, h, w): Q, cos 2θ, sin 2θ, W, P; for `orange` its own maps;
-            for `likelihood` a sixth may be contacts.
+        output: (B, 5, h, w) or, without priority, (B, 4, h, w): Q, cos 2θ, sin 2θ, W, P; for `orange` its own maps.
         target: the targets.
         mode: one of `LossMode`.
         shrink_width: in `suppress`, pull W to 0 outside too. If not, W is asked for only where a grasp is:
@@ -88,7 +83,7 @@ def loss_parts(
         raise BadInput(f"Loss mode {mode!r} is unknown; allowed: {', '.join(get_args(LossMode))}.")
     if mode == "orange":
         return orange_loss(output, target.quality, target.cos2, target.sin2, target.width)
-    if output.shape[1] not in ((4, 5, 6) if mode == "likelihood" else (4, 5)):
+    if output.shape[1] not in (4, 5):
         raise BadInput(f"The network gives {output.shape[1]} maps, loss {mode!r} takes 4 or 5: choose another loss.")
     if mode == "likelihood":
         return _likelihood(output, target)
@@ -104,11 +99,8 @@ def loss_parts(
 def _likelihood(output: Tensor, target: Targets) -> dict[str, Tensor]:
     """Cross entropy of Q and P everywhere, squared errors of Θ where any grasp is."""
     parts = {"quality": _cross_entropy(output[:, 0], target.quality)}
-    if output.shape[1] >= 5:
+    if output.shape[1] == 5:
         parts["priority"] = PRIORITY_WEIGHT * _cross_entropy(output[:, 4], target.priority)
-    if output.shape[1] == 6:
-        assert target.contact is not None
-        parts["contact"] = CONTACT_WEIGHT * _cross_entropy(output[:, 5], target.contact)
     grasps = (target.width > 0).to(output.dtype)
     share = grasps.mean().clamp(min=1e-6)
     _, cos2, sin2, width = output[:, :4].unbind(1)

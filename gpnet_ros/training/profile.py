@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from gpnet_ros.data import dataset, device_set
-from gpnet_ros.data.batches import Batches, BatchSettings, DeviceBatches
+from gpnet_ros.data import dataset
+from gpnet_ros.data.batches import BatchSettings, batches
 from gpnet_ros.errors import BadInput
 from gpnet_ros.maps import NETWORK_SIDE
 from gpnet_ros.network import checkpoint
@@ -22,25 +22,13 @@ from gpnet_ros.training.recipe import TrainSettings
 
 #: Steps before the clock starts: memory is taken, kernels are chosen.
 WARM_UP = 3
-#: Stages of making views, and the functions that are theirs, on a CPU and on a GPU.
+#: Stages of a step, and the functions that are theirs.
 STAGES: tuple[tuple[str, tuple[tuple[Any, str], ...]], ...] = (
-    ("data: map", ((dataset, "random_map"), (device_set, "random_map"))),
-    (
-        "data: read and warp",
-        ((dataset, "warp"), (device_set.DeviceSet, "_colors"), (device_set.DeviceSet, "_read")),
-    ),
-    ("data: paste", ((dataset, "with_pasted"),)),
-    (
-        "data: noise",
-        (
-            (dataset, "color_noise"),
-            (dataset, "d435_depth"),
-            (device_set, "color_noise_batch"),
-            (device_set, "d435_depth_batch"),
-        ),
-    ),
-    ("data: normalise", ((dataset, "normalise"), (device_set, "normalise_batch"))),
-    ("data: targets", ((dataset, "grasp_labels"), (device_set, "_soft"))),
+    ("data: map", ((dataset, "random_map"),)),
+    ("data: read and warp", ((dataset, "warp"),)),
+    ("data: noise", ((dataset, "color_noise"), (dataset, "d435_depth"))),
+    ("data: normalise", ((dataset, "normalise"),)),
+    ("data: targets", ((dataset, "view_targets"),)),
     ("network: forward", ((Trainer, "forward"),)),
     ("network: backward", ((Trainer, "backward"),)),
     ("network: optimiser", ((Trainer, "apply"),)),
@@ -137,8 +125,8 @@ class Stopwatch:
 def profile(training: dataset.Dataset, recipe: TrainSettings, device: torch.device, steps: int) -> list[Profile]:
     """Of both sizes of crop of a recipe.
 
-    Views are made and steps done one after the other in this process, so that each is seen alone; in a run on a CPU
-    another process makes views ahead.
+    Views are made and steps done one after the other in this process, so that each is seen alone; in a run other
+    processes make views ahead.
 
     Args:
         training: pictures. recipe: of the run. device: of the network.
@@ -160,13 +148,7 @@ def measure(training: dataset.Dataset, recipe: TrainSettings, device: torch.devi
     """Of some steps on one size of crop."""
     trainer = Trainer(checkpoint.build(recipe.blank_card()).to(device), recipe.method())
     wanted = BatchSettings(recipe.seed, recipe.batch, crop, recipe.channels, recipe.modality_dropout)
-    on_gpu = device.type == "cuda"
-    source: Iterator[Any]
-    source = (
-        DeviceBatches(device_set.DeviceSet(training, device), wanted, 0)
-        if on_gpu
-        else iter(Batches(training, wanted, 0))
-    )
+    source = batches(training, wanted, 0, workers=0)
     for _ in range(WARM_UP):
         _step(trainer, source, device, Stopwatch(device))
     watch = Stopwatch(device)

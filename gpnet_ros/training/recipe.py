@@ -66,8 +66,6 @@ class TrainSettings(ViewSettings):
             raise BadInput(f"context {self.context} is of gpnet only, not of {self.architecture}: set context to full.")
         if self.loss == "likelihood" and self.architecture != "gpnet":
             raise BadInput(f"loss likelihood needs probabilities, which {self.architecture} does not give: use gpnet.")
-        if self.contact and (self.loss != "likelihood" or not self.priority_head):
-            raise BadInput("contact is learned by loss likelihood beside a priority: set loss and priority_head so.")
         if (self.loss == "orange") != (self.architecture == "orange"):
             raise BadInput(f"loss {self.loss} is not for {self.architecture}: loss orange is for orange, and no other.")
 
@@ -99,7 +97,6 @@ class TrainSettings(ViewSettings):
             kwargs |= {"modules": self.modules} if self.modules > 1 else {}
             kwargs |= {"latent": self.latent} if self.latent > 1 else {}
             kwargs |= {"probabilities": True} if self.loss == "likelihood" else {}
-            kwargs |= {"contact": True} if self.contact else {}
         elif self.architecture == "grconvnet":
             kwargs |= {"gpp": True} if self.priority_head else {}
         elif self.architecture == "orange":

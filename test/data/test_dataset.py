@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 from support.fake_scenes import fake_members, fake_plan, scene_name
 
 from gpnet_ros.commands.train import refuse_unseen
-from gpnet_ros.data import paste
 from gpnet_ros.data.augment import PITCH, centred, moved_angles, random_map, strided, warp
 from gpnet_ros.data.dataset import Dataset, grasp_targets
 from gpnet_ros.data.drawn import drawn_grasps
-from gpnet_ros.data.paste import with_pasted
 from gpnet_ros.data.record import (
     ANGLE,
     ANGLE_UNIT,
@@ -384,83 +382,6 @@ def test_the_input_has_the_planes_of_its_normalisation() -> None:
     assert len(x) == 5
     assert np.array_equal(x[:4], plain)
     assert set(np.unique(x[4])) == {0.0, 1.0}
-
-
-def test_an_object_is_pasted_on_top_and_its_labels_with_it() -> None:
-    """In each view that got one: it is free, nothing hides it, what it covers is not free, nothing else moved."""
-    records = [tower(seed) for seed in range(4)]
-    pasted = 0
-    for seed in range(30):
-        rng = np.random.default_rng(seed)
-        kept = records[seed % 4]
-        matrix = random_map(rng, kept, 224)
-        view = warp(kept, matrix, 224)
-        focal = kept.focal * view.scale
-        made, layer = with_pasted(view, kept.layer, focal, records, rng)
-        if len(layer) == len(kept.layer):
-            assert made is view
-            continue
-        pasted += 1
-        new = made.ids == len(layer)
-        assert layer[-1] == 0 and new.any()
-        assert np.isfinite(made.depth[new]).all()
-        assert (made.depth[new] <= np.nan_to_num(view.depth[new], nan=9.0) + 1e-4).all(), "it is in front"
-        beside = view.depth[paste._around(new, 0.02 * focal / float(np.nanmedian(view.depth)))]
-        assert made.depth[new].max() == pytest.approx(np.nanmin(beside) - 0.04, abs=1e-3), "it stands on the highest"
-        assert (made.quality[new] > 0).any(), "its grasps came with it"
-        for number, (before, after) in enumerate(zip(kept.layer, layer[:-1], strict=True), start=1):
-            covered = (new & (view.ids == number)).any()
-            assert after == (max(before, 1) if covered else before)
-        for name in ("color", "depth", "ids", "angle"):
-            assert np.array_equal(getattr(made, name)[~new], getattr(view, name)[~new], equal_nan=name == "depth")
-        lost = (made.quality != view.quality) & ~new
-        assert np.array_equal(lost, paste._meets(view, new, focal) & ~new)
-        assert not made.quality[lost].any()
-        widths = made.opening[new] * focal / made.depth[new]
-        assert np.median(widths[widths > 0]) == pytest.approx(0.04 * FOCAL / 0.82 * view.scale, rel=0.03)
-    assert pasted > 8
-
-
-def test_fingers_that_would_meet_the_pasted_object_are_no_grasps() -> None:
-    kept = tower(0)
-    view = warp(kept, centred(kept, 224), 224)
-    focal = kept.focal * view.scale
-    row, column = (int(k) for k in np.argwhere(view.quality > 0)[0])
-    near, far = np.zeros((2, 224, 224), dtype=bool)
-    theta, half = view.angle[row, column], 0.5 * view.opening[row, column] * focal / view.depth[row, column]
-    tip = np.rint([row + half * np.sin(theta), column + half * np.cos(theta)]).astype(int)
-    near[tip[0] - 1 : tip[0] + 2, tip[1] - 1 : tip[1] + 2] = True
-    far[5:8, 5:8] = True
-    assert paste._meets(view, near, focal)[row, column]
-    assert not paste._meets(view, far, focal).any()
-
-
-def tower(seed: int) -> Record:
-    """A block beside another block, each bare around it, on a table."""
-    rng = np.random.default_rng(seed)
-    color = rng.integers(60, 200, (SIDE, SIDE, 3)).astype(np.uint8)
-    depth, ids = np.full((SIDE, SIDE), 8600, dtype=np.uint16), np.zeros((SIDE, SIDE), dtype=np.uint8)
-    quality, angle, opening = np.zeros((3, SIDE, SIDE))
-    for index, (row, column) in enumerate([(100, 100), (180, 190)]):
-        block = (slice(row - 20, row + 20), slice(column - 10, column + 10))
-        ids[block], depth[block] = index + 1, 8200
-        strip = (slice(row - 12, row + 12), slice(column - 4, column + 4))
-        quality[strip], opening[strip] = 0.8, 0.04
-    return Record(f"t{seed}", color, depth, ids, compact_grasps(quality, angle, opening), (0, 0), FOCAL)
-
-
-def test_pasting_changes_views_only_where_it_is_asked_for() -> None:
-    records = [tower(seed) for seed in range(3)]
-    without, never, always = (
-        Dataset(records, ViewSettings(copy_paste=share)) if share >= 0 else Dataset(records)
-        for share in (-1.0, 0.0, 1.0)
-    )
-    for seed in range(3):
-        x, y, z = (d.sample(seed, np.random.default_rng(seed))[0] for d in (without, never, always))
-        assert np.array_equal(x, y)
-        assert not np.array_equal(x, z)
-    a, b = (d.sample(0, np.random.default_rng(0), augment=False)[0] for d in (without, always))
-    assert np.array_equal(a, b), "views to judge on are never changed"
 
 
 def test_nothing_is_learned_of_depth_from_pictures_without_any() -> None:

@@ -137,12 +137,3 @@ def test_probabilities_lie_between_0_and_1_and_only_quality_and_priority_are_som
     maps = net(torch.randn(1, 4, 64, 64))[0]
     assert ((maps[[0, 4]] >= 0) & (maps[[0, 4]] <= 1)).all()
     assert (maps[1:4].abs() > 1).any()
-
-
-def test_contacts_are_a_sixth_map_of_training_only() -> None:
-    net = GPNet(4, WIDTHS["s"], probabilities=True, contact=True)
-    x = torch.randn(2, 4, 64, 64)
-    assert net.train()(x).shape == (2, 6, 64, 64)
-    assert net.eval()(x).shape == (2, 5, 64, 64)
-    with pytest.raises(BadInput, match="probabilities"):
-        GPNet(4, WIDTHS["s"], contact=True)

@@ -182,19 +182,3 @@ def test_likelihood_survives_certainty_that_is_wrong_and_views_without_a_grasp()
     assert torch.isfinite(grasp_loss(1.0 - _perfect(top_only=True).round(), _targets(), "likelihood"))
     nothing = Targets(*torch.zeros(5, 2, 6, 6))
     assert torch.isfinite(grasp_loss(torch.rand(2, 5, 6, 6), nothing, "likelihood"))
-
-
-def test_contacts_are_learned_by_likelihood_alone() -> None:
-    output = torch.rand(2, 6, 6, 6)
-    contact = torch.zeros(2, 6, 6)
-    contact[:, 2, 2] = 1.0
-    target = replace(_targets(), contact=contact)
-    output.requires_grad_()
-    grasp_loss(output, target, "likelihood").backward()
-    assert output.grad is not None
-    assert (output.grad[:, 5, 2, 2] < 0).all(), "descending the gradient finds the contact"
-    assert (output.grad[:, 5, 0] > 0).all()
-    five = grasp_loss(output[:, :5].detach(), target, "likelihood")
-    assert torch.equal(five, grasp_loss(output[:, :5].detach(), _targets(), "likelihood")), "five maps have none"
-    with pytest.raises(BadInput, match="6 maps"):
-        grasp_loss(output.detach(), target, "suppress")

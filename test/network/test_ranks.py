@@ -87,7 +87,7 @@ def test_processes_share_a_batch_and_see_different_views() -> None:
 
     def seen(rank: int, world: int) -> list[int]:
         settings = BatchSettings(3, 8, 64, "rgbd", 0.0, rank, world)
-        return Batches(Numbers(), settings, 0).batch(5)[0][:, 0, 0, 0].int().tolist()
+        return Batches(Numbers(), settings)[5][0][:, 0, 0, 0].int().tolist()
 
     whole = seen(0, 1)
     assert len(whole) == 8

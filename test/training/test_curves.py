@@ -145,7 +145,7 @@ def test_tensorboard_gets_the_lines_where_it_is_installed_and_is_missed_in_one_s
     assert not (tmp_path / "log.jsonl").exists(), "a new run begins its own"
 
 
-PROFILED = TrainSettings(size="s", batch=2, small_crop=64, threads=1, copy_paste=0.5)
+PROFILED = TrainSettings(size="s", batch=2, small_crop=64, threads=1)
 
 
 def test_a_profile_says_where_the_time_of_a_step_goes_and_puts_everything_back(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -29,8 +30,9 @@ from gpnet_ros.network.loss import Targets
 from gpnet_ros.network.ranks import Ranks
 from gpnet_ros.network.trainer import STATE, Method, Trainer, one_cycle, rate_share
 from gpnet_ros.normalise import Channels
+from gpnet_ros.training.origin import first_weights
 from gpnet_ros.training.recipe import Budget, TrainSettings, load_recipe, overrides
-from gpnet_ros.training.runs import enter_run
+from gpnet_ros.training.runs import RUN_FILE, enter_run
 from gpnet_ros.training.validation import judge_views, views_summary
 
 METHOD = Method(rate=0.001, weight_decay=0.0, ema_decay=0.9, warmup=0.1)
@@ -53,7 +55,7 @@ def test_a_short_run_learns_and_writes_a_usable_model(tmp_path: Path) -> None:
 
 def test_the_loss_of_one_batch_falls_to_half_and_its_mean_follows() -> None:
     trainer = _trainer()
-    x, planes = Batches(Bars(4), SMALL_BATCH, 0).batch(0)
+    x, planes = Batches(Bars(4), SMALL_BATCH)[0]
     start = [v.clone() for v in trainer.ema.parameters()]
     losses = [float(trainer.update(x, Targets(*planes), 0.3)) for _ in range(25)]
     assert losses[-1] < 0.5 * losses[0]
@@ -79,7 +81,7 @@ def test_a_budget_of_time_ends_the_run_with_the_schedule_at_its_end(tmp_path: Pa
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
-    batches = Batches(Bars(5), SMALL_BATCH, 0)
+    batches = Batches(Bars(5), SMALL_BATCH)
     straight = _steps(_trainer(), batches, 0, 4)
     first = _steps(_trainer(), batches, 0, 2)
     first.save(tmp_path)
@@ -289,6 +291,24 @@ def test_the_shipped_weights_can_be_trained_again_from_their_card() -> None:
     assert (blank.architecture, blank.kwargs, blank.channels) == (card.architecture, card.kwargs, card.channels)
 
 
+def test_a_card_that_names_settings_which_are_gone_loads_and_a_run_can_start_from_it() -> None:
+    card = read_card(find("gpnet-depth"))
+    known = {f.name for f in dataclasses.fields(TrainSettings)}
+    assert {"copy_paste", "contact"} <= set(card.recipe) - known
+    recipe = TrainSettings(**{name: value for name, value in card.recipe.items() if name in known})
+    net, origin = first_weights(recipe.blank_card(), "gpnet-depth")
+    assert origin["init"]["sha256"] == card.sha256
+    assert all(torch.equal(a, b) for a, b in zip(net.parameters(), load("gpnet-depth")[0].parameters(), strict=True))
+
+
+def test_a_run_of_an_earlier_version_is_resumed_unless_it_used_what_is_gone(tmp_path: Path) -> None:
+    recipe = dataclasses.asdict(TINY)
+    for gone, fits in (({"copy_paste": 0.0, "contact": False}, True), ({"copy_paste": 0.3}, False)):
+        (tmp_path / RUN_FILE).write_text(json.dumps({"recipe": recipe | gone, "data": {}}))
+        with contextlib.nullcontext() if fits else pytest.raises(BadInput, match=r"copy_paste 0\.3, now None"):
+            enter_run(tmp_path, TINY, {}, resume=True)
+
+
 RECIPES = sorted(p.stem for p in (Path(__file__).parents[2] / "config" / "train").glob("*.yaml"))
 
 
@@ -318,7 +338,7 @@ def test_a_budget_comes_from_the_command_or_else_from_the_recipe() -> None:
 
 def test_schedules_and_mean_of_weights_do_what_they_are_called() -> None:
     assert [rate_share("constant", p, 0.1) for p in (0.0, 0.5, 1.0)] == [1.0, 1.0, 1.0]
-    batches = Batches(Bars(5), SMALL_BATCH, 0)
+    batches = Batches(Bars(5), SMALL_BATCH)
     torch.manual_seed(0)
     without = _steps(Trainer(build(TINY.blank_card()), dataclasses.replace(METHOD, ema_decay=0.0)), batches, 0, 2)
     for name, value in without.net.state_dict().items():

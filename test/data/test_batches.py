@@ -1,0 +1,44 @@
+"""Batches: determined by their step, whoever makes them and whenever a run was interrupted."""
+
+from __future__ import annotations
+
+import itertools
+import os
+
+import pytest
+import torch
+from support.records import picture
+from torch import Tensor
+
+from gpnet_ros.data.batches import BatchSettings, batches, worker_count
+from gpnet_ros.data.dataset import Dataset
+
+SETTINGS = BatchSettings(seed=3, size=6, crop=64, channels="rgbd", dropout=0.3)
+
+
+def _first(start: int, count: int, **how: int) -> list[tuple[Tensor, Tensor]]:
+    source = batches(Dataset([picture(0), picture(1)]), SETTINGS, start, **how)
+    return list(itertools.islice(source, count))
+
+
+def test_batches_continue_where_a_run_was_interrupted() -> None:
+    straight, later = _first(0, 3, workers=0), _first(2, 1, workers=0)
+    for a, b in zip(straight[2], later[0], strict=True):
+        assert torch.equal(a, b)
+    assert not torch.equal(straight[0][0], straight[1][0])
+    blind = [int((~x.flatten(2).any(dim=2)).any(dim=1).sum()) for x, _ in straight]
+    assert 0 < sum(blind) < 18, "some views go without colour or depth"
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more than the machine has cores
+@pytest.mark.parametrize("workers", [1, 3])
+def test_batches_are_the_same_whatever_the_number_of_workers(workers: int) -> None:
+    for here, elsewhere in zip(_first(1, 5, workers=0), _first(1, 5, workers=workers), strict=True):
+        for a, b in zip(here, elsewhere, strict=True):
+            assert torch.equal(a, b)
+
+
+def test_a_gpu_gets_a_worker_per_core_and_a_process_per_core_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(12)))
+    assert [worker_count("cuda", world) for world in (1, 4, 16)] == [12, 3, 1]
+    assert [worker_count("cpu", world) for world in (1, 2)] == [1, 0]
