@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -17,7 +19,8 @@ from gpnet_ros.sim.camera.d435 import D435_640x480
 from gpnet_ros.sim.camera.render import View
 from gpnet_ros.sim.hand.foresight import REHEARSALS, ranked, rehearsed
 from gpnet_ros.sim.heap.heap import Heap
-from gpnet_ros.sim.labels.grasps import FRICTION, GraspLabels, LabelledGrasp, grasp_labels
+from gpnet_ros.sim.labels.exact import ExactView, Solids
+from gpnet_ros.sim.labels.grasps import FRICTION, GraspLabels, LabelledGrasp, LabelSettings, grasp_labels
 from gpnet_ros.sim.labels.relations import relations
 
 #: What P is multiplied by for each layer above an object in the maps of a perfect network.
@@ -34,11 +37,9 @@ def true_labels(
     pixels = np.round(grid.to_image(np.stack([columns, rows], axis=-1))).astype(int)
     u, v = pixels[..., 0].clip(0, D435_640x480.width - 1), pixels[..., 1].clip(0, D435_640x480.height - 1)
     depth, ids = view.depth[v, u], view.ids[v, u]
-    meshes = [(o.vertices, o.faces) for o in heap.objects]
-    fit = (cell.gripper, cell.workspace.table_z, cell.workspace.table_clearance)
-    camera = grid.intrinsics(D435_640x480)
-    seen = (depth, ids, camera, T_base_camera)
-    return grasp_labels(meshes, heap.T_base_object, *seen, *fit, friction=friction), depth
+    solids = replace(Solids.of(heap), table_z=cell.workspace.table_z)
+    settings = LabelSettings(cell.gripper, cell.workspace.table_clearance, friction=friction)
+    return grasp_labels(solids, ExactView(depth, ids, grid.intrinsics(D435_640x480), T_base_camera), settings), depth
 
 
 def true_maps(view: View, heap: Heap, grid: Grid, T_base_camera: Transform, cell: Cell) -> Maps:

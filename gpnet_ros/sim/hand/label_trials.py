@@ -11,21 +11,20 @@ from numpy.typing import NDArray
 
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.pose import Transform, opening_axis, transform
-from gpnet_ros.settings import GripperGeometry, Workspace
 from gpnet_ros.sim.camera.meshes import table_mesh
 from gpnet_ros.sim.camera.raycast import Mesh, RayScene
 from gpnet_ros.sim.hand.foresight import disturbs
 from gpnet_ros.sim.hand.hand import Hand
 from gpnet_ros.sim.heap.heap import Heap
-from gpnet_ros.sim.labels.grasps import YAWS, GraspLabels, grasp_labels
+from gpnet_ros.sim.labels.exact import ExactView, Solids
+from gpnet_ros.sim.labels.grasps import YAWS, GraspLabels, LabelSettings, grasp_labels
 from gpnet_ros.sim.scenes.arrangement import Arrangement
 
 Kind = Literal["positive", "negative", "best"]
 
 #: A pixel with at least this score counts as a positive label.
 POSITIVE = 0.2
-_GRIPPER = GripperGeometry()
-_CLEARANCE = Workspace().table_clearance
+_SETTINGS = LabelSettings()
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def scene_trials(arrangement: Arrangement, positives: int, negatives: int) -> li
         trials.append(_execute(arrangement, "positive", T, opening, labels.ids[pixel] - 1, labels.quality[pixel], top))
     for pixel in _pixels(rng, labels.ids, (labels.ids > 0) & (labels.quality == 0), negatives):
         T = _random_grasp(rng, heap, depth, pixel, shot.intrinsics, shot.T_base_camera)
-        trials.append(_execute(arrangement, "negative", T, _GRIPPER.stroke, labels.ids[pixel] - 1, 0.0, top))
+        trials.append(_execute(arrangement, "negative", T, _SETTINGS.gripper.stroke, labels.ids[pixel] - 1, 0.0, top))
     best = {grasp.object: grasp for grasp in reversed(labels.grasps)}
     for index in sorted(best):
         grasp = best[index]
@@ -88,15 +87,7 @@ def _look(heap: Heap, intrinsics: Intrinsics, T_base_camera: Transform) -> tuple
         meshes.append(heap.bin.mesh())
         poses.append(heap.bin.T_base_bin)
     depth, ids = RayScene(meshes).place(poses).depth(intrinsics, T_base_camera)
-    shapes = [(o.vertices, o.faces) for o in heap.objects]
-    view = (depth, ids, intrinsics, T_base_camera, _GRIPPER)
-    walls = () if heap.bin is None else (heap.bin.obstacle(),)
-    labels = grasp_labels(shapes, heap.T_base_object, *view, _floor(heap), _CLEARANCE, obstacles=walls)
-    return labels, depth
-
-
-def _floor(heap: Heap) -> float:
-    return 0.0 if heap.bin is None else heap.bin.floor
+    return grasp_labels(Solids.of(heap), ExactView(depth, ids, intrinsics, T_base_camera)), depth
 
 
 def _pixels(
@@ -143,7 +134,7 @@ def _random_grasp(
 ) -> Transform:
     """T_base_tcp through a pixel by the rule of the labels, at a random one of their angles."""
     x, y, z = _point(depth, pixel, intrinsics, T_base_camera)
-    tip = max(z - _GRIPPER.finger_depth, _floor(heap) + _CLEARANCE)
+    tip = max(z - _SETTINGS.gripper.finger_depth, Solids.of(heap).table_z + _SETTINGS.table_clearance)
     return _vertical(float(rng.choice(YAWS)), x, y, tip)
 
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.pose import look_at
-from gpnet_ros.settings import GripperGeometry
 from gpnet_ros.sim.camera.raycast import Mesh, PlacedScene, RayScene
 from gpnet_ros.sim.hand.hand import Hand
 from gpnet_ros.sim.heap.heap import Heap, drop_heap
+from gpnet_ros.sim.labels.exact import ExactView, Solids
 from gpnet_ros.sim.labels.grasps import LabelledGrasp, grasp_labels
 from gpnet_ros.sim.objects.model import ObjectModel, make_object
 
@@ -68,7 +68,5 @@ def best_grasp(heap: Heap) -> LabelledGrasp | None:
     T_base_camera = look_at(np.array([x, y, _HEIGHT]), np.array([x, y, 0.0]), (0.0, -1.0, 0.0))
     scene = RayScene([Mesh(model.vertices, model.faces, 1, None)])
     depth, ids = PlacedScene(scene, T_base_object[None]).depth(intrinsics, T_base_camera)
-    meshes = [(model.vertices, model.faces)]
-    gripper = GripperGeometry()
-    labels = grasp_labels(meshes, heap.T_base_object, depth, ids, intrinsics, T_base_camera, gripper)
+    labels = grasp_labels(Solids.of(heap), ExactView(depth, ids, intrinsics, T_base_camera))
     return labels.grasps[0] if labels.grasps else None

@@ -1,4 +1,4 @@
-"""Room for the gripper: swept clearance of a vertical approach, from a height map of the scene.
+"""Room for the gripper: swept clearance of a vertical approach, from the exact surface of the scene.
 
 For a vertical approach a finger sweeps the column above its footprint, so "the highest surface under the
 footprint lies below the fingertip" is the exact test against neighbours, the object itself and the table.
@@ -25,8 +25,8 @@ SAFETY = 0.0015  # a finger stays this far above what lies under it [m]
 
 
 @dataclass(frozen=True, eq=False)
-class HeightMap:
-    """Highest surface within the cells of a lattice on the table.
+class SurfaceLattice:
+    """Exact highest surface within the cells of a lattice on the table; the core's `HeightMap` is a measured one.
 
     Attributes:
         height: (rows along y, columns along x) float32 in base [m].
@@ -45,11 +45,11 @@ class HeightMap:
         rows, columns = self.height.shape
         return self.height[np.clip(index[..., 1], 0, rows - 1), np.clip(index[..., 0], 0, columns - 1)]
 
-    def highest_under(self, size: tuple[float, float], angle: float) -> HeightMap:
+    def highest_under(self, size: tuple[float, float], angle: float) -> SurfaceLattice:
         """Highest surface under a rectangle (along, across) [m] turned by `angle` [rad], per centre."""
-        return HeightMap(cv2.dilate(self.height, _rectangle(size, angle, self.cell)), self.origin, self.cell)
+        return SurfaceLattice(cv2.dilate(self.height, _rectangle(size, angle, self.cell)), self.origin, self.cell)
 
-    def lowest_towards(self, start: float, stop: float, angle: float) -> HeightMap:
+    def lowest_towards(self, start: float, stop: float, angle: float) -> SurfaceLattice:
         """Lowest value met between two distances [m] from each point in direction `angle` [rad]."""
         reach = int(np.ceil(stop / self.cell)) + 1
         kernel = np.zeros((2 * reach + 1, 2 * reach + 1), dtype=np.uint8)
@@ -58,16 +58,18 @@ class HeightMap:
             np.rint(reach + steps * np.sin(angle)).astype(int), np.rint(reach + steps * np.cos(angle)).astype(int)
         ] = 1
         low = cv2.erode(self.height, kernel, borderType=cv2.BORDER_REPLICATE)
-        return HeightMap(low, self.origin, self.cell)
+        return SurfaceLattice(low, self.origin, self.cell)
 
-    def coarser(self, factor: int) -> HeightMap:
+    def coarser(self, factor: int) -> SurfaceLattice:
         """The same map with cells `factor` times as large, each as high as its highest point."""
         grown = cv2.dilate(self.height, np.ones((factor + 1, factor + 1), dtype=np.uint8))
-        return HeightMap(np.ascontiguousarray(grown[::factor, ::factor]), self.origin, self.cell * factor)
+        return SurfaceLattice(np.ascontiguousarray(grown[::factor, ::factor]), self.origin, self.cell * factor)
 
 
-def height_map(scene: EmbreeScene, low: NDArray[np.float64], high: NDArray[np.float64], table_z: float) -> HeightMap:
-    """Height map by rays from above over the box low..high (3,) [m] and a border of table around it.
+def surface_lattice(
+    scene: EmbreeScene, low: NDArray[np.float64], high: NDArray[np.float64], table_z: float
+) -> SurfaceLattice:
+    """Surface by rays from above over the box low..high (3,) [m] and a border of table, at `table_z` [m].
 
     Rays fall half a cell apart, and a cell is as high as the highest of the nine on it: an edge that lies
     between two lattice points still counts.
@@ -87,13 +89,13 @@ def height_map(scene: EmbreeScene, low: NDArray[np.float64], high: NDArray[np.fl
     z = np.where(hit["geomID"] >= 0, start - hit["tfar"], table_z).astype(np.float32)
     highest = cv2.dilate(np.maximum(z, table_z).reshape(len(fine[1]), len(fine[0])), np.ones((3, 3), np.uint8))
     height[np.ix_(rows, columns)] = highest[1::2, 1::2]
-    return HeightMap(height, (float(x[0]), float(y[0])), CELL)
+    return SurfaceLattice(height, (float(x[0]), float(y[0])), CELL)
 
 
 class FingerRoom:
     """Where fingers and palm of a gripper may go, for one opening direction."""
 
-    def __init__(self, heights: HeightMap, coarse: HeightMap, gripper: GripperGeometry, angle: float) -> None:
+    def __init__(self, heights: SurfaceLattice, coarse: SurfaceLattice, gripper: GripperGeometry, angle: float) -> None:
         self._gripper = gripper
         self._axis = np.array([np.cos(angle), np.sin(angle)], dtype=np.float32)
         self._finger = heights.highest_under((gripper.finger_thickness, gripper.pad_width), angle)
@@ -117,7 +119,7 @@ class FingerRoom:
 
 
 def finger_rooms(
-    heights: HeightMap, gripper: GripperGeometry, angles: Sequence[float] | NDArray[np.float64]
+    heights: SurfaceLattice, gripper: GripperGeometry, angles: Sequence[float] | NDArray[np.float64]
 ) -> list[FingerRoom]:
     """One `FingerRoom` per opening direction [rad] in base."""
     coarse = heights.coarser(PALM_COARSER)

@@ -13,14 +13,14 @@ from gpnet_ros.data.sample import DenseGrasps, Objects, Sample
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.pose import Transform, invert
 from gpnet_ros.rectangle import Rectangles
-from gpnet_ros.settings import GripperGeometry
 from gpnet_ros.sim.camera.meshes import box_mesh, table_mesh
 from gpnet_ros.sim.camera.raycast import Mesh, RayScene
 from gpnet_ros.sim.camera.render import View, render
 from gpnet_ros.sim.heap.bin import Bin
 from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.sim.labels.amodal import Amodal, amodal
-from gpnet_ros.sim.labels.grasps import GraspLabels, LabelledGrasp, grasp_labels
+from gpnet_ros.sim.labels.exact import ExactView, Solids
+from gpnet_ros.sim.labels.grasps import GraspLabels, LabelledGrasp, LabelSettings, grasp_labels
 from gpnet_ros.sim.labels.relations import Relations
 from gpnet_ros.sim.labels.suction import suction_quality
 from gpnet_ros.sim.looks.style import random_bin, random_object, random_style
@@ -29,9 +29,8 @@ from gpnet_ros.sim.scenes.arrangement import Arrangement, Shot, arrange
 from gpnet_ros.sim.scenes.recipe import Recipe
 
 _LABEL_SIDE = 240  # of the dense labels, about, on the longer side [px]
-_GRASPS_PER_OBJECT, _GRASPS_APART = 60, 0.006  # as dense as Jacquard's annotations; [m]
+_LABELS = LabelSettings(grasps_per_object=60, grasps_apart=0.006)  # as dense as Jacquard's annotations
 _FLOOR_Z = -0.75  # under the table [m]
-_GRIPPER = GripperGeometry()
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,35 +203,28 @@ def _labels(heap: Heap, shot: Shot, picture: View, stride: int) -> GraspLabels:
         (k.cx - first) / stride,
         (k.cy - first) / stride,
     )
-    return grasp_labels(
-        [(o.vertices, o.faces) for o in heap.objects],
-        heap.T_base_object,
-        np.ascontiguousarray(picture.depth[first::stride, first::stride]),
-        np.ascontiguousarray(picture.ids[first::stride, first::stride]),
-        coarse,
-        shot.T_base_camera,
-        _GRIPPER,
-        table_z=0.0 if heap.bin is None else heap.bin.floor,
-        grasps_per_object=_GRASPS_PER_OBJECT,
-        grasps_apart=_GRASPS_APART,
-        obstacles=() if heap.bin is None else (heap.bin.obstacle(),),
-    )
+    depth = np.ascontiguousarray(picture.depth[first::stride, first::stride])
+    ids = np.ascontiguousarray(picture.ids[first::stride, first::stride])
+    return grasp_labels(Solids.of(heap), ExactView(depth, ids, coarse, shot.T_base_camera), _LABELS)
 
 
 def grasp_rectangles(
-    grasps: Sequence[LabelledGrasp], intrinsics: Intrinsics, T_base_camera: Transform, pad: float = _GRIPPER.pad_width
+    grasps: Sequence[LabelledGrasp],
+    intrinsics: Intrinsics,
+    T_base_camera: Transform,
+    pad: float = _LABELS.gripper.pad_width,
 ) -> Rectangles:
     """Grasps in space as rectangles: opening and pad, at the height of the object's surface, projected exactly.
 
     Args:
         grasps: n of them.
-        intrinsics, T_base_camera: the camera.
-        pad: width of a pad [m].
+        intrinsics: camera model.
+        T_base_camera: pose of the camera.
     """
     T = np.array([grasp.T_base_tcp for grasp in grasps]).reshape(-1, 4, 4)
     middle = np.column_stack([T[:, :2, 3], [grasp.surface for grasp in grasps]]).reshape(-1, 3)
     half = np.array([grasp.opening for grasp in grasps])[:, None] / 2
-    along, across = T[:, :3, 0] * half, T[:, :3, 1] * pad / 2
+    along, across = T[:, :3, 0] * half, T[:, :3, 1] * _LABELS.gripper.pad_width / 2
     T_camera_base = invert(T_base_camera)
     ends = np.stack([middle, middle - along, middle + along, middle - across, middle + across])
     center, start, stop, left, right = intrinsics.project(ends @ T_camera_base[:3, :3].T + T_camera_base[:3, 3])

@@ -13,7 +13,8 @@ from gpnet_ros.pose import look_at, opening_axis, transform
 from gpnet_ros.settings import GripperGeometry
 from gpnet_ros.sim.camera.meshes import table_mesh
 from gpnet_ros.sim.camera.raycast import Mesh, RayScene
-from gpnet_ros.sim.labels.grasps import FRICTION, RAISES, YAWS, GraspLabels, grasp_labels
+from gpnet_ros.sim.labels.exact import ExactView, Solids
+from gpnet_ros.sim.labels.grasps import FRICTION, RAISES, YAWS, GraspLabels, LabelSettings, grasp_labels
 from gpnet_ros.sim.objects import shapes
 
 GRIPPER = GripperGeometry()
@@ -38,7 +39,8 @@ def label(
     depth, ids = scene.place([np.eye(4), *poses]).depth(CAMERA, T_base_camera)
     meshes = [(p.vertices, p.faces) for p in parts]
     obstacles = [(p.vertices, p.faces) for p in walls or []]
-    return grasp_labels(meshes, poses, depth, ids, CAMERA, T_base_camera, GRIPPER, obstacles=obstacles), depth
+    view = ExactView(depth, ids, CAMERA, T_base_camera)
+    return grasp_labels(Solids(meshes, poses, obstacles=obstacles), view), depth
 
 
 def grasps_in_base(
@@ -119,9 +121,9 @@ def test_what_leans_at_half_a_right_angle_is_known_only_with_more_friction() -> 
     lean[:3, :3] = Rotation.from_euler("x", 45, degrees=True).as_matrix()
     scene = RayScene([table_mesh(), Mesh((bar := shapes.box((0.12, 0.05, 0.02))).vertices, bar.faces, 1)])
     depth, ids = scene.place([np.eye(4), lean]).depth(CAMERA, TILTED)
-    view = ([(bar.vertices, bar.faces)], [lean], depth, ids, CAMERA, TILTED, GRIPPER)
-    assert not grasp_labels(*view).quality.any()
-    assert grasp_labels(*view, friction=3.0).quality.any()
+    solids, view = Solids([(bar.vertices, bar.faces)], [lean]), ExactView(depth, ids, CAMERA, TILTED)
+    assert not grasp_labels(solids, view).quality.any()
+    assert grasp_labels(solids, view, LabelSettings(friction=3.0)).quality.any()
 
 
 def test_image_angles_are_exact_under_tilt() -> None:
@@ -233,7 +235,7 @@ def test_walls_far_away_change_nothing() -> None:
 
 def test_an_empty_table_has_no_labels() -> None:
     depth, ids = np.full((144, 144), 0.85, dtype=np.float32), np.zeros((144, 144), dtype=np.int32)
-    labels = grasp_labels([], np.empty((0, 4, 4)), depth, ids, CAMERA, ABOVE, GRIPPER)
+    labels = grasp_labels(Solids([], np.empty((0, 4, 4))), ExactView(depth, ids, CAMERA, ABOVE))
     assert not labels.quality.any()
     assert labels.grasps == ()
 
@@ -243,8 +245,8 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
     mesh = (bar.vertices, bar.faces)
     depth, ids = np.full((144, 144), 0.85, dtype=np.float32), np.ones((144, 144), dtype=np.int32)
     with pytest.raises(BadInput, match="one pose per mesh"):
-        grasp_labels([mesh], [], depth, ids, CAMERA, ABOVE, GRIPPER)
+        grasp_labels(Solids([mesh], []), ExactView(depth, ids, CAMERA, ABOVE))
     with pytest.raises(BadInput, match="ids up to 2"):
-        grasp_labels([mesh], [at()], depth, ids * 2, CAMERA, ABOVE, GRIPPER)
+        grasp_labels(Solids([mesh], [at()]), ExactView(depth, ids * 2, CAMERA, ABOVE))
     with pytest.raises(BadInput, match="differ in size"):
-        grasp_labels([mesh], [at()], depth[:100], ids, CAMERA, ABOVE, GRIPPER)
+        grasp_labels(Solids([mesh], [at()]), ExactView(depth[:100], ids, CAMERA, ABOVE))

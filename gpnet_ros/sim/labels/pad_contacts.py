@@ -1,0 +1,156 @@
+"""Where the pads of a jaw touch an object: rays that leave it from inside, and rays of pads that close.
+
+Distances are measured from the surface point of a pixel along the opening, [m].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from embreex.rtcore_scene import EmbreeScene
+from numpy.typing import NDArray
+
+from gpnet_ros.sim.labels.finger_room import SAFETY
+
+Floats = NDArray[np.float32]
+
+#: Free space between pad and object on either side that is tried for a label, best first [m].
+PAD_MARGINS = (0.010, 0.006, 0.003)
+CONTACT_DEPTH = 0.0015  # pads and objects give: exits this near to the farthest one touch as well [m]
+_HEIGHTS = (0.2, 0.5, 0.8)  # where in the band rays run, from the tips up
+_LATERAL = (0.0, -0.007, 0.007)  # beside the centre, on the pads [m]
+#: Where on the pads, above the tips and beside the centre [m], nothing else may be met while the jaw closes.
+_PAD_HEIGHTS, _PAD_LATERAL = (-SAFETY, 0.008, 0.020, 0.036), (-0.0105, -0.0052, 0.0, 0.0052, 0.0105)
+
+
+@dataclass(frozen=True, eq=False)
+class SurfacePoints:
+    """Surface points between the pads.
+
+    Attributes:
+        surface: (n, 3) in base [m].
+        tip: (n,) height of the fingertips in base [m].
+        object: (n,) index of the object that the point is on.
+    """
+
+    surface: Floats
+    tip: Floats
+    object: NDArray[np.int32]
+
+    def rows(self, index: NDArray[np.int64]) -> SurfacePoints:
+        """The points of the rows `index` (k,)."""
+        return SurfacePoints(self.surface[index], self.tip[index], self.object[index])
+
+
+def between_pads(
+    scene: EmbreeScene, points: SurfacePoints, axis: Floats, stroke: float
+) -> tuple[NDArray[np.int64], list[tuple[Floats, Floats]]]:
+    """Points whose object ends on both sides within the stroke, by the centre rays alone: most are ruled out.
+
+    Args:
+        scene: all solids; geometry i is object i.
+        points: n of them.
+        axis: opening direction in base, (3,).
+        stroke: of the gripper [m].
+
+    Returns:
+        Their rows (k,), and for +axis and -axis distances [m] and cosines (k, heights), as `exits_beside` returns them.
+    """
+    rows = np.arange(len(points.tip))
+    found: list[tuple[Floats, Floats]] = []
+    for side in (1, -1):
+        one = _exits(scene, points.rows(rows), side * axis, _LATERAL[:1], stroke)
+        leaves = np.isfinite(one[0]).any(axis=1)
+        rows = rows[leaves]
+        found = [*((d[leaves], c[leaves]) for d, c in found), (one[0][leaves], one[1][leaves])]
+    reach = [np.where(np.isfinite(d), d, 0.0).max(axis=1, initial=0.0) for d, _ in found]
+    narrow = reach[0] + reach[1] <= stroke - 2 * PAD_MARGINS[-1]
+    return rows[narrow], [(d[narrow], c[narrow]) for d, c in found]
+
+
+def exits_beside(scene: EmbreeScene, points: SurfacePoints, direction: Floats, stroke: float) -> tuple[Floats, Floats]:
+    """Where rays on either side of the centre of a pad leave the object of each point.
+
+    Args:
+        scene: all solids; geometry i is object i.
+        points: n of them, inside their objects.
+        direction: from the points towards the pad, (3,).
+        stroke: of the gripper [m].
+
+    Returns:
+        Distance [m] and cosine between normal and ray, (n, 2 * heights); infinite and 0 where the ray did not start
+        inside the object of the point, or leaves it beyond the stroke.
+    """
+    return _exits(scene, points, direction, _LATERAL[1:], stroke)
+
+
+def _exits(
+    scene: EmbreeScene, points: SurfacePoints, direction: Floats, lateral: Sequence[float], reach: float
+) -> tuple[Floats, Floats]:
+    """As `exits_beside`, (n, heights * laterals), of rays `lateral` beside the centre [m] and `reach` long [m]."""
+    across = np.array([-direction[1], direction[0], 0.0], dtype=np.float32)
+    band = points.surface[:, 2] - points.tip
+    n, m = len(band), len(_HEIGHTS) * len(lateral)
+    origins = np.empty((n, len(lateral), len(_HEIGHTS), 3), dtype=np.float32)
+    for k, share in enumerate(_HEIGHTS):
+        beside = np.array(lateral, dtype=np.float32)[None, :, None] * across[:2]
+        origins[:, :, k, :2] = points.surface[:, None, :2] + beside
+        origins[:, :, k, 2] = (points.tip + np.float32(share) * band)[:, None]
+    rays = np.empty((n * m, 3), dtype=np.float32)
+    rays[:] = direction
+    hit = scene.run(origins.reshape(-1, 3), rays, output=1)
+    normal = hit["Ng"]
+    cosine = (normal @ direction) / np.maximum(np.linalg.norm(normal, axis=1), 1e-20)
+    # A ray that starts outside meets a face that looks towards it, or another object, first.
+    inside = (hit["geomID"] == np.repeat(points.object, m)) & (cosine > 0) & (hit["tfar"] < reach)
+    distance = np.where(inside, hit["tfar"], np.inf).astype(np.float32)
+    return distance.reshape(n, m), np.where(inside, cosine, 0.0).astype(np.float32).reshape(n, m)
+
+
+def free_to_close(
+    scene: EmbreeScene, points: SurfacePoints, direction: Floats, contact: Floats, gap: Floats
+) -> NDArray[np.bool_]:
+    """Whether the pad on one side meets nothing but the object of its point (n,) while the jaw closes.
+
+    Args:
+        scene: all solids.
+        points: between the pads.
+        direction: from the points towards this pad, (3,).
+        contact: distance at which it touches the object (n,) [m].
+        gap: how far it stands from there while open (n,) [m].
+    """
+    across = np.array([-direction[1], direction[0]], dtype=np.float32)
+    n, m = len(gap), len(_PAD_HEIGHTS) * len(_PAD_LATERAL)
+    origins = np.empty((n, len(_PAD_LATERAL), len(_PAD_HEIGHTS), 3), dtype=np.float32)
+    xy = points.surface[:, :2] + (contact + gap)[:, None] * direction[:2]
+    for k, lateral in enumerate(_PAD_LATERAL):
+        origins[:, k, :, :2] = (xy + np.float32(lateral) * across)[:, None]
+    origins[..., 2] = points.tip[:, None, None] + np.array(_PAD_HEIGHTS, dtype=np.float32)
+    rays = np.empty((n * m, 3), dtype=np.float32)
+    rays[:] = -direction
+    hit = scene.run(origins.reshape(-1, 3), rays, output=1)
+    reach = np.repeat(gap + np.float32(CONTACT_DEPTH), m)
+    other = (hit["geomID"] >= 0) & (hit["geomID"] != np.repeat(points.object, m)) & (hit["tfar"] < reach)
+    return np.asarray(~other.reshape(n, m).any(axis=1))
+
+
+def pad_contact(distance: Floats, cosine: Floats, friction: float) -> tuple[Floats, Floats, Floats]:
+    """What a flat pad touches first when it comes in from outside: the farthest exits.
+
+    Args:
+        distance, cosine: of k rays per point, (n, k), as `exits_beside` returns them.
+        friction: coefficient of pad on object.
+
+    Returns:
+        Distance [m] of the pad, margin to the friction cone in [0, 1], share of the rays that touch; (n,) each.
+    """
+    distance = np.where(np.isfinite(distance), distance, -np.inf)
+    pad = distance.max(axis=1)
+    touches = distance >= pad[:, None] - np.float32(CONTACT_DEPTH)
+    count = touches.sum(axis=1)
+    mean = np.where(touches, cosine, 0.0).sum(axis=1) / count
+    cone = 1.0 / np.sqrt(1.0 + friction**2)
+    margin = np.clip((mean - cone) / (1.0 - cone), 0.0, 1.0)
+    return pad.astype(np.float32), margin.astype(np.float32), (count / distance.shape[1]).astype(np.float32)
