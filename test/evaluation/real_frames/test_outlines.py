@@ -14,7 +14,7 @@ from gpnet_ros.devices.recorded import load_frame
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.real_frames.outlines import Outline, outlined_at, read_outlines
 
-FRAMES = Path(__file__).parents[1] / "data" / "real_frames"
+FRAMES = Path(__file__).parents[2] / "data" / "real_frames"
 CUP = {"name": "cup", "graspable": True, "polygon": [[0, 0], [10, 0], [10, 10], [0, 10]]}
 
 
