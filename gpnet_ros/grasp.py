@@ -17,9 +17,6 @@ from gpnet_ros.settings import setting, validate
 #: Reason codes of `Rejected`, in the order in which the checks run: `candidates`, then `fit`, then `pick`.
 REASONS = ("low_quality", "hole", "outside", "failed_before", "width", "clearance", "unreachable", "unsafe")
 
-#: Smallest Q* where the maps are the truth of a simulated cell: what is true needs no threshold.
-TRUE_QUALITY_MIN = 0.01
-
 
 @dataclass(frozen=True)
 class SelectSettings:

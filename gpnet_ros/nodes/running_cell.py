@@ -19,7 +19,7 @@ from gpnet_ros.errors import DeviceError
 from gpnet_ros.nodes.starter import RunningNodes, start_nodes
 from gpnet_ros.nodes.table import RunSettings
 from gpnet_ros.sim.cell.door import CellDoor
-from gpnet_ros.sim.clearing.rounds import EXTRA_PICKS, FAILURES_MAX, QUALITY_MIN
+from gpnet_ros.sim.clearing.rounds import EXTRA_PICKS, FAILURES_MAX
 
 if TYPE_CHECKING:
     from gpnet_ros.nodes.client import PlannerClient
@@ -93,8 +93,7 @@ class RunningCell:
 
 def round_parameters(objects: int) -> dict[str, Any]:
     """Parameters of planner_node for a round over a heap of `objects`: when it ends, and patience on a busy machine."""
-    rules = {"max_picks": objects + EXTRA_PICKS, "failures_max": FAILURES_MAX, "quality_min": QUALITY_MIN}
-    return {**rules, "look_timeout": 60.0}
+    return {"max_picks": objects + EXTRA_PICKS, "failures_max": FAILURES_MAX, "look_timeout": 60.0}
 
 
 @contextmanager

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from gpnet_ros.errors import SettingsError
-from gpnet_ros.grasp import TRUE_QUALITY_MIN
 from gpnet_ros.maps import P_SOURCES
 from gpnet_ros.picking.mode_gate import MODES
 from gpnet_ros.settings import config_dir, setting, validate
 
 #: Environment variables that name the Fast DDS profile: of Kilted and later, and of Jazzy and older.
 PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+#: Smallest Q* where the maps are the truth of a simulated cell: what is true needs no threshold.
+_TRUE_QUALITY_MIN = 0.01
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def node_processes(run: RunSettings) -> list[NodeProcess]:
     network = {"model": run.model, "device": run.device, "priority": run.priority}
     inference = NodeProcess("inference_node", "inference_node", _files("inference", run), {**network, **time})
     if run.priority == "oracle":
-        mode["quality_min"] = TRUE_QUALITY_MIN
+        mode["quality_min"] = _TRUE_QUALITY_MIN
         inference = NodeProcess("oracle_node", "oracle_node", (), {"run_dir": run.run_dir, **time})
     return [
         NodeProcess("camera_node", "camera_node", _files("camera", run), {**camera, **time}),

@@ -56,7 +56,7 @@ def clear_heaps(
 
 def core_round(job: _Job) -> Row:
     """One round as a row."""
-    from gpnet_ros.sim.clearing.rounds import clear_heap
+    from gpnet_ros.sim.clearing.rounds import RoundOptions, clear_heap
 
     name, policy, by = job
     began = time.perf_counter()
@@ -69,7 +69,7 @@ def core_round(job: _Job) -> Row:
             raise
         nothing: Row = {"removed": [], "cleared": False, "all_right": False, "ended": str(error), "failed": True}
         return {**row, **nothing, "seconds": 0.0, "faults": [], "picks": []}
-    done = clear_heap(heap, seed, perceive, load_cell(), load_hand_eye(), errors=policy.errors)
+    done = clear_heap(heap, seed, perceive, load_cell(), load_hand_eye(), RoundOptions(errors=policy.errors))
     return {
         **row,
         "seed": seed,

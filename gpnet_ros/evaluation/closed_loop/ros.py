@@ -16,7 +16,6 @@ from gpnet_ros.errors import BadInput, GpnetError
 from gpnet_ros.evaluation.closed_loop.ros_round import RosRound, play_round
 from gpnet_ros.evaluation.closed_loop.rows import HeapName, RoundLog, Row
 from gpnet_ros.evaluation.run_folder.picks import RosPick
-from gpnet_ros.grasp import TRUE_QUALITY_MIN
 from gpnet_ros.nodes.running_cell import RunningCell, open_cell, round_parameters
 from gpnet_ros.nodes.table import RunSettings
 
@@ -95,8 +94,6 @@ class Bench:
             sim=True, model=a.model, priority=a.priority, seed=heap.seed, objects=objects, factor=a.factor, device="cpu"
         )
         planner = round_parameters(heap.objects)
-        if a.priority == "oracle":
-            planner["quality_min"] = TRUE_QUALITY_MIN
         self.started += 1
         self._objects = heap.objects
         return self.stack.enter_context(open_cell(run, self.folder / f"start_{self.started}", planner))

@@ -8,7 +8,7 @@ depth, knows every true grasp and rehearses what it does; arm, physics and rules
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -32,8 +32,6 @@ from gpnet_ros.sim.labels.relations import relations
 
 #: A round ends after this many failures in a row, or after K + EXTRA_PICKS picks.
 FAILURES_MAX, EXTRA_PICKS = 3, 5
-#: Smallest Q* in a round: a refusal costs as much as a failure, so what fits and is safe is tried.
-QUALITY_MIN = 0.05
 #: Half side of the window around a grasp's pixel in which the object that it is meant for is looked up [px].
 _AIM = 3
 #: From a frame and the believed pose of its camera to its maps.
@@ -122,74 +120,120 @@ class CoreRound:
         return (*found, *["pushed_out"] * self.strayed, *["overlooked"] * overlooked)
 
 
+@dataclass(frozen=True)
+class RoundOptions:
+    """How a round is played.
+
+    Attributes:
+        plan_arm: also demand that the arm could do it safely, from its home pose.
+        select: how candidates are selected; the oracle knows the truth and does not ask it.
+        noise: whether the camera is noisy; the oracle sees exact depth.
+        rehearsals: of the oracle, see `foresight.rehearsed`.
+        errors: put into camera and gripper; who decides does not know them. The oracle has none.
+        whole_picture: render all of the picture finely, not only what the network sees of it.
+    """
+
+    plan_arm: bool = True
+    select: SelectSettings = field(default_factory=SelectSettings)
+    noise: bool = True
+    rehearsals: int = REHEARSALS
+    errors: Errors = field(default_factory=Errors)
+    whole_picture: bool = False
+
+
 def clear_heap(
     heap: Heap,
     seed: int,
     perceive: Perceive | None,
     cell: Cell,
     hand_eye: HandEye,
-    *,
-    plan_arm: bool = True,
-    select: SelectSettings | None = None,
-    noise: bool = True,
-    rehearsals: int = REHEARSALS,
-    errors: Errors | None = None,
-    whole_picture: bool = False,
+    options: RoundOptions | None = None,
 ) -> CoreRound:
-    """One round.
+    """Play one round: look, decide and pick until nothing is left or the round is lost.
 
     Args:
         heap: at rest.
         seed: of light, surfaces, noise and directions of errors.
         perceive: from frame to maps; None plans from the truth (the oracle).
-        cell: the cell.
+        cell: workspace, tote, tool and home pose.
         hand_eye: a fixed camera.
-        plan_arm: also demand that the arm could do it safely, from its home pose.
-        select: how candidates are selected; `QUALITY_MIN` and defaults if not given.
-        noise: of the camera; the oracle sees exact depth.
-        rehearsals: of the oracle, see `foresight.rehearsed`.
-        errors: put into camera and gripper; none of them is known to who decides. The oracle has none.
-        whole_picture: render all of the picture finely, not only what the network sees of it.
+        options: how it is played; defaults if not given.
     """
-    T_base_camera = hand_eye.T_base_camera()
-    drawn = (errors or Errors()).drawn(seed)
-    T_base_believed = T_base_camera @ drawn.T_camera_believed
-    look = Look(heap, seed, T_base_camera, noise, None if whole_picture else cell.workspace)
-    hand, memory = Hand(heap), Memory()
-    select = select or SelectSettings(quality_min=QUALITY_MIN)
-    q_start = np.array(cell.home) if plan_arm else None
+    player = _Player(heap, seed, perceive, cell, hand_eye, options or RoundOptions())
     picks: list[CorePick] = []
-    removed: list[int] = []
     failures = 0
     ended: Ended = "nothing_left"
     while len(picks) < len(heap.objects) + EXTRA_PICKS and failures < FAILURES_MAX:
-        present, remaining = hand.heap, list(hand.remaining)
-        maps = None
-        if perceive is None:
-            view = look.depth(present)
-            frame = Frame(None, view.depth, D435_640x480)
-            decision = true_decision(view, present, T_base_camera, cell, q_start, memory, rehearsals)
-        else:
-            view = look.view(present, remaining)
-            frame = drawn.frame(look.frame(view))
-            maps = perceive(frame, T_base_believed)
-            decision = decide(frame, maps, T_base_believed, cell, q_start, memory=memory, select=select)
-        if decision.status == "nothing_left":
+        sight = player.look()
+        if sight.decision.status == "nothing_left":
             break
-        aimed = target_of(decision, view)
-        pick = _execute(decision, aimed, drawn.T_tcp_true, hand, remaining, present, frame, maps)
-        picks.append(pick)
-        if pick.ok and pick.outcome is not None:
-            removed.extend(pick.outcome.removed)
-            memory.forget()
-            failures = 0
-        else:
-            failures += 1
-            if decision.T_base_tcp is not None:
-                memory.remember(decision.T_base_tcp)
+        picks.append(player.execute(sight))
+        failures = 0 if picks[-1].ok else failures + 1
     else:
         ended = "three_failures" if failures >= FAILURES_MAX else "max_picks"
-    return CoreRound(len(heap.objects), tuple(picks), tuple(removed), ended, strayed(hand.heap, cell))
+    removed = tuple(i for pick in picks if pick.ok and pick.outcome is not None for i in pick.outcome.removed)
+    return CoreRound(len(heap.objects), tuple(picks), removed, ended, strayed(player.hand.heap, cell))
+
+
+@dataclass(frozen=True, eq=False)
+class _Sight:
+    """One look: what is there, what is seen of it, and what is decided on it."""
+
+    view: View
+    frame: Frame
+    maps: Maps | None
+    decision: Decision
+
+
+class _Player:
+    """Camera, gripper and memory over one heap that is being cleared."""
+
+    def __init__(
+        self, heap: Heap, seed: int, perceive: Perceive | None, cell: Cell, hand_eye: HandEye, options: RoundOptions
+    ) -> None:
+        """Put the errors in; nothing is seen yet."""
+        self._perceive, self._cell, self._options = perceive, cell, options
+        self._errors = options.errors.drawn(seed)
+        T_base_camera = hand_eye.T_base_camera()
+        self._T_base_believed = T_base_camera @ self._errors.T_camera_believed
+        workspace = None if options.whole_picture else cell.workspace
+        self._camera = Look(heap, seed, T_base_camera, options.noise, workspace)
+        self._q_start = np.array(cell.home) if options.plan_arm else None
+        self._memory = Memory()
+        self.hand = Hand(heap)
+
+    def look(self) -> _Sight:
+        """Look at what is left, and decide."""
+        camera, cell, options, present = self._camera, self._cell, self._options, self.hand.heap
+        if self._perceive is None:
+            view = camera.depth(present)
+            told = (camera.T_base_camera, cell, self._q_start, self._memory, options.rehearsals)
+            return _Sight(view, Frame(None, view.depth, D435_640x480), None, true_decision(view, present, *told))
+        view = camera.view(present, list(self.hand.remaining))
+        frame = self._errors.frame(camera.frame(view))
+        maps = self._perceive(frame, self._T_base_believed)
+        believed = (self._T_base_believed, cell, self._q_start)
+        decision = decide(frame, maps, *believed, memory=self._memory, select=options.select)
+        return _Sight(view, frame, maps, decision)
+
+    def execute(self, sight: _Sight) -> CorePick:
+        """Carry a decision out, judge it and remember it; topmost is what the heap was before the pick."""
+        decision, aimed = sight.decision, target_of(sight.decision, sight.view)
+        remaining = list(self.hand.remaining)
+        target = None if aimed is None else remaining[aimed]
+        if decision.T_base_tcp is None or decision.opening is None:
+            return CorePick(decision, None, False, target, False, sight.frame, sight.maps)
+        top = relations(self.hand.heap).top_level
+        outcome = self.hand.pick(decision.T_base_tcp @ self._errors.T_tcp_true, decision.opening)
+        came_up = [remaining.index(i) for i in outcome.removed]
+        topmost = bool(came_up) and bool(top[came_up].all())
+        aimed_at_top = aimed is not None and bool(top[aimed])
+        pick = CorePick(decision, outcome, topmost, target, aimed_at_top, sight.frame, sight.maps)
+        if pick.ok:
+            self._memory.forget()
+        else:
+            self._memory.remember(decision.T_base_tcp)
+        return pick
 
 
 def strayed(heap: Heap, cell: Cell) -> int:
@@ -206,24 +250,3 @@ def target_of(decision: Decision, view: View) -> int | None:
     seen = view.ids[max(v - _AIM, 0) : v + _AIM + 1, max(u - _AIM, 0) : u + _AIM + 1]
     counts = np.bincount(seen[seen > 0])
     return int(counts.argmax()) - 1 if counts.size else None
-
-
-def _execute(
-    decision: Decision,
-    aimed: int | None,
-    T_tcp_true: Transform,
-    hand: Hand,
-    remaining: list[int],
-    present: Heap,
-    frame: Frame,
-    maps: Maps | None,
-) -> CorePick:
-    """Carry a decision out and judge it; topmost is what the heap was before the pick."""
-    target = None if aimed is None else remaining[aimed]
-    if decision.T_base_tcp is None or decision.opening is None:
-        return CorePick(decision, None, False, target, False, frame, maps)
-    top = relations(present).top_level
-    outcome = hand.pick(decision.T_base_tcp @ T_tcp_true, decision.opening)
-    came_up = [remaining.index(i) for i in outcome.removed]
-    topmost = bool(came_up) and bool(top[came_up].all())
-    return CorePick(decision, outcome, topmost, target, aimed is not None and bool(top[aimed]), frame, maps)

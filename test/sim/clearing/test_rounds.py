@@ -15,7 +15,7 @@ from gpnet_ros.maps import Grid, Maps
 from gpnet_ros.pose import Transform
 from gpnet_ros.sim.clearing.injected import Errors
 from gpnet_ros.sim.clearing.look import Look
-from gpnet_ros.sim.clearing.rounds import FAILURES_MAX, CoreRound, Ended, clear_heap, strayed
+from gpnet_ros.sim.clearing.rounds import FAILURES_MAX, CoreRound, Ended, RoundOptions, clear_heap, strayed
 from gpnet_ros.sim.heap.heap import Heap, stack_heap
 
 CELL, HAND_EYE = load_cell(), load_hand_eye()
@@ -77,7 +77,7 @@ def test_errors_that_nobody_knows_of_are_felt() -> None:
     perceive = Perception("gpnet", "learned")
     exact = clear_heap(heap, 5, perceive, CELL, HAND_EYE)
     assert exact.cleared and exact.picks[0].target == 0 and exact.picks[0].target_topmost
-    far = clear_heap(heap, 5, perceive, CELL, HAND_EYE, errors=Errors(tcp=0.05))
+    far = clear_heap(heap, 5, perceive, CELL, HAND_EYE, RoundOptions(errors=Errors(tcp=0.05)))
     assert not far.picks[0].ok and far.picks[0].fault in far.faults
 
 
