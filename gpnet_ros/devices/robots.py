@@ -10,7 +10,8 @@ from gpnet_ros.devices.digital_gripper import DigitalGripper, DigitalGripperSett
 from gpnet_ros.devices.fake import FakeArm, FakeGripper
 from gpnet_ros.devices.gripper import Gripper
 from gpnet_ros.devices.robotiq import RobotiqGripper, RobotiqSettings
-from gpnet_ros.devices.ur.arm import UrArm, UrSettings
+from gpnet_ros.devices.ur.arm import UrArm
+from gpnet_ros.devices.ur.settings import UrSettings
 from gpnet_ros.errors import SettingsError
 from gpnet_ros.settings import from_dict, load_settings
 

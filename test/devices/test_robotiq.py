@@ -16,7 +16,8 @@ from gpnet_ros.devices import robotiq
 from gpnet_ros.devices.digital_gripper import DigitalGripper, DigitalGripperSettings
 from gpnet_ros.devices.gripper import GripStatus
 from gpnet_ros.devices.robotiq import RobotiqGripper, RobotiqSettings
-from gpnet_ros.devices.ur.arm import UrArm, UrSettings
+from gpnet_ros.devices.ur.arm import UrArm
+from gpnet_ros.devices.ur.settings import UrSettings
 from gpnet_ros.errors import DeviceError, LinkLost, SettingsError
 
 STEP = 0.085 / 228  # opening of one unit [m]

@@ -1,4 +1,4 @@
-"""The child process that owns every ur_rtde object of an arm; `UrArm` in ur.py is its only parent.
+"""The child process that owns every ur_rtde object of an arm; `UrLink` starts it.
 
 `python -m gpnet_ros.devices.ur.child '{"fd": 5, ...}'` speaks plain tuples over the socket `fd`.
 
@@ -15,12 +15,12 @@ import os
 import select
 import sys
 import time
-from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
-from typing import Any, NamedTuple
+from typing import Any
 
 from gpnet_ros.devices.arm import MoveStatus
 from gpnet_ros.devices.ur.dashboard import ask
+from gpnet_ros.devices.ur.messages import FAILED_EXIT, PLAYING, ChildConfig, ChildReport, safety_stop
 from gpnet_ros.devices.ur.move import ArmSample, MoveOrder, MoveOutcome, RunningMove
 
 #: Period of the loop [s]; a CB3 sends a new state every 8 ms.
@@ -34,56 +34,8 @@ UPLOAD_TIMEOUT = 5.0
 #: Deceleration of every stop [m/s^2, and rad/s^2 where the script chooses stopj]: brisk, yet below
 #: what trips the protective stop of a UR10 with a payload.
 DECELERATION = 2.5
-#: Safety status bits (RTDE guide): protective, safeguard, the three emergency stops, violation, fault.
-PROTECTIVE, SAFEGUARD, EMERGENCY, FAULT = 1 << 2, 1 << 4, 0b111 << 5, 0b11 << 8
-PLAYING = 2  # runtime_state
-LOST_EXIT, ORDERLY_EXIT, FAILED_EXIT = 3, 0, 4
-
-
-@dataclass(frozen=True)
-class ChildConfig:
-    """What the parent hands to the child on its command line.
-
-    Attributes:
-        fd: the child's end of the socket pair.
-        ip: of the controller.
-        armed: upload the program and be ready to move; else only watch.
-        outputs: whether digital outputs are wanted (claims their RTDE inputs).
-        watchdog_hz: least frequency at which the controller expects to be kicked.
-        tcp: flange to TCP as x, y, z, rotation vector.
-        payload, cog: mass [kg] and centre of gravity in the flange [m].
-    """
-
-    fd: int
-    ip: str
-    armed: bool
-    outputs: bool
-    watchdog_hz: float
-    tcp: tuple[float, ...]
-    payload: float
-    cog: tuple[float, ...]
-
-    def to_json(self) -> str:
-        """For the command line."""
-        return json.dumps(asdict(self))
-
-
-class ChildReport(NamedTuple):
-    """One state of the controller, as it crosses the pipe in every loop."""
-
-    stamp: float
-    q: list[float]
-    qd: list[float]
-    tcp: list[float]
-    force: list[float]
-    robot_mode: int
-    safety_bits: int
-    runtime: int
-    inputs: int
-    outputs: int
-    armed: bool
-    moving: bool
-    reason: str
+#: Exit status of a child whose link or parent was lost, and of one that was asked to go.
+LOST_EXIT, ORDERLY_EXIT = 3, 0
 
 
 class Child:
@@ -274,12 +226,6 @@ def stop_reason(report: ChildReport) -> str:
     if report.runtime != PLAYING:
         return "The program on the controller is not running any more."
     return ""
-
-
-def safety_stop(bits: int) -> str:
-    """The stop that the safety status bits tell of, as a status of the arm; empty for none."""
-    named = ((EMERGENCY, "emergency_stop"), (PROTECTIVE, "protective_stop"), (SAFEGUARD, "safeguard_stop"))
-    return next((name for mask, name in named if bits & mask), "")
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
-from gpnet_ros.devices.ur.child import FAILED_EXIT, ChildConfig, ChildReport
+from gpnet_ros.devices.ur.messages import FAILED_EXIT, ChildConfig, ChildReport
 from gpnet_ros.devices.ur.move import MoveOutcome
 from gpnet_ros.errors import LinkLost
 

@@ -5,21 +5,26 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.devices.ur.child import FAULT, PLAYING, ChildReport, safety_stop
 from gpnet_ros.devices.ur.dashboard import ask
 from gpnet_ros.devices.ur.link import UrLink
+from gpnet_ros.devices.ur.messages import (
+    BRAKES_ON,
+    FAULT,
+    NO_PROGRAM,
+    PLAYING,
+    POWERED_OFF,
+    ROBOT_RUNNING,
+    ChildReport,
+    safety_stop,
+)
+from gpnet_ros.devices.ur.settings import UrSettings
 from gpnet_ros.errors import LinkLost, RobotStopped
 from gpnet_ros.pose import distance, from_rotvec
 
-if TYPE_CHECKING:
-    from gpnet_ros.devices.ur.arm import UrSettings
-
-POWERED_OFF, IDLE, RUNNING, STOPPED = 3, 5, 7, 1
 #: A UR refuses to unlock a protective stop earlier than 5 s after it (dashboard guide).
 UNLOCK_PATIENCE = 7.0
 #: Powering on and releasing the brakes of a UR10 take some ten seconds.
@@ -43,11 +48,11 @@ def make_ready(link: UrLink, ip: str) -> None:
         raise RobotStopped("The robot reports a safety violation or fault: clear it on the pendant, then resume.")
     if stop == "protective_stop":
         _unlock(link, ip)
-    if _report(link).robot_mode != RUNNING:
+    if _report(link).robot_mode != ROBOT_RUNNING:
         _power_on(link, ip)
-    if _report(link).runtime not in (PLAYING, STOPPED):
+    if _report(link).runtime not in (PLAYING, NO_PROGRAM):
         ask(ip, "stop")  # a paused program, ours or not, must not go on beside ours
-    if not _until(link, lambda r: r.runtime == STOPPED, 1.0):
+    if not _until(link, lambda r: r.runtime == NO_PROGRAM, 1.0):
         raise RobotStopped(
             "A program runs on the controller that this package did not start: stop it on the pendant, then resume."
         )
@@ -66,10 +71,10 @@ def _unlock(link: UrLink, ip: str) -> None:
 def _power_on(link: UrLink, ip: str) -> None:
     if _report(link).robot_mode <= POWERED_OFF:
         ask(ip, "power on")
-    if not _until(link, lambda r: r.robot_mode >= IDLE, POWER_PATIENCE):
+    if not _until(link, lambda r: r.robot_mode >= BRAKES_ON, POWER_PATIENCE):
         raise RobotStopped("The robot did not power on: see its pendant, then resume.")
     ask(ip, "brake release")
-    if not _until(link, lambda r: r.robot_mode == RUNNING, POWER_PATIENCE):
+    if not _until(link, lambda r: r.robot_mode == ROBOT_RUNNING, POWER_PATIENCE):
         raise RobotStopped("The robot did not release its brakes: see its pendant, then resume.")
 
 

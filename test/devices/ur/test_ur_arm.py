@@ -20,8 +20,9 @@ from support.controller_process import ROOT, Running, controller
 
 from gpnet_ros.cell import Cell
 from gpnet_ros.devices.arm import ArmState, MoveResult, MoveStatus
-from gpnet_ros.devices.ur.arm import UrArm, UrSettings
-from gpnet_ros.devices.ur.child import EMERGENCY, PLAYING, PROTECTIVE, SAFEGUARD, safety_stop
+from gpnet_ros.devices.ur.arm import UrArm
+from gpnet_ros.devices.ur.messages import EMERGENCY, PLAYING, PROTECTIVE, SAFEGUARD, safety_stop
+from gpnet_ros.devices.ur.settings import UrSettings
 from gpnet_ros.devices.ur.start import agreement
 from gpnet_ros.errors import DeviceError, RobotStopped
 from gpnet_ros.motion import Move
@@ -273,7 +274,8 @@ def test_lost_link_stops_the_arm_and_waits_for_a_person(fault: Callable[[Running
 PLANNER = """
 import sys, time
 from gpnet_ros.cell import Cell
-from gpnet_ros.devices.ur.arm import UrArm, UrSettings
+from gpnet_ros.devices.ur.arm import UrArm
+from gpnet_ros.devices.ur.settings import UrSettings
 from gpnet_ros.motion import Move
 arm = UrArm(UrSettings(robot_ip=sys.argv[1]), Cell())
 arm.connect()
