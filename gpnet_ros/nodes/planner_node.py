@@ -72,7 +72,8 @@ class PlannerNode(start.ManagedNode):
             return TransitionCallbackReturn.FAILURE
         self.outputs = Outputs(self, cell, hand_eye)
         how = LoopSettings(
-            s.mode, s.auto_resume, s.robot == "sim", s.max_picks, s.failures_max, s.look_timeout, s.valid_share_min
+            mode=s.mode, auto_resume=s.auto_resume, controller_clock=s.robot == "sim", max_picks=s.max_picks,
+            failures_max=s.failures_max, look_timeout=s.look_timeout, valid_share_min=s.valid_share_min,
         )  # fmt: skip
         select = SelectSettings(quality_min=s.quality_min)
         eyes = Sights(self, s.valid_share_min)
@@ -124,7 +125,7 @@ class PlannerNode(start.ManagedNode):
             state = self.loop.arm.state()
         except DeviceError:
             state = None
-        self.outputs.diagnostics(state, self.loop.picks, now)
+        self.outputs.diagnostics(state, self.loop.picker.tally.picks, now)
 
 
 def _trigger(action: Callable[[], tuple[bool, str]]) -> Callable[[Trigger.Request, Trigger.Response], Trigger.Response]:

@@ -18,6 +18,7 @@ from gpnet_ros.nodes.planner_markers import markers
 from gpnet_ros.nodes.start import LATCHED_QOS, PUBLISH_QOS
 from gpnet_ros.pick import Decision
 from gpnet_ros.picking.attention import Sight
+from gpnet_ros.picking.record import PickRecord, rejected_reasons
 from gpnet_ros.pose import invert
 
 #: Joint names of ur_description, in the controller's order.
@@ -64,8 +65,8 @@ class Outputs:
     def decided(self, decision: Decision, sight: Sight) -> None:
         """The chosen grasp, why the others lost, and both as markers."""
         self.last_refusal = ""
-        reasons = [{"pixel": list(r.pixel), "reason": r.reason, "detail": r.detail} for r in decision.rejected]
-        self._publish("~/rejected", String(data=json.dumps({"stamp": sight.frame.stamp, "rejected": reasons})))
+        lost = {"stamp": sight.frame.stamp, "rejected": rejected_reasons(decision)}
+        self._publish("~/rejected", String(data=json.dumps(lost)))
         if decision.T_base_grasp is not None:
             pose = convert.to_pose_in_base_link(decision.T_base_grasp, sight.frame.stamp)
             self._publish("~/grasp", pose)
@@ -73,11 +74,11 @@ class Outputs:
             seen = markers(decision, sight, self.hand_eye.T_base_camera(), self.cell)
             self._publish("~/markers", seen)
 
-    def result(self, record: dict[str, Any]) -> None:
-        """What became of a pick."""
-        self._publish("~/result", String(data=json.dumps(record)))
-        finished = f"; finished: {record['finished']}" if record["finished"] else ""
-        self.node.get_logger().info(f"pick {record['pick']}: {record['status']} {record['message']}{finished}")
+    def result(self, record: PickRecord) -> None:
+        """Publish how a turn of the loop ended, as JSON."""
+        self._publish("~/result", String(data=json.dumps(record.to_dict())))
+        finished = f"; finished: {record.finished}" if record.finished else ""
+        self.node.get_logger().info(f"pick {record.pick}: {record.turn.status} {record.turn.message}{finished}")
 
     def arm(self, state: ArmState, stamp: float) -> None:
         """Joints, and the flange as ROS wants it."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,16 +17,14 @@ from gpnet_ros.cell import Cell, HandEye
 from gpnet_ros.devices.arm import Arm
 from gpnet_ros.devices.gripper import Gripper
 from gpnet_ros.errors import DeviceError, GpnetError
-from gpnet_ros.fit import Memory
 from gpnet_ros.frame import VALID_SHARE_MIN
 from gpnet_ros.grasp import SelectSettings
-from gpnet_ros.height_map import height_map
-from gpnet_ros.pick import Decision, decide
-from gpnet_ros.picking.attention import Attention, Eyes, Sight
+from gpnet_ros.picking.attention import Attention, Eyes
 from gpnet_ros.picking.manipulator import Manipulator
 from gpnet_ros.picking.mode_gate import GRIPPING
-from gpnet_ros.picking.record import describe_decision, describe_result
-from gpnet_ros.picking.runner import PickResult, PickStatus
+from gpnet_ros.picking.picker import Picker, TurnOver
+from gpnet_ros.picking.record import LoopListener, PickRecord, Turn
+from gpnet_ros.picking.runner import PickStatus
 
 log = logging.getLogger(__name__)
 #: How often an idle loop looks at the arm [s], and how long it waits after a failed connection.
@@ -36,23 +33,7 @@ _TICK, _RETRY = 0.1, 1.0
 APPROVAL_MAX = 60.0
 
 
-class LoopListener(Protocol):
-    """Who is told what the loop does."""
-
-    def state(self, state: str) -> None:
-        """The loop's state has changed."""
-
-    def refused(self, reason: str) -> None:
-        """A frame was not used, or a wish not granted."""
-
-    def decided(self, decision: Decision, sight: Sight) -> None:
-        """A frame was decided on."""
-
-    def result(self, record: dict[str, Any]) -> None:
-        """A pick, or the loop, has ended."""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LoopSettings:
     """How the loop runs; bounds are checked where the values are read.
 
@@ -79,7 +60,7 @@ class PickingLoop:
 
     Attributes:
         state: connecting, idle, needs_resume, resuming, paused, looking, deciding, awaiting_approval or moving.
-        picks, failures, placed: picks of this task, failures in a row, objects put into the tote since the start.
+        picker: does one pick after the other; holds the counts.
     """
 
     def __init__(
@@ -89,23 +70,24 @@ class PickingLoop:
         cell: Cell,
         hand_eye: HandEye,
         eyes: Eyes,
-        report: LoopListener,
+        listener: LoopListener,
         settings: LoopSettings,
         select: SelectSettings | None = None,
     ) -> None:
         """Nothing is connected and nothing runs before `open`."""
         s = self.settings = settings
-        self.arm, self.cell, self.report, self.select = arm, cell, report, select
+        self.arm, self.listener = arm, listener
         self.attention = Attention(eyes, arm, cell, hand_eye, s.controller_clock, s.valid_share_min)
         self.manipulator = Manipulator(arm, gripper, cell, s.mode in GRIPPING, self.attention.note_view)
-        self.memory = Memory()
+        self._stopping, self._closing = threading.Event(), threading.Event()
+        self.picker = Picker(
+            self.attention, self.manipulator, listener, s.mode, s.look_timeout, select, self._say, self._stopping.is_set
+        )  # fmt: skip
         self.state = ""
-        self.picks = self.failures = self.placed = 0
         self._task = ""  # "", "loop" or "one"
         self._paused = self._approved = self._resume_wanted = False
         self._halted = ""  # why nothing moves until a person resumes
         self._next_connect = -np.inf
-        self._stopping, self._closing = threading.Event(), threading.Event()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -177,9 +159,9 @@ class PickingLoop:
             refusal = self._refusal()
             if refusal and not self.settings.auto_resume:
                 return False, refusal
-            self._task, self.picks, self.failures = task, 0, 0
+            self._task, self.picker.tally.picks, self.picker.tally.failures = task, 0, 0
             self._stopping.clear()
-            self.memory.forget()
+            self.picker.memory.forget()
             self.attention.from_now()  # never a frame that has waited since nobody knows when
             self._changed.notify_all()
         return True, "Started."
@@ -190,11 +172,11 @@ class PickingLoop:
             try:
                 self._step()
             except GpnetError as error:  # nothing that a device or a frame does may end this thread
-                self._give_up(PickStatus.REFUSED.value, str(error))
+                self._finish(self.picker.give_up(PickStatus.REFUSED.value, str(error)))
             except Exception as error:  # a defect of ours must be seen, and leave the arm standing
                 log.exception("defect in the picking loop")
                 self._task = ""
-                self._give_up("defect", f"{type(error).__name__}: {error}")
+                self._finish(self.picker.give_up("defect", f"{type(error).__name__}: {error}"))
 
     def _step(self) -> None:
         """One look at what is wanted and what is possible."""
@@ -224,7 +206,7 @@ class PickingLoop:
                 self.arm.connect()
                 return True
             except DeviceError as error:
-                self.report.refused(str(error))
+                self.listener.refused(str(error))
                 self._next_connect = time.monotonic() + (_RETRY if self.settings.mode != "dry_run" else 10 * _RETRY)
         return self.settings.mode == "dry_run"
 
@@ -252,74 +234,19 @@ class PickingLoop:
                 if not self._stopping.is_set():  # a stop meanwhile is the newer word
                     self._halted = ""
         except DeviceError as error:
-            self.report.refused(str(error))
+            self.listener.refused(str(error))
 
     def _turn(self) -> None:
         """One pick from frame to result."""
-        moves = self.settings.mode != "dry_run"
-        if moves and not self._tidy():
-            return
-        began = time.monotonic()
-        sight = self._look()
-        if sight is None:
-            return
-        times = {"look": time.monotonic() - began}
-        decision = self._decide(sight)
-        times["decide"] = time.monotonic() - began - times["look"]
-        self.report.decided(decision, sight)
-        if decision.plan is None:
-            self._no_grasp(decision, sight, times)
-        elif not moves:
-            self._finish("dry_run", "Nothing moves in mode dry_run.", times, sight, decision)
-        elif self.settings.mode != "step" or self._approval():
-            self._execute(decision, sight, times)
-
-    def _tidy(self) -> bool:
-        """After an interruption: arm home, and a held object into the tote. Whether picking may go on."""
-        if not self.manipulator.is_home():
-            self._say("moving")
-            result = self.manipulator.go_home(self._stopping.is_set)
-            if result.status is not PickStatus.DONE:
-                self._give_up(result.status.value, result.message)
-                return False
-        if not self.manipulator.holds():
-            return True
-        sight = self._look()
-        if sight is None:
-            return False
-        self._say("moving")
-        heights = height_map(sight.frame, self.attention.T_base_camera(), self.cell)
-        result = self.manipulator.put_down(heights, self.placed, self._stopping.is_set)
-        self.placed += 1
-        if result.status not in (PickStatus.PICKED, PickStatus.SLIPPED):
-            self._give_up(result.status.value, result.message)
-        return result.status is PickStatus.PICKED
-
-    def _look(self) -> Sight | None:
-        self._say("looking")
-        sight = self.attention.look(self.settings.look_timeout, self._stopping.is_set, self.report.refused)
-        if sight is None and not self._stopping.is_set():
-            self.report.refused(self.attention.reason)
-            self._finish("no_frame", self.attention.reason, {}, finished="no_frame")
-        return sight
-
-    def _decide(self, sight: Sight) -> Decision:
-        self._say("deciding")
-        state = self.attention.arm_state()
-        q_start = np.array(self.cell.home) if state is None else state.q
-        hover = self.settings.mode == "hover"
-        where, memory = self.attention.T_base_camera(), self.memory
-        return decide(
-            sight.frame, sight.maps, where, self.cell, q_start,
-            memory=memory, select=self.select, hover=hover, spot=self.placed,
-        )  # fmt: skip
-
-    def _no_grasp(self, decision: Decision, sight: Sight, times: dict[str, float]) -> None:
-        if decision.status == "nothing_left":
-            self._finish("nothing_left", "The workspace is empty.", times, sight, decision, finished="nothing_left")
-            return
-        self.failures += 1
-        self._finish("nothing_graspable", "No candidate passed; each has its reason.", times, sight, decision)
+        turn: Turn | None
+        try:
+            turn = self.picker.propose()
+            if turn.status == "proposed":
+                turn = self.picker.execute(turn) if self.settings.mode != "step" or self._approval() else None
+        except TurnOver as over:
+            turn = over.turn
+        if turn is not None:
+            self._finish(turn)
 
     def _approval(self) -> bool:
         """Wait for a person's word on the grasp that was published; an old proposal is dropped."""
@@ -331,73 +258,25 @@ class PickingLoop:
                 self._changed.wait(_TICK)
             if self._approved or self._stopping.is_set() or self._refusal():
                 return self._approved and not self._stopping.is_set()
-        self.report.refused("The proposal is too old; looks again.")
+        self.listener.refused("The proposal is too old; looks again.")
         return False
 
-    def _execute(self, decision: Decision, sight: Sight, times: dict[str, float]) -> None:
-        """Carry the plan out, judge it, and come home from a failed pick."""
-        assert decision.plan is not None
-        self._say("moving")
-        result = self.manipulator.run(decision.plan, self._stopping.is_set)
-        times |= result.times
-        self.picks += 1
-        if result.status is PickStatus.PICKED:
-            self.placed, self.failures = self.placed + 1, 0
-            self.memory.forget()
-        elif result.status.is_failed_pick:
-            self.failures += 1
-            if decision.T_base_tcp is not None:
-                self.memory.remember(decision.T_base_tcp)
-            way = self.manipulator.go_home(self._stopping.is_set)
-            times |= {f"back {name}": seconds for name, seconds in way.times.items()}
-            if way.status is not PickStatus.DONE:
-                result = replace(result, message=f"{result.message} {way.message}")
-                self._halt(way.message)
-        elif result.status is not PickStatus.DONE:
-            self._halt(result.message or result.status.value)
-        self._finish(result.status.value, result.message, times, sight, decision, result)
-
     # --- what it tells ----------------------------------------------------------------------------------------
-    def _finish(
-        self,
-        status: str,
-        message: str,
-        times: dict[str, float],
-        sight: Sight | None = None,
-        decision: Decision | None = None,
-        result: PickResult | None = None,
-        finished: str | None = None,
-    ) -> None:
-        """Report a pick, and end the task when it is over."""
-        s = self.settings
-        if finished is None and self.failures >= s.failures_max:
+    def _finish(self, turn: Turn) -> None:
+        """Report a turn, halt where it says so, and end the task when it is over."""
+        s, tally, finished = self.settings, self.picker.tally, turn.finished
+        if turn.halt and not s.auto_resume and s.mode != "dry_run":  # on hardware a person has to look first
+            self._halted = self._halted or turn.halt
+        if finished is None and tally.failures >= s.failures_max:
             finished = "failures"
-        if finished is None and self.picks >= s.max_picks:
+        if finished is None and tally.picks >= s.max_picks:
             finished = "max_picks"
-        record: dict[str, Any] = {
-            "status": status, "message": message, "mode": s.mode, "pick": self.picks, "failures": self.failures,
-            "placed": self.placed, "finished": finished, "time_s": {k: round(v, 3) for k, v in times.items()},
-            "stamp": None if sight is None else sight.frame.stamp,
-        }  # fmt: skip
-        record |= {} if decision is None else describe_decision(decision)
-        record |= {} if result is None else describe_result(result)
         with self._changed:
             if finished is not None or self._task == "one":
                 self._task = ""
-        self.report.result(record)
-
-    def _give_up(self, status: str, message: str) -> None:
-        """The task cannot go on by itself."""
-        self._halt(message)
-        self.failures += 1
-        self._finish(status, message, {})
-
-    def _halt(self, message: str) -> None:
-        """On hardware a person has to look first."""
-        if not self.settings.auto_resume and self.settings.mode != "dry_run":
-            self._halted = self._halted or message
+        self.listener.result(PickRecord(turn, s.mode, tally.picks, tally.failures, tally.placed, finished))
 
     def _say(self, state: str) -> None:
         if state != self.state:
             self.state = state
-            self.report.state(state)
+            self.listener.state(state)

@@ -1,17 +1,103 @@
-"""A pick in plain values: what is published, stored in the run folder, and read by people and programs."""
+"""What one turn of the picking loop came to: typed for the loop, as JSON for topics, run folders and people."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 
 from gpnet_ros.pick import Decision
+from gpnet_ros.picking.attention import Sight
 from gpnet_ros.picking.runner import PickResult
 
 
-def describe_decision(decision: Decision) -> dict[str, Any]:
-    """A decision; metres, pixels of the colour image, poses as 4x4 in the controller's base."""
+@dataclass
+class Tally:
+    """Counts of the loop: picks of this task, failures in a row, objects put into the tote since the start."""
+
+    picks: int = 0
+    failures: int = 0
+    placed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """One turn of the loop: what was seen, decided and done, and how it ended.
+
+    Attributes:
+        status: value of a `PickStatus`, or proposed (nothing has moved yet), dry_run, no_frame, nothing_left,
+            nothing_graspable or defect.
+        message: one sentence for a person.
+        times: wall time [s] of each step, by its name.
+        sight, decision, result: as far as the turn came.
+        finished: why the whole task ends with this turn; None when it does not.
+        halt: why nothing may move until a person resumes; empty when it may.
+    """
+
+    status: str
+    message: str
+    times: dict[str, float] = field(default_factory=dict)
+    sight: Sight | None = None
+    decision: Decision | None = None
+    result: PickResult | None = None
+    finished: str | None = None
+    halt: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class PickRecord:
+    """A turn with the counts of the loop after it, as it is published and stored.
+
+    Attributes:
+        turn: what happened.
+        mode: how far the planner goes, one of `mode_gate.MODES`.
+        pick, failures, placed: see `Tally`.
+        finished: why the task has ended; None while it goes on.
+    """
+
+    turn: Turn
+    mode: str
+    pick: int
+    failures: int
+    placed: int
+    finished: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as plain values: metres, pixels of the colour image, poses as 4x4 in the controller's base."""
+        turn = self.turn
+        return {
+            "status": turn.status, "message": turn.message, "mode": self.mode, "pick": self.pick,
+            "failures": self.failures, "placed": self.placed, "finished": self.finished,
+            "time_s": {name: round(seconds, 3) for name, seconds in turn.times.items()},
+            "stamp": None if turn.sight is None else turn.sight.frame.stamp,
+            **({} if turn.decision is None else _decision(turn.decision)),
+            **({} if turn.result is None else _result(turn.result)),
+        }  # fmt: skip
+
+
+class LoopListener(Protocol):
+    """Who is told what the loop does."""
+
+    def state(self, state: str) -> None:
+        """The loop has a new state."""
+
+    def refused(self, reason: str) -> None:
+        """A frame was not used, or a person's wish was not granted."""
+
+    def decided(self, decision: Decision, sight: Sight) -> None:
+        """A decision was made on a frame."""
+
+    def result(self, record: PickRecord) -> None:
+        """A turn, and perhaps the task, has ended."""
+
+
+def rejected_reasons(decision: Decision) -> list[dict[str, Any]]:
+    """Pixel (u, v), reason and one sentence of every candidate that lost, in the order in which they were tried."""
+    return [{"pixel": list(r.pixel), "reason": r.reason, "detail": r.detail} for r in decision.rejected]
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
     values: dict[str, Any] = {"rejected": rejected_reasons(decision)}
     grasp, T = decision.grasp, decision.T_base_grasp
     if grasp is not None and T is not None and decision.T_base_tcp is not None:
@@ -29,13 +115,7 @@ def describe_decision(decision: Decision) -> dict[str, Any]:
     return values
 
 
-def rejected_reasons(decision: Decision) -> list[dict[str, Any]]:
-    """Every candidate that lost: its pixel, the reason and one sentence."""
-    return [{"pixel": list(r.pixel), "reason": r.reason, "detail": r.detail} for r in decision.rejected]
-
-
-def describe_result(result: PickResult) -> dict[str, Any]:
-    """What became of a plan."""
+def _result(result: PickResult) -> dict[str, Any]:
     return {
         "step": result.step,
         "holding": result.holding,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from gpnet_ros.motion import Move, plan_pick
 from gpnet_ros.pick import Decision
 from gpnet_ros.picking.attention import Sight
 from gpnet_ros.picking.loop import LoopSettings, PickingLoop
+from gpnet_ros.picking.record import PickRecord
 from gpnet_ros.pose import transform
 
 PATIENCE = 20.0
@@ -70,8 +72,8 @@ class Notes:
     def decided(self, decision: Decision, sight: Sight) -> None:
         self._note(self.decisions, decision)
 
-    def result(self, record: dict[str, Any]) -> None:
-        self._note(self.results, record)
+    def result(self, record: PickRecord) -> None:
+        self._note(self.results, json.loads(json.dumps(record.to_dict())))
 
     def wait(self, condition: Callable[[], bool]) -> None:
         with self.news:
@@ -100,7 +102,9 @@ class Bench:
 
 @contextmanager
 def bench(mode: str = "run", auto: bool = True, object_width: float | None = 0.03, **more: Any) -> Iterator[Bench]:
-    made = Bench(LoopSettings(mode, auto, look_timeout=more.pop("look_timeout", 5.0), **more), object_width)
+    made = Bench(
+        LoopSettings(mode=mode, auto_resume=auto, look_timeout=more.pop("look_timeout", 5.0), **more), object_width
+    )
     made.loop.open()
     try:
         yield made
@@ -119,7 +123,7 @@ def test_it_picks_the_box_and_then_finds_nothing_left() -> None:
     assert np.allclose(np.array(first["T_base_tcp"])[:2, 3], (0.66, 0.03), atol=0.004)
     assert {"look", "decide", "approach", "descend", "home"} <= set(first["time_s"])
     assert last["status"] == last["finished"] == "nothing_left"
-    assert b.loop.placed == 1
+    assert b.loop.picker.tally.placed == 1
 
 
 def test_one_pick_is_one_pick() -> None:
@@ -299,7 +303,7 @@ def test_a_resume_while_moving_is_no_word_for_a_later_stop() -> None:
 
 
 def test_a_stop_takes_a_resume_back_that_has_not_begun() -> None:
-    made = Bench(LoopSettings("run", False), 0.03)  # its thread does not run: the order is ours
+    made = Bench(LoopSettings(mode="run"), 0.03)  # its thread does not run: the order is ours
     made.arm.connect()
     assert made.loop.resume()[0]
     made.loop.stop()
@@ -313,7 +317,7 @@ def test_a_stop_takes_a_resume_back_that_has_not_begun() -> None:
 
 
 def test_a_resume_before_the_arm_is_connected_is_refused_and_not_kept() -> None:
-    made = Bench(LoopSettings("run", False), 0.03)
+    made = Bench(LoopSettings(mode="run"), 0.03)
     accepted, why = made.loop.resume()
     assert not accepted
     assert "not connected" in why
@@ -460,7 +464,7 @@ def test_without_any_frame_the_reason_is_that_nobody_publishes() -> None:
 
 
 def test_an_arm_that_cannot_be_reached_is_tried_again_and_the_loop_lives() -> None:
-    made = Bench(LoopSettings("run", True), 0.03)
+    made = Bench(LoopSettings(mode="run", auto_resume=True), 0.03)
     tries = []
     connect = made.arm.connect
 

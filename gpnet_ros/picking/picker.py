@@ -1,0 +1,148 @@
+"""One pick: look, decide, move, judge; the part of the picking loop that runs in its thread only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from gpnet_ros.fit import Memory
+from gpnet_ros.grasp import SelectSettings
+from gpnet_ros.height_map import height_map
+from gpnet_ros.pick import Decision, decide
+from gpnet_ros.picking.attention import Attention, Sight
+from gpnet_ros.picking.manipulator import Manipulator
+from gpnet_ros.picking.record import LoopListener, Tally, Turn
+from gpnet_ros.picking.runner import PickStatus
+
+
+class TurnOver(Exception):
+    """A turn ended before its decision.
+
+    Attributes:
+        turn: what is to be reported; None where there is nothing to say, as after a stop.
+    """
+
+    def __init__(self, turn: Turn | None = None) -> None:
+        super().__init__("" if turn is None else turn.message)
+        self.turn = turn
+
+
+@dataclass(eq=False)
+class Picker:
+    """Turns frames into picks, one at a time, for the picking loop.
+
+    Attributes:
+        attention: where frames come from.
+        manipulator: what moves.
+        listener: told of decisions and of frames that were refused.
+        mode: one of `mode_gate.MODES`.
+        look_timeout: longest wait for a frame [s].
+        select: how candidates are selected; None for the defaults.
+        say: told the loop's state.
+        stopped: whether a person wants the arm to stop; asked all the time.
+        memory: grasps that failed since the heap last changed.
+        tally: what happened since the start.
+    """
+
+    attention: Attention
+    manipulator: Manipulator
+    listener: LoopListener
+    mode: str
+    look_timeout: float
+    select: SelectSettings | None
+    say: Callable[[str], None]
+    stopped: Callable[[], bool]
+    memory: Memory = field(default_factory=Memory)
+    tally: Tally = field(default_factory=Tally)
+
+    def propose(self) -> Turn:
+        """Tidy up, look and decide: a turn whose decision may have a plan, and nothing has moved for it yet.
+
+        Raises:
+            TurnOver: there is nothing to decide on, or no way to a tidy start.
+        """
+        if self.mode != "dry_run":
+            self._tidy()
+        began = time.monotonic()
+        sight = self._look()
+        times = {"look": time.monotonic() - began}
+        decision = self._decide(sight)
+        times["decide"] = time.monotonic() - began - times["look"]
+        self.listener.decided(decision, sight)
+        if decision.plan is not None:
+            if self.mode == "dry_run":
+                return Turn("dry_run", "Nothing moves in mode dry_run.", times, sight, decision)
+            return Turn("proposed", "", times, sight, decision)
+        if decision.status == "nothing_left":
+            return Turn("nothing_left", "The workspace is empty.", times, sight, decision, finished="nothing_left")
+        self.tally.failures += 1
+        return Turn("nothing_graspable", "No candidate passed; each has its reason.", times, sight, decision)
+
+    def execute(self, turn: Turn) -> Turn:
+        """Carry out the plan of a proposal, judge it, and come home from a failed pick."""
+        decision = turn.decision
+        assert decision is not None and decision.plan is not None
+        self.say("moving")
+        result, halt = self.manipulator.run(decision.plan, self.stopped), ""
+        times = turn.times | result.times
+        self.tally.picks += 1
+        if result.status is PickStatus.PICKED:
+            self.tally.placed, self.tally.failures = self.tally.placed + 1, 0
+            self.memory.forget()
+        elif result.status.is_failed_pick:
+            self.tally.failures += 1
+            if decision.T_base_tcp is not None:
+                self.memory.remember(decision.T_base_tcp)
+            way = self.manipulator.go_home(self.stopped)
+            times |= {f"back {name}": seconds for name, seconds in way.times.items()}
+            if way.status is not PickStatus.DONE:
+                result, halt = replace(result, message=f"{result.message} {way.message}"), way.message
+        elif result.status is not PickStatus.DONE:
+            halt = result.message or result.status.value
+        return Turn(result.status.value, result.message, times, turn.sight, decision, result, halt=halt)
+
+    def give_up(self, status: str, message: str) -> Turn:
+        """A turn after which the task cannot go on by itself."""
+        self.tally.failures += 1
+        return Turn(status, message, halt=message)
+
+    def _tidy(self) -> None:
+        """After an interruption: arm home, and a held object into the tote."""
+        if not self.manipulator.is_home():
+            self.say("moving")
+            result = self.manipulator.go_home(self.stopped)
+            if result.status is not PickStatus.DONE:
+                raise TurnOver(self.give_up(result.status.value, result.message))
+        if not self.manipulator.holds():
+            return
+        sight = self._look()
+        self.say("moving")
+        heights = height_map(sight.frame, self.attention.T_base_camera(), self.attention.cell)
+        result = self.manipulator.put_down(heights, self.tally.placed, self.stopped)
+        self.tally.placed += 1
+        if result.status is PickStatus.SLIPPED:
+            raise TurnOver
+        if result.status is not PickStatus.PICKED:
+            raise TurnOver(self.give_up(result.status.value, result.message))
+
+    def _look(self) -> Sight:
+        self.say("looking")
+        sight = self.attention.look(self.look_timeout, self.stopped, self.listener.refused)
+        if sight is not None:
+            return sight
+        if self.stopped():
+            raise TurnOver
+        self.listener.refused(self.attention.reason)
+        raise TurnOver(Turn("no_frame", self.attention.reason, finished="no_frame"))
+
+    def _decide(self, sight: Sight) -> Decision:
+        self.say("deciding")
+        cell, state = self.attention.cell, self.attention.arm_state()
+        q_start = np.array(cell.home) if state is None else state.q
+        return decide(
+            sight.frame, sight.maps, self.attention.T_base_camera(), cell, q_start,
+            memory=self.memory, select=self.select, hover=self.mode == "hover", spot=self.tally.placed,
+        )  # fmt: skip
