@@ -110,10 +110,10 @@ def require_sane(args: argparse.Namespace) -> None:
     if args.heaps == "frozen":
         if args.seed:
             raise BadInput("Frozen heaps have no --seed: leave it out.")
-        from gpnet_ros.sim.heap import frozen as heap_sets
+        from gpnet_ros.sim.heap import frozen
 
         for count in range(least, most + 1):
-            heap_sets.require(count, args.rounds)
+            frozen.require(count, args.rounds)
 
 
 def objects(text: str) -> tuple[int, int]:

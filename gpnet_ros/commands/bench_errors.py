@@ -101,13 +101,13 @@ def heaps_of(counts: tuple[int, int], rounds: int) -> list[HeapName]:
     Raises:
         BadInput: there are no such heaps.
     """
-    from gpnet_ros.sim.heap import frozen as heap_sets
+    from gpnet_ros.sim.heap import frozen
 
     least, most = counts
     if rounds < 1 or least > most:
         raise BadInput(f"--rounds {rounds} of {least} to {most} objects is no heap at all: ask for at least one.")
     for count in range(least, most + 1):
-        heap_sets.require(count, rounds)
+        frozen.require(count, rounds)
     return [HeapName(count, number=k) for count in range(least, most + 1) for k in range(rounds)]
 
 

@@ -184,17 +184,17 @@ def played(
     """
     from gpnet_ros.evaluation.closed_loop.core import clear_heaps
     from gpnet_ros.evaluation.closed_loop.rows import HeapName, Policy, heap_key, read_rounds
-    from gpnet_ros.sim.heap import frozen as heap_sets
+    from gpnet_ros.sim.heap import frozen
 
-    heap_sets.require(heap_sets.COUNTS[0], rounds)
+    frozen.require(frozen.COUNTS[0], rounds)
     ROUNDS.mkdir(parents=True, exist_ok=True)
     weights = "oracle" if model is None else f"{model.name}-{vouched_card(model).sha256[:12]}"
     log = ROUNDS / f"{weights}-{priority}-{code_sum(clear_heaps.__module__)}.jsonl"  # other code, other rounds
     there = {heap_key(row) for row in read_rounds(log)} if log.is_file() else set()
     heaps: list[HeapName] = []
     whole = True
-    for number in range(heap_sets.HEAPS):
-        block = [HeapName(count, number=number) for count in heap_sets.COUNTS]
+    for number in range(frozen.HEAPS):
+        block = [HeapName(count, number=number) for count in frozen.COUNTS]
         whole = whole and (number < rounds or all(heap.key in there for heap in block))
         heaps += block if whole else [heap for heap in block if heap.key in also]
     return clear_heaps(heaps, Policy("core", priority, None if model is None else str(model)), log, True, workers)

@@ -16,7 +16,7 @@ from gpnet_ros.paper.lines import Line, untrained
 from gpnet_ros.paper.pages import Table
 from gpnet_ros.paper.paper_figures import TABLE3
 
-#: (model folder or None for the oracle, priority) -> rounds as `clearing_rows.Row`, one per frozen heap.
+#: (model folder or None for the oracle, priority) -> rounds as `RoundLog` keeps them, one per frozen heap.
 PlayModel = Callable[[Path | None, str], Sequence[Mapping[str, Any]]]
 TABLE3_COUNTS = tuple(TABLE3)
 ALL = "all"

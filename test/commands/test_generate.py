@@ -336,9 +336,9 @@ def test_scenes_of_a_seed_follow_each_other_and_seeds_do_not_meet(tmp_path: Path
 
 def test_the_command_knows_the_test_sets() -> None:
     """The names stand in the command too, since the module of the sets loads the simulation."""
-    from gpnet_ros.sim.scenes import fixed_sets as test_sets
+    from gpnet_ros.sim.scenes import fixed_sets
 
-    assert (generate.TEST_SETS, generate.TEST_SET_SCENES) == (test_sets.NAMES, test_sets.SCENES)
+    assert (generate.TEST_SETS, generate.TEST_SET_SCENES) == (fixed_sets.NAMES, fixed_sets.SCENES)
 
 
 def test_help_does_not_load_the_simulation() -> None:

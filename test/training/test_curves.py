@@ -24,7 +24,7 @@ from gpnet_ros.data.dataset import Dataset
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.checkpoint import build, load
 from gpnet_ros.network.trainer import Trainer
-from gpnet_ros.training import curves as train_log
+from gpnet_ros.training import curves
 from gpnet_ros.training import profile as train_profile
 from gpnet_ros.training.curves import draw_curves, draw_examples, read_log
 from gpnet_ros.training.recipe import Budget, TrainSettings
@@ -127,20 +127,20 @@ def test_tensorboard_gets_the_lines_where_it_is_installed_and_is_missed_in_one_s
     board = types.ModuleType("torch.utils.tensorboard")
     board.SummaryWriter = Writer  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", board)
-    monkeypatch.setattr(train_log, "draw_curves", lambda *_: None)
+    monkeypatch.setattr(curves, "draw_curves", lambda *_: None)
     trainer = Trainer(build(TINY.blank_card()), TINY.method())
     trainer.step = 7
-    log = train_log.Log(tmp_path, None, "rgbd", resume=False)
+    log = curves.TrainingLog(tmp_path, None, "rgbd", resume=False)
     log.report(trainer, 0.5, 64, 0.25)
     log.close()
     assert ("loss", 0.25, 7) in written
     assert "not installed" not in capsys.readouterr().out
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)  # as if it were not there
-    log = train_log.Log(tmp_path, None, "rgbd", resume=True)
+    log = curves.TrainingLog(tmp_path, None, "rgbd", resume=True)
     log.report(trainer, 0.6, 64, 0.2)
     assert len(read_log(tmp_path / "log.jsonl")) == 2, "a resumed run keeps its lines"
     capsys.readouterr()
-    train_log.Log(tmp_path, None, "rgbd", resume=False)
+    curves.TrainingLog(tmp_path, None, "rgbd", resume=False)
     assert capsys.readouterr().out.count("not installed") == 1
     assert not (tmp_path / "log.jsonl").exists(), "a new run begins its own"
 

@@ -170,7 +170,7 @@ def open_pictures(
 
     Args:
         data: a test set's name, or a folder.
-        source: what a folder holds, a key of `data_sets.LOADERS`.
+        source: what a folder holds, a key of `data.loaders.sets.LOADERS`.
         split: of a public data set, file of the scenes to take.
         meshes: the user's meshes of the scenes in a folder of shards.
         root: where test sets are kept.

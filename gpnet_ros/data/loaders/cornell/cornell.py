@@ -48,7 +48,7 @@ class Cornell:
             split: file of scene names.
             depth: "cloud" takes true depth, the camera model and the camera's pose over the robot from the point
                 cloud. "auto" does so too, and where the cloud is missing estimates depth from d.tiff, whose values
-                are distances from the robot's base; see `cornell_range`. "tiff" takes these values as they are, as
+                are distances from the robot's base; see `range.py`. "tiff" takes these values as they are, as
                 published networks do. "none" leaves depth out. Where there is no source, depth is absent.
 
         Raises:
