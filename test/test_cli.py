@@ -13,9 +13,9 @@ import pytest
 
 from gpnet_ros.cli import COMMANDS, main
 from gpnet_ros.commands import video
-from gpnet_ros.commands.detect import report
 from gpnet_ros.data.dataset import Dataset
 from gpnet_ros.devices.recorded import load_frame
+from gpnet_ros.evaluation.detection import answer_of
 from gpnet_ros.grasp import Grasp
 
 FRAME = Path(__file__).parent / "data" / "real_frames" / "d435_cleargrasp_153_opaque"
@@ -127,7 +127,7 @@ def test_depth_of_zeros_or_another_size_is_refused(capsys: pytest.CaptureFixture
 def test_told_angle_stays_below_90_degrees_when_it_is_rounded(degrees: float, told: float) -> None:
     frame = load_frame(COLOR, None, None)
     grasp = Grasp((3.0, 4.0), float(np.radians(degrees)), 30.0, None, None, 0.9, 0.8, 0.7)
-    assert report(grasp, [], frame)["angle_deg"] == told
+    assert answer_of(grasp, [], frame).angle_deg == told
 
 
 def test_unwritable_video_is_refused_before_it_is_rendered(

@@ -10,7 +10,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
 
-from gpnet_ros.commands.generate import TEST_SETS
 from gpnet_ros.data.loaders.sets import open_data
 from gpnet_ros.data.sample import DataSet, Sample
 from gpnet_ros.data.shards.generated import Generated
@@ -19,6 +18,9 @@ from gpnet_ros.data.shards.samples import decode_sample
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.judging.judgement import METRICS
 from gpnet_ros.sim.scenes.arrangement import Arrangement
+from gpnet_ros.sim.scenes.files import scene_files
+from gpnet_ros.sim.scenes.fixed_sets import NAMES, SCENES, SIZE, make_test_scene
+from gpnet_ros.sim.scenes.recipe import Recipe
 
 #: Where test sets are kept once they were made.
 DATA = Path("data")
@@ -113,8 +115,6 @@ class MadeTestSet:
 
     def __init__(self, name: str) -> None:
         """Nothing is made yet."""
-        from gpnet_ros.sim.scenes.fixed_sets import SCENES
-
         stored = resources.files("gpnet_ros.sim.scenes") / "stored" / f"{name}.jsonl.gz"
         self.name, self.sum = name, hashlib.sha256(stored.read_bytes()).hexdigest()
         self.names = tuple(f"{name}-{number:04d}/view_0" for number in range(SCENES))
@@ -126,6 +126,7 @@ class MadeTestSet:
     def __getitem__(self, index: int) -> Picture:
         """Make a picture, through the files that shards have, so that it is the same to the last bit."""
         from gpnet_ros.sim.scenes.files import scene_files
+from gpnet_ros.sim.scenes.fixed_sets import NAMES, SCENES, SIZE, make_test_scene
         from gpnet_ros.sim.scenes.fixed_sets import SIZE, make_test_scene
         from gpnet_ros.sim.scenes.recipe import Recipe
 
@@ -182,10 +183,10 @@ def open_pictures(
         return PublicSet(source, Path(data), split)
     if split is not None:
         raise BadInput("--split needs --from with a public data set: shards of our own are judged whole.")
-    if data not in TEST_SETS:
+    if data not in NAMES:
         folder = Path(data)
         if not folder.is_dir():
-            raise BadInput(f"There is no data {data!r}: give a folder of shards, or one of {', '.join(TEST_SETS)}.")
+            raise BadInput(f"There is no data {data!r}: give a folder of shards, or one of {', '.join(NAMES)}.")
         return Shards(folder, meshes)
     folder = root / data
     if not (folder / INDEX_FILE).is_file():
@@ -195,8 +196,6 @@ def open_pictures(
 
 
 def _check_is(name: str, folder: Path, index: Index) -> None:
-    from gpnet_ros.sim.scenes.fixed_sets import SCENES, SIZE
-
     made: dict[str, Any] = index.arguments
     if made.get("test_set") != name or made.get("size") != list(SIZE):
         raise BadInput(f"{folder} does not hold the test set {name} at {SIZE[0]}x{SIZE[1]}: move it, or give its path.")

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.errors import BadInput
+from gpnet_ros.evaluation.real_frames.judged_frames import JudgedFrame, Reading
+from gpnet_ros.grasp import Grasp
 from gpnet_ros.overlay import base_image
-
-if TYPE_CHECKING:
-    from gpnet_ros.commands.bench_real import Judged, Reading
-    from gpnet_ros.grasp import Grasp
 
 FORMATS = (".jpg", ".png")
 _WIDTH, _HEIGHT, _TITLE, _GAP, _COLUMNS = 480, 300, 34, 6, 4  # of a tile [px]
@@ -24,35 +21,35 @@ _INK, _PAPER = (20, 20, 20), 255
 _LETTERS = cv2.FONT_HERSHEY_SIMPLEX
 
 
-def write_sheet(path: Path, judged: Sequence[Judged]) -> None:
-    """Write the sheet as jpg or png.
+def write_sheet(path: Path, judged: Sequence[JudgedFrame]) -> None:
+    """Write the sheet of judged frames as jpg or png.
 
     Raises:
         BadInput: it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture = cv2.cvtColor(sheet(judged), cv2.COLOR_RGB2BGR)
+    picture = cv2.cvtColor(frames_sheet(judged), cv2.COLOR_RGB2BGR)
     if not cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 80]):
         raise BadInput(f"{path} cannot be written: choose another path.")
 
 
-def sheet(judged: Sequence[Judged]) -> NDArray[np.uint8]:
-    """All frames in rows of four with a line of legend below, (H, W, 3) RGB."""
+def frames_sheet(judged: Sequence[JudgedFrame]) -> NDArray[np.uint8]:
+    """Judged frames in rows of four with a line of legend below, (H, W, 3) RGB in 0..255."""
     columns = min(_COLUMNS, len(judged))
     rows = -(-len(judged) // columns)
     height, width = _HEIGHT + _TITLE + _GAP, _WIDTH + _GAP
     page = np.full((rows * height + _TITLE, columns * width - _GAP, 3), _PAPER, dtype=np.uint8)
     for k, each in enumerate(judged):
         top, left = k // columns * height, k % columns * width
-        page[top : top + _HEIGHT + _TITLE, left : left + _WIDTH] = tile(each)
+        page[top : top + _HEIGHT + _TITLE, left : left + _WIDTH] = frame_tile(each)
     legend = "green/red jaw: the decision, on an object that may be taken or not; pink ring: highest Q*;"
     legend += " outlines: green may be taken, yellow not"
     cv2.putText(page, legend, (8, len(page) - 12), _LETTERS, 0.5, _INK, 1, cv2.LINE_AA)
     return page
 
 
-def tile(each: Judged) -> NDArray[np.uint8]:
-    """One frame with its outlines and readings, and its title, (300 + 34, 480, 3) RGB."""
+def frame_tile(each: JudgedFrame) -> NDArray[np.uint8]:
+    """One frame with its outlines, readings and title, (334, 480, 3) RGB in 0..255."""
     image = base_image(each.frame)
     scale = min(_WIDTH / image.shape[1], _HEIGHT / image.shape[0])
     image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8)
@@ -74,7 +71,7 @@ def tile(each: Judged) -> NDArray[np.uint8]:
     return page
 
 
-def _titles(each: Judged) -> tuple[str, str]:
+def _titles(each: JudgedFrame) -> tuple[str, str]:
     decision = each.decision
     words = decision.outcome.replace("_", " ")
     refused = ", ".join(f"{reason} {count}" for reason, count in each.reasons.items())

@@ -1,4 +1,4 @@
-"""gpnet bench real: what lies under the grasp's centre decides, and a frame that cannot be trusted is no hit."""
+"""`gpnet bench real`: what lies under the grasp's centre decides, and a frame that cannot be trusted is no hit."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from gpnet_ros.cli import main
-from gpnet_ros.commands.bench_real import Judged, Reading, judge, load_folder, table, total
 from gpnet_ros.errors import BadInput
+from gpnet_ros.evaluation.real_frames.frames import load_frame_folder
+from gpnet_ros.evaluation.real_frames.judged_frames import JudgedFrame, Reading, Tally, frames_table, judge_frame
 from gpnet_ros.evaluation.real_frames.outlines import Outline
-from gpnet_ros.evaluation.real_frames.sheet import sheet, tile, write_sheet
+from gpnet_ros.evaluation.real_frames.sheet import frame_tile, frames_sheet, write_sheet
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.maps import Grid, Maps
@@ -55,8 +56,8 @@ def seen_at(*peaks: tuple[float, float, float]) -> Callable[[Frame], Maps]:
     return detector
 
 
-def judged(frame: Frame, *peaks: tuple[float, float, float]) -> Judged:
-    return judge("frame", frame, OUTLINES, seen_at(*peaks), SelectSettings())
+def judged(frame: Frame, *peaks: tuple[float, float, float]) -> JudgedFrame:
+    return judge_frame("frame", frame, OUTLINES, seen_at(*peaks), SelectSettings())
 
 
 def test_the_centre_decides_between_object_not_graspable_and_elsewhere() -> None:
@@ -81,25 +82,25 @@ def test_the_decision_passes_over_a_hole_where_argmax_stays() -> None:
 def test_a_frame_that_cannot_be_trusted_is_no_hit() -> None:
     blind = judged(table_top(known=0.2), (55, 65, 0.9))
     assert blind.decision.outcome == blind.argmax.outcome == "frame_refused"
-    assert "valid" in blind.refused and "valid" in table([blind])
-    found = total([blind.decision, judged(table_top(), (55, 65, 0.9)).decision])
+    assert "valid" in blind.refused and "valid" in frames_table([blind])
+    found = Tally.of([blind.decision, judged(table_top(), (55, 65, 0.9)).decision]).to_dict()
     assert found["hits"] == 1 and found["n"] == 2 and found["low"] < 0.5 < found["high"]
     assert found["outcomes"] == {"frame_refused": 1, "object": 1}
 
 
 def test_the_sheet_shows_hits_green_and_misses_red() -> None:
     hit = judged(table_top(), (55, 65, 0.9))
-    miss = judge("frame", table_top(), OUTLINES[1:], seen_at((55, 65, 0.9)), SelectSettings())
+    miss = judge_frame("frame", table_top(), OUTLINES[1:], seen_at((55, 65, 0.9)), SelectSettings())
     assert (hit.decision.outcome, miss.decision.outcome) == ("object", "elsewhere")
 
-    def ink(each: Judged, color: tuple[int, int, int]) -> int:
-        return int((np.abs(tile(each).astype(int) - color).max(axis=2) < 30).sum())
+    def ink(each: JudgedFrame, color: tuple[int, int, int]) -> int:
+        return int((np.abs(frame_tile(each).astype(int) - color).max(axis=2) < 30).sum())
 
     red = (240, 50, 40)
     assert ink(miss, red) > 50 > ink(hit, red)
-    assert sheet([hit] * 5).shape[0] > sheet([hit] * 4).shape[0], "five frames take two rows"
+    assert frames_sheet([hit] * 5).shape[0] > frames_sheet([hit] * 4).shape[0], "five frames take two rows"
     refused = judged(table_top(known=0.2))
-    assert tile(refused).shape == tile(hit).shape
+    assert frame_tile(refused).shape == frame_tile(hit).shape
 
 
 def test_a_sheet_that_cannot_be_written_is_told(tmp_path: Path) -> None:
@@ -145,9 +146,9 @@ def test_bad_input_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "known ending" in capsys.readouterr().err
     (root / "one" / "camera.json").unlink()
     with pytest.raises(BadInput, match="not complete"):
-        load_folder(root / "one")
+        load_frame_folder(root / "one")
 
 
 def test_a_total_of_nothing_has_no_rate() -> None:
-    assert total([])["rate"] is None
-    assert total([Reading("no_grasp")])["rate"] == 0.0
+    assert Tally.of([]).to_dict()["rate"] is None and str(Tally.of([])).endswith("nothing was judged")
+    assert Tally.of([Reading("no_grasp")]).to_dict()["rate"] == 0.0
