@@ -125,11 +125,6 @@ class MadeTestSet:
 
     def __getitem__(self, index: int) -> Picture:
         """Make a picture, through the files that shards have, so that it is the same to the last bit."""
-        from gpnet_ros.sim.scenes.files import scene_files
-from gpnet_ros.sim.scenes.fixed_sets import NAMES, SCENES, SIZE, make_test_scene
-        from gpnet_ros.sim.scenes.fixed_sets import SIZE, make_test_scene
-        from gpnet_ros.sim.scenes.recipe import Recipe
-
         scene = make_test_scene(self.name, index, Recipe(size=SIZE))
         files = {name.removeprefix("view_0/"): data for name, data in scene_files(scene).items()}
         return Picture(decode_sample(files, self.names[index]), scene.arrangement)
