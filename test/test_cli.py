@@ -145,7 +145,7 @@ def test_unwritable_folder_is_refused_before_the_training(
     option: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(Dataset, "load", lambda *_: [1])
-    monkeypatch.setattr("gpnet_ros.commands.train.train", lambda *_, **__: pytest.fail("it trains"))
+    monkeypatch.setattr("gpnet_ros.training.run.train", lambda *_, **__: pytest.fail("it trains"))
     folders = {"--out": str(tmp_path / "model"), "--run": str(tmp_path / "run"), option: "/proc/nowhere"}
     words = [word for pair in folders.items() for word in pair]
     assert main(["train", "--data", "x", "--minutes", "1", *words]) == 2

@@ -23,7 +23,6 @@ from pathlib import Path
 
 import yaml
 
-from gpnet_ros.commands.train import LAST
 from gpnet_ros.data.shards.index import read_index
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.trainer import STATE
@@ -39,6 +38,7 @@ from gpnet_ros.paper.rows import (
     refusal,
 )
 from gpnet_ros.training.recipe import Budget, TrainSettings
+from gpnet_ros.training.run import LAST
 
 #: Files of a model's folder that are not of the model: its recipe, its run, and the mark that somebody works on it.
 RECIPE, RUN, LOCK = "recipe.yaml", "run", "lock"

@@ -10,7 +10,6 @@ import pytest
 from numpy.typing import NDArray
 from support.fake_scenes import fake_members, fake_plan, scene_name
 
-from gpnet_ros.commands.train import refuse_unseen
 from gpnet_ros.data.augment import PITCH, centred, moved_angles, random_map, strided, warp
 from gpnet_ros.data.dataset import Dataset, grasp_targets
 from gpnet_ros.data.drawn import drawn_grasps
@@ -34,6 +33,7 @@ from gpnet_ros.maps import WIDTH_SCALE
 from gpnet_ros.rectangle import Rectangles
 from gpnet_ros.training.origin import data_origin
 from gpnet_ros.training.recipe import TrainSettings
+from gpnet_ros.training.run import refuse_unseen
 
 SIDE = 288
 #: So that a pixel of the picture is one of the cell's grid, and the middle view is the picture's middle.

@@ -16,8 +16,8 @@ import torch
 from support.bars import Bars
 
 from gpnet_ros import cli
-from gpnet_ros.commands import train
 from gpnet_ros.commands.ablate import plan, same_rows
+from gpnet_ros.data.dataset import Dataset
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.card import read_card
 from gpnet_ros.network.trainer import STATE
@@ -49,7 +49,7 @@ def ablate(folder: Path, *words: str) -> int:
 
 @pytest.fixture
 def bars(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train.Dataset, "load", lambda folder, views=None: Bars(4, views=views))
+    monkeypatch.setattr(Dataset, "load", lambda folder, views=None: Bars(4, views=views))
     monkeypatch.setattr("gpnet_ros.commands.ablate.read_index", lambda folder: None)
 
 
@@ -203,9 +203,10 @@ def test_a_killed_series_goes_on_with_the_run_that_was_begun(tmp_path: Path, bar
     write_rows(tmp_path, ROWS[0], ROWS[2])
     script = (
         "import sys; sys.path[:0] = sys.argv[1:3]\n"
-        "from support.bars import Bars\nfrom gpnet_ros import cli\nfrom gpnet_ros.commands import ablate, train\n"
+        "from support.bars import Bars\nfrom gpnet_ros import cli\nfrom gpnet_ros.commands import ablate\n"
+        "from gpnet_ros.data.dataset import Dataset\n"
         "ablate.read_index = lambda folder: None\n"
-        "train.Dataset.load = lambda folder, views=None: Bars(4, views=views)\n"
+        "Dataset.load = lambda folder, views=None: Bars(4, views=views)\n"
         "cli.main(sys.argv[3:])\n"
     )
     here = Path(__file__).parents[1]

@@ -17,17 +17,17 @@ from support.bars import TINY, Bars
 from support.records import picture
 
 from gpnet_ros.cli import main
-from gpnet_ros.commands.train import train
-from gpnet_ros.data import dataset
-from gpnet_ros.data.batches import TARGETS
+from gpnet_ros.data.batches import TARGETS, Batches, BatchSettings
 from gpnet_ros.data.dataset import Dataset
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.checkpoint import build, load
+from gpnet_ros.network.loss import Targets
 from gpnet_ros.network.trainer import Trainer
 from gpnet_ros.training import curves
 from gpnet_ros.training import profile as train_profile
 from gpnet_ros.training.curves import draw_curves, draw_examples, read_log
 from gpnet_ros.training.recipe import Budget, TrainSettings
+from gpnet_ros.training.run import RunOptions, train
 from gpnet_ros.training.validation import judge_views, map_errors, mean_map_errors
 
 
@@ -65,7 +65,7 @@ def test_errors_are_those_of_each_map_and_none_for_the_truth() -> None:
 def test_a_run_leaves_curves_examples_and_a_model_of_its_last_state(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     recipe = dataclasses.replace(TINY, small_share=1.0)
-    card = train(Bars(4), Bars(3), recipe, Budget(1e9, 2), out=tmp_path / "m", folder=folder)
+    card = train(Bars(4), Bars(3), recipe, Budget(1e9, 2), RunOptions(tmp_path / "m", folder))
     assert card is not None
     lines = read_log(folder / "log.jsonl")
     assert {"step", "loss", "rate", "top1_top_level", "error_quality", "error_width"} <= set(lines[-1])
@@ -148,34 +148,32 @@ def test_tensorboard_gets_the_lines_where_it_is_installed_and_is_missed_in_one_s
 PROFILED = TrainSettings(size="s", batch=2, small_crop=64, threads=1)
 
 
-def test_a_profile_says_where_the_time_of_a_step_goes_and_puts_everything_back(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_profile_says_where_the_time_of_a_step_goes() -> None:
     data = Dataset([picture(0), picture(1)], PROFILED.views())
-    before = dataset.warp, Trainer.forward
-    found = train_profile.measure(data, PROFILED, torch.device("cpu"), 64, 2)
-    assert (dataset.warp, Trainer.forward) == before
-    parts = {"data: map", "data: read and warp", "data: noise", "data: normalise", "data: targets"}
-    assert parts | {"network: forward", "network: backward", "network: optimiser", "transfer"} <= set(found.seconds)
-    assert min(found.seconds.values()) >= 0.0
-    lines = train_profile.table(found)
+    found, whole = train_profile.step_times(data, PROFILED, torch.device("cpu"), 2)
+    assert (found.crop, whole.crop) == (64, 224)
+    assert tuple(found.seconds) == train_profile.STAGES and min(found.seconds.values()) > 0.0
+    lines = found.table()
     shares = [float(line.split()[-2]) for line in lines[1:-1]]
     assert sum(shares) == pytest.approx(100.0, abs=1.0)
     assert "bound by" in lines[-1] and "views per minute" in lines[-1]
-    slow = dataclasses.replace(found, seconds={"data: noise": 9.0, "network: forward": 1.0})
-    assert "bound by making views: 90 %" in train_profile.table(slow)[-1]
-    assert train_profile.answer(slow)["ms_per_step"] == {"data: noise": 4500.0, "network: forward": 500.0}
+    slow = dataclasses.replace(found, seconds={"views": 9.0, "network: forward": 1.0})
+    assert "bound by making views: 90 %" in slow.table()[-1]
+    assert slow.answer()["ms_per_step"] == {"views": 4500.0, "network: forward": 500.0}
     with pytest.raises(BadInput, match="1 or more"):
-        train_profile.profile(data, PROFILED, torch.device("cpu"), 0)
+        train_profile.step_times(data, PROFILED, torch.device("cpu"), 0)
 
 
-def test_time_inside_a_stage_belongs_to_the_innermost(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([0.0, 1.0, 3.0, 6.0, 10.0])
-    monkeypatch.setattr(train_profile.Stopwatch, "now", lambda self: next(clock))
-    watch = train_profile.Stopwatch(torch.device("cpu"))
-    with watch.stage("outer"), watch.stage("inner"):
-        pass
-    assert watch.seconds == {"outer": 2.0 + 4.0, "inner": 3.0}
+def test_a_profiled_step_is_a_step_of_a_run() -> None:
+    torch.manual_seed(0)
+    profiled, trained = (Trainer(build(PROFILED.blank_card()), PROFILED.method()) for _ in range(2))
+    trained.net.load_state_dict(profiled.net.state_dict())
+    batch = Batches(Bars(4), BatchSettings(0, 2, 64, "rgbd", 0.0))[0]
+    profiled.set_rate(0.5)
+    train_profile.step(profiled, iter([batch]), torch.device("cpu"))
+    trained.update(batch[0], Targets(*batch[1]), 0.5)
+    for ours, theirs in zip(profiled.net.parameters(), trained.net.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
 
 
 def test_profile_on_the_command_line_trains_nothing(

@@ -20,7 +20,6 @@ from support.bars import TINY, Bars
 
 from gpnet_ros import cli
 from gpnet_ros import settings as setting_files
-from gpnet_ros.commands.train import Source, refuse_unseen, train
 from gpnet_ros.data.batches import Batches, BatchSettings, drop_modality
 from gpnet_ros.data.dataset import Dataset
 from gpnet_ros.errors import BadInput, GpnetError, SettingsError
@@ -32,6 +31,7 @@ from gpnet_ros.network.trainer import STATE, Method, Trainer, one_cycle, rate_sh
 from gpnet_ros.normalise import Channels
 from gpnet_ros.training.origin import first_weights
 from gpnet_ros.training.recipe import Budget, TrainSettings, load_recipe, overrides
+from gpnet_ros.training.run import RunOptions, ViewSource, refuse_unseen, train
 from gpnet_ros.training.runs import RUN_FILE, enter_run
 from gpnet_ros.training.validation import judge_views, views_summary
 
@@ -43,7 +43,7 @@ SMALL_BATCH = BatchSettings(TINY.seed, TINY.batch, 64, TINY.channels, TINY.modal
 def test_a_short_run_learns_and_writes_a_usable_model(tmp_path: Path) -> None:
     recipe = TrainSettings(size="s", batch=8, small_crop=80, small_share=1.0, threads=1, modality_dropout=0.0)
     untrained = judge_views(build(recipe.blank_card()).eval(), Bars(12), "rgbd")
-    card = train(Bars(50), Bars(12), recipe, Budget(1e9, 200), out=tmp_path / "m", folder=tmp_path / "run")
+    card = train(Bars(50), Bars(12), recipe, Budget(1e9, 200), RunOptions(tmp_path / "m", tmp_path / "run"))
     # The place is learned first, the angle needs more steps than a test has.
     assert views_summary(untrained)["score_median"] < 0.1
     assert card is not None
@@ -63,7 +63,7 @@ def test_the_loss_of_one_batch_falls_to_half_and_its_mean_follows() -> None:
 
 
 def test_both_sizes_of_crops_are_used_and_logged(tmp_path: Path) -> None:
-    train(Bars(4), None, TINY, Budget(1e9, 4), out=tmp_path / "m", folder=tmp_path / "run")
+    train(Bars(4), None, TINY, Budget(1e9, 4), RunOptions(tmp_path / "m", tmp_path / "run"))
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert [line["crop"] for line in lines] == [64, 224]
     assert [line["step"] for line in lines] == [2, 4] and lines[-1]["progress"] == 1.0
@@ -118,7 +118,7 @@ def test_a_run_that_was_killed_before_its_first_state_starts_from_its_beginning(
         enter_run(tmp_path, TINY, {}, resume=True)
     enter_run(tmp_path, TINY, {"views": 4}, resume=False)
     enter_run(tmp_path, dataclasses.replace(TINY, threads=7, minutes=3.0), {"views": 4}, resume=True)
-    card = train(Bars(4), None, TINY, Budget(1e9, 2), out=tmp_path / "m", folder=tmp_path, resume=True)
+    card = train(Bars(4), None, TINY, Budget(1e9, 2), RunOptions(tmp_path / "m", tmp_path, resume=True))
     assert card is not None and card.recipe["steps"] == 2
     assert "no state yet" in capsys.readouterr().out
 
@@ -149,9 +149,9 @@ def test_a_start_that_is_refused_leaves_the_run_as_it_was(tmp_path: Path, monkey
 
 
 def test_a_run_goes_on_with_its_own_data_only(tmp_path: Path) -> None:
-    train(Bars(4), None, TINY, Budget(1e9, 2), out=tmp_path / "m", folder=tmp_path / "run")
+    train(Bars(4), None, TINY, Budget(1e9, 2), RunOptions(tmp_path / "m", tmp_path / "run"))
     with pytest.raises(BadInput, match=r"other data .*views 4, now 5"):
-        train(Bars(5), None, TINY, Budget(1e9, 4), out=tmp_path / "m", folder=tmp_path / "run", resume=True)
+        train(Bars(5), None, TINY, Budget(1e9, 4), RunOptions(tmp_path / "m", tmp_path / "run", resume=True))
     assert (tmp_path / "run" / STATE).is_file()
 
 
@@ -183,8 +183,8 @@ def test_the_command_refuses_data_without_depth_before_a_run_begins(
 def test_processes_share_a_batch_evenly_or_not_at_all(world: int, batch: int) -> None:
     ranks = dataclasses.replace(Ranks.join(torch.device("cpu")), world=world)
     with pytest.raises(BadInput, match=f"batch is {batch}, which {world} processes"):
-        Source(Bars(4), dataclasses.replace(TINY, batch=batch), ranks)
-    Source(Bars(4), dataclasses.replace(TINY, batch=2 * world), ranks)
+        ViewSource(Bars(4), dataclasses.replace(TINY, batch=batch), ranks)
+    ViewSource(Bars(4), dataclasses.replace(TINY, batch=2 * world), ranks)
 
 
 def test_a_killed_run_resumes_from_its_last_state(tmp_path: Path) -> None:
@@ -193,11 +193,11 @@ def test_a_killed_run_resumes_from_its_last_state(tmp_path: Path) -> None:
         "import sys; sys.path[:0] = [sys.argv[2], sys.argv[3]]\n"
         "from pathlib import Path\nfrom dataclasses import replace\n"
         "from support.bars import Bars, TINY\n"
-        "from gpnet_ros.commands.train import train\nfrom gpnet_ros.training.recipe import Budget\n"
+        "from gpnet_ros.training.recipe import Budget\nfrom gpnet_ros.training.run import RunOptions, train\n"
         "folder = Path(sys.argv[1])\n"
         "if __name__ == '__main__':\n"
         "    train(Bars(4), None, replace(TINY, checkpoint_seconds=1.0), Budget(1e9, 1e6),"
-        " out=folder / 'm', folder=folder / 'run')\n"
+        " RunOptions(folder / 'm', folder / 'run'))\n"
     )
     here = Path(__file__).parents[1]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -219,7 +219,7 @@ def test_a_killed_run_resumes_from_its_last_state(tmp_path: Path) -> None:
     done = trainer.step
     assert done > 0
     budget = Budget(1e9, done + 2)
-    card = train(Bars(4), None, TINY, budget, out=tmp_path / "m", folder=tmp_path / "run", resume=True)
+    card = train(Bars(4), None, TINY, budget, RunOptions(tmp_path / "m", tmp_path / "run", resume=True))
     assert card is not None and card.recipe["steps"] == done + 2
 
 
@@ -230,7 +230,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_before_it_is_saved(tmp_path: Pa
             return x * np.float32("nan"), target
 
     with pytest.raises(GpnetError, match="learning rate"):
-        train(Poisoned(4), None, TINY, Budget(1e9, 2), out=tmp_path / "m", folder=tmp_path / "run")
+        train(Poisoned(4), None, TINY, Budget(1e9, 2), RunOptions(tmp_path / "m", tmp_path / "run"))
     assert not list(tmp_path.rglob("*.safetensors"))
 
 
@@ -316,7 +316,7 @@ RECIPES = sorted(p.stem for p in (Path(__file__).parents[2] / "config" / "train"
 def test_each_recipe_trains_and_what_it_writes_is_a_model(name: str, tmp_path: Path) -> None:
     recipe = load_recipe(name, small_crop=64, small_share=1.0, threads=1, batch=2)
     recipe = dataclasses.replace(recipe, backbone="ggcnn2")  # the U-Net takes seconds per step
-    card = train(Bars(4, views=recipe.views()), None, recipe, Budget(1e9, 2), out=tmp_path, folder=tmp_path / "run")
+    card = train(Bars(4, views=recipe.views()), None, recipe, Budget(1e9, 2), RunOptions(tmp_path, tmp_path / "run"))
     assert card is not None
     net, again = load(tmp_path)
     assert again.normalisation == recipe.normalisation
@@ -369,15 +369,15 @@ def _steps(trainer: Trainer, batches: Batches, first: int, last: int) -> Trainer
 
 
 def test_a_run_starts_from_the_weights_of_a_model_and_says_so(tmp_path: Path) -> None:
-    first = train(Bars(4), None, TINY, Budget(1e9, 3), out=tmp_path / "a", folder=tmp_path / "run_a")
+    first = train(Bars(4), None, TINY, Budget(1e9, 3), RunOptions(tmp_path / "a", tmp_path / "run_a"))
     frozen = dataclasses.replace(TINY, rate=1e-6, ema_decay=0.0)
     second = train(
-        Bars(4), None, frozen, Budget(1e9, 1), out=tmp_path / "b", folder=tmp_path / "run_b", init=tmp_path / "a"
+        Bars(4), None, frozen, Budget(1e9, 1), RunOptions(tmp_path / "b", tmp_path / "run_b", init=tmp_path / "a")
     )
     assert first is not None and second is not None
     assert second.data["init"]["sha256"] == first.sha256
     a, b = (load(tmp_path / name)[0] for name in "ab")
-    fresh = train(Bars(4), None, frozen, Budget(1e9, 1), out=tmp_path / "c", folder=tmp_path / "run_c")
+    fresh = train(Bars(4), None, frozen, Budget(1e9, 1), RunOptions(tmp_path / "c", tmp_path / "run_c"))
     c = load(tmp_path / "c")[0]
     assert fresh is not None and "init" not in fresh.data
 
@@ -388,4 +388,4 @@ def test_a_run_starts_from_the_weights_of_a_model_and_says_so(tmp_path: Path) ->
     assert apart(a, b) < 0.05 * apart(a, c)
     other = dataclasses.replace(TINY, channels="depth")
     with pytest.raises(BadInput, match="same --architecture"):
-        train(Bars(4), None, other, Budget(1e9, 1), out=tmp_path / "d", folder=tmp_path / "run_d", init=tmp_path / "a")
+        train(Bars(4), None, other, Budget(1e9, 1), RunOptions(tmp_path / "d", tmp_path / "run_d", init=tmp_path / "a"))
