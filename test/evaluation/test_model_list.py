@@ -14,10 +14,11 @@ from support.judged_rows import results, row
 
 from gpnet_ros import cli
 from gpnet_ros.commands import models_judge
-from gpnet_ros.commands.models import BYTES_MAX, SETS, describe, folders, missing
+from gpnet_ros.evaluation.model_list import BYTES_MAX, list_models, missing
 from gpnet_ros.network.card import Card, read_card
 from gpnet_ros.network.checkpoint import build, load, save
 from gpnet_ros.settings import resource_dir
+from gpnet_ros.sim.scenes.fixed_sets import NAMES
 
 
 @pytest.fixture
@@ -36,10 +37,10 @@ def listed(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict]
 
 
 def test_shipped_models_are_whole_and_together_below_the_limit() -> None:
-    shipped = [describe(folder) for folder in folders(resource_dir("models"))]
-    assert "gpnet" in {model["name"] for model in shipped}
-    assert [model["refused"] for model in shipped if not model["ok"]] == []
-    assert sum(model["bytes"] for model in shipped) <= BYTES_MAX == 25_000_000
+    shipped = list_models(resource_dir("models"))
+    assert "gpnet" in {model.name for model in shipped}
+    assert [model.refused for model in shipped if model.card is None] == []
+    assert sum(model.size for model in shipped) <= BYTES_MAX == 25_000_000
 
 
 def test_a_model_is_listed_with_what_its_card_says_and_lacks(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,7 +49,7 @@ def test_a_model_is_listed_with_what_its_card_says_and_lacks(tiny: Path, capsys:
     assert status == 0 and answer["ok"] and model["what"] == "GP-Net s" and model["channels"] == "depth"
     assert model["parameters"] == read_card(tiny).parameters > 0
     assert model["bytes"] == sum(p.stat().st_size for p in tiny.iterdir())
-    assert model["figures"] == dict.fromkeys(SETS)
+    assert model["figures"] == dict.fromkeys(NAMES)
     assert "generator version" in model["missing"] and "what it is not good for" not in model["missing"]
     assert cli.main(["models", "--folder", str(tiny.parent)]) == 0
     assert "its card lacks: data seeds" in capsys.readouterr().out
@@ -56,12 +57,12 @@ def test_a_model_is_listed_with_what_its_card_says_and_lacks(tiny: Path, capsys:
 
 def test_a_complete_card_lacks_nothing() -> None:
     data = {"first_scene": "0", "generator": "gpnet_ros 0.1.0"}
-    figures = {name: {"lift": {"rate": 0.9}} for name in SETS}
+    figures = {name: {"lift": {"rate": 0.9}} for name in NAMES}
     card = Card(
         "gpnet", {}, "rgbd", data=data, recipe={"size": "m"}, metric=figures, commit="a", notes="Not good for glass."
     )
     assert missing(card) == []
-    for name in SETS:
+    for name in NAMES:
         less = {k: v for k, v in figures.items() if k != name}
         assert missing(Card(**{**asdict(card), "metric": less})) == [f"figures on {name}"]
 
