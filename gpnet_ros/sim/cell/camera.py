@@ -15,10 +15,8 @@ from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.sim.camera.d435 import D435_640x480
 from gpnet_ros.sim.camera.render import Quality, render
 from gpnet_ros.sim.cell.arm import FLANGE
-from gpnet_ros.sim.cell.scenery import Scenery, body_pose
+from gpnet_ros.sim.cell.scenery import RunScenery, body_pose
 from gpnet_ros.sim.cell.state import State, StateReader
-from gpnet_ros.sim.heap.heap import Heap
-from gpnet_ros.sim.looks.style import Style, random_style
 
 #: Least wall time from one exposure to the next [s]: a frame costs half a core-second, which others need too.
 EXPOSURE_PERIOD = 0.7
@@ -54,12 +52,10 @@ class SimCamera:
         """
         self._run_dir, self._noise = Path(run_dir), noise
         self._hand_eye = hand_eye or load_hand_eye()
-        self._cell = cell or load_cell()
+        self._shown = RunScenery(run_dir, cell or load_cell())
         self._intrinsics, self._quality = intrinsics, quality
         self._rng = np.random.default_rng(seed)
         self._reader: StateReader | None = None
-        self._scenery: Scenery | None = None
-        self._style, self._version = Style(), -1
         self._period, self._next, self._last = period, -np.inf, -np.inf
 
     def open(self) -> None:
@@ -98,22 +94,11 @@ class SimCamera:
         self._reader = None
 
     def _expose(self, state: State) -> Frame:
-        scenery = self._scenery_of(state.version)
+        scenery, style = self._shown.show(state.version), self._shown.style
         T_base_camera = self._hand_eye.T_base_camera(body_pose(state.poses, FLANGE))
         poses = list(scenery.place(state.poses))
-        view = render(scenery.scene, poses, self._intrinsics, T_base_camera, self._style, self._quality, self._rng)
+        view = render(scenery.scene, poses, self._intrinsics, T_base_camera, style, self._quality, self._rng)
         depth = view.depth
         if self._noise:
             depth = d435_depth(depth, self._intrinsics, DepthNoise(), self._rng, view.color)
         return Frame(view.color, depth.astype(np.float32), self._intrinsics, state.time)
-
-    def _scenery_of(self, version: int) -> Scenery:
-        """Meshes of the heap with that number, made once."""
-        assert self._reader is not None
-        if self._scenery is None or version != self._version:
-            scene = self._reader.scene(version)
-            self._scenery = Scenery(Heap.from_dict(scene["heap"]), self._cell)
-            style = scene.get("style")
-            self._style = Style() if style is None else random_style(int(style))
-            self._version = version
-        return self._scenery

@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from gpnet_ros.cell import Cell, HandEye
 from gpnet_ros.errors import BadInput
@@ -16,8 +14,8 @@ from gpnet_ros.maps import Maps, workspace_grid
 from gpnet_ros.sim.camera.raycast import PlacedScene
 from gpnet_ros.sim.camera.render import View
 from gpnet_ros.sim.cell.arm import FLANGE
-from gpnet_ros.sim.cell.scenery import Scenery, body_pose
-from gpnet_ros.sim.cell.state import State, StateReader
+from gpnet_ros.sim.cell.scenery import RunScenery, body_pose, poses_of
+from gpnet_ros.sim.cell.state import StateReader
 from gpnet_ros.sim.cell.world import in_tote, over_table
 from gpnet_ros.sim.clearing.true_grasps import true_maps
 from gpnet_ros.sim.heap.heap import Heap
@@ -33,7 +31,7 @@ class Oracle:
         """Nothing is read yet."""
         self._run_dir, self._cell, self._hand_eye = run_dir, cell, hand_eye
         self._reader: StateReader | None = None
-        self._scene: tuple[int, Heap, Scenery] | None = None
+        self._shown = RunScenery(run_dir, cell)
 
     def maps(self, frame: Frame) -> Maps | None:
         """True maps of a frame; None when no object lies on the table or the cell has published nothing yet.
@@ -50,7 +48,7 @@ class Oracle:
         state = self._reader.at(frame.stamp + _ROUNDING) or self._reader.newest()
         if state is None:
             return None
-        heap, scenery = self._scene_of(state)
+        scenery, heap = self._shown.show(state.version), self._shown.heap
         T_base_camera = self._hand_eye.T_base_camera(body_pose(state.poses, FLANGE))
         depth, ids = PlacedScene(scenery.scene, scenery.place(state.poses)).depth(frame.intrinsics, T_base_camera)
         grid = workspace_grid(frame, T_base_camera, self._cell.workspace)
@@ -65,20 +63,3 @@ class Oracle:
         view = View(np.zeros((*frame.shape, 3), np.uint8), depth, numbers[ids])
         maps = true_maps(view, left, grid, T_base_camera, self._cell)
         return replace(maps, stamp=frame.stamp, frame_id=frame.frame_id)
-
-    def _scene_of(self, state: State) -> tuple[Heap, Scenery]:
-        """Heap and meshes of the heap that lies there, made once for each heap."""
-        assert self._reader is not None
-        if self._scene is None or self._scene[0] != state.version:
-            heap = Heap.from_dict(self._reader.scene(state.version)["heap"])
-            self._scene = (state.version, heap, Scenery(heap, self._cell))
-        return self._scene[1:]
-
-
-def poses_of(poses: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Transforms (n, 4, 4) of rows of position and quaternion wxyz (n, 7)."""
-    T = np.tile(np.eye(4), (len(poses), 1, 1))
-    if len(poses):
-        T[:, :3, :3] = Rotation.from_quat(poses[:, [4, 5, 6, 3]]).as_matrix()
-        T[:, :3, 3] = poses[:, :3]
-    return T

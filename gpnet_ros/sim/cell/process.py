@@ -20,7 +20,7 @@ from gpnet_ros.settings import setting, validate
 from gpnet_ros.sim.cell.arm import calibrated_dh
 from gpnet_ros.sim.cell.plant import CellPlant
 from gpnet_ros.sim.cell.recording import Recorder
-from gpnet_ros.sim.cell.state import RING_FILE, StateWriter, scene_file
+from gpnet_ros.sim.cell.state import RING_FILE, SceneFile, StateWriter, scene_file
 from gpnet_ros.sim.cell.truth import Truth
 from gpnet_ros.sim.heap.heap import Heap, stack_heap
 from gpnet_ros.sim.heap.maker import HeapMaker
@@ -133,8 +133,7 @@ class CellProcess:
             self._take_heap()
         if plant.version != self._described:
             style = None if self.settings.style < 0 else self.settings.style
-            scene = {"version": plant.version, "seed": self._seed, "style": style}
-            self._writer.write_scene(plant.version, {**scene, "heap": plant.world.heap.to_dict()})
+            self._writer.write_scene(plant.version, SceneFile(self._seed, style, plant.world.heap.to_dict()))
             self._described = plant.version
         state = plant.state()
         self._writer.write(state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import mujoco
 import numpy as np
@@ -16,9 +17,10 @@ from gpnet_ros.pose import Transform, transform
 from gpnet_ros.settings import Box
 from gpnet_ros.sim.camera.meshes import box_mesh, capsule_mesh, cylinder_mesh, join_meshes, table_mesh
 from gpnet_ros.sim.camera.raycast import Mesh, RayScene
+from gpnet_ros.sim.cell.state import read_scene
 from gpnet_ros.sim.cell.world import CELL_TABLE_CENTRE, CELL_TABLE_SIZE, FLOOR_Z, MACHINE, build_world
 from gpnet_ros.sim.heap.heap import Heap
-from gpnet_ros.sim.looks.style import random_object
+from gpnet_ros.sim.looks.style import Style, random_object, random_style
 from gpnet_ros.sim.looks.texture import Texture
 
 _FLOOR = Texture("mottled", 3, (0.42, 0.42, 0.41), (0.5, 0.5, 0.49), tile=1.5, gloss=0.05)
@@ -65,11 +67,40 @@ class Scenery:
         """T_base_mesh (m, 4, 4) of all meshes for the poses (n, 7) of a state."""
         if poses.shape != (self._bodies, 7):
             raise BadInput(f"Poses of shape {poses.shape} do not belong to this heap: ({self._bodies}, 7) is needed.")
-        T = np.tile(np.eye(4), (self._static + len(self._rows), 1, 1))
-        moving = poses[self._rows]
-        T[self._static :, :3, :3] = Rotation.from_quat(moving[:, [4, 5, 6, 3]]).as_matrix()
-        T[self._static :, :3, 3] = moving[:, :3]
-        return T
+        return np.concatenate([np.tile(np.eye(4), (self._static, 1, 1)), poses_of(poses[self._rows])])
+
+
+class RunScenery:
+    """The scenery of one run, whose heaps follow each other; made anew only when another heap lies there.
+
+    Attributes:
+        heap: the one that was asked for last, at its start.
+        scenery: of that heap.
+        style: table and light.
+    """
+
+    heap: Heap
+    scenery: Scenery
+    style: Style
+
+    def __init__(self, run_dir: Path, cell: Cell, with_mast: bool = False) -> None:
+        """Read nothing yet; arguments as those of `Scenery`, with the folder of the run."""
+        self._run_dir, self._cell, self._with_mast = run_dir, cell, with_mast
+        self._version = -1
+
+    def show(self, version: int) -> Scenery:
+        """The scenery of heap number `version`.
+
+        Raises:
+            BadInput: the run has no such heap.
+        """
+        if version != self._version:
+            scene = read_scene(self._run_dir, version)
+            self.heap = Heap.from_dict(scene.heap)
+            self.scenery = Scenery(self.heap, self._cell, self._with_mast)
+            self.style = Style() if scene.style is None else random_style(scene.style)
+            self._version = version
+        return self.scenery
 
 
 def furniture(cell: Cell) -> list[Mesh]:
@@ -92,6 +123,15 @@ def machine_meshes(cell: Cell) -> list[tuple[int, Mesh]]:
             paint = _paint(tuple(float(level) for level in color))
             meshes.append((row, join_meshes([_shape(model, g) for g in same], 0, paint)))
     return meshes
+
+
+def poses_of(poses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Transforms (n, 4, 4) of rows of position [m] and quaternion wxyz (n, 7)."""
+    T = np.tile(np.eye(4), (len(poses), 1, 1))
+    if len(poses):
+        T[:, :3, :3] = Rotation.from_quat(poses[:, [4, 5, 6, 3]]).as_matrix()
+        T[:, :3, 3] = poses[:, :3]
+    return T
 
 
 def body_pose(poses: NDArray[np.float64], body: str) -> Transform:

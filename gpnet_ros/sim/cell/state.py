@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,21 @@ class State:
     poses: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class SceneFile:
+    """What lies in the cell while states of one version are published.
+
+    Attributes:
+        seed: from which the heap was made last.
+        style: seed of table and light; None for the plain workshop.
+        heap: objects and poses at the start, as `Heap.to_dict` gives them.
+    """
+
+    seed: int
+    style: int | None
+    heap: dict[str, Any]
+
+
 class StateWriter:
     """The one writer of a run folder's ring."""
 
@@ -71,13 +86,12 @@ class StateWriter:
         self._header, self._slots = _map(path, "r+")
         self._written = 0
 
-    def write_scene(self, version: int, scene: dict[str, Any]) -> Path:
+    def write_scene(self, version: int, scene: SceneFile) -> None:
         """Describe heap number `version`; to be called before the first state with it."""
         path = scene_file(self.folder, version)
         fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps(scene), encoding="utf-8")
+        fresh.write_text(json.dumps({"version": version, **asdict(scene)}), encoding="utf-8")
         fresh.replace(path)
-        return path
 
     def write(self, state: State) -> None:
         """Publish a state."""
@@ -134,10 +148,6 @@ class StateReader:
                 return state
         return None
 
-    def scene(self, version: int) -> dict[str, Any]:
-        """The description of heap number `version`."""
-        return read_scene(self.folder, version)
-
     def _read(self, number: int) -> State | None:
         """State by its number, or None if it is gone or was overwritten meanwhile."""
         slot = self._slots[(number - 1) % _SLOTS].copy()
@@ -148,20 +158,21 @@ class StateReader:
 
 
 def scene_file(folder: Path, version: int) -> Path:
-    """Where heap number `version` of a run is described."""
+    """The file of a run folder that describes heap number `version`."""
     return folder / f"scene_{version}.json"
 
 
-def read_scene(folder: Path, version: int) -> dict[str, Any]:
-    """The description of heap number `version`: `heap` as of `Heap.to_dict`, and `style`, a seed or None.
+def read_scene(folder: Path, version: int) -> SceneFile:
+    """Read the description of heap number `version` of a run.
 
     Raises:
         BadInput: the run folder has no such file.
     """
     path = scene_file(folder, version)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return SceneFile(stored["seed"], stored["style"], stored["heap"])
+    except (OSError, ValueError, KeyError) as error:
         raise BadInput(f"Scene {path} cannot be read ({error}); name the folder of a run of `gpnet sim`.") from error
 
 

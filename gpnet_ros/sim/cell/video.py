@@ -15,10 +15,8 @@ from gpnet_ros.frame import Intrinsics
 from gpnet_ros.pose import look_at
 from gpnet_ros.sim.camera.render import render
 from gpnet_ros.sim.cell.recording import read_states
-from gpnet_ros.sim.cell.scenery import Scenery
-from gpnet_ros.sim.cell.state import State, read_scene
-from gpnet_ros.sim.heap.heap import Heap
-from gpnet_ros.sim.looks.style import Style, random_style
+from gpnet_ros.sim.cell.scenery import RunScenery
+from gpnet_ros.sim.cell.state import State
 
 #: The spectator stands before the corner between heap and tote [m] and looks at the middle of the scene.
 _EYE, _TARGET = (1.85, -1.55, 1.15), (0.36, -0.22, 0.27)
@@ -33,35 +31,25 @@ class Spectator:
 
     def __init__(self, run_dir: Path, size: tuple[int, int] = (640, 360), cell: Cell | None = None) -> None:
         """Picture of `size` width and height [px]; `cell` None takes `config/cell.yaml`."""
-        self._run_dir, self._cell = run_dir, cell or load_cell()
+        self._shown = RunScenery(run_dir, cell or load_cell(), with_mast=True)
         width, height = size
         focal = _FOCAL * width
         self._intrinsics = Intrinsics(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
         right = np.cross(np.subtract(_TARGET, _EYE), (0.0, 0.0, 1.0))
         self._T_base_camera = look_at(_EYE, _TARGET, right)
-        self._version, self._style = -1, Style()
-        self._scenery: Scenery | None = None
 
     def image(self, state: State, caption: str = "") -> NDArray[np.uint8]:
         """Picture (H, W, 3) RGB of a state, with a caption in its corner."""
-        scenery = self._scenery_of(state.version)
+        scenery = self._shown.show(state.version)
         poses = list(scenery.place(state.poses))
         # One generator state for all pictures: noise that stands still is compressed away.
-        view = render(scenery.scene, poses, self._intrinsics, self._T_base_camera, self._style)
+        view = render(scenery.scene, poses, self._intrinsics, self._T_base_camera, self._shown.style)
         image = np.ascontiguousarray(view.color)
         if caption:
             at = (10, image.shape[0] - 12)
             for thickness, level in ((3, 0), (1, 255)):
                 cv2.putText(image, caption, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (level,) * 3, thickness, cv2.LINE_AA)
         return image
-
-    def _scenery_of(self, version: int) -> Scenery:
-        if self._scenery is None or version != self._version:
-            scene = read_scene(self._run_dir, version)
-            self._scenery = Scenery(Heap.from_dict(scene["heap"]), self._cell, with_mast=True)
-            self._style = Style() if scene.get("style") is None else random_style(int(scene["style"]))
-            self._version = version
-        return self._scenery
 
 
 def chosen_states(run_dir: Path, period: float) -> Iterator[tuple[float, State]]:

@@ -20,7 +20,7 @@ from gpnet_ros.sim.cell.camera import SimCamera
 from gpnet_ros.sim.cell.plant import CellPlant
 from gpnet_ros.sim.cell.recording import Recorder
 from gpnet_ros.sim.cell.scenery import Scenery, body_pose
-from gpnet_ros.sim.cell.state import StateWriter, scene_file
+from gpnet_ros.sim.cell.state import SceneFile, StateWriter, scene_file
 from gpnet_ros.sim.cell.video import Spectator, chosen_states
 from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.sim.objects.model import make_object
@@ -46,7 +46,7 @@ def cell(tmp_path):
     """A plant that publishes after every period, as the process does."""
     plant = CellPlant(one_object(), CELL, DH)
     writer = StateWriter(tmp_path)
-    writer.write_scene(1, {"heap": plant.world.heap.to_dict(), "style": None})
+    writer.write_scene(1, SceneFile(1, None, plant.world.heap.to_dict()))
     plant.watchers.append(lambda p: writer.write(p.state()))
     plant.step(0.008, HOME, np.zeros(6))
     return plant
@@ -133,7 +133,7 @@ def test_a_new_heap_is_seen(cell, tmp_path):
     eye = camera(tmp_path)
     assert (height_map(eye.read(), load_hand_eye().T_base_camera())[..., 2] > 0.01).any()
     cell.load_heap(Heap((), np.zeros((0, 4, 4))))
-    scene_file(tmp_path, 2).write_text(json.dumps({"heap": cell.world.heap.to_dict(), "style": 5}))
+    scene_file(tmp_path, 2).write_text(json.dumps({"seed": 1, "style": 5, "heap": cell.world.heap.to_dict()}))
     cell.step(0.008, HOME, np.zeros(6))
     assert not (height_map(eye.read(), load_hand_eye().T_base_camera())[..., 2] > 0.01).any()
 

@@ -112,7 +112,7 @@ def test_another_heap_comes_while_the_controller_goes_on(cell):
     assert status["version"] == version + 1 and status["error"] == ""
     assert running.admin("state")["time"] > before
     assert len(running.admin("truth")["objects"]) == 2
-    assert len(read_scene(folder, version + 1)["heap"]["objects"]) == 2
+    assert len(read_scene(folder, version + 1).heap["objects"]) == 2
     bad = running.admin("load_heap", seed=7, objects=99)
     assert bad["ok"]  # it is another process that finds out
     until(lambda: not running.admin("heap")["loading"])

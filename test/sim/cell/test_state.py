@@ -11,7 +11,7 @@ import pytest
 from gpnet_ros.errors import BadInput, DeviceError
 from gpnet_ros.sim.cell import state as ring
 from gpnet_ros.sim.cell.recording import Recorder, read_states
-from gpnet_ros.sim.cell.state import State, StateReader, StateWriter, read_scene
+from gpnet_ros.sim.cell.state import SceneFile, State, StateReader, StateWriter, read_scene
 
 
 def make(number, bodies=5, version=1):
@@ -110,8 +110,9 @@ def test_a_new_run_does_not_disturb_readers_of_the_old_one(tmp_path):
 
 def test_scene_file_round_trip(tmp_path):
     writer = StateWriter(tmp_path)
-    writer.write_scene(3, {"heap": {"objects": []}, "style": None})
-    assert StateReader(tmp_path).scene(3) == {"heap": {"objects": []}, "style": None}
+    scene = SceneFile(1, None, {"objects": []})
+    writer.write_scene(3, scene)
+    assert read_scene(tmp_path, 3) == scene
     with pytest.raises(BadInput, match="scene_4"):
         read_scene(tmp_path, 4)
 
