@@ -141,6 +141,10 @@ class DataSet(Protocol):
         """
         ...
 
+    def files(self, index: int) -> list[Path]:
+        """Every file from which one sample is read, in a fixed order; some may not be there."""
+        ...
+
 
 def samples(data: DataSet) -> Iterator[Sample]:
     """All samples, one after the other."""

@@ -102,16 +102,26 @@ class GraspNet:
             T_base_camera=_pose(folder, int(stem)),
         )
 
+    def files(self, index: int) -> list[Path]:
+        """See `DataSet`."""
+        scene, camera, stem = self._rows[index]
+        images = [scene / camera / kind / f"{stem}.png" for kind in ("rgb", "depth", "label")]
+        poses = [scene / camera / name for name in ("camK.npy", "cam0_wrt_table.npy", "camera_poses.npy")]
+        return [*images, *poses, *self._rectangle_files(scene, camera, stem)]
+
     def official_splits(self) -> dict[str, tuple[str, ...]]:
         """Scenes of each official part (train, test_seen, test_similar, test_novel) that are here."""
         present = sorted(set(self.scenes))
         return {part: tuple(s for s in present if int(s[-4:]) in numbers) for part, numbers in OFFICIAL.items()}
 
-    def _rectangles(self, scene: Path, camera: str, stem: str, shape: tuple[int, int]) -> Rectangles | None:
+    def _rectangle_files(self, scene: Path, camera: str, stem: str) -> list[Path]:
+        """Where the rectangles of a picture may lie; the first that is there is read."""
         name = Path(name_of(scene)) / camera / f"{stem}.npy"
-        places = [scene / camera / "rect" / f"{stem}.npy"]
-        places += [above / "rect_labels" / name for above in (self._root, scene.parent, scene.parent.parent)]
-        path = next((place for place in places if place.is_file()), None)
+        above = (self._root, scene.parent, scene.parent.parent)
+        return [scene / camera / "rect" / f"{stem}.npy", *(folder / "rect_labels" / name for folder in above)]
+
+    def _rectangles(self, scene: Path, camera: str, stem: str, shape: tuple[int, int]) -> Rectangles | None:
+        path = next((place for place in self._rectangle_files(scene, camera, stem) if place.is_file()), None)
         return None if path is None else _read_rectangles(path, shape, self._score_min)
 
 

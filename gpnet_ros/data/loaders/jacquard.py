@@ -99,6 +99,10 @@ class Jacquard:
             objects=Objects(np.array([_OBJECT_ID]), covered_by=np.zeros((1, 1), dtype=bool)),
         )
 
+    def files(self, index: int) -> list[Path]:
+        """See `DataSet`."""
+        return [_file(self._stems[index], ending) for ending in _ENDINGS]
+
 
 def _frame(color: NDArray[np.uint8] | None, depth: NDArray[np.float32] | None, depth_path: Path) -> Frame:
     if color is not None and depth is not None:

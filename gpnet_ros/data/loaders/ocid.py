@@ -108,6 +108,13 @@ class Ocid:
             objects=objects,
         )
 
+    def files(self, index: int) -> list[Path]:
+        """See `DataSet`."""
+        sequence, picture = self._pictures[index].parent.parent, self._pictures[index]
+        planes = [sequence / kind / picture.name for kind in ("rgb", "depth", _INSTANCES, _CLASSES, _LABELS)]
+        by_class = sequence / "Annotations_per_class" / picture.stem
+        return [*planes, sequence / "Annotations" / f"{picture.stem}.txt", *sorted(by_class.glob("*/*.txt"))]
+
 
 def _pictures(root: Path) -> list[Path]:
     """Pictures of all folders rgb that stand beside masks or annotations."""

@@ -12,7 +12,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Iterable
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from tokenize import TokenError
 from typing import IO, Any
@@ -62,7 +62,7 @@ def read_bytes(path: Path, limit: int = FILE_BYTES_MAX) -> bytes:
         return file.read()
 
 
-def opened(path: Path, limit: int = FILE_BYTES_MAX) -> IO[bytes]:
+def opened(path: Path, limit: int = FILE_BYTES_MAX) -> BufferedReader:
     """A regular file of at most `limit` bytes, open for reading, for parsers that seek; close it."""
     try:
         about = os.stat(path)

@@ -82,6 +82,11 @@ class Vmrd:
         rectangles = _rectangles(grasps, objects) if grasps.is_file() else None
         return Sample(name, name, Frame(color, None), rectangles, objects=objects)
 
+    def files(self, index: int) -> list[Path]:
+        """See `DataSet`."""
+        folders = ((_PICTURES, "jpg"), (_ANNOTATIONS, "xml"), (_GRASPS, "txt"))
+        return [self._base / folder / f"{self._names[index]}.{ending}" for folder, ending in folders]
+
 
 def _base(root: Path) -> Path | None:
     for folder, subfolders, _ in os.walk(root):

@@ -73,6 +73,10 @@ class Generated:
             )
         return sample
 
+    def files(self, index: int) -> list[Path]:
+        """See `DataSet`."""
+        return [self.root / self._rows[index][3]]
+
     def scene(self, name: str) -> dict[str, Any]:
         """What is true of a whole scene, as `scene.json` says; empty where shards were converted from other data.
 

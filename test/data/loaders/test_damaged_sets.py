@@ -6,33 +6,14 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from support import graspnet_files, metagraspnet_files, regrad_files
+from support.public_sets import graspnet, metagraspnet, regrad
 
 from gpnet_ros.data.loaders.graspnet import GraspNet
 from gpnet_ros.data.loaders.metagraspnet.metagraspnet import MetaGraspNet
 from gpnet_ros.data.loaders.regrad.regrad import Regrad
 from gpnet_ros.data.sample import samples
 from gpnet_ros.errors import BadInput
-
-
-def graspnet(root: Path) -> None:
-    camera = graspnet_files.write_scene(root) / "realsense"
-    np.save(camera / "cam0_wrt_table.npy", np.eye(4))
-    np.save(camera / "camera_poses.npy", np.eye(4)[None])
-
-
-def regrad(root: Path) -> None:
-    regrad_files.write_v1(root / "train")
-    regrad_files.write_v2(root / "seen_test")
-    items = [regrad_files.item(regrad_files.wide())]
-    regrad_files.write_grasps(root / "2D_Grasp" / "train" / "00001" / "1" / "1.json", items)
-
-
-def metagraspnet(root: Path) -> None:
-    metagraspnet_files.write_sim(root)
-    metagraspnet_files.write_real(root)
 
 
 def damaged(data: bytes, rng: random.Random) -> bytes:

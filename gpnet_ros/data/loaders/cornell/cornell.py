@@ -106,6 +106,10 @@ class Cornell:
             T_base_camera=T_base_camera,
         )
 
+    def files(self, index: int) -> list[Path]:
+        """See `DataSet`."""
+        return [path for _, path in sorted(self._files[index].items())]
+
     def _read_depth(
         self, kinds: dict[str, Path], shape: tuple[int, int]
     ) -> tuple[NDArray[np.float32] | None, Intrinsics | None, Transform | None]:

@@ -37,6 +37,11 @@ class Order:
         return np.array([[j in self.above[i] for j in ids.tolist()] for i in ids.tolist()], bool).reshape(len(ids), -1)
 
 
+def is_camera(name: str) -> bool:
+    """Whether the file of this name tells the camera of a view."""
+    return name.endswith(_CAMERA)
+
+
 def read_camera(folder: Path, view: str, width: int, height: int) -> Intrinsics | None:
     """Camera model of a view; one camera takes all views of a scene, so another view's file serves if there is none.
 
@@ -46,7 +51,7 @@ def read_camera(folder: Path, view: str, width: int, height: int) -> Intrinsics 
     Raises:
         BadInput: the file gives no camera, or one of another picture size.
     """
-    names = sorted((name for name in files_in(folder) if name.endswith(_CAMERA)), key=lambda n: n != view + _CAMERA)
+    names = sorted((name for name in files_in(folder) if is_camera(name)), key=lambda n: n != view + _CAMERA)
     if not names:
         return None
     path = folder / names[0]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from gpnet_ros.data.loaders.hdf5 import read_hdf5
 from gpnet_ros.data.loaders.metagraspnet import grasps, labels
+from gpnet_ros.data.loaders.metagraspnet.labels import is_camera
 from gpnet_ros.data.loaders.reading import found_in, metres, read_color, read_npz
 from gpnet_ros.data.loaders.rigid import rigid
 from gpnet_ros.data.loaders.tree import files_in, find_folders, name_of
@@ -94,6 +95,12 @@ class MetaGraspNet:
             suction=_suction(drawn.get("suction_bitmap"), folder / f"{view}_grasps.npz", frame.shape),
             T_base_camera=_pose(poses, folder / f"{view}_scene.hdf5"),
         )
+
+    def files(self, index: int) -> list[Path]:
+        """See `DataSet`."""
+        folder, view = self._rows[index]
+        names = (name for name in files_in(folder) if name.startswith((f"{view}_", f"{view}.")) or is_camera(name))
+        return [folder / name for name in names]
 
 
 def _is_scene(folder: Path) -> bool:

@@ -111,7 +111,7 @@ class Regrad:
         view = self._views[index]
         read = _read_v1 if view.version == 1 else _read_v2
         frame, labels = read(view)
-        path = self._grasp_file(view) if view.version == 1 else None
+        path = next((place for place in self._grasp_files(view) if place.is_file()), None)
         known = None if labels is None else set(labels.names)
         return Sample(
             name=self.names[index],
@@ -123,12 +123,24 @@ class Regrad:
             T_base_camera=_pose(view.number, frame),
         )
 
+    def files(self, index: int) -> list[Path]:
+        """See `DataSet`."""
+        view = self._views[index]
+        if view.version == 1:
+            folder = view.place / str(view.number)
+            own = [folder / name for name in ("rgb.jpg", "depth.png", "camera_info.json", "info.json")]
+            return [*own, view.place / "mrt.json", *self._grasp_files(view)]
+        return [*_pictures_of(view), view.place / "mrts.json"]
+
     def official_splits(self) -> dict[str, tuple[str, ...]]:
         """Scenes of each official part (train, seen_valid, ...) that are here."""
         present = dict.fromkeys(self.scenes)
         return {part: tuple(s for s in present if s.startswith(f"{part}/")) for part in SPLITS}
 
-    def _grasp_file(self, view: _View) -> Path | None:
+    def _grasp_files(self, view: _View) -> list[Path]:
+        """Where the grasps of a view may lie; the first that is there is read."""
+        if view.version != 1:
+            return []
         part, _, scene = view.scene.rpartition("/")
         number = str(view.number)
         tails = [Path(scene) / number / f"{number}.json", Path(scene) / f"{number}.json"]
@@ -136,8 +148,7 @@ class Regrad:
         heads = [folder / part for folder in self._grasps]
         if len({name.rpartition("/")[0] for name in self.scenes}) == 1:
             heads += self._grasps
-        places = [head / tail for head in heads for tail in tails] + [view.place / number / f"{number}.json"]
-        return next((place for place in places if place.is_file()), None)
+        return [head / tail for head in heads for tail in tails] + [view.place / number / f"{number}.json"]
 
 
 def _views(root: Path) -> list[_View]:
@@ -200,17 +211,24 @@ def _read_v1(view: _View) -> tuple[Frame, Labels | None]:
     return frame, read_info(read_json(info), info, frame.shape, relations)
 
 
+def _pictures_of(view: _View) -> tuple[Path, Path, Path]:
+    """Colour, depth and masks of a view of V2."""
+    stem = f"{view.scene.rpartition('/')[2]}_{view.number}"
+    kinds = (("RGBImages", "jpg"), ("DepthImages", "png"), ("SegmentationImages", "png"))
+    rgb, depth, masks = (view.place / folder / f"{stem}.{ending}" for folder, ending in kinds)
+    return rgb, depth, masks
+
+
 def _read_v2(view: _View) -> tuple[Frame, Labels | None]:
     scene = view.scene.rpartition("/")[2]
-    stem = f"{scene}_{view.number}"
-    frame = _frame(view.place / "RGBImages" / f"{stem}.jpg", view.place / "DepthImages" / f"{stem}.png", None)
+    rgb, depth, path = _pictures_of(view)
+    frame = _frame(rgb, depth, None)
     tree = view.place / "mrts.json"
     scenes = _json_once(tree, tree.stat().st_mtime_ns) if tree.is_file() else {}
     if not isinstance(scenes, dict):
         raise BadInput(f"{tree} is no table of scenes: the file is damaged; unpack the data set again.")
     relations = read_relations(scenes[scene], tree) if scene in scenes else None
     names = {} if relations is None else dict(relations.names)
-    path = view.place / "SegmentationImages" / f"{stem}.png"
     if not path.is_file():
         return frame, None if relations is None else Labels(None, names, relations)
     ids = read_ids(path)
