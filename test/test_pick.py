@@ -21,7 +21,7 @@ from gpnet_ros.pose import image_angle, invert, transform
 from gpnet_ros.sim.camera.d435 import D435_640x480
 from gpnet_ros.sim.camera.render import View
 from gpnet_ros.sim.clearing.look import Look
-from gpnet_ros.sim.clearing.true_grasps import true_maps
+from gpnet_ros.sim.clearing.true_grasps import perfect_maps
 from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.sim.objects.model import make_object
 
@@ -187,7 +187,7 @@ def test_hover_stays_above_and_never_grips() -> None:
 
 def test_the_gripper_alone_needs_no_plan() -> None:
     heap, view, frame = lone()
-    maps = true_maps(view, heap, maps_at(frame, centre_pixel(view), 0, 0.04).grid, T_BASE_CAMERA, CELL)
+    maps = perfect_maps(view, heap, maps_at(frame, centre_pixel(view), 0, 0.04).grid, T_BASE_CAMERA, CELL)
     decision = decide(frame, maps, T_BASE_CAMERA, CELL, None, select=SelectSettings(quality_min=0.01))
     assert decision.status == "grasp"
     assert decision.plan is None

@@ -28,7 +28,7 @@ _STILL = 1e-9  # [rad/s]
 
 @dataclass(frozen=True)
 class Trapezoid:
-    """Position along a path of `length` with speed v and acceleration a, from rest to rest."""
+    """Motion along a path of `length` [m or rad] with speed v and acceleration a, from rest to rest."""
 
     length: float
     v: float
@@ -90,27 +90,27 @@ class MotionGenerator:
         return bool(np.abs(self.qd).max() > _STILL)
 
     def tcp(self, q: Vector) -> Transform:
-        """T_base_tcp at joint angles q."""
+        """T_base_tcp at joint angles q (6,) [rad]."""
         return self.plant.forward(q) @ self.T_flange_tcp
 
     def twist(self, q: Vector, qd: Vector) -> Vector:
-        """TCP velocity in base axes, linear [m/s] then angular [rad/s], by a central difference."""
+        """TCP velocity (6,) in base axes, linear [m/s] then angular [rad/s], by a central difference."""
         h = 1e-5
         T_a, T_b = self.tcp(q - h * qd), self.tcp(q + h * qd)
         turn = Rotation.from_matrix(T_b[:3, :3] @ T_a[:3, :3].T).as_rotvec()
         return np.concatenate([T_b[:3, 3] - T_a[:3, 3], turn]) / (2 * h)
 
     def solve(self, T_base_tcp: Transform, q_near: Vector) -> Vector | None:
-        """Joint angles for a TCP pose, on the branch of q_near; None out of reach."""
+        """Joint angles (6,) [rad] for a TCP pose, on the branch of q_near; None out of reach."""
         return self.plant.inverse(T_base_tcp @ invert(self.T_flange_tcp), q_near)
 
     def wrench(self) -> Vector:
-        """External wrench at the TCP since the last zeroing, base axes, (6,)."""
+        """External wrench at the TCP since the last zeroing, base axes, (6,) [N, Nm]."""
         return self.plant.wrench(self.T_flange_tcp) - self.wrench_bias
 
     # --- one cycle --------------------------------------------------------------------------------------
     def command(self, q: Vector | None, at_rest: bool = False) -> bool:
-        """Take one step to q within this cycle. False, with the reason in `refused`, when it cannot be."""
+        """Take one step to q (6,) [rad] within this cycle; False, with the reason in `refused`, if it cannot."""
         self._commanded = True
         if q is None or not np.isfinite(q).all():
             self.refused = "the pose cannot be reached"
@@ -127,7 +127,7 @@ class MotionGenerator:
         return False
 
     def interrupt(self) -> None:
-        """Whatever drives the arm is suspended; it brakes and plans anew from where it stands."""
+        """Suspend whatever drives the arm: it brakes, and plans anew from where it stands."""
         self._interruptions += 1
 
     def finish_cycle(self) -> None:

@@ -60,17 +60,17 @@ class KinematicPlant:
         return self._qd
 
     def step(self, dt: float, q_target: Vector, qd_target: Vector) -> None:
-        """Follow at once; move the fingers."""
+        """Advance by dt [s]: the arm is at once at the commanded angles (6,) [rad]; the fingers move on."""
         self._q, self._qd = np.array(q_target), np.array(qd_target)
         self._elapsed += dt
         self._step_fingers(dt)
 
     def forward(self, q: Vector) -> Transform:
-        """T_base_flange."""
+        """T_base_flange at joint angles q (6,) [rad]."""
         return self.kinematics.forward(q)
 
     def inverse(self, T_base_flange: Transform, q_near: Vector) -> Vector | None:
-        """Joint angles near q_near, or None."""
+        """Joint angles (6,) [rad] near q_near that reach a pose, or None."""
         if not self.kinematics.dh.is_nominal:  # Along a path Newton's method from the last angles is cheapest.
             q = self.kinematics.refine(T_base_flange, q_near)
             if q is not None and np.abs(q - q_near).max() < _STEP:
@@ -78,7 +78,7 @@ class KinematicPlant:
         return self.kinematics.inverse_near(T_base_flange, q_near)
 
     def wrench(self, T_flange_tcp: Transform) -> Vector:
-        """The plane pushes up as deep as the TCP is below it."""
+        """Force and torque (6,) [N, Nm] at the TCP: the plane pushes up in proportion to how deep the TCP is in it."""
         force = np.zeros(6)
         if self.contact_height is not None:
             z = float((self.forward(self._q) @ T_flange_tcp)[2, 3])
@@ -90,7 +90,7 @@ class KinematicPlant:
         self.outputs = bits
 
     def set_gripper(self, position: int, speed: int, force: int) -> None:
-        """Send the fingers to a position."""
+        """Send the fingers to a position 0 .. 255 with a speed 0 .. 255; force is not simulated."""
         self._finger_goal = float(position)
         self._finger_speed = _SLOWEST + (_FASTEST - _SLOWEST) * speed / 255
         if self._finger_goal != self._finger:
@@ -103,7 +103,7 @@ class KinematicPlant:
 
     @property
     def gripper_object(self) -> int:
-        """MOVING, STOPPED_CLOSING or AT_TARGET."""
+        """Status of the fingers: MOVING, STOPPED_CLOSING or AT_TARGET."""
         return self._object
 
     def _step_fingers(self, dt: float) -> None:

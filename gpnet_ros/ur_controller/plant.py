@@ -38,16 +38,16 @@ class Plant(Protocol):
         """Advance by one control period [s] towards the commanded angles [rad] and velocities [rad/s]."""
 
     def forward(self, q: Vector) -> Transform:
-        """T_base_flange of the true arm at joint angles q."""
+        """T_base_flange of the true arm at joint angles q (6,) [rad]."""
 
     def inverse(self, T_base_flange: Transform, q_near: Vector) -> Vector | None:
-        """Joint angles of the true arm near q_near that reach the pose; None when there are none."""
+        """Joint angles (6,) [rad] of the true arm near q_near that reach the pose; None when there are none."""
 
     def wrench(self, T_flange_tcp: Transform) -> Vector:
         """External force and torque ON the tool at the TCP, base axes, (6,) [N, Nm], without gravity."""
 
     def set_outputs(self, bits: int) -> None:
-        """Digital outputs changed: 0-7 standard, 8-15 configurable, 16-17 tool."""
+        """Take new digital outputs, one bit each: 0-7 standard, 8-15 configurable, 16-17 tool."""
 
     def set_gripper(self, position: int, speed: int, force: int) -> None:
         """Move the fingers to position 0 (open) .. 255 (closed) with speed and force 0 .. 255."""
@@ -58,4 +58,4 @@ class Plant(Protocol):
 
     @property
     def gripper_object(self) -> int:
-        """MOVING, STOPPED_OPENING, STOPPED_CLOSING (an object is held) or AT_TARGET."""
+        """Status of the fingers: MOVING, STOPPED_OPENING, STOPPED_CLOSING (an object is held) or AT_TARGET."""

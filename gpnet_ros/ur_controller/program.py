@@ -28,7 +28,7 @@ class Program:
     """A program and its threads; `current` is the thread that has its turn."""
 
     def __init__(self, name: str, text: str) -> None:
-        """A program that has not started; `start` hands in its main generator."""
+        """Make a program that has not started; `start` hands in its main generator."""
         self.name, self.text = name, text
         self.threads: list[Thread] = []
         self.current: Thread | None = None
@@ -68,31 +68,35 @@ class Program:
         self.threads = [thread for thread in self.threads if thread.alive]
 
     def run(self, function: Callable[..., Generator[None, None, Any]], *arguments: Any) -> Thread:
-        """`run thread()`."""
+        """Start a thread of the program: `run thread()`."""
         thread = Thread(function(*arguments))
         self.threads.append(thread)
         return thread
 
     @staticmethod
     def kill(handle: Any) -> None:
-        """`kill handle`; a handle that is no thread (0: never started) is ignored."""
+        """End a thread: `kill handle`; a handle that is no thread (0: never started) is ignored."""
         if isinstance(handle, Thread):
             handle.kill()
 
     @staticmethod
     def join(handle: Any) -> Iterator[None]:
-        """`join handle`."""
+        """Wait until a thread has ended: `join handle`."""
         while isinstance(handle, Thread) and handle.alive:
             yield
 
     def tick(self) -> None:
-        """One pass of a loop; ends a program that loops without waiting."""
+        """Count one pass of a loop.
+
+        Raises:
+            ScriptError: the program loops without waiting.
+        """
         self._passes += 1
         if self._passes > _PASSES:
             raise ScriptError(f"Infinite loop detected in {self.name}: wait with sync() or sleep() inside loops.")
 
     def claim_motion(self) -> None:
-        """The current thread moves the arm in this cycle.
+        """Note that the current thread moves the arm in this cycle.
 
         Raises:
             ScriptError: another thread already did.
@@ -102,6 +106,6 @@ class Program:
         self.mover = self.current
 
     def halt(self) -> None:
-        """`halt`: the program ends after this turn."""
+        """End the program after this turn: `halt`."""
         for thread in self.threads:
             thread.kill()

@@ -73,7 +73,7 @@ class Robot:
     """One controller without its sockets."""
 
     def __init__(self, plant: Plant, model: Model, force_limit: float = FORCE_LIMIT) -> None:
-        """A powered robot without a program."""
+        """Begin powered, without a program; `force_limit` [N] trips a protective stop."""
         self.plant, self.model, self.force_limit = plant, model, force_limit
         self.arm = MotionGenerator(plant, 1.0 / model.frequency, model.joint_speed)
         self.inputs: dict[str, Any] = {}
@@ -113,14 +113,14 @@ class Robot:
         self.arm.force_mode = None
 
     def play(self) -> bool:
-        """Go on with a paused program."""
+        """Go on with a paused program; False if there is none or the robot is stopped."""
         if self.program is None or self.safety != SafetyMode.NORMAL or self.mode != RobotMode.RUNNING:
             return False
         self.runtime = RuntimeState.PLAYING
         return True
 
     def pause(self) -> bool:
-        """Suspend the program; the arm brakes."""
+        """Suspend the program, so that the arm brakes; False if none plays."""
         if self.runtime != RuntimeState.PLAYING:
             return False
         self.runtime = RuntimeState.PAUSED
@@ -129,28 +129,28 @@ class Robot:
 
     # --- safety and power -------------------------------------------------------------------------------
     def protective_stop(self, reason: str) -> None:
-        """The arm brakes and the program is paused until somebody unlocks and plays."""
+        """Stop: the arm brakes and the program is paused until somebody unlocks and plays."""
         if self.safety == SafetyMode.NORMAL:
             self._halt(SafetyMode.PROTECTIVE_STOP, reason)
 
     def safeguard_stop(self) -> None:
-        """The safeguard input opened."""
+        """Stop because the safeguard input opened."""
         if self.safety == SafetyMode.NORMAL:
             self._halt(SafetyMode.SAFEGUARD_STOP, "safeguard stop")
 
     def emergency_stop(self) -> None:
-        """Power is cut: the program is lost."""
+        """Stop and cut the power: the program is lost."""
         self._halt(SafetyMode.ROBOT_EMERGENCY_STOP, "emergency stop")
         self.stop_program("emergency stop")
         self.mode = RobotMode.POWER_OFF
 
     def release(self) -> None:
-        """The emergency button is pulled out, or the safeguard is closed. The program does not go on by itself."""
+        """Leave an emergency or safeguard stop; the program does not go on by itself."""
         if self.safety in (SafetyMode.ROBOT_EMERGENCY_STOP, SafetyMode.SAFEGUARD_STOP):
             self.safety = SafetyMode.NORMAL
 
     def unlock(self) -> str:
-        """Unlock a protective stop; the reason why not, or ""."""
+        """Unlock a protective stop; returns the reason why it cannot be, or ""."""
         # Clients wait by their own clock, so the sooner of simulated and wall time counts.
         waited = max(self.plant.time - self._stopped_at, time.monotonic() - self._stopped_wall)
         if self.safety == SafetyMode.PROTECTIVE_STOP and waited < UNLOCK_AFTER:
@@ -162,7 +162,7 @@ class Robot:
         return ""
 
     def power(self, on: bool) -> None:
-        """Power on, to idle with brakes closed, or off."""
+        """Switch power on, to idle with brakes closed, or off."""
         if not on:
             self.stop_program("power off")
             self.mode = RobotMode.POWER_OFF
@@ -170,7 +170,7 @@ class Robot:
             self.mode = RobotMode.IDLE
 
     def release_brakes(self) -> None:
-        """From idle to running."""
+        """Go from idle to running."""
         if self.safety == SafetyMode.NORMAL and self.mode != RobotMode.RUNNING:
             self.mode = RobotMode.RUNNING
 
@@ -184,7 +184,7 @@ class Robot:
 
     # --- inputs -----------------------------------------------------------------------------------------
     def receive_inputs(self, values: dict[str, Any]) -> None:
-        """One RTDE input package; it feeds the watchdog of each variable in it, changed or not."""
+        """Take one RTDE input package; it feeds the watchdog of each variable in it, changed or not."""
         self.inputs.update(values)
         if self.watchdog is not None and self.watchdog.name in values:
             self.watchdog.waited = 0.0
@@ -201,21 +201,21 @@ class Robot:
                 self.analog_out_voltage = int(values.get("standard_analog_output_type", 0))
 
     def set_outputs(self, mask: int, values: int) -> None:
-        """Digital outputs: 0-7 standard, 8-15 configurable, 16-17 tool."""
+        """Set the digital outputs of a mask: bits 0-7 standard, 8-15 configurable, 16-17 tool."""
         self.digital_outputs = self.digital_outputs & ~mask | values & mask
         self.plant.set_outputs(self.digital_outputs)
 
     def set_output_bit(self, index: int, value: bool) -> None:
-        """Boolean output register."""
+        """Write one of the 64 boolean output registers."""
         self.output_bits = self.output_bits & ~(1 << index) | value << index
 
     def set_watchdog(self, name: str, frequency: float, action: str) -> None:
-        """`rtde_set_watchdog`; it counts wall time, because it guards the link to a client that lives in it."""
+        """Set the watchdog of `rtde_set_watchdog` at `frequency` [Hz] of wall time, in which its client lives."""
         active = frequency > 0 and action.lower() != "ignore"
         self.watchdog = Watchdog(name, 1 / frequency, action.lower(), time.monotonic()) if active else None
 
     def check_watchdog(self) -> None:
-        """Call in each pass of the loop, after everything that arrived has been read.
+        """Judge the watchdog; to be called in each pass of the loop, after everything that arrived has been read.
 
         A pass that comes late counts for little: while this process stood still the arm did too, and a client
         that waits for an answer is not to blame.
@@ -235,7 +235,7 @@ class Robot:
 
     # --- one cycle --------------------------------------------------------------------------------------
     def cycle(self) -> None:
-        """One control period: programs, motion, physics, supervision."""
+        """Advance by one control period: programs, motion, physics, supervision."""
         try:
             if self.program is not None and self.runtime == RuntimeState.PLAYING:
                 self.program.cycle()

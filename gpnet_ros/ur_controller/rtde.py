@@ -32,7 +32,7 @@ class RtdeRecipe:
 
 @dataclass(eq=False)
 class RtdeSession:
-    """What one client has negotiated."""
+    """The protocol version and packages that one client has negotiated."""
 
     version: int = 1
     started: bool = False
@@ -42,7 +42,7 @@ class RtdeSession:
 
 
 class RtdeService(Service):
-    """Port 30004."""
+    """The service of port 30004: states go out, registers and outputs come in."""
 
     def __init__(self, robot: Robot) -> None:
         """Serve one robot."""
@@ -52,11 +52,11 @@ class RtdeService(Service):
         self.busy: set[str] = set()  # inputs that a fieldbus holds (fault injection)
 
     def opened(self, link: Link) -> None:
-        """A client connected."""
+        """Begin a session with a client."""
         self.sessions[link] = RtdeSession()
 
     def closed(self, link: Link) -> None:
-        """Its inputs become free; their values stay."""
+        """End a session: its inputs become free, their values stay."""
         self.sessions.pop(link, None)
 
     def received(self, link: Link, data: bytes) -> None:
@@ -78,7 +78,7 @@ class RtdeService(Service):
                 return
 
     def publish(self) -> None:
-        """A cycle has ended: send the newest state to every client whose turn it is."""
+        """Send the state at the end of a cycle to every client whose turn it is."""
         self._cycles += 1
         snapshot = Snapshot(self.robot)
         for link, session in list(self.sessions.items()):

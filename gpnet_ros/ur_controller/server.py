@@ -97,7 +97,7 @@ class Controller:
             self.close()
 
     def close(self) -> None:
-        """Close all ports."""
+        """Close all ports of the controller."""
         self.network.close()
         self._admin_port.close()
 

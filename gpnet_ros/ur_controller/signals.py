@@ -14,7 +14,7 @@ class Snapshot:
     """The robot's state at the end of a cycle; what is costly is computed once and on demand."""
 
     def __init__(self, robot: Robot) -> None:
-        """Look at one robot."""
+        """Look at one robot, as it is now."""
         self.robot = robot
 
     @cached_property

@@ -12,12 +12,12 @@ from gpnet_ros.ur_controller.tokens import ScriptError
 
 
 def floats(values: Iterable[float]) -> list[float]:
-    """The numbers as Python floats, which URScript text and RTDE can carry."""
+    """Numbers of any length and kind as a list of Python floats."""
     return [float(v) for v in values]
 
 
 def six_numbers(values: Iterable[float]) -> list[float]:
-    """Six numbers, checked: what a program sets for later cycles must not break them.
+    """Six finite numbers (6,): what a program sets for later cycles must not break them.
 
     Raises:
         ScriptError: there are not six, or one is not finite.
@@ -37,7 +37,7 @@ class Pose(tuple[float, ...]):
 
 
 class Values:
-    """Arithmetic on lists and poses; every method is a URScript function of that name."""
+    """Arithmetic on lists and poses; every method is a URScript function of that name, described in the manual."""
 
     def set_item(self, values: Any, index: float, value: Any) -> Any:
         changed = list(values)

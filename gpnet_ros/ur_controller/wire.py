@@ -39,7 +39,7 @@ class LineService(Service):
             self.answer(link, line)
 
     def answer(self, link: Link, line: bytes) -> None:
-        """Answer one request."""
+        """Answer one request, a line without its end."""
         raise NotImplementedError
 
 
@@ -128,7 +128,7 @@ class Ports:
 
     @property
     def frozen(self) -> bool:
-        """Whether nothing goes in or out at the moment."""
+        """Whether nothing goes in or out of these ports at the moment."""
         return time.monotonic() < self.frozen_until
 
     def readable(self) -> list[socket.socket]:

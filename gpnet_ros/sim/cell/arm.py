@@ -142,13 +142,13 @@ def calibrated_dh(seed: int, nominal: Dh = UR10) -> Dh:
 
 
 def tcp_miss(dh: Dh, nominal: Dh, q: ArrayLike) -> NDArray[np.float64]:
-    """How far the TCP of an arm is from where the nominal arm has it, (n,) [m] at joint angles (n, 6) [rad]."""
+    """Distance (n,) [m] between the TCPs of an arm and of the nominal arm at joint angles (n, 6) [rad]."""
     tip = np.array([0.0, 0.0, c.GRIPPER_TCP_Z, 1.0])
     return np.linalg.norm((UrKinematics(dh).forward(q) - UrKinematics(nominal).forward(q)) @ tip, axis=-1)
 
 
 def workspace_joints(nominal: Dh) -> NDArray[np.float64]:
-    """Nominal joint angles (n, 6) [rad] with the tool down over heap and tote, at several heights and yaws."""
+    """Joint angles (n, 6) [rad] of the nominal arm, tool down over heap and tote, at several heights and yaws."""
     arm, found = UrKinematics(nominal), []
     down = Rotation.from_euler("x", np.pi)
     for x, y in [(0.5, -0.15), (0.5, 0.15), (0.65, 0.0), (0.8, -0.15), (0.8, 0.15), (0.0, -0.65)]:

@@ -37,7 +37,7 @@ class SimCamera:
         seed: int | None = None,
         period: float = EXPOSURE_PERIOD,
     ) -> None:
-        """Nothing is opened yet.
+        """Remember what to look at; nothing is opened yet.
 
         Args:
             run_dir: folder in which the simulated cell publishes its states.
@@ -67,7 +67,10 @@ class SimCamera:
         self._reader = StateReader(self._run_dir)
 
     def read(self, timeout: float | None = None) -> Frame:
-        """A frame of the cell as it is now; its stamp is the simulated time of that instant.
+        """A frame of the cell at this instant; its stamp is the simulated time of it.
+
+        Args:
+            timeout: longest wait for a new state [s]; None waits as long as any camera may stall.
 
         Raises:
             DeviceError: not open, or the cell's time stands still for the time-out.

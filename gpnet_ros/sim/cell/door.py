@@ -22,11 +22,11 @@ class CellDoor:
     PORT = ADMIN_PORT
 
     def __init__(self, ip: str) -> None:
-        """Args: loopback address of the simulated controller."""
+        """Know the loopback address of the simulated controller; nothing is connected yet."""
         self.ip = ip
 
     def ask(self, command: str, **arguments: Any) -> dict[str, Any]:
-        """One command.
+        """Send one command of the admin port; returns its answer.
 
         Raises:
             DeviceError: nobody answers in time, or the answer is an error.
@@ -58,7 +58,7 @@ class CellDoor:
             time.sleep(_POLL)
 
     def load_heap(self, seed: int, objects: int, patience: float) -> None:
-        """Put another heap there and wait until it lies there.
+        """Have another heap of `objects` objects made, and wait until it lies there.
 
         Raises:
             DeviceError: it could not be made within `patience` [s].
@@ -66,7 +66,7 @@ class CellDoor:
         self._await_heap(self.ask("load_heap", seed=seed, objects=objects)["version"], f"of seed {seed}", patience)
 
     def put_heap(self, stored: dict[str, Any], patience: float) -> None:
-        """Put a heap there that was made before, as of `Heap.to_dict`; errors as `load_heap`."""
+        """Put a stored heap there, as `Heap.to_dict` gives it, within `patience` [s]; errors as in `load_heap`."""
         self._await_heap(self.ask("load_heap", heap=stored)["version"], "that was stored", patience)
 
     def _await_heap(self, announced: int, which: str, patience: float) -> None:

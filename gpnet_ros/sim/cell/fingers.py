@@ -40,7 +40,7 @@ class Fingers:
 
     @property
     def position(self) -> int:
-        """In the gripper's units, 0 open .. 228 closed."""
+        """Position of the fingers in the gripper's units, 0 open .. 228 closed."""
         return round(GRIPPER_CLOSED * (1.0 - min(max(self.opening / c.GRIPPER_STROKE, 0.0), 1.0)))
 
     def go(self, position: int, speed: int, force: int) -> None:

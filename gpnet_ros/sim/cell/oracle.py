@@ -17,7 +17,7 @@ from gpnet_ros.sim.cell.arm import FLANGE
 from gpnet_ros.sim.cell.scenery import RunScenery, body_pose, poses_of
 from gpnet_ros.sim.cell.state import StateReader
 from gpnet_ros.sim.cell.world import in_tote, over_table
-from gpnet_ros.sim.clearing.true_grasps import true_maps
+from gpnet_ros.sim.clearing.true_grasps import perfect_maps
 from gpnet_ros.sim.heap.heap import Heap
 
 #: Stamps of frames are rounded to nanoseconds, as floats to a little less [s].
@@ -61,5 +61,5 @@ class Oracle:
         numbers[1:][there] = np.arange(1, there.sum() + 1)
         left = Heap(tuple(o for o, here in zip(heap.objects, there, strict=True) if here), T[there])
         view = View(np.zeros((*frame.shape, 3), np.uint8), depth, numbers[ids])
-        maps = true_maps(view, left, grid, T_base_camera, self._cell)
+        maps = perfect_maps(view, left, grid, T_base_camera, self._cell)
         return replace(maps, stamp=frame.stamp, frame_id=frame.frame_id)

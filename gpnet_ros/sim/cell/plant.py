@@ -39,7 +39,7 @@ class CellPlant:
     """
 
     def __init__(self, heap: Heap, cell: Cell, dh: Dh) -> None:
-        """The arm at rest at the cell's home pose, fingers open.
+        """Build the world, with the arm at rest at the cell's home pose and its fingers open.
 
         Args:
             heap: objects and poses.
@@ -76,7 +76,7 @@ class CellPlant:
         return self.world.data.qvel[self.world.v_at]
 
     def step(self, dt: float, q_target: Vector, qd_target: Vector) -> None:
-        """Advance physics by one control period; the motors follow the commanded angles and velocities."""
+        """Advance physics by a control period [s]; motors follow the commanded angles (6,) [rad] and speeds [rad/s]."""
         world, count = self.world, max(1, round(dt / c.TIMESTEP_GRASP))
         world.model.opt.timestep = dt / count
         ahead = self._feed_forward(dt, np.asarray(q_target), np.asarray(qd_target))
@@ -108,11 +108,11 @@ class CellPlant:
         return torque[world.v_at] / _KP + _LAG * qd_target + self._bias
 
     def forward(self, q: Vector) -> Transform:
-        """T_base_flange of the true arm."""
+        """T_base_flange of the true arm at joint angles (6,) [rad]."""
         return self.kinematics.forward(q)
 
     def inverse(self, T_base_flange: Transform, q_near: Vector) -> Vector | None:
-        """Joint angles of the true arm near q_near, or None."""
+        """Joint angles (6,) [rad] of the true arm near q_near that reach a pose, or None."""
         q = self.kinematics.refine(T_base_flange, q_near)  # along a path this is cheapest
         if q is not None and np.abs(q - q_near).max() < _TRACKED and np.abs(q).max() <= c.UR10_JOINT_RANGE[1]:
             return q
@@ -129,17 +129,17 @@ class CellPlant:
         self.outputs = bits
 
     def set_gripper(self, position: int, speed: int, force: int) -> None:
-        """Send the fingers to a position, 0 open .. 255 closed."""
+        """Send the fingers to a position, 0 open .. 255 closed, with speed and force 0 .. 255."""
         self.fingers.go(position, speed, force)
 
     @property
     def gripper_position(self) -> int:
-        """Actual finger position, 0 .. 228."""
+        """Actual finger position, 0 open .. 228 closed."""
         return self.fingers.position
 
     @property
     def gripper_object(self) -> int:
-        """Robotiq's object status."""
+        """Object status of the gripper, see `ur_controller.plant.MOVING` and those beside it."""
         return self.fingers.object_status
 
     def load_heap(self, heap: Heap) -> None:
@@ -151,7 +151,7 @@ class CellPlant:
         self.version += 1
 
     def state(self) -> State:
-        """Where everything is at this instant."""
+        """The state of arm and objects at this instant."""
         return State(self.time, self.version, np.array(self.q), self.poses_now())
 
     def poses_now(self) -> NDArray[np.float64]:

@@ -100,7 +100,7 @@ class CellProcess:
         self.publish(self.plant)
 
     def ready(self) -> dict[str, Any]:
-        """What a starter needs to know; printed as the ready line."""
+        """The ready line: ports and files that a starter of the cell needs to know."""
         return {
             "ready": True,
             "ip": self.controller.ip,
@@ -175,7 +175,7 @@ class CellProcess:
 
 
 def empty_heap() -> Heap:
-    """No objects."""
+    """A heap without objects."""
     return Heap((), np.zeros((0, 4, 4)))
 
 

@@ -28,7 +28,7 @@ class Recorder:
             old.unlink()
 
     def add(self, state: State) -> None:
-        """Keep the state if it is due."""
+        """Keep a state if one is due at the rate of the recording."""
         if state.time < self._next:
             return
         self._next = state.time + self._period - 1e-4  # control periods do not divide every rate
@@ -37,7 +37,7 @@ class Recorder:
         self._states.append(state)
 
     def flush(self) -> None:
-        """Write what is in memory."""
+        """Write the states that are in memory to a file."""
         if not self._states:
             return
         np.savez(
@@ -52,7 +52,7 @@ class Recorder:
 
 
 def read_states(folder: Path) -> Iterator[State]:
-    """All recorded states of a run, in order of time.
+    """Read all recorded states of a run, in order of time.
 
     Raises:
         BadInput: the folder holds no recording.

@@ -49,7 +49,7 @@ class GripReport:
 
 @dataclass(frozen=True)
 class TruthReport:
-    """Where every object is, and what each grip took.
+    """The truth of the cell: where every object is, and what each grip took.
 
     Attributes:
         time: simulated time [s].

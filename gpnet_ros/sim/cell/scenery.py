@@ -44,7 +44,7 @@ class Scenery:
     """
 
     def __init__(self, heap: Heap, cell: Cell, with_mast: bool = False) -> None:
-        """Make the meshes.
+        """Make the meshes of furniture, objects and machine.
 
         Args:
             heap: objects; where they are comes with each state.
@@ -135,7 +135,7 @@ def poses_of(poses: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def body_pose(poses: NDArray[np.float64], body: str) -> Transform:
-    """T_base_body of one of `MACHINE` in the poses of a state."""
+    """T_base_body of one of `MACHINE` in the poses (n, 7) of a state."""
     pose = poses[len(poses) - len(MACHINE) + MACHINE.index(body)]
     return transform(Rotation.from_quat(pose[[4, 5, 6, 3]]).as_matrix(), pose[:3])
 

@@ -57,7 +57,7 @@ class State:
 
 @dataclass(frozen=True)
 class SceneFile:
-    """What lies in the cell while states of one version are published.
+    """Description of one heap of a run, to which states refer by its number.
 
     Attributes:
         seed: from which the heap was made last.
@@ -94,7 +94,7 @@ class StateWriter:
         fresh.replace(path)
 
     def write(self, state: State) -> None:
-        """Publish a state."""
+        """Publish a state to all readers."""
         count = len(state.poses)
         if count > _BODIES:
             raise BadInput(f"A state of {count} bodies does not fit: at most {_BODIES}, that is 20 objects.")
@@ -113,7 +113,7 @@ class StateReader:
     """A look into a run folder's ring."""
 
     def __init__(self, folder: Path) -> None:
-        """Attach.
+        """Attach to the ring of a run folder.
 
         Raises:
             DeviceError: there is no simulation in that folder.

@@ -50,6 +50,7 @@ class Truth:
     """Watches a plant; one per plant, called after every control period."""
 
     def __init__(self, plant: CellPlant) -> None:
+        """Begin to watch a plant; no grip is known yet."""
         self.plant, self.version = plant, plant.version
         self.grips: list[TrueGrip] = []
         self._before, self._snapshot_at = plant.world.heap_now(), plant.time
@@ -74,7 +75,7 @@ class Truth:
             self._before, self._snapshot_at = plant.world.heap_now(), plant.time
 
     def report(self) -> TruthReport:
-        """Where everything is now, what can be taken, and all grips since the heap came."""
+        """The truth now: where the objects are, which can be taken, and all grips since the heap came."""
         heap, places = self.plant.world.heap_now(), self.places()
         objects = []
         for model, T, place in zip(heap.objects, heap.T_base_object, places, strict=True):
@@ -94,7 +95,7 @@ class Truth:
         )
 
     def places(self) -> list[str]:
-        """Where each object is: `held`, `tote`, `table` or `floor`."""
+        """The place of each object: `held`, `tote`, `table` or `floor`."""
         world = self.plant.world
         points = world.heap_now().T_base_object[:, :3, 3]
         held = set(world.gripper.pinched())

@@ -28,7 +28,7 @@ FLOOR_Z = -0.75
 
 @dataclass(eq=False)
 class World:
-    """A model with its state, and the places in them where arm, gripper and objects are found.
+    """A model with its state, and the indices at which arm, gripper and objects stand in them.
 
     `objects` are the bodies of the heap; every index array is in the order of its name.
     """
@@ -64,7 +64,7 @@ class World:
         self.machine_geoms = np.isin(m.geom_bodyid, [m.body(n).id for n in MACHINE])
 
     def heap_now(self) -> Heap:
-        """The objects where they are now."""
+        """The heap, with the objects where they are now."""
         poses = [get_pose(self.model, self.data, name) for name in self.objects]
         return Heap(self.heap.objects, np.array(poses).reshape(-1, 4, 4))
 
@@ -144,14 +144,14 @@ def build_world(heap: Heap, dh: Dh, cell: Cell, q: ArrayLike) -> World:
 
 
 def in_tote(cell: Cell, points: ArrayLike) -> NDArray[np.bool_]:
-    """Which points (n, 3) in base [m] lie inside the tote, (n,)."""
+    """Whether points (n, 3) in base [m] lie inside the tote, (n,)."""
     p, tote = np.asarray(points, dtype=np.float64).reshape(-1, 3), cell.tote
     inside = (np.abs(p[:, :2] - tote.centre) < np.array(tote.inner) / 2).all(axis=1)
     return inside & (p[:, 2] > tote.floor_z) & (p[:, 2] < tote.floor_z + tote.height)
 
 
 def over_table(points: ArrayLike) -> NDArray[np.bool_]:
-    """Which points (n, 3) in base [m] lie on the table or above it, (n,)."""
+    """Whether points (n, 3) in base [m] lie on the table or above it, (n,)."""
     p = np.asarray(points, dtype=np.float64).reshape(-1, 3)
     over = (np.abs(p[:, :2] - CELL_TABLE_CENTRE) < np.array(CELL_TABLE_SIZE) / 2).all(axis=1)
     return over & (p[:, 2] > -0.02)

@@ -40,7 +40,7 @@ class Errors:
             )
 
     def drawn(self, seed: int) -> DrawnErrors:
-        """The errors of a round: equal seeds give equal directions whatever the sizes are."""
+        """Draw the directions of the errors of a round: equal seeds give equal ones whatever the sizes are."""
         rng = np.random.default_rng([11, seed])
         away, axis, aside = (_direction(rng) for _ in range(3))
         turn = Rotation.from_rotvec(self.hand_eye_turn * axis).as_matrix()
@@ -64,7 +64,7 @@ class DrawnErrors:
     bias: np.float32
 
     def frame(self, frame: Frame) -> Frame:
-        """What the camera hands out in place of a frame."""
+        """The frame that the camera hands out in place of a true one: its depth is biased."""
         if self.bias == 0.0 or frame.depth is None:
             return frame
         return replace(frame, depth=frame.depth + self.bias)

@@ -52,7 +52,7 @@ class Look:
         noise: bool = True,
         workspace: Workspace | None = None,
     ) -> None:
-        """Nothing is rendered yet.
+        """Draw light and surfaces; nothing is rendered yet.
 
         Args:
             heap: all of it.
@@ -88,7 +88,7 @@ class Look:
         return focused(scene.place(poses), self._window, self.T_base_camera, self._style, self._rng)
 
     def frame(self, view: View) -> Frame:
-        """What the camera hands out of a view."""
+        """The frame that the camera hands out of a view, with its noise."""
         if not self._noise:
             return Frame(view.color, view.depth, D435_640x480)
         depth = d435_depth(view.depth, D435_640x480, self._depth_noise, self._rng, view.color)
@@ -96,7 +96,12 @@ class Look:
 
 
 def seen_window(T_base_camera: Transform, workspace: Workspace) -> PixelWindow:
-    """The part of a D435's picture that the network's grid shows, with a margin; even, as the renderer wants it."""
+    """The pixels [px] of a D435's picture that the network's grid shows, with a margin, and even for the renderer.
+
+    Args:
+        T_base_camera: (4, 4), the camera.
+        workspace: square that the grid shows.
+    """
     camera = D435_640x480
     grid = Grid.workspace(camera, T_base_camera, workspace.centre, workspace.side, workspace.table_z)
     corners = np.array([grid.to_image((0, 0)), grid.to_image((grid.width - 1, grid.height - 1))])
@@ -110,7 +115,7 @@ def seen_window(T_base_camera: Transform, workspace: Workspace) -> PixelWindow:
 def focused(
     placed: PlacedScene, window: PixelWindow, T_base_camera: Transform, style: Style, rng: np.random.Generator
 ) -> View:
-    """As `render` with quality "fast", but for the colour outside a window, which is as of a fourth of the size.
+    """Render as `render` does with quality "fast", but with coarse colour outside a window [px].
 
     Depth and ids are the same everywhere; within the window the colour differs in the jitter of its noise and
     shadows only, since light, vignette and exposure are those of the whole picture.

@@ -42,11 +42,11 @@ Ended = Literal["nothing_left", "three_failures", "max_picks"]
 
 @dataclass(frozen=True, eq=False)
 class CorePick:
-    """One pick of a round.
+    """One pick of a round on the core path.
 
     Attributes:
         decision: what was decided and why; `nothing_graspable` has no outcome.
-        outcome: what came of it.
+        outcome: of the executed pick; None where nothing was executed.
         topmost: whether something came up, and all of it was topmost before the pick; see `topmost.layers`.
         target: index, of all objects of the round, of the one under the grasp's pixel; None where there is none,
             and of the oracle.
@@ -65,12 +65,12 @@ class CorePick:
 
     @property
     def ok(self) -> bool:
-        """Whether an object is in the tote by this pick."""
+        """Whether this pick brought an object into the tote."""
         return self.outcome is not None and self.outcome.status == "lifted"
 
     @property
     def fault(self) -> str | None:
-        """What keeps the pick from being right, in a word; None of a right one."""
+        """The flaw that keeps the pick from being right, in a word; None if it is right."""
         if self.outcome is None:
             return "nothing_graspable"
         if not self.ok:
@@ -82,7 +82,7 @@ class CorePick:
 
 @dataclass(frozen=True, eq=False)
 class CoreRound:
-    """A whole round.
+    """A whole round on the core path, from a heap at rest to its end.
 
     Attributes:
         objects: K, at the start.
@@ -100,17 +100,17 @@ class CoreRound:
 
     @property
     def cleared(self) -> bool:
-        """All objects are in the tote."""
+        """Whether all objects are in the tote."""
         return len(self.removed) == self.objects
 
     @property
     def all_right(self) -> bool:
-        """All objects are in the tote, and every single pick took topmost ones (the paper's Table 3)."""
+        """Whether all objects are in the tote, and every single pick took topmost ones (the paper's Table 3)."""
         return self.cleared and all(p.ok and p.topmost for p in self.picks)
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What went wrong, in order: faults of picks, objects pushed out of reach, objects that were overlooked."""
+        """Everything that went wrong, in order: flaws of picks, objects pushed out of reach, objects overlooked."""
         found: list[str] = []
         for pick in self.picks:
             found += [pick.fault] if pick.fault else []
@@ -122,7 +122,7 @@ class CoreRound:
 
 @dataclass(frozen=True)
 class RoundOptions:
-    """How a round is played.
+    """Options of a round on the core path: its camera, its selection, and what is demanded of a pick.
 
     Attributes:
         plan_arm: also demand that the arm could do it safely, from its home pose.
@@ -237,7 +237,7 @@ class _Player:
 
 
 def strayed(heap: Heap, cell: Cell) -> int:
-    """How many objects have their origin outside of the workspace's square."""
+    """Number of objects whose origin is outside of the workspace's square."""
     away = np.abs(heap.T_base_object[:, :2, 3] - cell.workspace.centre).max(axis=1, initial=0.0)
     return int((away > cell.workspace.side / 2).sum())
 

@@ -42,8 +42,8 @@ def true_labels(
     return grasp_labels(solids, ExactView(depth, ids, grid.intrinsics(D435_640x480), T_base_camera), settings), depth
 
 
-def true_maps(view: View, heap: Heap, grid: Grid, T_base_camera: Transform, cell: Cell) -> Maps:
-    """What a perfect network would say: at each labelled grasp its score, angle and opening; P by layer.
+def perfect_maps(view: View, heap: Heap, grid: Grid, T_base_camera: Transform, cell: Cell) -> Maps:
+    """The maps (h, w) of a perfect network: at each labelled grasp its score, angle and opening; P by layer.
 
     Each grasp fills the decoder's window around its pixel, so that decoding returns exactly this grasp.
     """
@@ -75,7 +75,17 @@ def true_decision(
     memory: Memory,
     rehearsals: int = REHEARSALS,
 ) -> Decision:
-    """What the oracle does: the best true grasp that did not fail before and that the arm can do safely."""
+    """Decide as the oracle does: the best true grasp that did not fail before and that the arm can do safely.
+
+    Args:
+        view: exact picture of the heap; ids are 1 + the index of an object.
+        heap: objects that are left, at rest.
+        T_base_camera: (4, 4), the camera.
+        cell: workspace, tool and furniture.
+        q_start: joint angles (6,) [rad] from which the arm starts; None demands no plan of the arm.
+        memory: grasps that failed since something was taken.
+        rehearsals: see `foresight.rehearsed`.
+    """
     if not heap.objects:
         return Decision("nothing_left")
     frame = Frame(None, view.depth, D435_640x480)
