@@ -1,0 +1,161 @@
+"""The time from frame to grasp by stage, beside the nets of GR-ConvNet and GG-CNN."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from gpnet_ros.frame import Frame, Intrinsics
+from gpnet_ros.grasp import Grasp, candidates
+from gpnet_ros.maps import NETWORK_SIDE, Grid
+from gpnet_ros.network.baselines.ggcnn import GgCnn, GgCnn2
+from gpnet_ros.network.baselines.grconvnet import GrConvNet
+from gpnet_ros.network.baselines.orange import Orange
+from gpnet_ros.network.detector import Detector, fold
+from gpnet_ros.network.gpnet import WIDTHS, GPNet
+
+_STAGES = ("grid", "normalise", "net", "decode", "total")
+#: Camera of the measured frame: nominal colour intrinsics of a RealSense D435 at 640x480.
+_CAMERA = Intrinsics(640, 480, 615.0, 615.0, 320.0, 240.0)
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Times of one model and of the nets beside it, medians over interleaved rounds.
+
+    Attributes:
+        frame_to_grasp_ms: of each stage of the whole path, and in total [ms].
+        nets_ms: of each net alone [ms]; nets_best_ms: in its best round [ms].
+        net_ratio: of each net, over the net of the model.
+        device, threads, torch, processor: where and with what it was measured.
+        model: name or path; rounds: how many were measured.
+    """
+
+    frame_to_grasp_ms: dict[str, float]
+    nets_ms: dict[str, float]
+    nets_best_ms: dict[str, float]
+    net_ratio: dict[str, float]
+    device: str
+    threads: int
+    torch: str
+    processor: str
+    model: str
+    rounds: int
+
+
+def measure_latency(model: str, device: str, rounds: int, threads: int | None = None) -> Latency:
+    """Measure a model and the nets beside it in turn, so that a busy machine disturbs all alike.
+
+    Args:
+        model: name under `models/`, or path of a model's folder.
+        device: "cpu", "cuda" or "auto".
+        rounds: how many; one more comes before, to warm up.
+        threads: of torch on the CPU, from now on; its own choice without.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    detector = Detector(model, device, grid=_central_square)
+    frame, nets = _frame(), _nets(detector.card.planes, detector.device)
+    stages: dict[str, list[float]] = {name: [] for name in _STAGES}
+    times: dict[str, list[float]] = {name: [] for name in nets}
+    for number in range(rounds + 1):
+        path = _path(detector, frame)
+        alone = {name: _timed(net, detector.device) for name, net in nets.items()}
+        if number == 0:  # the first round only warms up
+            continue
+        for name, value in path.items():
+            stages[name].append(value)
+        for name, value in alone.items():
+            times[name].append(value)
+    medians = {name: round(float(np.median(values)), 2) for name, values in times.items()}
+    own = float(np.median(stages["net"]))
+    return Latency(
+        frame_to_grasp_ms={name: round(float(np.median(values)), 2) for name, values in stages.items()},
+        nets_ms=medians,
+        nets_best_ms={name: round(min(values), 2) for name, values in times.items()},
+        net_ratio={name: round(value / own, 2) for name, value in medians.items()},
+        device=str(detector.device),
+        threads=torch.get_num_threads(),
+        torch=torch.__version__,
+        processor=platform.processor() or platform.machine(),
+        model=model,
+        rounds=rounds,
+    )
+
+
+def _path(detector: Detector, frame: Frame) -> dict[str, float]:
+    """One frame to its first grasp."""
+    begin = time.perf_counter()
+    maps = detector(frame)
+    mapped = time.perf_counter()
+    next((c for c in candidates(maps, frame) if isinstance(c, Grasp)), None)
+    done = time.perf_counter()
+    return {**detector.time_ms, "decode": 1e3 * (done - mapped), "total": 1e3 * (done - begin)}
+
+
+def _nets(channels: int, device: torch.device) -> dict[str, Callable[[], object]]:
+    """A call of each net on one input, as the detector would run it."""
+    kinds: dict[str, nn.Module] = {
+        "gpnet-s": GPNet(channels, WIDTHS["s"]),
+        "gpnet-m": GPNet(channels),
+        "gpnet-m without CGC": GPNet(channels, context="none"),
+        "ggcnn": GgCnn(channels),
+        "ggcnn fused": GgCnn(channels, fused=True),
+        "ggcnn2": GgCnn2(channels),
+        "grconvnet": GrConvNet(channels),
+        "orange ggcnn2": Orange(channels, "ggcnn2"),
+    }
+    x = torch.randn(1, channels, NETWORK_SIDE, NETWORK_SIDE).to(device, memory_format=torch.channels_last)
+
+    def call(net: nn.Module) -> Callable[[], object]:
+        ready = fold(net.eval()).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return lambda: ready(x).cpu()
+
+    return {name: call(net) for name, net in kinds.items()}
+
+
+def _timed(call: Callable[[], object], device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    begin = time.perf_counter()
+    with torch.inference_mode():
+        call()
+    return 1e3 * (time.perf_counter() - begin)
+
+
+def _frame() -> Frame:
+    """A table with boxes, with noise and holes: the time of decoding depends little on what is seen."""
+    rng = np.random.default_rng(0)
+    depth = np.full((_CAMERA.height, _CAMERA.width), 0.85, np.float32)
+    color = np.full((_CAMERA.height, _CAMERA.width, 3), 120, np.uint8)
+    for _ in range(6):
+        v, u = rng.integers(120, 320), rng.integers(180, 420)
+        area = (slice(v, v + rng.integers(20, 60)), slice(u, u + rng.integers(20, 60)))
+        depth[area] -= 0.04
+        color[area] = rng.integers(0, 255, 3)
+    depth += rng.normal(0, 0.002, depth.shape).astype(np.float32)
+    depth[rng.random(depth.shape) < 0.03] = np.nan
+    return Frame(color, depth, _CAMERA)
+
+
+def _central_square(frame: Frame) -> Grid:
+    """The square in the middle of the frame on the network's grid, as with a configured workspace."""
+    height, width = frame.shape
+    side = min(height, width)
+    return Grid(NETWORK_SIDE, NETWORK_SIDE, NETWORK_SIDE / side, ((width - side) / 2.0, (height - side) / 2.0))
+
+
+def latency_table(found: Latency) -> str:
+    """All times as a table for a person."""
+    lines = [f"frame to grasp with {found.model} on {found.device}, {found.threads} threads [ms]"]
+    lines += [f"  {name:22}{value:8.2f}" for name, value in found.frame_to_grasp_ms.items()]
+    lines.append(f"net alone, 224x224, batch 1 [ms]: median (best), and over the net of {found.model}")
+    for name, value in found.nets_ms.items():
+        lines.append(f"  {name:22}{value:8.2f} ({found.nets_best_ms[name]:.2f})  x{found.net_ratio[name]:.2f}")
+    return "\n".join(lines)
