@@ -22,4 +22,4 @@ def row(index: int, *, lift: bool | None = True, top: bool | None = True, any: b
 
 def results(rows: Sequence[JudgedPicture], card: Card = CARD) -> Results:
     """Rows as the results of some model."""
-    return Results("model", card, "stack-test", "sum", JudgeSettings(), tuple(rows))
+    return Results("model", card, "stack-test", JudgeSettings(), tuple(rows))

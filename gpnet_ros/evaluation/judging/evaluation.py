@@ -11,7 +11,6 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -36,7 +35,7 @@ class Results:
 
     Attributes:
         model: name or path; card: of it.
-        pictures: name of the set; sum: of its content.
+        pictures: name of the set.
         settings: how it was judged.
         rows: one per picture, in the order of the set.
     """
@@ -44,7 +43,6 @@ class Results:
     model: str
     card: Card
     pictures: str
-    sum: str
     settings: JudgeSettings
     rows: tuple[JudgedPicture, ...]
 
@@ -104,11 +102,12 @@ def evaluate(
     settings = settings or JudgeSettings()
     card = vouched_card(model)  # what was kept is not for weights that were edited since
     wanted = range(len(pictures.names))[:most]
-    file = None if cache is None else _file(cache, model, card, pictures, settings)
+    content = "" if cache is None else pictures.content(most)
+    file = None if cache is None else _file(cache, model, card, pictures.name, content, settings)
     rows = {} if file is None else _kept(file)
     missing = [index for index in wanted if index not in rows]
     if missing and cache is not None and not settings.lift:  # what was executed too will do
-        rows |= _kept(_file(cache, model, card, pictures, replace(settings, lift=True)))
+        rows |= _kept(_file(cache, model, card, pictures.name, content, replace(settings, lift=True)))
         missing = [index for index in wanted if index not in rows]
     made = spread(_row, missing, workers, _begin, (str(model), pictures, settings))
     bar = tqdm(made, total=len(missing), unit="picture", desc=f"{model} on {pictures.name}", disable=None)
@@ -116,10 +115,10 @@ def evaluate(
         rows[row.index] = row
         if file is not None:
             _keep(file, row)
-    return Results(str(model), card, pictures.name, pictures.sum, settings, tuple(rows[index] for index in wanted))
+    return Results(str(model), card, pictures.name, settings, tuple(rows[index] for index in wanted))
 
 
-_HERE: dict[str, Any] = {}  # of a worker: what it judges with
+_HERE: list[tuple[Judge, Pictures]] = []  # what this process judges with
 
 
 def _begin(model: str, pictures: Pictures, settings: JudgeSettings) -> None:
@@ -128,25 +127,25 @@ def _begin(model: str, pictures: Pictures, settings: JudgeSettings) -> None:
 
     torch.set_num_threads(1)  # one process per core is faster than one network on all of them
     cv2.setNumThreads(1)
-    _HERE.update(judge=Judge(model, settings), pictures=pictures)
+    _HERE[:] = [(Judge(model, settings), pictures)]
 
 
 def _row(index: int) -> JudgedPicture:
-    row: JudgedPicture = _HERE["judge"].row(index, _HERE["pictures"][index])
-    return row
+    judge, pictures = _HERE[0]
+    return judge.row(index, pictures[index])
 
 
-def _file(cache: Path, model: str | Path, card: Card, pictures: Pictures, settings: JudgeSettings) -> Path:
+def _file(cache: Path, model: str | Path, card: Card, name: str, content: str, settings: JudgeSettings) -> Path:
     """Where the rows of these very arguments are kept: anything that could change them is in the name."""
     decides = {
         "weights": card.sha256,
         "network": [card.architecture, card.kwargs, card.channels, card.normalisation],
-        "pictures": pictures.sum,
+        "pictures": content,
         "settings": asdict(settings),
         "code": code_sum(__name__),
     }
     key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
-    return cache / f"{Path(model).name}_{pictures.name}_{key}.jsonl"
+    return cache / f"{Path(model).name}_{name}_{key}.jsonl"
 
 
 def _kept(file: Path) -> dict[int, JudgedPicture]:

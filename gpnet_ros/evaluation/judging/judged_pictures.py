@@ -10,12 +10,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
 
+from gpnet_ros.data.loaders.content import content_sum
 from gpnet_ros.data.loaders.sets import open_data
 from gpnet_ros.data.sample import DataSet, Sample
 from gpnet_ros.data.shards.generated import Generated
 from gpnet_ros.data.shards.index import INDEX_FILE, Index, file_sha256, read_index
 from gpnet_ros.data.shards.samples import decode_sample
 from gpnet_ros.errors import BadInput
+from gpnet_ros.evaluation.code_sum import code_sum
 from gpnet_ros.evaluation.judging.judgement import METRICS
 from gpnet_ros.sim.scenes.arrangement import Arrangement
 from gpnet_ros.sim.scenes.files import scene_files
@@ -39,12 +41,10 @@ class Pictures(Protocol):
 
     Attributes:
         name: for people.
-        sum: of the content, so that a result cannot be taken for that of other pictures.
         note: one sentence for the user, or "".
     """
 
     name: str
-    sum: str
     note: str
 
     @property
@@ -58,6 +58,10 @@ class Pictures(Protocol):
 
     def told(self) -> frozenset[str]:
         """The metrics that the pictures can tell: those of the first, for all."""
+        ...
+
+    def content(self, most: int | None = None) -> str:
+        """Sum of all that the first `most` pictures hold, so that no result is taken for that of other pictures."""
         ...
 
 
@@ -88,10 +92,10 @@ class Shards:
             name: for people; that of the folder if not given.
 
         Raises:
-            BadInput: as of `Generated`.
+            BadInput: there is no such folder, or its index is wrong; see `Generated`.
         """
-        self._data, self._meshes = Generated(folder), meshes
-        self.name, self.sum = name or folder.resolve().name, file_sha256(folder / INDEX_FILE)
+        self._data, self._meshes, self._folder = Generated(folder), meshes, folder
+        self.name = name or folder.resolve().name
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -106,17 +110,22 @@ class Shards:
         return Picture(self._data[index], Arrangement.from_dict(stored, *make) if "objects" in stored else None)
 
     def told(self) -> frozenset[str]:
-        """See `Pictures`."""
+        """The metrics that the first picture can tell; see `Pictures`."""
         return _told(self[0])
+
+    def content(self, most: int | None = None) -> str:
+        """Sum of the index, which holds the sums of all shards, and of the user's meshes; see `Pictures`."""
+        files = [] if self._meshes is None else sorted(p for p in self._meshes.iterdir() if p.is_file())
+        return "-".join(file_sha256(file) for file in (self._folder / INDEX_FILE, *files))
 
 
 class MadeTestSet:
     """A test set whose pictures are made when they are asked for, the same as in its shards."""
 
     def __init__(self, name: str) -> None:
-        """Nothing is made yet."""
+        """Open the set; no picture is made yet."""
         stored = resources.files("gpnet_ros.sim.scenes") / "stored" / f"{name}.jsonl.gz"
-        self.name, self.sum = name, hashlib.sha256(stored.read_bytes()).hexdigest()
+        self.name, self._stored = name, hashlib.sha256(stored.read_bytes()).hexdigest()
         self.names = tuple(f"{name}-{number:04d}/view_0" for number in range(SCENES))
         self.note = (
             f"{DATA / name} is not there: its pictures are made on the way, which takes seconds each; "
@@ -130,8 +139,12 @@ class MadeTestSet:
         return Picture(decode_sample(files, self.names[index]), scene.arrangement)
 
     def told(self) -> frozenset[str]:
-        """All: nothing is made to find that out."""
+        """All metrics: no picture is made to find that out."""
         return frozenset(METRICS)
+
+    def content(self, most: int | None = None) -> str:
+        """Sum of the stored scenes; what makes pictures of them is code. See `Pictures`."""
+        return self._stored
 
 
 class PublicSet:
@@ -140,10 +153,9 @@ class PublicSet:
     note = ""
 
     def __init__(self, source: str, root: Path, split: Path | None) -> None:
-        """Arguments as of `open_data`."""
+        """Open the set; see `open_data` for the arguments."""
         self._data: DataSet = open_data(source, root, split)
         self.name = source
-        self.sum = hashlib.sha256("\n".join(self._data.names).encode()).hexdigest()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -155,14 +167,18 @@ class PublicSet:
         return Picture(self._data[index], None)
 
     def told(self) -> frozenset[str]:
-        """See `Pictures`."""
+        """The metrics that the first picture can tell; see `Pictures`."""
         return _told(self[0])
+
+    def content(self, most: int | None = None) -> str:
+        """Sum of the files of the first pictures, and of the code that reads them; see `Pictures`."""
+        return f"{content_sum(self._data, most)}-{code_sum(type(self._data).__module__)}"
 
 
 def open_pictures(
     data: str, source: str = "own", split: Path | None = None, meshes: Path | None = None, root: Path = DATA
 ) -> Pictures:
-    """What `--data` and `--from` name.
+    """The pictures that `--data` and `--from` name.
 
     Args:
         data: a test set's name, or a folder.

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.grasp_files import Bar, corner_lines, write_cornell, write_text
 from support.judged_scene import picture, tiny_model, write_shards
 
 from gpnet_ros.cli import main
 from gpnet_ros.commands import evaluate as evaluate_command
 from gpnet_ros.data.sample import Sample
 from gpnet_ros.errors import BadInput, ModelRefused
-from gpnet_ros.evaluation.judging import evaluation, judge
+from gpnet_ros.evaluation.judging import evaluation, judge, judged_pictures
 from gpnet_ros.evaluation.judging.evaluation import Results, evaluate
 from gpnet_ros.evaluation.judging.judge import Judge, JudgeSettings, as_rectangle, seen
 from gpnet_ros.evaluation.judging.judged_pictures import MadeTestSet, Picture, Shards, open_pictures
@@ -181,11 +182,31 @@ def test_nothing_is_judged_twice_and_a_torn_file_goes_on(
         evaluate(model, pictures, PERFECT, workers=1, cache=cache)
 
 
+def test_a_public_set_with_the_same_names_and_other_grasps_is_judged_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blind, cache = tiny_model(tmp_path / "model", "rgb"), tmp_path / "cache"
+    reasons = {}
+    for name, u in (("a", 300.0), ("b", 200.0), ("copy of a", 300.0)):
+        write_cornell(tmp_path / name, Bar(25.0))
+        corners = Bar(25.0, u=u).corners(first_along_opening=True)
+        write_text(tmp_path / name / "01" / "pcd0100cpos.txt", corner_lines(corners))
+        if name == "copy of a":
+            monkeypatch.setattr(evaluation, "_row", lambda index: pytest.fail("judged again"))
+        found = evaluate(blind, open_pictures(str(tmp_path / name), "cornell"), workers=1, cache=cache)
+        reasons[name] = found.rows[0].verdicts["argmax"].reason
+    assert reasons["a"] != reasons["b"], "the nearest true grasp lies elsewhere"
+    assert reasons["a"] == reasons["copy of a"]
+    monkeypatch.setattr(judged_pictures, "code_sum", lambda *modules: f"another {modules}")
+    with pytest.raises(pytest.fail.Exception, match="judged again"):
+        evaluate(blind, open_pictures(str(tmp_path / "a"), "cornell"), workers=1, cache=cache)
+
+
 def results(model: str, *verdicts: Verdict) -> Results:
     rows = tuple(
         JudgedPicture(k, f"p{k}", True, {"argmax": v, "cell": v}, {"net": k + 1.0}) for k, v in enumerate(verdicts)
     )
-    return Results(model, read_card(find(model)), "made up", "", JudgeSettings(), rows)
+    return Results(model, read_card(find(model)), "made up", JudgeSettings(), rows)
 
 
 def test_rates_times_and_failures_are_counted(model: str) -> None:
