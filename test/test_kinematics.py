@@ -208,9 +208,3 @@ def test_a_real_ur3e_agrees() -> None:
     # The failing twin: with one length 10 mm off the tool is no longer constant.
     wrong = tools(ur_dh(0.15185, -0.24355, -0.2232, 0.13105, 0.08535, 0.0921))
     assert np.abs(wrong[:, :3, 3] - wrong[:, :3, 3].mean(axis=0)).max() > 5e-4
-
-
-def test_the_simulated_arm_has_the_same_nominal_table() -> None:
-    from gpnet_ros.sim import constants
-
-    assert Dh(constants.UR10_DH_A, constants.UR10_DH_D, constants.UR10_DH_ALPHA) == UR10

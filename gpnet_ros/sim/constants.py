@@ -10,11 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 # --- UR10 (CB3) -----------------------------------------------------------------------------------
-# Universal Robots, support article "DH parameters for calculations of kinematics and dynamics".
-UR10_DH_D = (0.1273, 0.0, 0.0, 0.163941, 0.1157, 0.0922)  # [m]
-UR10_DH_A = (0.0, -0.612, -0.5723, 0.0, 0.0, 0.0)  # [m]
-UR10_DH_ALPHA = (np.pi / 2, 0.0, 0.0, np.pi / 2, -np.pi / 2, 0.0)  # [rad]
-#: Masses of the six links [kg]; same article.
+#: Masses of the six links [kg]; Universal Robots, support article "DH parameters for calculations of kinematics
+#: and dynamics". The DH table itself is `kinematics.UR10`.
 UR10_LINK_MASS = (7.1, 12.7, 4.27, 2.0, 2.0, 0.365)
 #: Centres of mass in the DH frame of each link [m]; same article.
 UR10_LINK_COM = (
@@ -27,13 +24,8 @@ UR10_LINK_COM = (
 )
 #: Greatest joint torques [Nm]; Universal Robots, support article "Max. joint torques".
 UR10_TORQUE_MAX = (330.0, 330.0, 150.0, 56.0, 56.0, 56.0)
-#: Joint speed limits [rad/s]; UR10 data sheet: base and shoulder 120 deg/s, all others 180 deg/s.
-UR10_SPEED_MAX = tuple(float(np.deg2rad(v)) for v in (120, 120, 180, 180, 180, 180))
 #: Joint range [rad]; UR10 data sheet: +-360 deg.
 UR10_JOINT_RANGE = (-2 * np.pi, 2 * np.pi)
-#: Payload [kg] and reach [m]; UR10 data sheet.
-UR10_PAYLOAD = 10.0
-UR10_REACH = 1.3
 
 # --- Robotiq 2F-85 --------------------------------------------------------------------------------
 # Robotiq, "2F-85 & 2F-140 Instruction Manual", section 6 (specifications).
