@@ -363,7 +363,7 @@ def _trainer() -> Trainer:
 
 def _steps(trainer: Trainer, batches: Batches, first: int, last: int) -> Trainer:
     for step in range(first, last):
-        x, planes = batches.batch(step)
+        x, planes = batches[step]
         trainer.update(x, Targets(*planes), step / 10)
     return trainer
 
