@@ -8,6 +8,7 @@ import itertools
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
+from support.boxes import down
 
 from gpnet_ros import safety
 from gpnet_ros.cell import Cell, HandEye, Tote, load_cell, load_hand_eye
@@ -15,17 +16,12 @@ from gpnet_ros.errors import BadInput, SettingsError, Unreachable
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.height_map import HeightMap
 from gpnet_ros.motion import HALF_TURN, Grip, Move, Plan, plan_home, plan_hover, plan_pick
-from gpnet_ros.pose import Transform, distance, invert, look_at, transform
+from gpnet_ros.pose import Transform, distance, invert, look_at
 from gpnet_ros.settings import Box
 
 CELL = load_cell()
 HOME = np.array(CELL.home)
 FLAT = HeightMap((0.39, -0.26), 0.002, np.zeros((261, 261), np.float32))
-
-
-def down(x: float, y: float, z: float, yaw: float = 0.0) -> Transform:
-    c, s = np.cos(yaw), np.sin(yaw)
-    return transform([[c, s, 0], [s, -c, 0], [0, 0, -1]], (x, y, z))
 
 
 def step(plan: Plan, name: str) -> Move:

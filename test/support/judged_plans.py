@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from support.boxes import down
 
 from gpnet_ros.cell import Cell, load_cell
 from gpnet_ros.height_map import HeightMap
@@ -18,11 +19,6 @@ CELL = load_cell()
 HOME = np.array(CELL.home)
 T_HOME = CELL.kinematics.forward(HOME) @ CELL.T_flange_tcp
 Arguments = tuple[Plan, Cell, Any, HeightMap | None]
-
-
-def down(x: float, y: float, z: float, yaw: float = 0.0) -> Transform:
-    c, s = np.cos(yaw), np.sin(yaw)
-    return transform([[c, s, 0], [s, -c, 0], [0, 0, -1]], (x, y, z))
 
 
 def heap(height: float = 0.0, *towers: tuple[float, float, float, float]) -> HeightMap:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 from support.graspnet_files import ACROSS, write_picture, write_scene, write_view
+from support.hostile import Hostile
 
 from gpnet_ros.data.loaders.graspnet import PUBLISHED_CAMERA, GraspNet
 from gpnet_ros.errors import BadInput
@@ -171,16 +171,6 @@ def test_a_wrong_root_says_what_belongs_there_and_what_was_found(tmp_path: Path)
         GraspNet(tmp_path)
     with pytest.raises(BadInput, match="does not exist"):
         GraspNet(tmp_path / "nowhere")
-
-
-class Hostile:
-    """Unpickling it makes a folder."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.mkdir, (str(self.target),)
 
 
 def test_a_pickle_is_refused_and_not_run(tmp_path: Path) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from support.hostile import Hostile
 from support.metagraspnet_files import (
     ALONG_V,
     BAR_NUMBER,
@@ -289,16 +289,6 @@ def test_a_wrong_root_says_what_belongs_there_and_what_was_found(tmp_path: Path)
     (tmp_path / "scene1").mkdir()
     with pytest.raises(BadInput, match=r"0_rgb\.png.*holds scene1"):
         MetaGraspNet(tmp_path)
-
-
-class Hostile:
-    """Unpickling it makes a folder."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.mkdir, (str(self.target),)
 
 
 def test_pickled_grasps_are_refused_and_not_run(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
+from support.hostile import Hostile
 from support.regrad_files import GRASP, info, item, painted, wide, write_grasps, write_v1, write_v2
 
 from gpnet_ros.data.loaders.regrad.regrad import Regrad
@@ -299,16 +299,6 @@ def test_pictures_that_are_damaged_are_named(tmp_path: Path) -> None:
     cv2.imwrite(str(place / "depth.png"), np.zeros((8, 8), np.uint16))
     with pytest.raises(BadInput, match=r"depth\.png"):
         Regrad(tmp_path)[0]
-
-
-class Hostile:
-    """Unpickling it makes a folder."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.mkdir, (str(self.target),)
 
 
 def test_the_pickled_3d_grasps_are_never_opened(tmp_path: Path) -> None:
