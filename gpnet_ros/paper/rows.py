@@ -15,7 +15,7 @@ from gpnet_ros import settings as setting_files
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network import checkpoint
 from gpnet_ros.network.card import CARD, read_card
-from gpnet_ros.training.recipe import TrainSettings, load_recipe
+from gpnet_ros.training.recipe import GONE_SETTINGS, TrainSettings, load_recipe, without_gone
 
 #: Tables of `gpnet tables` in which a row may stand, and ways to rank its maps; "published" decodes as the network's
 #: public code does, known bugs included.
@@ -135,13 +135,12 @@ def is_trained(folder: Path) -> bool:
 
 def other_recipe(folder: Path, row: AblationRow) -> str:
     """How the recipe of a trained model differs from what its row says now; "" if it does not."""
-    then = read_card(folder).recipe
     now: dict[str, Any] = json.loads(json.dumps(decisive_settings(row.train_settings())))
-    before = {
-        **json.loads(json.dumps(decisive_settings(TrainSettings()))),
-        **then,
-    }  # settings that came later had their defaults
-    return "; ".join(f"{name} {before[name]!r}, now {value!r}" for name, value in now.items() if before[name] != value)
+    defaults = json.loads(json.dumps(decisive_settings(TrainSettings())))  # for settings that came later
+    before = {**defaults, **without_gone(read_card(folder).recipe)}
+    names = (*now, *(name for name in before if name in GONE_SETTINGS))
+    pairs = ((name, before[name], now.get(name)) for name in names)
+    return "; ".join(f"{name} {then!r}, now {value!r}" for name, then, value in pairs if then != value)
 
 
 def refusal(row: AblationRow) -> str:

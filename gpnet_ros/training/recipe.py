@@ -21,6 +21,8 @@ from gpnet_ros.settings import setting, validate
 
 #: Networks with a fifth map.
 _WITH_PRIORITY = ("gpnet", "grconvnet")
+#: Settings that earlier versions had, with the value at which they did nothing.
+GONE_SETTINGS = {"copy_paste": 0.0, "contact": False}
 #: Recipe of a run whose user names none.
 _DEFAULT = "best"
 
@@ -174,6 +176,11 @@ def overrides(words: list[str]) -> dict[str, Any]:
             raise BadInput(f"--set {word!r} has no readable value: write, for example, --set batch=32.") from error
     parsed = setting_files.from_dict(_SingleSettings, values, "--set") if values else None
     return {name: getattr(parsed, name) for name in values}
+
+
+def without_gone(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A recipe that an earlier version wrote, without settings that are gone and did nothing in it."""
+    return {name: value for name, value in recipe.items() if (name, value) not in GONE_SETTINGS.items()}
 
 
 class _SingleSettings(TrainSettings):

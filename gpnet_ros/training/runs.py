@@ -12,15 +12,13 @@ from typing import Any
 
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.trainer import STATE
-from gpnet_ros.training.recipe import TrainSettings
+from gpnet_ros.training.recipe import TrainSettings, without_gone
 
 RUN_FILE = "run.json"
 #: Where the state of an earlier run goes when another one begins in its folder.
 EARLIER_STATE = "state.earlier.safetensors"
 #: What may differ in a resumed run: neither weights nor views are others by it.
 _FREE = ("threads", "checkpoint_seconds", "minutes", "epochs")
-#: Settings that earlier versions had, with the value at which they did nothing.
-_GONE = {"copy_paste": 0.0, "contact": False}
 
 
 def make_folders(*folders: Path) -> None:
@@ -72,7 +70,7 @@ def enter_run(folder: Path, recipe: TrainSettings, data: dict[str, Any], resume:
         known = {name: dict(read[name]) for name in run}
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise BadInput(f"{path} cannot be read ({error}): remove it to resume without it.") from error
-    known["recipe"] = {name: value for name, value in known["recipe"].items() if (name, value) not in _GONE.items()}
+    known["recipe"] = without_gone(known["recipe"])
     now = json.loads(json.dumps(run))
     for what, words in (("recipe", "another recipe"), ("data", "other data")):
         names = [name for name in {**known[what], **now[what]} if name not in _FREE]

@@ -16,13 +16,21 @@ import torch
 from support.bars import Bars
 
 from gpnet_ros import cli
-from gpnet_ros.commands.ablate import plan, same_rows
 from gpnet_ros.data.dataset import Dataset
 from gpnet_ros.errors import BadInput
-from gpnet_ros.network.card import read_card
+from gpnet_ros.network.card import Card, read_card, write_card
 from gpnet_ros.network.trainer import STATE
+from gpnet_ros.paper.ablation import SeriesOptions, plan, same_rows
 from gpnet_ros.paper.lines import table_lines
-from gpnet_ros.paper.rows import TABLES, choose_rows, decisive_settings, first_equals, is_trained, read_ablation_rows
+from gpnet_ros.paper.rows import (
+    TABLES,
+    choose_rows,
+    decisive_settings,
+    first_equals,
+    is_trained,
+    other_recipe,
+    read_ablation_rows,
+)
 
 TINY = "size: s\nbatch: 2\nsmall_crop: 64\nsmall_share: 1.0\nthreads: 1\ncheckpoint_seconds: 1.0\nloss: suppress\n"
 
@@ -50,7 +58,7 @@ def ablate(folder: Path, *words: str) -> int:
 @pytest.fixture
 def bars(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Dataset, "load", lambda folder, views=None: Bars(4, views=views))
-    monkeypatch.setattr("gpnet_ros.commands.ablate.read_index", lambda folder: None)
+    monkeypatch.setattr("gpnet_ros.paper.ablation.read_index", lambda folder: None)
 
 
 def test_every_shipped_row_can_be_trained() -> None:
@@ -96,7 +104,7 @@ def test_rows_that_come_out_equal_are_trained_once(tmp_path: Path) -> None:
         "same": "gpnet",
         "literal": "literal",
     }
-    jobs = plan(rows, choose_rows(rows, ["losses"]), tmp_path / "out", 2)
+    jobs = plan(rows, choose_rows(rows, ["losses"]), SeriesOptions(tmp_path / "out", seeds=2))
     assert [(job.row.name, job.seed) for job in jobs] == [
         ("gpnet", 0), ("literal", 0), ("never", 0), ("gpnet", 1), ("literal", 1), ("never", 1)
     ], "the first seed of every row comes first"  # fmt: skip
@@ -203,9 +211,9 @@ def test_a_killed_series_goes_on_with_the_run_that_was_begun(tmp_path: Path, bar
     write_rows(tmp_path, ROWS[0], ROWS[2])
     script = (
         "import sys; sys.path[:0] = sys.argv[1:3]\n"
-        "from support.bars import Bars\nfrom gpnet_ros import cli\nfrom gpnet_ros.commands import ablate\n"
+        "from support.bars import Bars\nfrom gpnet_ros import cli\nfrom gpnet_ros.paper import ablation\n"
         "from gpnet_ros.data.dataset import Dataset\n"
-        "ablate.read_index = lambda folder: None\n"
+        "ablation.read_index = lambda folder: None\n"
         "Dataset.load = lambda folder, views=None: Bars(4, views=views)\n"
         "cli.main(sys.argv[3:])\n"
     )
@@ -228,7 +236,7 @@ def test_a_killed_series_goes_on_with_the_run_that_was_begun(tmp_path: Path, bar
     assert state.is_file() and _lines(log), "no state was written before the deadline"
     done = _steps(state)
     rows = read_ablation_rows(tmp_path / "rows.yaml")
-    assert [job.state for job in plan(rows, rows, tmp_path / "out", 1)] == ["begun", "to do"]
+    assert [job.state for job in plan(rows, rows, SeriesOptions(tmp_path / "out", seeds=1))] == ["begun", "to do"]
     killed = log.read_text()
     assert ablate(tmp_path, "--seeds", "1", "--epochs", str((done + 3) / 2)) == 0
     assert log.read_text().startswith(killed), "the run was not begun anew"
@@ -261,6 +269,14 @@ def test_what_was_trained_with_another_recipe_is_not_finished(
     assert ablate(tmp_path, "--seeds", "1", "--list") == 0
     assert re.search(r"another recipe \(rate 0\.\d+, now 0\.5\): remove it", capsys.readouterr().out)
     assert [line.models for line in table_lines("table1", read_ablation_rows(rows), tmp_path / "out")] == [()]
+
+
+@pytest.mark.parametrize(("copy_paste", "said"), [(0.0, ""), (0.3, "copy_paste 0.3, now None")])
+def test_a_setting_that_is_gone_counts_where_it_did_something(tmp_path: Path, copy_paste: float, said: str) -> None:
+    (row,) = read_ablation_rows(write_rows(tmp_path, ROWS[0]))
+    recipe = {**decisive_settings(row.train_settings()), "copy_paste": copy_paste}
+    write_card(Card("gpnet", {}, "rgbd", recipe=recipe), tmp_path)
+    assert other_recipe(tmp_path, row) == said
 
 
 def test_bad_budgets_and_data_are_refused_once_and_before_the_first_row(tmp_path: Path) -> None:
