@@ -19,7 +19,7 @@ from gpnet_ros.evaluation.intervals import share_of
 from gpnet_ros.workers import spread
 
 if TYPE_CHECKING:
-    from gpnet_ros.sim.hand.label_trials import Trial
+    from gpnet_ros.sim.hand.label_trials import LabelTrial
 
 #: Bounds of the bands of scores.
 BANDS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, name) < least:
             raise BadInput(f"--{name} is {getattr(args, name)}; it must be {least} or more.")
     jobs = [(args.seed + k, args.profile, args.positives, args.negatives) for k in range(args.scenes)]
-    trials: list[Trial] = []
+    trials: list[LabelTrial] = []
     broken = 0
     for found in tqdm(spread(scene_of_trials, jobs, args.workers), total=len(jobs), unit="scene", disable=None):
         broken += found is None
@@ -55,14 +55,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def scene_of_trials(job: tuple[int, str, int, int]) -> list[Trial] | None:
+def scene_of_trials(job: tuple[int, str, int, int]) -> list[LabelTrial] | None:
     """Trials of one scene: its seed, profile, positives and negatives; None if no heap came to rest."""
     from gpnet_ros.sim.hand.label_trials import scene_trials
     from gpnet_ros.sim.scenes.arrangement import arrange
-    from gpnet_ros.sim.scenes.recipe import Recipe
+    from gpnet_ros.sim.scenes.recipe import SceneRecipe
 
     seed, profile, positives, negatives = job
-    recipe = Recipe(profile=profile, size=(_SIDE, _SIDE))  # type: ignore[arg-type]
+    recipe = SceneRecipe(profile=profile, size=(_SIDE, _SIDE))  # type: ignore[arg-type]
     try:
         arrangement = arrange(seed, recipe)
     except BadInput:
@@ -70,7 +70,7 @@ def scene_of_trials(job: tuple[int, str, int, int]) -> list[Trial] | None:
     return scene_trials(arrangement, positives, negatives)
 
 
-def summary(trials: Sequence[Trial]) -> dict[str, Any]:
+def summary(trials: Sequence[LabelTrial]) -> dict[str, Any]:
     """What the trials say, as plain values."""
     positive = [t for t in trials if t.kind == "positive"]
     negative = [t for t in trials if t.kind == "negative"]

@@ -22,14 +22,12 @@ from tqdm import tqdm
 
 from gpnet_ros.data.shards.writer import SCENES_PER_SHARD, Plan, ShardWriter
 from gpnet_ros.errors import BadInput
-from gpnet_ros.sim.scenes.recipe import LabelSet, Profile, Recipe, Split
+from gpnet_ros.sim.scenes.recipe import TEST_SET_SCENES, TEST_SETS, LabelSet, Profile, SceneRecipe, Split
 from gpnet_ros.workers import Maker, Members, in_processes, on_ray
 
 #: Scenes of one --seed; those of the next seed begin after them.
 SCENES_PER_SEED = 1_000_000
 SEED_MAX = 999_999
-TEST_SETS = ("table-test", "stack-test", "unseen-test")
-TEST_SET_SCENES = 500
 MESH_UNITS = ("m", "mm", "cm", "inch")
 _SCENES = 2000
 _DECIDED_BY_TEST_SET = ("seed", "profile", "objects", "split", "meshes", "mesh_unit")
@@ -73,7 +71,7 @@ class SceneMaker:
         test_set: name of a fixed test set, or None.
     """
 
-    recipe: Recipe
+    recipe: SceneRecipe
     first: int = 0
     test_set: str | None = None
 
@@ -177,7 +175,7 @@ def _made(args: argparse.Namespace, maker: Maker, numbers: list[int]) -> Generat
         yield from _EXECUTORS[args.executor](maker, numbers, min(args.workers, len(numbers)))
 
 
-def _recipe(args: argparse.Namespace) -> Recipe:
+def _recipe(args: argparse.Namespace) -> SceneRecipe:
     usual = "1" if args.profile == "single" else "1-10"
     low, high = _two(args.objects or usual, "-", "--objects", "a number such as 5 or a range such as 3-7")
     if args.profile == "single" and (low, high) != (1, 1):
@@ -190,7 +188,7 @@ def _recipe(args: argparse.Namespace) -> Recipe:
         raise BadInput(f"--meshes {args.meshes} is no folder: give the folder that holds your meshes.")
     if meshes is None and args.mesh_unit is not None:
         raise BadInput(f"--mesh-unit {args.mesh_unit} needs --meshes: give the folder that holds your meshes.")
-    return Recipe(
+    return SceneRecipe(
         profile=args.profile or "table",
         objects=(low, high),
         size=size,
@@ -210,7 +208,7 @@ def _two(text: str, sign: str, option: str, wanted: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[-1])
 
 
-def _with_meshes(recipe: Recipe) -> tuple[Recipe, str]:
+def _with_meshes(recipe: SceneRecipe) -> tuple[SceneRecipe, str]:
     """The recipe with its unit settled, and the SHA-256 of the meshes; they are prepared here, once for all workers."""
     from gpnet_ros.sim.objects.user_meshes import load_user_meshes
 

@@ -19,14 +19,16 @@ from gpnet_ros.evaluation.judging.judged_pictures import open_pictures
 from gpnet_ros.evaluation.model_list import model_folders
 from gpnet_ros.network import checkpoint
 from gpnet_ros.settings import resource_dir
-from gpnet_ros.sim.scenes.fixed_sets import NAMES
+from gpnet_ros.sim.scenes.recipe import TEST_SETS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `gpnet models judge`."""
     parser.add_argument("models", nargs="*", metavar="MODEL", help="names in models/ or paths of model folders")
     parser.add_argument("--all", action="store_true", help="all models of the package")
-    parser.add_argument("--data", nargs="+", default=list(NAMES), help="sets, see gpnet evaluate (all three test sets)")
+    parser.add_argument(
+        "--data", nargs="+", default=list(TEST_SETS), help="sets, see gpnet evaluate (all three test sets)"
+    )
     parser.add_argument("--scenes", type=int, help="only the first pictures of each set (all)")
     parser.add_argument("--notes", nargs="+", default=[], metavar="NAME=TEXT", help="what a model is not good for")
     parser.add_argument("--workers", type=int, default=0, help="processes (number of cores)")

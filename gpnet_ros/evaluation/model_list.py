@@ -11,7 +11,7 @@ from gpnet_ros.errors import BadInput, ModelRefused
 from gpnet_ros.network import checkpoint
 from gpnet_ros.network.card import CARD, Card
 from gpnet_ros.network.checkpoint import WEIGHTS
-from gpnet_ros.sim.scenes.fixed_sets import NAMES
+from gpnet_ros.sim.scenes.recipe import TEST_SETS
 
 #: All shipped models together, weights and cards [bytes].
 BYTES_MAX = 25_000_000
@@ -48,7 +48,7 @@ class ListedModel:
             **{"what": what(card), "channels": card.channels, "parameters": card.parameters},
             **{"normalisation": card.normalisation, "sha256": card.sha256, "licence": card.licence},
             **{"commit": card.commit, "data": card.data, "notes": card.notes, "minutes": card.recipe.get("minutes")},
-            **{"figures": {name: card.metric.get(name) for name in NAMES}, "missing": missing(card)},
+            **{"figures": {name: card.metric.get(name) for name in TEST_SETS}, "missing": missing(card)},
         }
 
 
@@ -93,7 +93,7 @@ def missing(card: Card) -> list[str]:
         "commit": bool(card.commit),
         "licence": bool(card.licence),
         "what it is not good for": "not good for" in card.notes.lower(),
-        **{f"figures on {name}": name in card.metric for name in NAMES},
+        **{f"figures on {name}": name in card.metric for name in TEST_SETS},
     }
     return [name for name, there in wanted.items() if not there]
 
@@ -101,7 +101,7 @@ def missing(card: Card) -> list[str]:
 def models_table(models: Sequence[ListedModel]) -> str:
     """All models as a table for a person."""
     width = max([len(model.name) for model in models], default=4) + 2
-    sets = "".join(f"{name:>13}" for name in NAMES)
+    sets = "".join(f"{name:>13}" for name in TEST_SETS)
     heading = f"{'name':{width}}{'what':18}{'input':7}{'weights':>10}{'MB':>7}{sets}"
     lines = [heading + "   (lift of a top-level object [%], simulated)"]
     for model in models:
@@ -110,7 +110,7 @@ def models_table(models: Sequence[ListedModel]) -> str:
             lines.append(f"{model.name:{width}}refused: {model.refused}")
             continue
         about = f"{what(card):18}{card.channels:7}{card.parameters:>10,}{model.size / 1e6:>7.2f}"
-        figures = "".join(f"{_lift(card.metric.get(name)):>13}" for name in NAMES)
+        figures = "".join(f"{_lift(card.metric.get(name)):>13}" for name in TEST_SETS)
         lines.append(f"{model.name:{width}}{about}{figures}")
         if missing(card):
             lines.append(f"{'':{width}}its card lacks: {', '.join(missing(card))}")

@@ -23,7 +23,7 @@ from gpnet_ros.paper.pages import Table
 from gpnet_ros.paper.pictures import FIGURES, MeasuredLine
 from gpnet_ros.paper.table3 import ALL, TABLE3_COUNTS, ClearedLine
 from gpnet_ros.sim.heap import frozen
-from gpnet_ros.sim.scenes import fixed_sets
+from gpnet_ros.sim.scenes.recipe import TEST_SET_SCENES
 
 NOT_YET = "not measured yet"
 #: Lines that the targets name: the default model, and those that were trained with one budget.
@@ -31,7 +31,7 @@ _OURS, _EQUAL = "gpnet", "best"
 _RIVAL, _RIVAL_TOP, _RIVAL_PRIORITY = "grconvnet", "grconvnet-top", "grconvnet-priority"
 _HEIGHT, _NONE, _ORACLE = "gpnet, height", "gpnet, none", "oracle"
 #: Pictures of a test set, heaps of Table 3, heaps of the comparison with ROS.
-PICTURES, CLEARING_HEAPS, ROS_HEAPS = fixed_sets.SCENES, frozen.HEAPS * len(frozen.COUNTS), 40
+PICTURES, CLEARING_HEAPS, ROS_HEAPS = TEST_SET_SCENES, frozen.HEAPS * len(frozen.COUNTS), 40
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from gpnet_ros.cli import main
 from gpnet_ros.commands.bench_labels import scene_of_trials, summary, table
 from gpnet_ros.evaluation.intervals import share, share_of
 from gpnet_ros.sim.hand import label_trials
-from gpnet_ros.sim.hand.label_trials import Trial, scene_trials
+from gpnet_ros.sim.hand.label_trials import LabelTrial, scene_trials
 from gpnet_ros.sim.scenes.arrangement import arrange
-from gpnet_ros.sim.scenes.recipe import Recipe
+from gpnet_ros.sim.scenes.recipe import SceneRecipe
 
-LIFTED = Trial(1, "positive", "box", 0.7, top=True, lifted=True, status="lifted", disturbed=False)
+LIFTED = LabelTrial(1, "positive", "box", 0.7, top=True, lifted=True, status="lifted", disturbed=False)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_each_trial_is_counted_where_it_belongs() -> None:
 
 
 def test_labels_come_true_and_shifted_ones_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    arrangement = arrange(3, Recipe("stack", objects=(3, 3), size=(128, 128)))
+    arrangement = arrange(3, SceneRecipe("stack", objects=(3, 3), size=(128, 128)))
     true = scene_trials(arrangement, positives=5, negatives=0)
     assert np.mean([t.lifted for t in true]) > 0.8
     assert {t.kind for t in true} == {"positive", "best"}

@@ -334,13 +334,6 @@ def test_scenes_of_a_seed_follow_each_other_and_seeds_do_not_meet(tmp_path: Path
     assert not {"seed", "profile", "objects", "split", "meshes"} & set(test.arguments)
 
 
-def test_the_command_knows_the_test_sets() -> None:
-    """The names stand in the command too, since the module of the sets loads the simulation."""
-    from gpnet_ros.sim.scenes import fixed_sets
-
-    assert (generate.TEST_SETS, generate.TEST_SET_SCENES) == (fixed_sets.NAMES, fixed_sets.SCENES)
-
-
 def test_help_does_not_load_the_simulation() -> None:
     code = (
         "import sys\nfrom gpnet_ros.cli import main\n"

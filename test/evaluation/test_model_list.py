@@ -18,7 +18,7 @@ from gpnet_ros.evaluation.model_list import BYTES_MAX, list_models, missing
 from gpnet_ros.network.card import Card, read_card
 from gpnet_ros.network.checkpoint import build, load, save
 from gpnet_ros.settings import resource_dir
-from gpnet_ros.sim.scenes.fixed_sets import NAMES
+from gpnet_ros.sim.scenes.recipe import TEST_SETS
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_a_model_is_listed_with_what_its_card_says_and_lacks(tiny: Path, capsys:
     assert status == 0 and answer["ok"] and model["what"] == "GP-Net s" and model["channels"] == "depth"
     assert model["parameters"] == read_card(tiny).parameters > 0
     assert model["bytes"] == sum(p.stat().st_size for p in tiny.iterdir())
-    assert model["figures"] == dict.fromkeys(NAMES)
+    assert model["figures"] == dict.fromkeys(TEST_SETS)
     assert "generator version" in model["missing"] and "what it is not good for" not in model["missing"]
     assert cli.main(["models", "--folder", str(tiny.parent)]) == 0
     assert "its card lacks: data seeds" in capsys.readouterr().out
@@ -57,12 +57,12 @@ def test_a_model_is_listed_with_what_its_card_says_and_lacks(tiny: Path, capsys:
 
 def test_a_complete_card_lacks_nothing() -> None:
     data = {"first_scene": "0", "generator": "gpnet_ros 0.1.0"}
-    figures = {name: {"lift": {"rate": 0.9}} for name in NAMES}
+    figures = {name: {"lift": {"rate": 0.9}} for name in TEST_SETS}
     card = Card(
         "gpnet", {}, "rgbd", data=data, recipe={"size": "m"}, metric=figures, commit="a", notes="Not good for glass."
     )
     assert missing(card) == []
-    for name in NAMES:
+    for name in TEST_SETS:
         less = {k: v for k, v in figures.items() if k != name}
         assert missing(Card(**{**asdict(card), "metric": less})) == [f"figures on {name}"]
 

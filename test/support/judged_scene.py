@@ -20,7 +20,7 @@ from gpnet_ros.sim.labels.relations import relations
 from gpnet_ros.sim.objects.model import make_object
 from gpnet_ros.sim.scenes.arrangement import Arrangement, Shot
 from gpnet_ros.sim.scenes.files import scene_files
-from gpnet_ros.sim.scenes.recipe import Recipe
+from gpnet_ros.sim.scenes.recipe import SceneRecipe
 from gpnet_ros.sim.scenes.scene import Scene, photograph
 
 SIDE = 160
@@ -46,7 +46,7 @@ def arrangement(name: str = NAME) -> Arrangement:
 
 @lru_cache
 def scene(name: str = NAME) -> Scene:
-    return photograph(arrangement(name), Recipe(size=(SIDE, SIDE)))
+    return photograph(arrangement(name), SceneRecipe(size=(SIDE, SIDE)))
 
 
 @lru_cache

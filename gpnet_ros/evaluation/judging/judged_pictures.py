@@ -21,8 +21,8 @@ from gpnet_ros.evaluation.code_sum import code_sum
 from gpnet_ros.evaluation.judging.judgement import METRICS
 from gpnet_ros.sim.scenes.arrangement import Arrangement
 from gpnet_ros.sim.scenes.files import scene_files
-from gpnet_ros.sim.scenes.fixed_sets import NAMES, SCENES, SIZE, make_test_scene
-from gpnet_ros.sim.scenes.recipe import Recipe
+from gpnet_ros.sim.scenes.fixed_sets import make_test_scene
+from gpnet_ros.sim.scenes.recipe import TEST_SET_SCENES, TEST_SET_SIZE, TEST_SETS, SceneRecipe
 
 #: Where test sets are kept once they were made.
 DATA = Path("data")
@@ -126,7 +126,7 @@ class MadeTestSet:
         """Open the set; no picture is made yet."""
         stored = resources.files("gpnet_ros.sim.scenes") / "stored" / f"{name}.jsonl.gz"
         self.name, self._stored = name, hashlib.sha256(stored.read_bytes()).hexdigest()
-        self.names = tuple(f"{name}-{number:04d}/view_0" for number in range(SCENES))
+        self.names = tuple(f"{name}-{number:04d}/view_0" for number in range(TEST_SET_SCENES))
         self.note = (
             f"{DATA / name} is not there: its pictures are made on the way, which takes seconds each; "
             f"to keep them: gpnet generate --test-set {name} --out {DATA / name}"
@@ -134,7 +134,7 @@ class MadeTestSet:
 
     def __getitem__(self, index: int) -> Picture:
         """Make a picture, through the files that shards have, so that it is the same to the last bit."""
-        scene = make_test_scene(self.name, index, Recipe(size=SIZE))
+        scene = make_test_scene(self.name, index, SceneRecipe(size=TEST_SET_SIZE))
         files = {name.removeprefix("view_0/"): data for name, data in scene_files(scene).items()}
         return Picture(decode_sample(files, self.names[index]), scene.arrangement)
 
@@ -194,10 +194,10 @@ def open_pictures(
         return PublicSet(source, Path(data), split)
     if split is not None:
         raise BadInput("--split needs --from with a public data set: shards of our own are judged whole.")
-    if data not in NAMES:
+    if data not in TEST_SETS:
         folder = Path(data)
         if not folder.is_dir():
-            raise BadInput(f"There is no data {data!r}: give a folder of shards, or one of {', '.join(NAMES)}.")
+            raise BadInput(f"There is no data {data!r}: give a folder of shards, or one of {', '.join(TEST_SETS)}.")
         return Shards(folder, meshes)
     folder = root / data
     if not (folder / INDEX_FILE).is_file():
@@ -208,11 +208,12 @@ def open_pictures(
 
 def _check_is(name: str, folder: Path, index: Index) -> None:
     made: dict[str, Any] = index.arguments
-    if made.get("test_set") != name or made.get("size") != list(SIZE):
-        raise BadInput(f"{folder} does not hold the test set {name} at {SIZE[0]}x{SIZE[1]}: move it, or give its path.")
-    if len(index.scenes) < SCENES:
+    if made.get("test_set") != name or made.get("size") != list(TEST_SET_SIZE):
+        wide, high = TEST_SET_SIZE
+        raise BadInput(f"{folder} does not hold the test set {name} at {wide}x{high}: move it, or give its path.")
+    if len(index.scenes) < TEST_SET_SCENES:
         raise BadInput(
-            f"{folder} holds {len(index.scenes)} of the {SCENES} scenes of {name}: go on with gpnet generate "
+            f"{folder} holds {len(index.scenes)} of the {TEST_SET_SCENES} scenes of {name}: go on with gpnet generate "
             f"--test-set {name} --out {folder} --resume, or judge what is there with --data {folder}/"
         )
 

@@ -12,7 +12,7 @@ from gpnet_ros.cell import Cell
 from gpnet_ros.kinematics import Dh
 from gpnet_ros.sim import constants as c
 from gpnet_ros.sim.cell.arm import ARM_JOINTS, DRIVES, FLANGE, LINKS, add_coupling, add_ur10
-from gpnet_ros.sim.hand.gripper import FINGERS, GripperState, add_gripper
+from gpnet_ros.sim.hand.gripper import FINGERS, MujocoGripper, add_gripper
 from gpnet_ros.sim.heap.contacts import add_objects, add_table, get_pose, set_options, set_pose
 from gpnet_ros.sim.heap.heap import Heap
 
@@ -45,7 +45,7 @@ class World:
     finger_drives: NDArray[np.int_] = field(init=False)
     object_ids: NDArray[np.int_] = field(init=False)
     body_ids: NDArray[np.int_] = field(init=False)
-    gripper: GripperState = field(init=False)
+    gripper: MujocoGripper = field(init=False)
     flange_id: int = field(init=False)
     machine_geoms: NDArray[np.bool_] = field(init=False)
 
@@ -59,7 +59,7 @@ class World:
         self.finger_drives = np.array([m.actuator(n).id for n in FINGERS])
         self.object_ids = np.array([m.body(n).id for n in self.objects], dtype=int)
         self.body_ids = np.array([m.body(n).id for n in (*self.objects, *MACHINE)])
-        self.gripper = GripperState(m, self.data, self.object_ids.tolist())
+        self.gripper = MujocoGripper(m, self.data, self.object_ids.tolist())
         self.flange_id = m.body(FLANGE).id
         self.machine_geoms = np.isin(m.geom_bodyid, [m.body(n).id for n in MACHINE])
 

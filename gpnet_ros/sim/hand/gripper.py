@@ -64,7 +64,7 @@ def _add_finger(spec: mujoco.MjSpec, carrier: mujoco.MjsBody, T_carrier_tcp: Tra
     drive.forcerange = [-c.GRIPPER_FORCE, c.GRIPPER_FORCE]
 
 
-class GripperState:
+class MujocoGripper:
     """Reads and drives the gripper of a compiled model."""
 
     def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, objects: Sequence[int]) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gpnet_ros.errors import BadInput
 from gpnet_ros.pose import Transform, transform
 from gpnet_ros.sim import constants as c
-from gpnet_ros.sim.hand.gripper import GripperState, add_gripper
+from gpnet_ros.sim.hand.gripper import MujocoGripper, add_gripper
 from gpnet_ros.sim.heap.contacts import (
     add_bin,
     add_objects,
@@ -91,7 +91,7 @@ class Hand:
         _add_carried_gripper(spec)
         self._model = spec.compile()
         self._data = mujoco.MjData(self._model)
-        self._gripper = GripperState(self._model, self._data, [self._model.body(name).id for name in self._names])
+        self._gripper = MujocoGripper(self._model, self._data, [self._model.body(name).id for name in self._names])
         for name, T in zip(self._names, heap.T_base_object, strict=True):
             set_pose(self._model, self._data, name, T)
         self._retire()

@@ -20,7 +20,7 @@ from gpnet_ros.sim.labels.exact import ExactView, Solids
 from gpnet_ros.sim.labels.grasps import YAWS, GraspLabels, LabelSettings, grasp_labels
 from gpnet_ros.sim.scenes.arrangement import Arrangement
 
-Kind = Literal["positive", "negative", "best"]
+LabelKind = Literal["positive", "negative", "best"]
 
 #: A pixel with at least this score counts as a positive label.
 POSITIVE = 0.2
@@ -28,7 +28,7 @@ _SETTINGS = LabelSettings()
 
 
 @dataclass(frozen=True)
-class Trial:
+class LabelTrial:
     """One label, executed.
 
     Attributes:
@@ -44,7 +44,7 @@ class Trial:
     """
 
     scene: int
-    kind: Kind
+    kind: LabelKind
     family: str
     score: float
     top: bool
@@ -53,7 +53,7 @@ class Trial:
     disturbed: bool
 
 
-def scene_trials(arrangement: Arrangement, positives: int, negatives: int) -> list[Trial]:
+def scene_trials(arrangement: Arrangement, positives: int, negatives: int) -> list[LabelTrial]:
     """Executes labels of the first view of a scene, each in a fresh copy of it.
 
     Args:
@@ -145,15 +145,15 @@ def _vertical(yaw: float, x: float, y: float, tip: float) -> Transform:
 
 def _execute(
     arrangement: Arrangement,
-    kind: Kind,
+    kind: LabelKind,
     T_base_tcp: Transform,
     opening: float,
     index: int,
     score: float,
     top: NDArray[np.bool_],
-) -> Trial:
+) -> LabelTrial:
     outcome = Hand(arrangement.heap).pick(T_base_tcp, opening)
-    return Trial(
+    return LabelTrial(
         scene=arrangement.seed,
         kind=kind,
         family=arrangement.heap.objects[index].family,

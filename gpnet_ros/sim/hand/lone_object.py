@@ -22,7 +22,7 @@ _FOCAL = _HEIGHT / 0.0015
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class FamilyTrial:
     """What came of one drop.
 
     Attributes:
@@ -42,7 +42,7 @@ class Trial:
         return self.status == "lifted"
 
 
-def try_family(family: str, seed: int, make: Callable[[str, int], ObjectModel] = make_object) -> Trial:
+def try_family(family: str, seed: int, make: Callable[[str, int], ObjectModel] = make_object) -> FamilyTrial:
     """Drop an object of a family and execute its best label; the same arguments give the same trial on one machine.
 
     Args:
@@ -56,8 +56,8 @@ def try_family(family: str, seed: int, make: Callable[[str, int], ObjectModel] =
     heap = drop_heap(seed, 1, (family,), make=make)
     grasp = best_grasp(heap)
     if grasp is None:
-        return Trial(family, seed, None, "no grasp")
-    return Trial(family, seed, grasp, Hand(heap).pick(grasp.T_base_tcp, grasp.opening).status)
+        return FamilyTrial(family, seed, None, "no grasp")
+    return FamilyTrial(family, seed, grasp, Hand(heap).pick(grasp.T_base_tcp, grasp.opening).status)
 
 
 def best_grasp(heap: Heap) -> LabelledGrasp | None:

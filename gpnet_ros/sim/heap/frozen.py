@@ -3,31 +3,28 @@
 Each is one of `heap.stack_heap`: as hard as those of the paper's Table 3, of the families that a vertical jaw can
 take, in sizes that no training scene has. Physics piled them up once and does not run again to load them.
 
-For maintainers: `python -m gpnet_ros.sim.heap.frozen` makes the file anew, which makes all published figures void.
+For maintainers: `python -m gpnet_ros.commands.freeze heaps` makes the file anew, which voids all published figures.
 """
 
 from __future__ import annotations
 
-import argparse
-import gzip
-import hashlib
 import json
-import multiprocessing
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from gpnet_ros.errors import BadInput
 from gpnet_ros.sim.heap.heap import Heap, stack_heap
+from gpnet_ros.sim.heap.stored_lines import read_stored, require_geometry, stored_line, write_stored
 from gpnet_ros.sim.objects.splits import OBJECT_SEEDS
-from gpnet_ros.sim.scenes.fixed_sets import read_lines, require_geometry, stored_line
+from gpnet_ros.workers import spread
 
 #: Objects per heap (GP-Net, Table 3), and heaps of each.
 COUNTS, HEAPS = (3, 4, 5, 6, 7), 100
-_FOLDER, _FILE, _SUM = "stored", "frozen-heaps.jsonl.gz", "frozen-heaps.sha256"
+STORED_HEAPS = Path(__file__).parent / "stored"
+_FILE, _SUM = "frozen-heaps.jsonl.gz", "frozen-heaps.sha256"
 #: Seeds begin here, one range per K; those of benchmarks with --seed are usually smaller.
 _FIRST_SEED = 1_000_000_000
 #: Seeds between the first of one K and that of the next, and seeds that one heap may use up.
@@ -82,22 +79,21 @@ def require(objects: int, rounds: int) -> None:
 
 @lru_cache(maxsize=1)
 def _lines() -> tuple[bytes, ...]:
-    folder = resources.files("gpnet_ros.sim.heap") / _FOLDER
-    lines = read_lines(folder / _FILE, folder / _SUM)
+    lines = read_stored(STORED_HEAPS / _FILE, STORED_HEAPS / _SUM)
     if len(lines) != len(COUNTS) * HEAPS:
         raise BadInput(f"{_FILE} holds {len(lines)} heaps, not {len(COUNTS) * HEAPS}: install the package anew.")
     return lines
 
 
-def freeze(folder: Path, workers: int = 2, heaps: int = HEAPS, counts: Sequence[int] = COUNTS) -> None:
-    """Pile the heaps up and write the file with its sum: gzip without a time, so that equal heaps are equal bytes."""
+def freeze_heaps(
+    folder: Path = STORED_HEAPS, workers: int = 2, heaps: int = HEAPS, counts: Sequence[int] = COUNTS
+) -> int:
+    """Pile `heaps` heaps of each count up anew and write the file and its sum; returns the bytes of the file."""
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(objects, number) for objects in counts for number in range(heaps)]
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        data = gzip.compress(b"".join(pool.imap(_frozen, jobs, chunksize=4)), mtime=0)
-    (folder / _FILE).write_bytes(data)
-    (folder / _SUM).write_text(f"{hashlib.sha256(data).hexdigest()}  {_FILE}\n", encoding="utf-8")
-    print(f"{len(jobs)} heaps, {len(data)} bytes")
+    line = write_stored(folder / _FILE, spread(_frozen, jobs, workers, chunk=4))
+    (folder / _SUM).write_text(line, encoding="utf-8")
+    return (folder / _FILE).stat().st_size
 
 
 def _frozen(job: tuple[int, int]) -> bytes:
@@ -111,17 +107,3 @@ def _frozen(job: tuple[int, int]) -> bytes:
             continue
         return stored_line({"name": f"k{objects}-{number:03d}", "seed": seed} | heap.to_dict(), heap.objects)
     raise BadInput(f"No heap of {objects} objects came to rest with {_TRIES} seeds.")
-
-
-def main() -> None:
-    """Make the file of frozen heaps anew."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / _FOLDER)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--heaps", type=int, default=HEAPS)
-    args = parser.parse_args()
-    freeze(args.out, args.workers, args.heaps)
-
-
-if __name__ == "__main__":
-    main()

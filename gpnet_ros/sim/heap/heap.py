@@ -18,7 +18,7 @@ from gpnet_ros.sim.objects.model import BENCHMARK, FAMILIES, ObjectModel, make_o
 from gpnet_ros.sim.scenes.recipe import OBJECTS_MAX
 
 #: Object seeds are drawn from this range; splits into seen and unseen shapes use parts of it.
-OBJECT_SEEDS = (0, 1_000_000)
+_OBJECT_SEEDS = (0, 1_000_000)
 _RESTARTS = 8  # heaps started anew before giving up
 
 
@@ -107,7 +107,7 @@ def stack_heap(
     n: int,
     families: Sequence[str] = BENCHMARK,
     centre: tuple[float, float] = c.HEAP_CENTRE,
-    object_seeds: tuple[int, int] = OBJECT_SEEDS,
+    object_seeds: tuple[int, int] = _OBJECT_SEEDS,
     make: Callable[[str, int], ObjectModel] = make_object,
 ) -> Heap:
     """A heap as hard as those of the paper's Table 3: about n - 1 objects rest on another one.
@@ -134,7 +134,7 @@ def drop_heap(
     n: int,
     families: Sequence[str] = FAMILIES,
     centre: tuple[float, float] = c.HEAP_CENTRE,
-    object_seeds: tuple[int, int] = OBJECT_SEEDS,
+    object_seeds: tuple[int, int] = _OBJECT_SEEDS,
     make: Callable[[str, int], ObjectModel] = make_object,
 ) -> Heap:
     """A heap of objects that fell in one column between walls, which then were taken away.

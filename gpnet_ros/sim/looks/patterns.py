@@ -19,10 +19,10 @@ Color = tuple[float, float, float]  # sRGB in [0, 1]
 Rng = np.random.Generator
 
 #: Shine as the texture says.
-NOMINAL = 128
+SHINE_NOMINAL = 128
 
 
-def sheet(color: Color, accent: Color, t: Image, wear: ArrayLike = 0.0) -> Bytes:
+def two_colors(color: Color, accent: Color, t: Image, wear: ArrayLike = 0.0) -> Bytes:
     """Sheet whose colour goes from `color` (t = 0) to `accent` (t = 1) and a little beyond.
 
     Args:
@@ -39,30 +39,30 @@ def sheet(color: Color, accent: Color, t: Image, wear: ArrayLike = 0.0) -> Bytes
 
 
 def coat(image: NDArray[np.uint8], wear: ArrayLike = 0.0) -> Bytes:
-    """Sheet of an sRGB picture (rows, columns, 3) and a change of the shine as in `sheet`."""
+    """Sheet of an sRGB picture (rows, columns, 3) and a change of the shine as in `two_colors`."""
     shine = np.empty(image.shape[:2], dtype=np.uint8)
-    shine[:] = np.clip(NOMINAL * (1.0 + np.asarray(wear, dtype=np.float32)), 0, 255)
+    shine[:] = np.clip(SHINE_NOMINAL * (1.0 + np.asarray(wear, dtype=np.float32)), 0, 255)
     return np.asarray(cv2.merge([*cv2.split(image), shine]))
 
 
 def plain(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
     """Plastic and paint: one colour, faint clouds, smudges of hands."""
     t = 0.03 * fractal(rng, (128, 128), (3, 3), 3)
-    return sheet(color, accent, t, 0.18 * fractal(rng, (128, 128), (6, 6), 3))
+    return two_colors(color, accent, t, 0.18 * fractal(rng, (128, 128), (6, 6), 3))
 
 
 def scuffed(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
     """Plastic and paint that have been in use: scratches and dull patches."""
     marks = scratches(rng, (side, side), rng.uniform(0.5, 4.0))
     t = 0.05 * fractal(rng, (side, side), (4, 4), 4) + rng.uniform(0.1, 0.35) * marks
-    return sheet(color, accent, t, 0.25 * fractal(rng, (side, side), (5, 5), 4, 0.7) - 0.5 * marks)
+    return two_colors(color, accent, t, 0.25 * fractal(rng, (side, side), (5, 5), 4, 0.7) - 0.5 * marks)
 
 
 def mottled(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
     """Concrete, stone, cast metal, worn paint."""
     clouds = fractal(rng, (side, side), (4, 4), 6, 0.65)
     t = 0.5 + 0.2 * clouds + 0.1 * fractal(rng, (side, side), (side / 2, side / 2), 1)
-    return sheet(color, accent, t, 0.3 * clouds)
+    return two_colors(color, accent, t, 0.3 * clouds)
 
 
 def speckled(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
@@ -70,14 +70,14 @@ def speckled(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
     sorts = chips(rng, side)
     shades = np.concatenate([[0.0], rng.choice([0.0, 0.35, 0.7, 1.0, -0.35], 8)]).astype(np.float32)
     t = shades[sorts] + 0.06 * fractal(rng, (side, side), (5, 5), 3)
-    return sheet(color, accent, t, 0.1 * (sorts > 0))
+    return two_colors(color, accent, t, 0.1 * (sorts > 0))
 
 
 def strand_board(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
     """Chipboard of coarse strands (OSB); the accent is the darkest strand."""
     level = strands(rng, side).astype(np.float32)
     t = 0.45 - (level - 128.0) * np.float32(1 / 110)
-    return sheet(color, accent, t, (level - 128.0) * np.float32(1 / 200))
+    return two_colors(color, accent, t, (level - 128.0) * np.float32(1 / 200))
 
 
 def wood(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
@@ -114,7 +114,7 @@ def _boards(
         ends = np.sort(rng.integers(0, cols, joints))
         shade = rng.normal(0, 0.13, joints + 1).astype(np.float32)
         t[mine] = cut + shade[np.searchsorted(ends, np.arange(cols))]
-    return sheet(color, accent, t, -0.12 * fibre), board
+    return two_colors(color, accent, t, -0.12 * fibre), board
 
 
 def cloth(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
@@ -126,7 +126,7 @@ def cloth(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
         t += bands[:, None] * np.float32(0.6 if draw < 0.25 else 0.45)
         if draw >= 0.25:
             t += np.float32(0.45) * bands[None, :]
-    base = sheet(color, accent, t)
+    base = two_colors(color, accent, t)
     creases = 1.0 + 0.05 * fractal(rng, (side, side), (3, 3), 4, 0.6)
     base[..., :3] = np.clip(base[..., :3] * creases[..., None], 0, 255)
     return base
@@ -147,7 +147,7 @@ def brushed(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
     stains = fractal(rng, (side, side), (3, 3), 5)
     t = 0.5 + 0.16 * lines + 0.14 * stains + 0.3 * scratches(rng, (side, side), rng.uniform(0.2, 1.5))
     dark = tuple(0.8 * c for c in color)
-    return sheet((dark[0], dark[1], dark[2]), color, t, 0.15 * lines - 0.2 * np.maximum(stains, 0.0))
+    return two_colors((dark[0], dark[1], dark[2]), color, t, 0.15 * lines - 0.2 * np.maximum(stains, 0.0))
 
 
 def kraft(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
@@ -158,7 +158,7 @@ def kraft(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
         + 0.08 * fractal(rng, (side, side), (6, 6), 5)
         + 0.07 * fractal(rng, (side, side), (side / 2, side / 6), 1)
     )
-    return sheet(color, accent, t)
+    return two_colors(color, accent, t)
 
 
 def belt(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
@@ -166,7 +166,7 @@ def belt(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
     drag = fractal(rng, (side, side), (40, 1), 3, 0.7)
     dust = fractal(rng, (side, side), (4, 3), 5)
     t = 0.06 * drag + 0.07 * dust + 0.25 * scratches(rng, (side, side), rng.uniform(0.0, 1.0))
-    return sheet(color, accent, t, 0.3 * drag - 0.2 * np.maximum(dust, 0.0))
+    return two_colors(color, accent, t, 0.3 * drag - 0.2 * np.maximum(dust, 0.0))
 
 
 def glazed(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
@@ -177,7 +177,7 @@ def glazed(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
     if rng.random() < 0.35:
         border = rng.uniform(0.3, 0.7) + 0.01 * fractal(rng, (256, 256), (2, 5), 3)
         t += np.clip((np.linspace(0, 1, 256, dtype=np.float32)[:, None] - border) * 40, 0, 1)
-    return sheet(color, accent, t)
+    return two_colors(color, accent, t)
 
 
 def skin(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
@@ -185,7 +185,7 @@ def skin(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
     run = np.linspace(-1, 1, 256, dtype=np.float32)[None, :] * rng.choice([-1, 1])
     t = 0.35 + 0.3 * run + 0.2 * fractal(rng, (256, 256), (2, 2), 4)
     t += 0.05 * fractal(rng, (256, 256), (6, 60), 2)
-    image = sheet(color, accent, t)
+    image = two_colors(color, accent, t)
     freckles = fractal(rng, (256, 256), (80, 80), 1) > rng.uniform(2.0, 3.0)
     bruises = np.clip((fractal(rng, (256, 256), (5, 5), 3) - rng.uniform(1.6, 2.6)) * 2, 0, 1)
     shade = 1.0 - 0.45 * np.maximum(freckles, bruises)
@@ -201,7 +201,7 @@ def banded(color: Color, accent: Color, rng: Rng, side: int) -> Bytes:
         t[start : start + width] = rng.uniform(0.5, 1.0)
     soft = np.asarray(cv2.GaussianBlur(t[:, None], (1, 3), 0.6), dtype=np.float32).reshape(-1, 1)
     wear = 0.15 * fractal(rng, (256, 256), (6, 6), 3)
-    return sheet(color, accent, np.repeat(soft, 256, axis=1) + 0.03 * wear, wear)
+    return two_colors(color, accent, np.repeat(soft, 256, axis=1) + 0.03 * wear, wear)
 
 
 def to_bytes(color: Sequence[float] | NDArray) -> tuple[int, int, int]:

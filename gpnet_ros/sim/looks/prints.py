@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.sim.looks.noise_images import Bytes, fractal
-from gpnet_ros.sim.looks.patterns import Color, Rng, coat, kraft, sheet, to_bytes
+from gpnet_ros.sim.looks.patterns import Color, Rng, coat, kraft, to_bytes, two_colors
 
-Picture = NDArray[np.uint8]
+_Print = NDArray[np.uint8]
 _FONTS = (cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_SIMPLEX)
 #: Letters as they are common; words made of them look like print and name nobody.
 _LETTERS = list("AAEEIIOOURSTLNMKDPB")
@@ -19,7 +19,7 @@ _SIDE = 256
 
 
 def package(color: Color, accent: Color, rng: Rng, side: int = _SIDE) -> Bytes:
-    """Printed carton: a sheet for each pair of sides, (3, side, side, 4); the first has small print."""
+    """Printed carton: a two_colors for each pair of sides, (3, side, side, 4); the first has small print."""
     third = tuple(rng.uniform(0.05, 0.95, 3))
     brand = word(rng, 3, 7)
     sheets = []
@@ -79,7 +79,7 @@ def ink_on(color: Color) -> tuple[int, int, int]:
     return (242, 242, 235) if sum(color) < 1.5 else (22, 22, 28)
 
 
-def _ground(color: Color, accent: Color, rng: Rng) -> Picture:
+def _ground(color: Color, accent: Color, rng: Rng) -> _Print:
     """Ground of a print: one colour, or two that run into each other, or two with a wave between."""
     t = np.linspace(0, 1, _SIDE, dtype=np.float32)[:, None] + np.zeros((_SIDE, _SIDE), np.float32)
     draw = rng.random()
@@ -90,10 +90,10 @@ def _ground(color: Color, accent: Color, rng: Rng) -> Picture:
     else:
         wave = rng.uniform(0.55, 0.8) + 0.08 * np.sin(np.linspace(0, rng.uniform(3, 8), _SIDE))[None, :]
         t = np.clip((t - wave.astype(np.float32)) * 80, 0, 1)
-    return np.ascontiguousarray(sheet(color, accent, t)[..., :3])
+    return np.ascontiguousarray(two_colors(color, accent, t)[..., :3])
 
 
-def _front(image: Picture, color: Color, spots: tuple[Color, Color], brand: str, rng: Rng) -> None:
+def _front(image: _Print, color: Color, spots: tuple[Color, Color], brand: str, rng: Rng) -> None:
     """The side that is to sell it: emblem, brand, a line below, a stripe or a badge."""
     if rng.random() < 0.6:
         top = int(rng.integers(0, 150))
@@ -105,7 +105,7 @@ def _front(image: Picture, color: Color, spots: tuple[Color, Color], brand: str,
         _sticker(image, rng)
 
 
-def _emblem(image: Picture, spots: tuple[Color, Color], rng: Rng) -> None:
+def _emblem(image: _Print, spots: tuple[Color, Color], rng: Rng) -> None:
     """Ovals, a picture of something round, or a field."""
     height, width = image.shape[:2]
     middle = (int(width * rng.uniform(0.3, 0.7)), int(height * rng.uniform(0.35, 0.7)))
@@ -123,7 +123,7 @@ def _emblem(image: Picture, spots: tuple[Color, Color], rng: Rng) -> None:
         cv2.circle(image, spot, int(rng.uniform(6, 22)), to_bytes(rng.uniform(0.1, 0.95, 3)), -1, cv2.LINE_AA)
 
 
-def _write(image: Picture, text: str, rng: Rng, share: float, ink: tuple[int, int, int], row: int | None = None) -> int:
+def _write(image: _Print, text: str, rng: Rng, share: float, ink: tuple[int, int, int], row: int | None = None) -> int:
     """Write a word over about `share` of the width; returns its row."""
     height, width = image.shape[:2]
     font, thick = int(rng.choice(_FONTS)), int(rng.integers(1, 5))
@@ -135,7 +135,7 @@ def _write(image: Picture, text: str, rng: Rng, share: float, ink: tuple[int, in
     return at
 
 
-def _lines(image: Picture, rng: Rng, ink: tuple[int, int, int]) -> None:
+def _lines(image: _Print, rng: Rng, ink: tuple[int, int, int]) -> None:
     """Small print, as lines of words."""
     height, width = image.shape[:2]
     for row in range(4, height - 2, 5):
@@ -146,7 +146,7 @@ def _lines(image: Picture, rng: Rng, ink: tuple[int, int, int]) -> None:
             at = end + 3
 
 
-def _small_print(image: Picture, rng: Rng) -> None:
+def _small_print(image: _Print, rng: Rng) -> None:
     """Columns of text, a table in a frame, a bar code."""
     for left in (24, 140):
         block = np.ascontiguousarray(image[70:190, left : left + 90])
@@ -158,7 +158,7 @@ def _small_print(image: Picture, rng: Rng) -> None:
         image[70:190, left : left + 90] = block
 
 
-def _sticker(image: Picture, rng: Rng) -> None:
+def _sticker(image: _Print, rng: Rng) -> None:
     """White label with bars and lines, somewhere."""
     height, width = int(rng.integers(40, 80)), int(rng.integers(50, 110))
     top, left = int(rng.integers(30, 220 - height)), int(rng.integers(20, 230 - width))
@@ -170,13 +170,13 @@ def _sticker(image: Picture, rng: Rng) -> None:
     image[top : top + height, left : left + width] = block
 
 
-def _bars(block: Picture, rng: Rng) -> None:
+def _bars(block: _Print, rng: Rng) -> None:
     """Bar code, with a margin."""
     bars = np.repeat(rng.random(block.shape[1]) < 0.5, rng.integers(1, 4, block.shape[1]))[: block.shape[1] - 12]
     block[5:-5, 6:-6][:, bars] = 25
 
 
-def _mean(image: Picture) -> Color:
+def _mean(image: _Print) -> Color:
     r, g, b = image.reshape(-1, 3).mean(axis=0) / 255
     return float(r), float(g), float(b)
 

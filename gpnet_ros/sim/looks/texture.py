@@ -131,7 +131,7 @@ class Texture:
         u, v = _mirror(np.float32(0.5) + x, width), _mirror(np.float32(0.5) - y, height)
         v += np.float32(height) * (axis % len(sheets))
         pixels = pixels_at(sheets.reshape(-1, width, 4), u, v)
-        shine = pixels[:, 3].astype(np.float32) * np.float32(1 / patterns.NOMINAL)
+        shine = pixels[:, 3].astype(np.float32) * np.float32(1 / patterns.SHINE_NOMINAL)
         albedo = np.asarray(cv2.LUT(np.ascontiguousarray(pixels[:, :3]), _ALBEDO), dtype=np.float32).reshape(-1, 3)
         if self.detail:
             scale = np.float32(self.tile / _DETAIL_TILE[self.detail])

@@ -31,9 +31,9 @@ UNITS: dict[str, float] = {"m": 1.0, "mm": 1e-3, "cm": 1e-2, "inch": 0.0254}
 #: Longest side of a part that a gripper of this size has to do with [m].
 SIZE_RANGE = (0.005, 0.4)
 #: Mass of a user's part [kg]: from a small plastic part to a hand-sized metal one.
-MASS_RANGE = (0.002, 1.0)
+USER_MASS_RANGE = (0.002, 1.0)
 #: Decomposed meshes are kept in this folder beside them.
-CACHE = ".gpnet_cache"
+MESH_CACHE = ".gpnet_cache"
 
 _CONVEX = 0.97  # share of its hull that a mesh fills to be taken as convex
 _CONCAVITY, _PARTS_MAX, _CORNERS_MAX = 0.06, 24, 48  # CoACD's threshold, and the price that physics pays
@@ -82,7 +82,7 @@ class UserMeshes:
         if seed < 0:
             raise BadInput(f"Object seed {seed} is negative: it must be 0 or greater.")
         shape = self.shapes[family]
-        return build_object(family, seed, shape.parts, shape.surface, object_rng(family, seed), MASS_RANGE)
+        return build_object(family, seed, shape.parts, shape.surface, object_rng(family, seed), USER_MASS_RANGE)
 
 
 @lru_cache(maxsize=4)
@@ -90,7 +90,7 @@ def load_user_meshes(folder: str | Path, unit: str | None = None) -> UserMeshes:
     """The meshes of a folder, not of its subfolders; the first time takes up to some 20 s per mesh.
 
     Args:
-        folder: with obj, stl and ply files; decomposed shapes are kept in `CACHE` inside it, where it is writable.
+        folder: with obj, stl and ply files; decomposed shapes are kept in `MESH_CACHE` inside it, where it is writable.
         unit: of the files, a key of `UNITS`; None finds out, and takes metres where they are plausible.
 
     Raises:
@@ -100,7 +100,7 @@ def load_user_meshes(folder: str | Path, unit: str | None = None) -> UserMeshes:
         raise BadInput(f"Meshes cannot be in the unit '{unit}': choose one of {', '.join(UNITS)}.")
     paths = _mesh_files(Path(folder))
     contents = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
-    shapes = {path: _prepared(path, Path(folder) / CACHE, contents[path]) for path in paths}
+    shapes = {path: _prepared(path, Path(folder) / MESH_CACHE, contents[path]) for path in paths}
     sizes = {path: float(np.ptp(shape.surface[0], axis=0).max()) for path, shape in shapes.items()}
     found = _checked_unit(sizes, unit)
     scaled = {PREFIX + path.name: _scaled(shape, UNITS[found]) for path, shape in shapes.items()}

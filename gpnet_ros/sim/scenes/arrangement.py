@@ -19,7 +19,7 @@ from gpnet_ros.sim.labels.relations import Relations, relations
 from gpnet_ros.sim.labels.removal import removal_parents
 from gpnet_ros.sim.objects.model import ObjectModel, make_object
 from gpnet_ros.sim.objects.splits import OBJECT_SEEDS, families
-from gpnet_ros.sim.scenes.recipe import OBJECTS_MAX, Recipe
+from gpnet_ros.sim.scenes.recipe import OBJECTS_MAX, SceneRecipe
 
 _STACK_SHARE = 0.5  # of the scenes on the table and in bins; stacks teach what lies on what, fallen heaps variety
 _CLEARED_SHARE = 0.35  # of the scenes on the table: objects were taken off the top before the picture
@@ -134,7 +134,7 @@ def _matrix(pairs: list[list[int]], n: int) -> NDArray[np.bool_]:
     return matrix
 
 
-def arrange(seed: int, recipe: Recipe, pool: Sequence[str] | None = None) -> Arrangement:
+def arrange(seed: int, recipe: SceneRecipe, pool: Sequence[str] | None = None) -> Arrangement:
     """Pile up a heap and place cameras; the same arguments give the same on one machine.
 
     A heap that does not come to rest is begun anew with other objects, with fewer ones after some tries.
@@ -165,7 +165,7 @@ def scene_name(seed: int) -> str:
     return f"{seed:012d}"
 
 
-def _heap(rng: np.random.Generator, seed: int, recipe: Recipe, pool: Sequence[str]) -> Heap:
+def _heap(rng: np.random.Generator, seed: int, recipe: SceneRecipe, pool: Sequence[str]) -> Heap:
     low, high = (1, 1) if recipe.profile == "single" else recipe.objects
     n = int(rng.integers(low, high + 1))
     way: Literal["drop", "stack"] = "drop"
@@ -187,7 +187,7 @@ def _heap(rng: np.random.Generator, seed: int, recipe: Recipe, pool: Sequence[st
     )
 
 
-def _objects(rng: np.random.Generator, n: int, recipe: Recipe, pool: Sequence[str]) -> tuple[ObjectModel, ...]:
+def _objects(rng: np.random.Generator, n: int, recipe: SceneRecipe, pool: Sequence[str]) -> tuple[ObjectModel, ...]:
     """Objects of the families in `pool`; `_MESH_SHARE` of them the user's, if there is a folder of meshes."""
     seeds = OBJECT_SEEDS[recipe.split]
     if recipe.meshes is None:

@@ -5,7 +5,6 @@ docs/data_format.md describes them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import PurePath
 from typing import Any
@@ -16,11 +15,11 @@ from numpy.typing import NDArray
 from gpnet_ros.data.shards.encoding import encode_json
 from gpnet_ros.data.shards.writer import scene_members
 from gpnet_ros.pose import to_xyz_quat
-from gpnet_ros.sim.scenes.recipe import Recipe
+from gpnet_ros.sim.heap.stored_lines import rounded
+from gpnet_ros.sim.scenes.recipe import SceneRecipe
 from gpnet_ros.sim.scenes.scene import Scene, SceneView
 
-VERSION = 1
-_DECIMALS = 7
+SCENE_VERSION = 1
 
 
 def scene_files(scene: Scene) -> dict[str, bytes]:
@@ -37,16 +36,7 @@ def scene_about(scene: Scene) -> dict[str, Any]:
         "objects": [entry | _object(scene, k) for k, entry in enumerate(about["objects"])],
         "views": [entry | {"grasps": _grasps(view)} for entry, view in zip(about["views"], scene.views, strict=True)],
     }
-    return {"version": VERSION, **rounded({**about, "recipe": _recipe(scene.recipe)})}
-
-
-def rounded(value: Any) -> Any:
-    """The same lists and dictionaries with floats to 7 decimals: a tenth of a micrometre."""
-    if isinstance(value, float):
-        return round(value, _DECIMALS)
-    if isinstance(value, Mapping):
-        return {key: rounded(entry) for key, entry in value.items()}
-    return [rounded(entry) for entry in value] if isinstance(value, (list, tuple)) else value
+    return {"version": SCENE_VERSION, **rounded({**about, "recipe": _recipe(scene.recipe)})}
 
 
 def encode_ply(vertices: NDArray[np.float64], faces: NDArray[np.integer]) -> bytes:
@@ -61,7 +51,7 @@ def encode_ply(vertices: NDArray[np.float64], faces: NDArray[np.integer]) -> byt
     return "\n".join(lines).encode() + np.ascontiguousarray(vertices, dtype="<f4").tobytes() + rows.tobytes()
 
 
-def _recipe(recipe: Recipe) -> dict[str, Any]:
+def _recipe(recipe: SceneRecipe) -> dict[str, Any]:
     """The recipe; of a folder of meshes only its name, which is the same on every machine."""
     about = asdict(recipe) | {"objects": list(recipe.objects), "size": list(recipe.size)}
     about["meshes"] = None if recipe.meshes is None else PurePath(recipe.meshes).name

@@ -15,10 +15,14 @@ Split = Literal["train", "seen", "unseen"]
 OBJECTS_MAX = 20
 SIDE_RANGE = (32, 2048)  # of a picture [px]
 VIEWS_MAX = 64
+#: The fixed test sets, scenes of each, and size of the pictures that their stored cameras belong to [px].
+TEST_SETS = ("table-test", "stack-test", "unseen-test")
+TEST_SET_SCENES = 500
+TEST_SET_SIZE = (480, 480)
 
 
 @dataclass(frozen=True)
-class Recipe:
+class SceneRecipe:
     """What a scene is made by, besides its seed.
 
     Attributes:

@@ -26,7 +26,7 @@ from gpnet_ros.sim.labels.suction import suction_quality
 from gpnet_ros.sim.looks.style import random_bin, random_object, random_style
 from gpnet_ros.sim.looks.texture import Texture
 from gpnet_ros.sim.scenes.arrangement import Arrangement, Shot, arrange
-from gpnet_ros.sim.scenes.recipe import Recipe
+from gpnet_ros.sim.scenes.recipe import SceneRecipe
 
 _LABEL_SIDE = 240  # of the dense labels, about, on the longer side [px]
 _LABELS = LabelSettings(grasps_per_object=60, grasps_apart=0.006)  # as dense as Jacquard's annotations
@@ -87,7 +87,7 @@ class Scene:
         views: the pictures.
     """
 
-    recipe: Recipe
+    recipe: SceneRecipe
     arrangement: Arrangement
     graspable: NDArray[np.bool_]
     views: tuple[SceneView, ...]
@@ -122,7 +122,7 @@ class Scene:
         return self.arrangement.parents
 
 
-def make_scene(seed: int, recipe: Recipe) -> Scene:
+def make_scene(seed: int, recipe: SceneRecipe) -> Scene:
     """A scene; the same arguments give the same one on the same machine.
 
     Raises:
@@ -131,7 +131,7 @@ def make_scene(seed: int, recipe: Recipe) -> Scene:
     return photograph(arrange(seed, recipe), recipe)
 
 
-def photograph(arrangement: Arrangement, recipe: Recipe) -> Scene:
+def photograph(arrangement: Arrangement, recipe: SceneRecipe) -> Scene:
     """Pictures and labels of what lies there already; nothing moves."""
     scenery = random_style(arrangement.look)
     meshes, poses = scene_meshes(arrangement.heap, arrangement.look, scenery.floor)
@@ -172,7 +172,7 @@ def scene_meshes(heap: Heap, look: int, floor: Texture | None) -> tuple[list[Mes
     return meshes, poses
 
 
-def _labelled(arrangement: Arrangement, shot: Shot, picture: View, name: str, recipe: Recipe) -> SceneView:
+def _labelled(arrangement: Arrangement, shot: Shot, picture: View, name: str, recipe: SceneRecipe) -> SceneView:
     stride = label_stride(recipe.size)
     labels = _labels(arrangement.heap, shot, picture, stride)
     rectangles = grasp_rectangles(labels.grasps, shot.intrinsics, shot.T_base_camera)

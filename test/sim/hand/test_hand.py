@@ -11,7 +11,7 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.pose import transform
 from gpnet_ros.settings import GripperGeometry
 from gpnet_ros.sim import constants as c
-from gpnet_ros.sim.hand.gripper import FINGERS, PALM, GripperState, add_gripper
+from gpnet_ros.sim.hand.gripper import FINGERS, PALM, MujocoGripper, add_gripper
 from gpnet_ros.sim.hand.hand import Hand
 from gpnet_ros.sim.heap.bin import Bin
 from gpnet_ros.sim.heap.contacts import add_objects, set_options, set_pose
@@ -129,7 +129,7 @@ def test_a_pose_that_is_not_finite_is_refused():
         Hand(two_boxes()).pick(T, 0.05)
 
 
-def held_by_a_post() -> tuple[mujoco.MjModel, mujoco.MjData, GripperState]:
+def held_by_a_post() -> tuple[mujoco.MjModel, mujoco.MjData, MujocoGripper]:
     """A gripper on a fixed post in the air and a box between its fingers."""
     spec = mujoco.MjSpec()
     set_options(spec, c.TIMESTEP_GRASP)
@@ -140,7 +140,7 @@ def held_by_a_post() -> tuple[mujoco.MjModel, mujoco.MjData, GripperState]:
     data = mujoco.MjData(model)
     turned = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
     set_pose(model, data, names[0], transform(turned, [0, 0, 1.015]))
-    gripper = GripperState(model, data, [model.body(names[0]).id])
+    gripper = MujocoGripper(model, data, [model.body(names[0]).id])
     gripper.jump_to(BOX.extent[1] + 2e-4)
     mujoco.mj_forward(model, data)
     return model, data, gripper

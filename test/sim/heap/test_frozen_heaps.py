@@ -74,7 +74,7 @@ def test_heaps_that_do_not_exist_are_refused(k: int, number: int) -> None:
 @pytest.mark.slow
 def test_the_file_is_the_same_bytes_again(tmp_path: Path) -> None:
     for folder in ("a", "b"):
-        sets.freeze(tmp_path / folder, workers=2, heaps=2, counts=(3, 4))
+        sets.freeze_heaps(tmp_path / folder, workers=2, heaps=2, counts=(3, 4))
     for file in (tmp_path / "a").iterdir():
         assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
 

@@ -14,7 +14,7 @@ from gpnet_ros.sim.objects import mesh_files, user_meshes
 from gpnet_ros.sim.objects.mesh_files import read_solid
 from gpnet_ros.sim.objects.model import make_object
 from gpnet_ros.sim.objects.shapes import box, ellipsoid, union, volume_moments
-from gpnet_ros.sim.objects.user_meshes import CACHE, load_user_meshes
+from gpnet_ros.sim.objects.user_meshes import MESH_CACHE, load_user_meshes
 
 CUBE = (box([0.04, 0.05, 0.06]).vertices, box([0.04, 0.05, 0.06]).faces)
 ELL = union([box([0.1, 0.02, 0.03], [0.05, 0, 0]), box([0.02, 0.06, 0.03], [0.01, 0.02, 0])])
@@ -274,7 +274,7 @@ def test_decomposition_is_kept_until_the_file_changes(tmp_path, monkeypatch):
 def test_a_damaged_cache_is_made_again(tmp_path):
     write_stl(tmp_path / "ell.stl", *ELL)
     before = load_user_meshes(tmp_path).make("user:ell.stl", 0)
-    for kept in (tmp_path / CACHE).iterdir():
+    for kept in (tmp_path / MESH_CACHE).iterdir():
         kept.write_bytes(kept.read_bytes()[:100])
     load_user_meshes.cache_clear()
     after = load_user_meshes(tmp_path).make("user:ell.stl", 0)
@@ -283,5 +283,5 @@ def test_a_damaged_cache_is_made_again(tmp_path):
 
 def test_a_folder_that_cannot_be_written_to_is_read(tmp_path):
     write_obj(tmp_path / "cube.obj", *CUBE)
-    (tmp_path / CACHE).write_text("in the way")
+    (tmp_path / MESH_CACHE).write_text("in the way")
     assert load_user_meshes(tmp_path).families == ("user:cube.obj",)

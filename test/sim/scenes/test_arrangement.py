@@ -17,7 +17,7 @@ from gpnet_ros.sim.objects.splits import OBJECT_SEEDS, families
 from gpnet_ros.sim.objects.user_meshes import load_user_meshes
 from gpnet_ros.sim.scenes import arrangement
 from gpnet_ros.sim.scenes.arrangement import Arrangement, arrange
-from gpnet_ros.sim.scenes.recipe import Recipe
+from gpnet_ros.sim.scenes.recipe import SceneRecipe
 from gpnet_ros.sim.scenes.scene import make_scene
 
 
@@ -28,9 +28,9 @@ def test_numbers_of_objects_fill_the_range(monkeypatch: pytest.MonkeyPatch) -> N
         return Heap(tuple(objects), T, bin)
 
     monkeypatch.setattr(arrangement, "settle_heap", lined_up)
-    counts = [len(arrange(seed, Recipe(profile="bin", objects=(2, 4))).heap.objects) for seed in range(24)]
+    counts = [len(arrange(seed, SceneRecipe(profile="bin", objects=(2, 4))).heap.objects) for seed in range(24)]
     assert set(counts) == {2, 3, 4}
-    assert len(arrange(0, Recipe(profile="single", objects=(2, 4))).heap.objects) == 1
+    assert len(arrange(0, SceneRecipe(profile="single", objects=(2, 4))).heap.objects) == 1
 
 
 def test_tables_mix_fallen_stacked_and_cleared_heaps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,14 +44,14 @@ def test_tables_mix_fallen_stacked_and_cleared_heaps(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(arrangement, "settle_heap", watched)
     for seed in range(16):
-        heap = arrange(seed, Recipe(objects=(2, 2))).heap
+        heap = arrange(seed, SceneRecipe(objects=(2, 2))).heap
         assert len(heap.objects) == 2
     assert {way for way, _ in begun} == {"drop", "stack"}
     assert {2} < {n for _, n in begun} <= {2, 3, 4, 5, 6}
 
 
 def test_what_is_left_of_a_heap_lies_still_and_keeps_its_relations() -> None:
-    heap = arrange(3, Recipe(profile="stack", objects=(5, 5))).heap
+    heap = arrange(3, SceneRecipe(profile="stack", objects=(5, 5))).heap
     left = arrangement._cleared(heap, 3, np.random.default_rng(0))
     assert left is not None and len(left.objects) == 3
     for model, T in zip(left.objects, left.T_base_object, strict=True):
@@ -61,7 +61,7 @@ def test_what_is_left_of_a_heap_lies_still_and_keeps_its_relations() -> None:
 
 @pytest.mark.parametrize("seed", [0, 2])
 def test_a_heap_in_a_bin_lies_still(seed: int) -> None:
-    heap = arrange(seed, Recipe(profile="bin", objects=(3, 5))).heap
+    heap = arrange(seed, SceneRecipe(profile="bin", objects=(3, 5))).heap
     again = rest_again(heap)
     assert again is not None and again.bin == heap.bin
     assert again.T_base_object[:, :3, 3] == pytest.approx(heap.T_base_object[:, :3, 3], abs=0.003)
@@ -81,13 +81,13 @@ def test_a_heap_that_does_not_rest_is_begun_anew_with_fewer_and_at_last_refused(
 
     monkeypatch.setattr(arrangement, "settle_heap", never)
     with pytest.raises(BadInput, match="No object came to rest for scene seed 7"):
-        arrange(7, Recipe(profile="bin", objects=(4, 6)))
+        arrange(7, SceneRecipe(profile="bin", objects=(4, 6)))
     assert asked[0] >= 4 and asked[-1] == 1 and asked == sorted(asked, reverse=True)
     assert len(asked) == 30
 
 
 def test_an_arrangement_comes_back_from_json() -> None:
-    made = arrange(1, Recipe(profile="bin", objects=(4, 4), views=2, parents=True))
+    made = arrange(1, SceneRecipe(profile="bin", objects=(4, 4), views=2, parents=True))
     again = Arrangement.from_dict(json.loads(json.dumps(made.to_dict())))
     assert again.heap.T_base_object == pytest.approx(made.heap.T_base_object, abs=1e-12)
     for a, b in zip(again.shots, made.shots, strict=True):
@@ -126,14 +126,14 @@ def test_splits_share_no_object() -> None:
 def test_scenes_keep_to_their_split(split) -> None:
     low, high = OBJECT_SEEDS[split]
     for seed in range(3):
-        objects = arrange(seed, Recipe(profile="bin", objects=(4, 5), split=split)).heap.objects
+        objects = arrange(seed, SceneRecipe(profile="bin", objects=(4, 5), split=split)).heap.objects
         assert all(low <= o.seed < high for o in objects)
         assert {o.family for o in objects} <= set(families(split))
 
 
 def test_a_users_meshes_are_mixed_in_and_come_back_from_their_folder(tmp_path: Path) -> None:
     trimesh.creation.box((0.08, 0.05, 0.04)).export(tmp_path / "block.stl")
-    recipe = Recipe(profile="bin", objects=(6, 6), size=(64, 64), meshes=str(tmp_path))
+    recipe = SceneRecipe(profile="bin", objects=(6, 6), size=(64, 64), meshes=str(tmp_path))
     made = make_scene(1, recipe).arrangement
     names = [model.family for model in made.heap.objects]
     assert 1 < names.count("user:block.stl") < 6

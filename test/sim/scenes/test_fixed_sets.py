@@ -14,12 +14,13 @@ from support.heap_worlds import drift
 
 from gpnet_ros.commands import generate
 from gpnet_ros.errors import BadInput
+from gpnet_ros.sim.heap.stored_lines import read_stored
 from gpnet_ros.sim.labels.relations import relations
 from gpnet_ros.sim.objects.splits import OBJECT_SEEDS, families
 from gpnet_ros.sim.scenes import fixed_sets as sets
-from gpnet_ros.sim.scenes.recipe import Recipe
+from gpnet_ros.sim.scenes.recipe import TEST_SET_SCENES, TEST_SETS, SceneRecipe
 
-SMALL = Recipe(size=(120, 120), labels="all")
+SMALL = SceneRecipe(size=(120, 120), labels="all")
 #: Sets whose scenes are looked at one by one.
 SOME = [("table-test", 0), ("stack-test", 1), ("unseen-test", 2)]
 
@@ -28,10 +29,10 @@ def stored(name: str) -> list[dict]:
     return [json.loads(line) for line in sets._lines(name)]
 
 
-@pytest.mark.parametrize("name", sets.NAMES)
+@pytest.mark.parametrize("name", TEST_SETS)
 def test_sets_are_whole_and_of_their_split(name: str) -> None:
     scenes = stored(name)
-    assert [scene["name"] for scene in scenes] == [f"{name}-{k:04d}" for k in range(sets.SCENES)]
+    assert [scene["name"] for scene in scenes] == [f"{name}-{k:04d}" for k in range(TEST_SET_SCENES)]
     split = "unseen" if name == "unseen-test" else "seen"
     low, high = OBJECT_SEEDS[split]
     counts = []
@@ -45,19 +46,14 @@ def test_sets_are_whole_and_of_their_split(name: str) -> None:
         assert len(scene["views"]) == 1 and "bin" not in scene
         counts.append(len(scene["objects"]))
     assert set(counts) >= set(range(3, 8))
-    profiles = {sets.recipe_of(name, number).profile for number in range(sets.SCENES)}
+    profiles = {sets.recipe_of(name, number).profile for number in range(TEST_SET_SCENES)}
     assert profiles == {"table-test": {"table"}, "stack-test": {"stack"}, "unseen-test": {"table", "stack"}}[name]
 
 
 def test_no_scene_is_in_two_sets() -> None:
-    seeds = [scene["seed"] for name in sets.NAMES for scene in stored(name)]
-    assert len(set(seeds)) == 3 * sets.SCENES
+    seeds = [scene["seed"] for name in TEST_SETS for scene in stored(name)]
+    assert len(set(seeds)) == 3 * TEST_SET_SCENES
     assert min(seeds) >= generate.SCENES_PER_SEED * generate.SEED_MAX  # none that gpnet generate makes
-
-
-def test_the_command_knows_the_sets() -> None:
-    assert sets.NAMES == generate.TEST_SETS
-    assert sets.SCENES == generate.TEST_SET_SCENES
 
 
 @pytest.mark.parametrize(("name", "number"), SOME)
@@ -93,7 +89,7 @@ def test_stored_relations_are_those_of_the_stored_poses(name: str, number: int) 
 
 
 def test_the_camera_goes_with_the_size() -> None:
-    large, small = (sets.make_test_scene("stack-test", 0, Recipe(size=s)).views[0] for s in ((160, 120), (80, 60)))
+    large, small = (sets.make_test_scene("stack-test", 0, SceneRecipe(size=s)).views[0] for s in ((160, 120), (80, 60)))
     assert large.intrinsics.fx == pytest.approx(2 * small.intrinsics.fx)
     for view in (large, small):
         off = np.array([view.intrinsics.cx - (view.intrinsics.width - 1) / 2]) / view.intrinsics.fx
@@ -118,34 +114,34 @@ def test_edited_and_missing_files_are_noticed(tmp_path: Path) -> None:
     data = gzip.compress(b"{}\n{}\n", mtime=0)
     file.write_bytes(data)
     sums.write_text(f"{hashlib.sha256(data).hexdigest()}  a.jsonl.gz\n")
-    assert sets.read_lines(file, sums) == (b"{}", b"{}")
+    assert read_stored(file, sums) == (b"{}", b"{}")
     file.write_bytes(gzip.compress(b"{}\n[]\n", mtime=0))
     with pytest.raises(BadInput, match=r"a\.jsonl\.gz is not the one that was shipped"):
-        sets.read_lines(file, sums)
+        read_stored(file, sums)
     sums.write_text("nonsense\n")
     with pytest.raises(BadInput, match="cannot be read"):
-        sets.read_lines(file, sums)
+        read_stored(file, sums)
     file.unlink()
     with pytest.raises(BadInput, match="cannot be read"):
-        sets.read_lines(file, sums)
+        read_stored(file, sums)
 
 
 @pytest.mark.parametrize(("name", "number", "views"), [("tables", 0, 1), ("table-test", 500, 1), ("table-test", 0, 2)])
 def test_scenes_that_are_in_no_set_are_refused(name: str, number: int, views: int) -> None:
     with pytest.raises(BadInput):
-        sets.make_test_scene(name, number, Recipe(views=views))
+        sets.make_test_scene(name, number, SceneRecipe(views=views))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sets.NAMES)
+@pytest.mark.parametrize("name", TEST_SETS)
 def test_all_scenes_have_the_shapes_that_they_were_made_with(name: str) -> None:
-    for number in range(sets.SCENES):
+    for number in range(TEST_SET_SCENES):
         sets.arrangement_of(name, number)
 
 
 @pytest.mark.slow
 def test_frozen_files_are_the_same_bytes_again(tmp_path: Path) -> None:
     for folder in ("a", "b"):
-        sets.freeze(tmp_path / folder, workers=2, scenes=2)
+        sets.freeze_sets(tmp_path / folder, workers=2, scenes=2)
     for file in (tmp_path / "a").iterdir():
         assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()

@@ -11,7 +11,7 @@ from gpnet_ros.pose import invert, look_at, transform
 from gpnet_ros.settings import GripperGeometry
 from gpnet_ros.sim.labels.grasps import LabelledGrasp
 from gpnet_ros.sim.scenes.arrangement import arrange
-from gpnet_ros.sim.scenes.recipe import Profile, Recipe
+from gpnet_ros.sim.scenes.recipe import Profile, SceneRecipe
 from gpnet_ros.sim.scenes.scene import Scene, SceneView, grasp_rectangles, label_stride, make_scene
 
 SMALL = (120, 96)
@@ -19,7 +19,7 @@ SMALL = (120, 96)
 
 @pytest.fixture(scope="module")
 def scene() -> Scene:
-    return make_scene(3, Recipe(objects=(5, 5), size=SMALL, views=2, labels="all"))
+    return make_scene(3, SceneRecipe(objects=(5, 5), size=SMALL, views=2, labels="all"))
 
 
 def test_a_scene_holds_together(scene: Scene) -> None:
@@ -62,9 +62,9 @@ def test_samples_agree_with_the_scene(scene: Scene) -> None:
 
 
 def test_dense_labels_are_of_the_pixels_that_they_stand_for() -> None:
-    (view,) = make_scene(1, Recipe(profile="single", size=(320, 320))).views
+    (view,) = make_scene(1, SceneRecipe(profile="single", size=(320, 320))).views
     assert view.stride == 1
-    (view,) = make_scene(1, Recipe(profile="single", size=(480, 480))).views
+    (view,) = make_scene(1, SceneRecipe(profile="single", size=(480, 480))).views
     assert view.stride == 2 and len(view.rectangles) > 3
     # The entry (r, c) stands for the pixel (2 r + 1, 2 c + 1), where its grasp is seen.
     assert view.rectangles.center % 2 == pytest.approx(1.0, abs=0.01)
@@ -93,14 +93,14 @@ def seen_within_fingers(view: SceneView, lower: float = 0.0) -> int:
 
 @pytest.mark.parametrize(("profile", "seed"), [("stack", 3), ("bin", 2)])
 def test_fingers_are_free_in_the_exact_depth(profile: Profile, seed: int) -> None:
-    views = make_scene(seed, Recipe(profile, objects=(6, 6), size=(240, 240), views=2)).views
+    views = make_scene(seed, SceneRecipe(profile, objects=(6, 6), size=(240, 240), views=2)).views
     assert sum(len(view.labels.grasps) for view in views) > 20
     assert [seen_within_fingers(view) for view in views] == [0, 0]
     assert sum(seen_within_fingers(view, lower=0.008) for view in views) > 0  # or it would not see a blocked finger
 
 
 def test_grasps_only_leaves_the_rest_unsaid() -> None:
-    (view,) = make_scene(3, Recipe(profile="single", size=(64, 64))).views
+    (view,) = make_scene(3, SceneRecipe(profile="single", size=(64, 64))).views
     sample = view.sample()
     assert sample.suction is None and sample.objects is not None
     assert sample.objects.amodal_masks is None and sample.objects.occlusion is None
@@ -108,7 +108,7 @@ def test_grasps_only_leaves_the_rest_unsaid() -> None:
 
 
 def test_a_lone_object_is_top_level() -> None:
-    lone = make_scene(8, Recipe(profile="single", objects=(4, 9), size=(64, 64)))
+    lone = make_scene(8, SceneRecipe(profile="single", objects=(4, 9), size=(64, 64)))
     assert len(lone.heap.objects) == 1
     assert lone.relations.top_level.tolist() == [True] and lone.layer.tolist() == [0]
 
@@ -121,19 +121,19 @@ def test_the_same_arguments_give_the_same_scene_and_others_do_not(scene: Scene) 
         assert np.array_equal(a.labels.quality, b.labels.quality)
         assert np.array_equal(a.rectangles.center, b.rectangles.center)
     assert not np.array_equal(scene.views[0].view.color, scene.views[1].view.color)
-    other = arrange(4, Recipe(profile="bin", objects=(5, 5)))
+    other = arrange(4, SceneRecipe(profile="bin", objects=(5, 5)))
     assert [o.seed for o in other.heap.objects] != [o.seed for o in scene.heap.objects]
 
 
 def test_a_bin_holds_its_heap_and_blocks_grasps() -> None:
-    scene = make_scene(2, Recipe(profile="bin", objects=(6, 6), size=SMALL))
+    scene = make_scene(2, SceneRecipe(profile="bin", objects=(6, 6), size=SMALL))
     assert scene.bin is not None
     assert scene.bin.holds(scene.heap.T_base_object[:, :3, 3]).all()
     for model, T in zip(scene.heap.objects, scene.heap.T_base_object, strict=True):
         assert (model.vertices @ T[:3, :3].T + T[:3, 3])[:, 2].min() > scene.bin.floor - 0.001
     tips = scene.views[0].labels.tip
     assert (tips[np.isfinite(tips)] > scene.bin.floor + 0.003).all()
-    assert make_scene(2, Recipe(profile="table", objects=(6, 6), size=SMALL)).bin is None
+    assert make_scene(2, SceneRecipe(profile="table", objects=(6, 6), size=SMALL)).bin is None
 
 
 def test_openings_and_pads_of_rectangles_are_projected_as_a_camera_sees_them() -> None:
@@ -177,9 +177,9 @@ def test_strides_divide_the_picture(size: tuple[int, int], stride: int) -> None:
 )
 def test_recipes_that_cannot_be_cooked_are_refused(wrong: dict) -> None:
     with pytest.raises(BadInput):
-        Recipe(**wrong)
+        SceneRecipe(**wrong)
 
 
 def test_negative_seeds_are_refused() -> None:
     with pytest.raises(BadInput, match="-1 is negative"):
-        make_scene(-1, Recipe())
+        make_scene(-1, SceneRecipe())

@@ -14,13 +14,13 @@ from gpnet_ros.pose import from_xyz_quat
 from gpnet_ros.sim.objects.model import make_object
 from gpnet_ros.sim.scenes.arrangement import Arrangement
 from gpnet_ros.sim.scenes.files import encode_ply, scene_files
-from gpnet_ros.sim.scenes.recipe import Recipe
+from gpnet_ros.sim.scenes.recipe import SceneRecipe
 from gpnet_ros.sim.scenes.scene import Scene, make_scene
 
 
 @pytest.fixture(scope="module")
 def scene() -> Scene:
-    return make_scene(6, Recipe(profile="bin", objects=(3, 3), size=(96, 72), views=2, labels="all", parents=True))
+    return make_scene(6, SceneRecipe(profile="bin", objects=(3, 3), size=(96, 72), views=2, labels="all", parents=True))
 
 
 def test_a_scene_and_its_pictures_come_back(scene: Scene) -> None:
@@ -62,7 +62,7 @@ def test_a_scene_and_its_pictures_come_back(scene: Scene) -> None:
 
 
 def test_parents_are_absent_where_nobody_looked() -> None:
-    files = scene_files(make_scene(1, Recipe(profile="single", size=(64, 64))))
+    files = scene_files(make_scene(1, SceneRecipe(profile="single", size=(64, 64))))
     about = json.loads(files["scene.json"])
     assert "parents" not in about and "bin" not in about
 
