@@ -54,7 +54,10 @@ def test_another_table_does_not_fit_the_model():
 
 def test_compiled_model_holds_the_constants():
     model = compiled(UR10)
-    assert UR10.d == c.UR10_DH_D and UR10.a == c.UR10_DH_A
+    # Universal Robots, support article "DH parameters for calculations of kinematics and dynamics".
+    assert UR10.d == (0.1273, 0.0, 0.0, 0.163941, 0.1157, 0.0922)
+    assert UR10.a == (0.0, -0.612, -0.5723, 0.0, 0.0, 0.0)
+    assert UR10.alpha == (np.pi / 2, 0.0, 0.0, np.pi / 2, -np.pi / 2, 0.0)
     np.testing.assert_allclose([model.body(n).mass[0] for n in LINKS], c.UR10_LINK_MASS)
     np.testing.assert_allclose([model.joint(n).range for n in ARM_JOINTS], [c.UR10_JOINT_RANGE] * 6)
     torque = [model.actuator(n).forcerange[1] for n in DRIVES]
