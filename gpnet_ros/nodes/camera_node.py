@@ -8,23 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import CameraInfo, Image
 
 from gpnet_ros.cell import load_hand_eye
 from gpnet_ros.devices.camera import Camera
-from gpnet_ros.errors import DeviceError, GpnetError
+from gpnet_ros.errors import DeviceError
 from gpnet_ros.frame import Frame
 from gpnet_ros.nodes import convert, params, start
 from gpnet_ros.nodes.exposures import CAMERA_INFO, COLOR, DEPTH
-from gpnet_ros.settings import setting, validate
+from gpnet_ros.settings import setting
 
 
 @dataclass(frozen=True)
-class CameraSettings:
+class CameraSettings(params.NodeSettings):
     """Parameters of camera_node."""
 
-    autostart: bool = setting(True, "Configure and activate at once.")
     source: str = setting("realsense", "Where frames come from.", choices=("realsense", "bag", "sim"))
     serial: str = setting("", "Serial number of the D435; empty for the only one that is plugged in.")
     bag_file: str = setting("", "Recording of a RealSense (.bag), for source 'bag'.")
@@ -36,51 +34,22 @@ class CameraSettings:
     hand_eye_file: str = setting("", "Where the simulated camera is; empty for config/hand_eye.yaml.")
     frame_id: str = setting("camera_color_optical_frame", "Name of the colour optical frame.")
 
-    def __post_init__(self) -> None:
-        validate(self)
-
 
 DEPTH_INFO = "aligned_depth_to_color/camera_info"
 
 
-class CameraNode(start.ManagedNode):
+class CameraNode(start.WorkerNode[CameraSettings]):
     """Publishes what the camera delivers; a camera that fails is reported and opened again."""
 
     def __init__(self) -> None:
-        super().__init__("camera_node")
-        self.settings = params.declare(self, CameraSettings)
+        super().__init__("camera_node", CameraSettings)
         self.camera: Camera | None = None
-        self.worker: threading.Thread | None = None
-        self.running = threading.Event()
 
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+    def configure(self) -> None:
         """Create the topics and the camera; it starts streaming on `activate`."""
-        try:
-            self.camera = make_camera(self.settings)
-        except GpnetError as error:
-            self.get_logger().error(str(error))
-            return TransitionCallbackReturn.FAILURE
+        self.camera = make_camera(self.settings)
         kinds: dict[str, type] = {COLOR: Image, DEPTH: Image, CAMERA_INFO: CameraInfo, DEPTH_INFO: CameraInfo}
         self.outputs: dict[str, Any] = {t: self.create_publisher(k, t, start.PUBLISH_QOS) for t, k in kinds.items()}
-        return TransitionCallbackReturn.SUCCESS
-
-    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stream."""
-        self.running.set()
-        self.worker = threading.Thread(target=self.work, daemon=True)
-        self.worker.start()
-        return super().on_activate(state)
-
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop streaming."""
-        self.halt()
-        return super().on_deactivate(state)
-
-    def halt(self) -> None:
-        """End the worker."""
-        self.running.clear()
-        if self.worker is not None:
-            self.worker.join(timeout=5.0)
 
     def work(self) -> None:
         """Open, read and publish; after a failure say so, close, and try again."""

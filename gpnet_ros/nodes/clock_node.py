@@ -13,58 +13,50 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 
 from gpnet_ros.errors import DeviceError
 from gpnet_ros.nodes import convert, params, start
-from gpnet_ros.settings import setting, validate
+from gpnet_ros.settings import setting
 from gpnet_ros.sim.cell.state import StateReader
 
 
 @dataclass(frozen=True)
-class ClockSettings:
+class ClockSettings(params.NodeSettings):
     """Parameters of clock_node."""
 
-    autostart: bool = setting(True, "Configure and activate at once.")
     run_dir: str = setting("", "Run folder of the simulated cell.")
     rate: float = setting(100.0, "Messages per second of wall time.", unit="Hz", low=1.0, high=1000.0)
     start_timeout: float = setting(60.0, "For the simulated cell to begin.", unit="s", low=1.0, high=600.0)
 
-    def __post_init__(self) -> None:
-        validate(self)
 
-
-class ClockNode(start.ManagedNode):
+class ClockNode(start.ManagedNode[ClockSettings]):
     """Publishes the time of the newest state; the other nodes follow it with use_sim_time."""
 
     def __init__(self) -> None:
-        super().__init__("clock_node")
-        self.settings = params.declare(self, ClockSettings)
+        super().__init__("clock_node", ClockSettings)
 
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+    def configure(self) -> None:
         """Attach to the cell's states, waiting for the cell to begin."""
         end = time.monotonic() + self.settings.start_timeout
         while True:
             try:
                 self.reader = StateReader(Path(self.settings.run_dir))
                 break
-            except DeviceError as error:
+            except DeviceError:
                 if time.monotonic() > end:
-                    self.get_logger().error(str(error))
-                    return TransitionCallbackReturn.FAILURE
+                    raise
                 time.sleep(0.1)
         self.output: Any = self.create_publisher(ClockMessage, "/clock", start.SENSOR_QOS)
-        return TransitionCallbackReturn.SUCCESS
 
-    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+    def activate(self) -> None:
         """Publish, by the computer's own clock."""
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.timer = self.create_timer(1.0 / self.settings.rate, self.publish_time, clock=steady)
-        return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Time stands still."""
+        """Stop the clock: time stands still."""
         self.destroy_timer(self.timer)
         return super().on_deactivate(state)
 
     def publish_time(self) -> None:
-        """The newest state's time."""
+        """Publish the time of the newest state."""
         newest = self.reader.newest()
         if newest is not None:
             self.output.publish(ClockMessage(clock=convert.to_time(newest.time)))

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from typing import Any
 
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from gpnet_ros.cell import load_cell, load_hand_eye
-from gpnet_ros.errors import GpnetError
 from gpnet_ros.frame import VALID_SHARE_MIN, Frame
 from gpnet_ros.maps import P_SOURCES, Maps, prioritise, workspace_grid
 from gpnet_ros.network.detector import Detector
 from gpnet_ros.nodes import params, start
-from gpnet_ros.nodes.exposures import Exposures
-from gpnet_ros.nodes.map_outputs import MapOutputs
+from gpnet_ros.nodes.maps_node import MapsNode
 from gpnet_ros.pose import Transform
-from gpnet_ros.settings import setting, validate
+from gpnet_ros.settings import setting
 
 
 @dataclass(frozen=True)
-class InferenceSettings:
+class InferenceSettings(params.NodeSettings):
     """Parameters of inference_node."""
 
-    autostart: bool = setting(True, "Configure and activate at once.")
     model: str = setting("gpnet", "Name of a model in models/, or the path of a model folder.")
     device: str = setting("auto", "Where the network runs.", choices=("auto", "cpu", "cuda"))
     priority: str = setting("learned", "Where P comes from.", choices=P_SOURCES)
@@ -35,51 +31,26 @@ class InferenceSettings:
         VALID_SHARE_MIN, "Frames with fewer valid depth pixels are refused.", low=0.0, high=1.0
     )
 
-    def __post_init__(self) -> None:
-        validate(self)
 
-
-class InferenceNode(start.ManagedNode):
-    """Runs the network on the newest frame in a thread of its own, so that the executor never waits for it."""
+class InferenceNode(MapsNode[InferenceSettings]):
+    """Answers the newest frame with the maps of the network."""
 
     def __init__(self) -> None:
-        super().__init__("inference_node")
-        self.settings = params.declare(self, InferenceSettings)
+        super().__init__("inference_node", InferenceSettings)
         self.detector: Detector | None = None
         self.T_base_camera: Transform | None = None
-        self.worker: threading.Thread | None = None
-        self.running = threading.Event()
 
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Create topics; loading the weights waits for `activate`."""
-        self.outputs = MapOutputs(self)
-        self.exposures = Exposures(self)
-        return TransitionCallbackReturn.SUCCESS
-
-    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+    def activate(self) -> None:
         """Load the weights and their self test, then answer every frame."""
-        try:
-            self.detector = Detector(self.settings.model, device=self.settings.device, grid=self.make_grid())
-        except GpnetError as error:
-            self.get_logger().error(str(error))
-            return TransitionCallbackReturn.FAILURE
-        self.running.set()
-        self.worker = threading.Thread(target=self.work, daemon=True)
-        self.worker.start()
+        self.detector = Detector(self.settings.model, device=self.settings.device, grid=self.make_grid())
+        super().activate()
         self.get_logger().info(f"model {self.settings.model} runs on {self.detector.device}")
-        return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop answering and free the network."""
-        self.halt()
+        done = super().on_deactivate(state)
         self.detector = None
-        return super().on_deactivate(state)
-
-    def halt(self) -> None:
-        """End the worker."""
-        self.running.clear()
-        if self.worker is not None:
-            self.worker.join(timeout=5.0)
+        return done
 
     def make_grid(self) -> Any:
         """How a frame is seen: through the workspace square of the cell, or as a whole.
@@ -99,18 +70,13 @@ class InferenceNode(start.ManagedNode):
 
         return lambda frame: workspace_grid(frame, T_base_camera, workspace)
 
-    def work(self) -> None:
-        """Answer the newest frame, again and again; a bad frame is a warning with its reason."""
-        while self.running.is_set():
-            exposure = self.exposures.newest(timeout=0.2)
-            if exposure is None or self.detector is None:
-                continue
-            try:
-                frame = exposure.frame(need_camera=True)
-                frame.check(self.settings.valid_share_min)
-                self.outputs.publish(frame, self.prioritise(self.detector(frame), frame))
-            except GpnetError as error:
-                self.get_logger().warning(str(error), throttle_duration_sec=2.0)
+    def answer(self, frame: Frame) -> Maps | None:
+        """The maps of the network with the wanted priority; None when it was freed meanwhile."""
+        detector = self.detector
+        if detector is None:
+            return None
+        frame.check(self.settings.valid_share_min)
+        return self.prioritise(detector(frame), frame)
 
     def prioritise(self, maps: Maps, frame: Frame) -> Maps:
         """Maps with the priority that the parameter asks for."""

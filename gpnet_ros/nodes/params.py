@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import ParameterException
 
 from gpnet_ros.errors import SettingsError
+from gpnet_ros.settings import setting, validate
 
 _S = TypeVar("_S")
 #: What rclpy itself declares; not ours to refuse.
 _BUILT_IN = ("use_sim_time", "start_type_description_service", "qos_overrides")
+
+
+@dataclass(frozen=True)
+class NodeSettings:
+    """The parameter that every node has; the settings of a node add theirs."""
+
+    autostart: bool = setting(True, "Configure and activate at once.")
+
+    def __post_init__(self) -> None:
+        validate(self)
 
 
 def declare(node: Any, cls: type[_S]) -> _S:

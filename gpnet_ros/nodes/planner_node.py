@@ -12,7 +12,7 @@ from std_srvs.srv import Trigger
 
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.devices.robots import GRIPPERS, ROBOTS, is_simulated, make_robot
-from gpnet_ros.errors import DeviceError, GpnetError
+from gpnet_ros.errors import DeviceError
 from gpnet_ros.frame import VALID_SHARE_MIN
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.nodes import params, start
@@ -20,11 +20,11 @@ from gpnet_ros.nodes.planner_outputs import Outputs
 from gpnet_ros.nodes.sights import Sights
 from gpnet_ros.picking.loop import LoopSettings, PickingLoop
 from gpnet_ros.picking.mode_gate import MODES, require_mode
-from gpnet_ros.settings import setting, validate
+from gpnet_ros.settings import setting
 
 
 @dataclass(frozen=True)
-class PlannerSettings:
+class PlannerSettings(params.NodeSettings):
     """Parameters of planner_node."""
 
     autostart: bool = setting(True, "Configure and activate at once; that never arms the robot.")
@@ -47,29 +47,21 @@ class PlannerSettings:
     calibration_max_age: int = setting(30, "An older calibration check does not count.", unit="days", low=1, high=3650)
     camera_serial: str = setting("", "Serial number of the camera in use.")
 
-    def __post_init__(self) -> None:
-        validate(self)
 
-
-class PlannerNode(start.ManagedNode):
+class PlannerNode(start.ManagedNode[PlannerSettings]):
     """Converts between topics and the loop; configure loads, activate connects, `~/resume` arms."""
 
     def __init__(self) -> None:
-        super().__init__("planner_node")
-        self.settings = params.declare(self, PlannerSettings)
+        super().__init__("planner_node", PlannerSettings)
         self.simulated = is_simulated(self.settings.robot)
         self.loop: PickingLoop | None = None
 
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+    def configure(self) -> None:
         """Read cell and hand-eye, create topics; the limits in force are those until the next configure."""
         s = self.settings
-        try:
-            require_mode(s.mode, self.simulated, s.calibration_check_file, s.camera_serial, s.calibration_max_age)
-            cell, hand_eye = load_cell(s.cell_file or None), load_hand_eye(s.hand_eye_file or None)
-            arm, gripper = make_robot(s.robot, s.robot_ip, s.gripper, s.gripper_file, s.auto_resume, cell)
-        except GpnetError as error:
-            self.get_logger().error(str(error))
-            return TransitionCallbackReturn.FAILURE
+        require_mode(s.mode, self.simulated, s.calibration_check_file, s.camera_serial, s.calibration_max_age)
+        cell, hand_eye = load_cell(s.cell_file or None), load_hand_eye(s.hand_eye_file or None)
+        arm, gripper = make_robot(s.robot, s.robot_ip, s.gripper, s.gripper_file, s.auto_resume, cell)
         self.outputs = Outputs(self, cell, hand_eye)
         how = LoopSettings(
             mode=s.mode, auto_resume=s.auto_resume, controller_clock=s.robot == "sim", max_picks=s.max_picks,
@@ -78,9 +70,8 @@ class PlannerNode(start.ManagedNode):
         select = SelectSettings(quality_min=s.quality_min)
         eyes = Sights(self, s.valid_share_min)
         self.loop = PickingLoop(arm, gripper, cell, hand_eye, eyes, self.outputs, how, select)
-        return TransitionCallbackReturn.SUCCESS
 
-    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+    def activate(self) -> None:
         """Connect and watch; nothing moves before a service is called."""
         assert self.loop is not None
         loop = self.loop
@@ -91,7 +82,6 @@ class PlannerNode(start.ManagedNode):
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(0.019, self.publish_arm, clock=steady)  # a little over the promised 50 Hz
         self.create_timer(1.0, self.publish_health, clock=steady)
-        return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop the arm, hold the grip, let go of the robot."""
@@ -100,7 +90,6 @@ class PlannerNode(start.ManagedNode):
         for service in [s for s in self.services if s.srv_name.startswith(self.get_fully_qualified_name() + "/")]:
             if service.srv_type is Trigger:
                 self.destroy_service(service)
-        self.halt()
         return super().on_deactivate(state)
 
     def halt(self) -> None:

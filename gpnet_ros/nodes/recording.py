@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
@@ -23,6 +22,7 @@ from std_msgs.msg import String
 from gpnet_ros.nodes.convert import T_BASE_LINK_BASE
 from gpnet_ros.nodes.exposures import CAMERA_INFO, COLOR, DEPTH, Exposure
 from gpnet_ros.nodes.sights import MAPS_INFO, PLANNER_MAPS, to_sight
+from gpnet_ros.nodes.start import qos
 from gpnet_ros.picking.attention import Sight
 
 #: Q* follows from Q and P; it is kept because people look for it in a bag.
@@ -39,13 +39,8 @@ EXPOSURE: dict[str, type] = {
 #: Without these there is no picture.
 _NEEDED = (COLOR, DEPTH, CAMERA_INFO, *PLANNER_MAPS, MAPS_INFO)
 #: Room for a few exposures: the process that records may be busy drawing when they come.
-_EXPOSURE_QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
-_REPORT_QOS = QoSProfile(
-    history=HistoryPolicy.KEEP_LAST,
-    depth=20,
-    reliability=ReliabilityPolicy.RELIABLE,
-    durability=DurabilityPolicy.TRANSIENT_LOCAL,
-)
+_EXPOSURE_QOS = qos(5, reliable=False)
+_REPORT_QOS = qos(20, reliable=True, latched=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -20,26 +20,67 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
 
 from gpnet_ros.errors import GpnetError
+from gpnet_ros.nodes import params
+from gpnet_ros.nodes.params import NodeSettings
+
+_S = TypeVar("_S", bound=NodeSettings)
+
+
+def qos(depth: int, reliable: bool, latched: bool = False) -> QoSProfile:
+    """Quality of service that keeps the last `depth` messages; latched, also for those who subscribe later."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=depth,
+        reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+    )
+
 
 #: Sensor data: the newest frame or none; a queue only makes frames old.
-SENSOR_QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+SENSOR_QOS = qos(1, reliable=False)
 #: What publishers of sensor data offer, so that reliable subscribers are served too.
-PUBLISH_QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE)
+PUBLISH_QOS = qos(1, reliable=True)
 #: Results that a late subscriber wants to see.
-LATCHED_QOS = QoSProfile(
-    history=HistoryPolicy.KEEP_LAST,
-    depth=1,
-    reliability=ReliabilityPolicy.RELIABLE,
-    durability=DurabilityPolicy.TRANSIENT_LOCAL,
-)
+LATCHED_QOS = qos(1, reliable=True, latched=True)
 
 
-class ManagedNode(LifecycleNode):
-    """A lifecycle node that can be told to end its threads while ROS still lives."""
+class ManagedNode(LifecycleNode, Generic[_S]):
+    """A lifecycle node with its settings as parameters, which ends its threads while ROS still lives.
 
-    def __init__(self, name: str) -> None:
+    What a transition raises as `GpnetError` is logged in one sentence, and the transition fails.
+    """
+
+    def __init__(self, name: str, settings: type[_S]) -> None:
         super().__init__(name)
         self._kept = {id(entity) for entity in self._entities()}
+        self.settings: _S = params.declare(self, settings)
+
+    def configure(self) -> None:
+        """Create topics and whatever does not work yet."""
+
+    def activate(self) -> None:
+        """Begin to work."""
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Call `configure`."""
+        return TransitionCallbackReturn.SUCCESS if self._works(self.configure) else TransitionCallbackReturn.FAILURE
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Call `activate`."""
+        return super().on_activate(state) if self._works(self.activate) else TransitionCallbackReturn.FAILURE
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Call `halt`."""
+        self.halt()
+        return super().on_deactivate(state)
+
+    def _works(self, step: Callable[[], None]) -> bool:
+        try:
+            step()
+        except GpnetError as error:
+            self.get_logger().error(str(error))
+            return False
+        return True
 
     def halt(self) -> None:
         """Stop and join whatever works beside the executor; harmless when nothing does."""
@@ -79,7 +120,39 @@ class ManagedNode(LifecycleNode):
         return [*self.publishers, *self.subscriptions, *self.services, *self.timers]
 
 
-def run(make: Callable[[], ManagedNode], nice: int = 0) -> None:
+class WorkerNode(ManagedNode[_S]):
+    """A node that works in a thread of its own while it is active, so that the executor never waits for it.
+
+    Attributes:
+        running: cleared when `work` has to end.
+        patience: longest wait for that [s].
+    """
+
+    patience = 5.0
+
+    def __init__(self, name: str, settings: type[_S]) -> None:
+        super().__init__(name, settings)
+        self.worker: threading.Thread | None = None
+        self.running = threading.Event()
+
+    def work(self) -> None:
+        """Work until `running` is cleared."""
+        raise NotImplementedError
+
+    def activate(self) -> None:
+        """Start the thread."""
+        self.running.set()
+        self.worker = threading.Thread(target=self.work, daemon=True)
+        self.worker.start()
+
+    def halt(self) -> None:
+        """End the thread."""
+        self.running.clear()
+        if self.worker is not None:
+            self.worker.join(timeout=self.patience)
+
+
+def run(make: Callable[[], ManagedNode[Any]], nice: int = 0) -> None:
     """Make the node, bring it to active when its parameter `autostart` says so, and spin until told to end.
 
     Args:
