@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from gpnet_ros.cli import main
-from gpnet_ros.commands.bench_labels import scene_of_trials, summary, table
 from gpnet_ros.evaluation.intervals import share, share_of
+from gpnet_ros.evaluation.label_figures import LabelScenes, count_labels, labels_table, trials_of_scene
 from gpnet_ros.sim.hand import label_trials
 from gpnet_ros.sim.hand.label_trials import LabelTrial, scene_trials
 from gpnet_ros.sim.scenes.arrangement import arrange
@@ -39,20 +39,23 @@ def test_each_trial_is_counted_where_it_belongs() -> None:
     negative = replace(LIFTED, kind="negative", score=0.0, lifted=False, status="collision")
     top, low = replace(LIFTED, kind="best", score=1.0), replace(LIFTED, kind="best", top=False, disturbed=True)
     slipped = replace(low, lifted=False, disturbed=False, status="slipped")
-    found = summary([LIFTED, LIFTED, missed, negative, top, low, slipped])
-    assert (found["positives_lifted"]["rate"], found["positives_lifted"]["n"]) == (pytest.approx(2 / 3, abs=1e-4), 3)
-    assert (found["negatives_lifted"]["rate"], found["negatives_lifted"]["n"]) == (0.0, 1)
-    assert (found["moved_top"]["rate"], found["moved_top"]["n"]) == (0.0, 1)
-    assert (found["moved_not_top"]["rate"], found["moved_not_top"]["n"]) == (1.0, 1)  # what slipped does not count
-    assert {band: value["n"] for band, value in found["bands"].items()} == {
+    found = count_labels(
+        LabelScenes(2, 0, "table", 3, 1), [[LIFTED, LIFTED, missed, negative, top, low, slipped], None]
+    )
+    assert (found.positives_lifted["rate"], found.positives_lifted["n"]) == (pytest.approx(2 / 3, abs=1e-4), 3)
+    assert (found.negatives_lifted["rate"], found.negatives_lifted["n"]) == (0.0, 1)
+    assert (found.moved_top["rate"], found.moved_top["n"]) == (0.0, 1)
+    assert (found.moved_not_top["rate"], found.moved_not_top["n"]) == (1.0, 1)  # what slipped does not count
+    assert {band: value["n"] for band, value in found.bands.items()} == {
         "0.0-0.2": 0,
         "0.2-0.4": 1,
         "0.4-0.6": 0,
         "0.6-0.8": 4,
         "0.8-1.0": 1,
     }
-    assert found["positives_status"] == {"lifted": 2, "missed": 1}
-    page = table({"profile": "table", "scenes": 1, "seed": 0, **found})
+    assert found.positives_status == {"lifted": 2, "missed": 1}
+    page = labels_table(found)
+    assert found.scenes_without_heap == 1
     assert "66.7%" in page
     assert "missed 1" in page
 
@@ -75,7 +78,7 @@ def test_labels_come_true_and_shifted_ones_do_not(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_same_scene_gives_the_same_trials_and_another_others() -> None:
-    first, again, other = (scene_of_trials((seed, "single", 2, 2)) for seed in (5, 5, 6))
+    first, again, other = (trials_of_scene((seed, "single", 2, 2)) for seed in (5, 5, 6))
     assert first == again != other
     assert first
     assert all(t.top and not t.disturbed for t in first)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gpnet_ros.cli import main
-from gpnet_ros.commands import bench_families
+from gpnet_ros.evaluation.family_figures import count_drops
 from gpnet_ros.pose import transform
 from gpnet_ros.settings import GripperGeometry
 from gpnet_ros.sim.hand.lone_object import best_grasp, try_family
@@ -63,10 +63,10 @@ def test_a_distractor_that_is_listed_as_graspable_fails_the_run(capsys, monkeypa
 
 
 def test_an_object_that_rolled_away_is_no_failure():
-    row = bench_families._row("box", ["lifted", "no rest", "slipped", "collision", "no grasp"])
-    assert (row["drops"], row["rolled_away"], row["has_grasp"], row["lifted"]) == (4, 1, 3, 1)
-    assert (row["collision"], row["missed_or_slipped"]) == (1, 1)
-    assert not bench_families._row("box", ["no rest"])["graspable"]
+    row = count_drops("box", ["lifted", "no rest", "slipped", "collision", "no grasp"])
+    assert (row.drops, row.rolled_away, row.has_grasp, row.lifted) == (4, 1, 3, 1)
+    assert (row.collision, row.missed_or_slipped) == (1, 1)
+    assert not count_drops("box", ["no rest"]).graspable
 
 
 @pytest.mark.parametrize("words", [["--families", "box,teapot"], ["--drops", "0"], ["--seed=-1"], ["--workers=-1"]])
