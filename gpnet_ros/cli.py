@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
 import os
 import sys
+from pathlib import Path
 
 from gpnet_ros.errors import BadInput, GpnetError
 
@@ -39,7 +41,7 @@ COMMANDS: dict[str, str] = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command.
+    """Run one command of `gpnet`.
 
     Returns:
         0 done, 1 it ran and the answer is no, 2 bad input.
@@ -86,9 +88,6 @@ def _overview(words: list[str]) -> int:
 
 def _summary(module: str) -> str:
     """First line of a command's docstring, read without importing what it needs."""
-    import ast
-    from pathlib import Path
-
     source = Path(__file__).parent / "commands" / f"{module}.py"
     if not source.is_file():
         return ""

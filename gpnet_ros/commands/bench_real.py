@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.real_frames.frames import REAL_FRAMES
-from gpnet_ros.evaluation.real_frames.judged_frames import Tally, frames_table, judge_frames
+from gpnet_ros.evaluation.real_frames.judged_frames import FrameTally, frames_table, judge_frames
 from gpnet_ros.evaluation.real_frames.sheet import FORMATS, write_sheet
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.network import detector
@@ -43,7 +43,10 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput(f"--sheet {args.sheet} has no known ending; allowed are {', '.join(FORMATS)}.")
     net = detector.Detector(args.model, device=args.device)
     judged = judge_frames(args.frames, net, SelectSettings(quality_min=args.min_quality))
-    decision, argmax = Tally.of([each.decision for each in judged]), Tally.of([each.argmax for each in judged])
+    decision, argmax = (
+        FrameTally.of([each.decision for each in judged]),
+        FrameTally.of([each.argmax for each in judged]),
+    )
     print(f"{frames_table(judged)}\ndecision: {decision}\nargmax: {argmax}")
     if args.sheet is not None:
         write_sheet(args.sheet, judged)

@@ -10,9 +10,9 @@ the camera's pose is known, or else the whole frame; never a square around the o
 metrics
   lift        the grasp, executed in that very heap, brings up a topmost object; lift_clean: and nothing else;
               lift_any: any object
-  top         the rectangle rule, overlap above 0.25 and 30 degrees, with grasps of top-level objects; top50: above 0.5
+  top         the rectangle rule, overlap above 0.25 and 30 degrees, with grasps of topmost objects; top50: above 0.5
   any, object the same with grasps of any object, and of the object on which the centre lies; any50: above 0.5
-  on_top      the centre lies on a top-level object
+  on_top      the centre lies on a topmost object
 
 decodes
   argmax      the argmax of Q* with angle, width and depth there, as the network says it
@@ -103,5 +103,5 @@ def run(args: argparse.Namespace) -> int:
         return 0
     print("\n".join(report.results_table(results) for results in found))
     if len(found) > 1:
-        print(report.comparison_table(*found))
+        print(report.models_comparison(*found))
     return 0

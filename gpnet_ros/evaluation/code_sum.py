@@ -30,7 +30,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class DecidingCode:
-    """All that the import statements of some entries lead to.
+    """Modules, stored data and libraries that the import statements of some entries lead to.
 
     Attributes:
         modules: sum of the program of each module, by its full name.

@@ -111,7 +111,7 @@ def choose_in_view(maps: Maps, frame: Frame, settings: SelectSettings) -> tuple[
 
 
 def answer_of(grasp: Grasp | None, rejected: list[Rejected], frame: Frame) -> DetectionAnswer:
-    """What was found in a frame, in plain values."""
+    """The grasp of a frame, and what was rejected before it, in plain values."""
     others = tuple(RejectedAnswer([round(x, 2) for x in r.pixel], r.reason, r.detail) for r in rejected)
     if grasp is None:
         return DetectionAnswer(rejected=others)

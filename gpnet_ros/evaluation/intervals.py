@@ -11,7 +11,7 @@ _Z = 1.96  # standard normal deviate of a 95 % interval
 
 
 def share(count: float, n: int) -> dict[str, float | int | None]:
-    """Rate of `count` in `n` with Wilson's 95 % interval (J. Am. Stat. Assoc. 22, 1927); None where n is 0.
+    """Rate of `count` in `n`, in 0..1, with Wilson's 95 % interval (J. Am. Stat. Assoc. 22, 1927); None where n is 0.
 
     A mean count of several trials need not be whole.
     """

@@ -125,7 +125,7 @@ def _counts(trials: Sequence[LabelTrial]) -> dict[str, int]:
 
 
 def labels_table(found: LabelFigures) -> str:
-    """All figures as a table for a person."""
+    """A table for a person with all figures of executed labels."""
     rows = [
         ("positive labels: object lifted", found.positives_lifted),
         ("negative labels: object lifted", found.negatives_lifted),

@@ -152,7 +152,7 @@ def _central_square(frame: Frame) -> Grid:
 
 
 def latency_table(found: Latency) -> str:
-    """All times as a table for a person."""
+    """A table for a person with all times [ms]."""
     lines = [f"frame to grasp with {found.model} on {found.device}, {found.threads} threads [ms]"]
     lines += [f"  {name:22}{value:8.2f}" for name, value in found.frame_to_grasp_ms.items()]
     lines.append(f"net alone, 224x224, batch 1 [ms]: median (best), and over the net of {found.model}")

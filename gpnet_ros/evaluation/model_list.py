@@ -99,7 +99,7 @@ def missing(card: Card) -> list[str]:
 
 
 def models_table(models: Sequence[ListedModel]) -> str:
-    """All models as a table for a person."""
+    """A table for a person with one line per model."""
     width = max([len(model.name) for model in models], default=4) + 2
     sets = "".join(f"{name:>13}" for name in TEST_SETS)
     heading = f"{'name':{width}}{'what':18}{'input':7}{'weights':>10}{'MB':>7}{sets}"

@@ -239,7 +239,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def export_sentence(found: Exported) -> str:
-    """What was exported, or why not, for a person."""
+    """A sentence for a person: what was exported, or why it was not."""
     differences = ", ".join(f"{name} {value:.2g}" for name, value in found.largest_difference.items())
     said = f"largest difference to torch on {found.compared_on} inputs: {differences}"
     if found.undecided:

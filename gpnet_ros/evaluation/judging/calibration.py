@@ -35,7 +35,7 @@ class ScoreBin:
 
 @dataclass(frozen=True)
 class Reliability:
-    """A reliability curve.
+    """How often predicted scores came true, by score: a reliability curve.
 
     Attributes:
         bins: those that are not empty, by score.

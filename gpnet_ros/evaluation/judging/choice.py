@@ -25,8 +25,10 @@ class Choice:
     """A grasp that was chosen, and how it is executed; None where there is none, or no depth, or no camera pose.
 
     Attributes:
-        status, rank, pixel, angle, opening_px, depth: as of `Verdict`.
-        T_base_tcp, opening: of the execution [m].
+        status: "grasp", or why nothing is executed; rank: candidates that were rejected before it.
+        pixel: (u, v) in the picture [px]; angle: of the opening axis [rad]; opening_px: in the picture [px].
+        depth: of the surface under the pixel [m].
+        T_base_tcp: where the TCP goes; opening: to which the jaws open [m].
     """
 
     status: str
@@ -42,19 +44,19 @@ class Choice:
 def at_argmax(
     maps: Maps, frame: Frame, T_base_camera: Transform | None, cell: Cell, bugs: Bugs | None = None
 ) -> Choice:
-    """The argmax of Q*, borders allowed: pixel, depth there, opening by the width map and the cell's margin.
+    """The grasp at the argmax of Q*, borders allowed, opened by the width map and the cell's margin.
 
     Args:
-        maps: of the frame.
+        maps: of the frame, on the network's grid.
         frame: for depth and camera model.
-        T_base_camera: hand-eye; without it nothing can be executed.
+        T_base_camera: hand-eye, 4x4 [m]; without it nothing can be executed.
         cell: for gripper and table.
         bugs: of the public code; with them the grasp is read as `published.decode` does.
     """
-    place = _argmax(maps, frame) if bugs is None else decode(maps, bugs)
-    if place is None:
+    peak = _argmax(maps, frame) if bugs is None else decode(maps, bugs)
+    if peak is None:
         return Choice("no_peak")
-    cell_of_grid, angle, width_px = place
+    cell_of_grid, angle, width_px = peak
     u, v = maps.grid.to_image(cell_of_grid)
     choice = Choice("grasp", 0, (float(u), float(v)), angle, max(width_px / maps.grid.scale, 1.0))
     assert choice.pixel is not None and choice.opening_px is not None
@@ -80,7 +82,7 @@ def _argmax(maps: Maps, frame: Frame) -> tuple[tuple[int, int], float, float]:
 
 
 def in_cell(maps: Maps, frame: Frame, T_base_camera: Transform, cell: Cell) -> Choice:
-    """What the cell decides, without an arm."""
+    """The grasp that the cell decides on, without an arm; `T_base_camera` is the hand-eye, 4x4 [m]."""
     decision = decide(frame, maps, T_base_camera, cell, None, select=_SELECT)
     grasp, rank = decision.grasp, len(decision.rejected)
     if grasp is None:

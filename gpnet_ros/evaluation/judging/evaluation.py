@@ -31,7 +31,7 @@ EVALUATIONS = Path("runs/evaluations")
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """What a model made of a set of pictures.
+    """A model, judged on a set of pictures.
 
     Attributes:
         model: name or path; card: of it.
@@ -47,7 +47,7 @@ class Results:
     rows: tuple[JudgedPicture, ...]
 
     def won(self, metric: Metric, decode: Decode = "cell") -> list[bool]:
-        """Whether each picture counts.
+        """Whether each picture counts as won by a metric.
 
         Raises:
             BadInput: the data set does not say, or there was no such decode.
@@ -61,16 +61,16 @@ class Results:
         return [bool(outcome) for outcome in outcomes]
 
     def rate(self, metric: Metric, decode: Decode = "cell") -> dict[str, float | int | None]:
-        """Rate with Wilson's 95 % interval and number of pictures; see `won`."""
+        """Share of pictures won, in 0..1, with Wilson's 95 % interval and their number; see `won`."""
         return share_of(self.won(metric, decode))
 
     def time_ms(self) -> dict[str, float]:
-        """Median time of each stage, one thread."""
+        """Median time of each stage on one thread [ms]."""
         stages = self.rows[0].time_ms
         return {name: round(float(np.median([row.time_ms[name] for row in self.rows])), 1) for name in stages}
 
     def failures(self, decode: Decode = "cell") -> dict[str, int]:
-        """How often each class of failure came, the most frequent first."""
+        """Number of pictures in each class of failure, the most frequent first."""
         classes = [row.verdicts[decode].failure for row in self.rows if decode in row.verdicts]
         found = [name for name in classes if name is not None]
         return dict(sorted(((name, found.count(name)) for name in set(found)), key=lambda item: (-item[1], item[0])))
@@ -85,11 +85,11 @@ def evaluate(
     workers: int = 0,
     cache: Path | None = EVALUATIONS,
 ) -> Results:
-    """Judge a model.
+    """Judge a model on a set of pictures, as far as that was not done before.
 
     Args:
         model: name under `models/`, or path of a model's folder.
-        pictures: as of `judged_pictures.open_pictures`.
+        pictures: the set, see `judged_pictures.open_pictures`.
         settings: how; the defaults are those of the published figures.
         most: judge only the first pictures; all without.
         workers: processes; 0 is one per core.

@@ -78,10 +78,10 @@ def _cell(axes: Any, row: JudgedPicture, judge: Judge, picture: Picture, decode:
     color = base_image(frame)
     best = nearest_true(verdict, sample)
     if best is not None and sample.rectangles is not None:
-        draw_rectangles(color, sample.rectangles.take(np.array([best])), TRUE)
+        draw_grasps(color, sample.rectangles.take(np.array([best])), TRUE)
     chosen = as_rectangle(verdict, sample, picture.arrangement is not None)
     if chosen is not None:
-        draw_rectangles(color, chosen, PREDICTED)
+        draw_grasps(color, chosen, PREDICTED)
     axes[0].imshow(color)
     axes[1].imshow(_on_picture(maps, maps.q_star, frame.shape), cmap="magma", vmin=0, vmax=1)
     if frame.depth is not None:
@@ -97,8 +97,8 @@ def _cell(axes: Any, row: JudgedPicture, judge: Judge, picture: Picture, decode:
     axes[2].set_title("\n".join(textwrap.wrap(verdict.reason, 44)), fontsize=8)
 
 
-def draw_rectangles(image: NDArray[np.uint8], rectangles: Rectangles, color: tuple[int, int, int]) -> None:
-    """Rectangles in an RGB image: pads thick, opening thin."""
+def draw_grasps(image: NDArray[np.uint8], rectangles: Rectangles, color: tuple[int, int, int]) -> None:
+    """Draw rectangles [px] into an image (h, w, 3), RGB: pads thick, opening thin."""
     for corners in rectangles.corners():
         p = [tuple(int(x) for x in np.rint(corner)) for corner in corners]
         for a, b, thick in ((0, 1, 1), (2, 3, 1), (1, 2, 3), (3, 0, 3)):

@@ -14,6 +14,7 @@ from gpnet_ros.evaluation.judging.judgement import Verdict
 from gpnet_ros.frame import Frame
 from gpnet_ros.pose import wrap_half_turn
 from gpnet_ros.rectangle import Rectangles
+from gpnet_ros.rectangle_metric import ANGLE_MAX
 
 #: Every class, in the order in which they are told apart, with what it means.
 FAILURES: dict[str, str] = {
@@ -34,7 +35,6 @@ FAILURES: dict[str, str] = {
 }
 #: A true grasp is near within this distance [m], and this is on the silhouette [m].
 NEAR, SILHOUETTE = 0.010, 0.004
-ANGLE_MAX = np.pi / 6  # as in the rectangle rule [rad]
 #: Openings may be this much smaller or larger than that of the true grasp nearby [m].
 NARROWER, WIDER = 0.008, 0.025
 #: Depth is wrong beyond this [m].
@@ -45,7 +45,7 @@ _VIEW = 0.32  # short side of pictures without depth or camera model [m]: a cell
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Nearby:
     """The centre of a grasp among the truth: metres per pixel there, and the true grasps of the object."""
 
     pitch: float
@@ -55,7 +55,7 @@ class _Place:
 
 
 def was_right(verdict: Verdict) -> bool | None:
-    """Whether the grasp counts, by the hardest measure that is known: lift, else top, else any."""
+    """Whether a grasp counts, by the hardest measure that is known: lift, else top, else any."""
     for outcome in (verdict.lift_top, verdict.top, verdict.any):
         if outcome is not None:
             return outcome
@@ -81,8 +81,8 @@ def _cause(verdict: Verdict, sample: Sample, frame: Frame, thickness: Sequence[f
         return "hole", "no depth at the peak of Q*"
     if verdict.pixel is None or verdict.angle is None or verdict.opening_px is None:
         return "refused", f"{verdict.status}: {verdict.rank} candidates were rejected"
-    place = _place(verdict, sample, frame)
-    wrong = _wrong_object(verdict, sample) or _wrong_depth(verdict, sample) or _wrong_grasp(verdict, sample, place)
+    nearby = _nearby(verdict, sample, frame)
+    wrong = _wrong_object(verdict, sample) or _wrong_depth(verdict, sample) or _wrong_grasp(verdict, sample, nearby)
     return wrong or _not_lifted(verdict, thickness)
 
 
@@ -119,29 +119,29 @@ def _wrong_depth(verdict: Verdict, sample: Sample) -> tuple[str, str] | None:
     return "hole", f"depth read {1e3 * (verdict.depth - exact):+.0f} mm off"
 
 
-def _wrong_grasp(verdict: Verdict, sample: Sample, place: _Place) -> tuple[str, str] | None:
+def _wrong_grasp(verdict: Verdict, sample: Sample, nearby: _Nearby) -> tuple[str, str] | None:
     """Centre, angle and opening against the true grasps of the object."""
-    nearest = float(place.away.min()) if len(place.truth) else float("inf")
+    nearest = float(nearby.away.min()) if len(nearby.truth) else float("inf")
     how_near = (
-        f"the nearest true grasp is {1e3 * nearest:.0f} mm away" if len(place.truth) else "there is no true grasp"
+        f"the nearest true grasp is {1e3 * nearest:.0f} mm away" if len(nearby.truth) else "there is no true grasp"
     )
     if verdict.object == 0:
         return "edge", f"no object at the centre; {how_near}"
-    if not len(place.truth):
+    if not len(nearby.truth):
         return "no grasp", f"object {verdict.object} has no true grasp"
     if nearest > NEAR:
-        if _silhouette(verdict, sample) * place.pitch < SILHOUETTE:
+        if _silhouette(verdict, sample) * nearby.pitch < SILHOUETTE:
             return "edge", f"on the silhouette of object {verdict.object}; {how_near}"
         return "wrong place", f"object {verdict.object}; {how_near}"
-    near = place.away <= NEAR
-    turned = float(place.turned[near].min())
+    near = nearby.away <= NEAR
+    turned = float(nearby.turned[near].min())
     if turned > ANGLE_MAX:
         return "wrong angle", f"turned by {np.degrees(turned):.0f} degrees"
-    agreeing = near & (place.turned <= ANGLE_MAX)
-    best = int(np.flatnonzero(agreeing)[np.argmin(place.away[agreeing])])
+    agreeing = near & (nearby.turned <= ANGLE_MAX)
+    best = int(np.flatnonzero(agreeing)[np.argmin(nearby.away[agreeing])])
     assert verdict.opening_px is not None
-    opens = verdict.opening if verdict.opening is not None else verdict.opening_px * place.pitch
-    more = opens - float(place.truth.opening[best]) * place.pitch
+    opens = verdict.opening if verdict.opening is not None else verdict.opening_px * nearby.pitch
+    more = opens - float(nearby.truth.opening[best]) * nearby.pitch
     if not -NARROWER <= more <= WIDER:
         return "width", f"opens {1e3 * opens:.0f} mm, {1e3 * more:+.0f} mm against the true grasp nearby"
     return None
@@ -161,7 +161,7 @@ def _not_lifted(verdict: Verdict, thickness: Sequence[float] | None) -> tuple[st
     return "slipped", f"{verdict.lift}; the label {'agrees' if verdict.top else 'does not overlap'}"
 
 
-def _place(verdict: Verdict, sample: Sample, frame: Frame) -> _Place:
+def _nearby(verdict: Verdict, sample: Sample, frame: Frame) -> _Nearby:
     """True grasps of the object at the centre, of all objects where there is none or grasps name none."""
     assert verdict.pixel is not None and verdict.angle is not None
     truth = sample.rectangles if sample.rectangles is not None else Rectangles.none()
@@ -170,7 +170,7 @@ def _place(verdict: Verdict, sample: Sample, frame: Frame) -> _Place:
     depth = _exact_depth(verdict, sample) or verdict.depth
     pitch = _VIEW / min(frame.shape) if depth is None or frame.intrinsics is None else depth / frame.intrinsics.fx
     away = np.linalg.norm(truth.center - np.array(verdict.pixel), axis=1) * pitch
-    return _Place(pitch, truth, away, np.abs(wrap_half_turn(truth.angle - verdict.angle)))
+    return _Nearby(pitch, truth, away, np.abs(wrap_half_turn(truth.angle - verdict.angle)))
 
 
 def nearest_true(verdict: Verdict, sample: Sample) -> int | None:

@@ -31,12 +31,12 @@ _GRIPPER = GripperGeometry()
 
 @dataclass(frozen=True)
 class JudgeSettings:
-    """How a model is judged.
+    """Settings by which a model is judged.
 
     Attributes:
         seed: of the depth camera's noise; the picture's name goes in, too.
         noise: D435 noise on simulated depth; pictures of a public data set are left as they are.
-        priority: "learned", "height" or "none", as of `maps.prioritise`.
+        priority: "learned", "height" or "none", see `maps.prioritise`.
         lift: execute the grasps where the heap is known.
         public_rule: count rectangles as the public implementation does: pixels, and a jaw of half the opening. Else
             exact polygons; on simulated pictures the jaw is the gripper's pad, which no network has to predict.
@@ -54,20 +54,20 @@ class JudgeSettings:
 
 
 class Judge:
-    """`Judge(model, settings).row(index, picture)`."""
+    """Judges one model on single pictures: `Judge(model, settings).row(index, picture)`."""
 
     def __init__(self, model: str, settings: JudgeSettings) -> None:
         """Load the model.
 
         Raises:
-            ModelRefused: as of `Detector`.
+            ModelRefused: the model cannot be used; see `Detector`.
         """
         self.settings = settings
         self._view: tuple[Transform, Workspace] | None = None
         self._detector = Detector(model, device="cpu", grid=self._grid, as_published=settings.as_published)
 
     def row(self, index: int, picture: Picture) -> JudgedPicture:
-        """Everything about one picture.
+        """Judge the model on one picture, in all ways that the picture allows.
 
         Raises:
             BadInput: the picture lacks what the model needs.

@@ -139,7 +139,7 @@ class MadeTestSet:
         return Picture(decode_sample(files, self.names[index]), scene.arrangement)
 
     def told(self) -> frozenset[str]:
-        """All metrics: no picture is made to find that out."""
+        """Every metric there is; no picture is made to find that out."""
         return frozenset(METRICS)
 
     def content(self, most: int | None = None) -> str:

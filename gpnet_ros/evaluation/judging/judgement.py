@@ -17,7 +17,7 @@ METRICS: tuple[Metric, ...] = get_args(Metric)
 
 @dataclass(frozen=True)
 class Verdict:
-    """About one chosen grasp; None where the data set does not say, or there is no grasp.
+    """Whether one chosen grasp is right; None where the data set does not say, or there is no grasp.
 
     Attributes:
         status: "grasp", or why nothing is executed: "hole", "nothing_left", "nothing_graspable".
@@ -30,7 +30,7 @@ class Verdict:
         lift: status of the execution; lift_top, lift_clean, lift_any: whether a topmost object, nothing but topmost
             ones, or any, came up.
         disturbed: another object was moved by more than 2 cm.
-        failure: class of what went wrong, as of `failures.FAILURES`; None where the grasp was right.
+        failure: class of what went wrong, a key of `failures.FAILURES`; None where the grasp was right.
         reason: one sentence with the figures.
     """
 
@@ -60,23 +60,23 @@ class Verdict:
     reason: str = ""
 
     def won(self, metric: Metric) -> bool | None:
-        """Whether it counts; None where the data set does not say."""
+        """Whether the grasp counts by a metric; None where the data set does not say."""
         name = {"lift": "lift_top", "object": "object_level"}.get(metric, metric)
         value: bool | None = getattr(self, name)
         return value
 
     def blamed(self, failure: str | None, reason: str) -> Verdict:
-        """The same with a class of failure."""
+        """The same verdict with a class of failure and the reason."""
         return replace(self, failure=failure, reason=reason)
 
 
 @dataclass(frozen=True)
 class JudgedPicture:
-    """About one picture.
+    """Verdicts on the grasps that a model chooses in one picture.
 
     Attributes:
         index: of the picture in its set; name: of the picture.
-        possible: a top-level object has a true grasp in this picture; None where that is not known.
+        possible: a topmost object has a true grasp in this picture; None where that is not known.
         verdicts: one for each decode.
         time_ms: of the stages: grid, normalise, net, and path: all from the frame to the decision.
     """
@@ -88,12 +88,12 @@ class JudgedPicture:
     time_ms: dict[str, float]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """The picture as JSON has it."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> JudgedPicture:
-        """The row that `to_dict` wrote."""
+        """Read what `to_dict` wrote."""
         verdicts = {decode: Verdict(**_tuples(verdict)) for decode, verdict in stored["verdicts"].items()}
         return cls(**{**stored, "verdicts": verdicts})
 

@@ -24,7 +24,7 @@ def headline(known: Collection[str]) -> Metric:
 
 
 def usual_decode(metric: Metric) -> Decode:
-    """How a grasp is chosen for a metric: by the cell for what is executed, by the argmax for rectangles."""
+    """The decode that a metric is told by: the cell for what is executed, the argmax for rectangles."""
     return "cell" if metric.startswith("lift") else "argmax"
 
 
@@ -70,7 +70,7 @@ def less(results: Results, other: Results, metric: Metric, decode: Decode) -> di
     return paired(list(zip(other.won(metric, decode), results.won(metric, decode), strict=True)))
 
 
-def comparison_table(results: Results, other: Results) -> str:
+def models_comparison(results: Results, other: Results) -> str:
     """Two models compared picture by picture, one line per metric and decode, for a person."""
     lines = [f"{results.model} less {other.model}, picture by picture"]
     for metric in METRICS:
@@ -107,7 +107,7 @@ def calibration(results: Results, decode: Decode) -> Reliability:
 
 
 def results_table(results: Results) -> str:
-    """All figures of a model in one table for a person."""
+    """A table for a person with all figures of a model."""
     first = results.rows[0]
     lines = [f"{results.model} on {results.pictures}, {len(results.rows)} pictures"]
     lines.append(f"{'':12}" + "".join(f"{decode:>30}" for decode in first.verdicts))

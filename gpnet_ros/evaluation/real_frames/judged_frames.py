@@ -26,7 +26,7 @@ UnderCentre = Literal["object", "not_graspable", "elsewhere", "no_grasp", "frame
 
 @dataclass(frozen=True)
 class Reading:
-    """Where one way of reading the maps puts the grasp.
+    """A grasp centre that was read from the maps in one way, and what lies under it.
 
     Attributes:
         outcome: what lies under the centre, or why there is no centre.
@@ -82,7 +82,7 @@ class JudgedFrame:
 
 
 @dataclass(frozen=True)
-class Tally:
+class FrameTally:
     """Readings of several frames, counted.
 
     Attributes:
@@ -96,8 +96,8 @@ class Tally:
     outcomes: dict[str, int]
 
     @classmethod
-    def of(cls, readings: Sequence[Reading]) -> Tally:
-        """Count readings."""
+    def of(cls, readings: Sequence[Reading]) -> FrameTally:
+        """Count the outcomes of readings."""
         outcomes = Counter[str](reading.outcome for reading in readings)
         return cls(outcomes["object"], len(readings), dict(outcomes))
 

@@ -38,7 +38,7 @@ class Outline:
     why: str = ""
 
     def contains(self, pixel: tuple[float, float]) -> bool:
-        """Whether a pixel (u, v) lies inside or on the edge."""
+        """Whether a pixel (u, v) [px] lies inside the outline or on its edge."""
         return cv2.pointPolygonTest(self.polygon, (float(pixel[0]), float(pixel[1])), False) >= 0
 
 
@@ -59,7 +59,7 @@ def read_outlines(path: Path) -> dict[str, tuple[Outline, ...]]:
 
 
 def outlined_at(outlines: Sequence[Outline], pixel: tuple[float, float]) -> Outline | None:
-    """The object at a pixel, None beside all; where silhouettes overlap, one that may be taken comes first."""
+    """The object at a pixel (u, v) [px], None beside all; where outlines overlap, one that may be taken."""
     there = [outline for outline in outlines if outline.contains(pixel)]
     return next((outline for outline in there if outline.graspable), there[0] if there else None)
 

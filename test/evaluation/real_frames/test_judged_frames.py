@@ -13,7 +13,7 @@ import pytest
 from gpnet_ros.cli import main
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.real_frames.frames import load_frame_folder
-from gpnet_ros.evaluation.real_frames.judged_frames import JudgedFrame, Reading, Tally, frames_table, judge_frame
+from gpnet_ros.evaluation.real_frames.judged_frames import FrameTally, JudgedFrame, Reading, frames_table, judge_frame
 from gpnet_ros.evaluation.real_frames.outlines import Outline
 from gpnet_ros.evaluation.real_frames.sheet import frame_tile, frames_sheet, write_sheet
 from gpnet_ros.frame import Frame, Intrinsics
@@ -83,7 +83,7 @@ def test_a_frame_that_cannot_be_trusted_is_no_hit() -> None:
     blind = judged(table_top(known=0.2), (55, 65, 0.9))
     assert blind.decision.outcome == blind.argmax.outcome == "frame_refused"
     assert "valid" in blind.refused and "valid" in frames_table([blind])
-    found = Tally.of([blind.decision, judged(table_top(), (55, 65, 0.9)).decision]).to_dict()
+    found = FrameTally.of([blind.decision, judged(table_top(), (55, 65, 0.9)).decision]).to_dict()
     assert found["hits"] == 1 and found["n"] == 2 and found["low"] < 0.5 < found["high"]
     assert found["outcomes"] == {"frame_refused": 1, "object": 1}
 
@@ -150,5 +150,5 @@ def test_bad_input_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_a_total_of_nothing_has_no_rate() -> None:
-    assert Tally.of([]).to_dict()["rate"] is None and str(Tally.of([])).endswith("nothing was judged")
-    assert Tally.of([Reading("no_grasp")]).to_dict()["rate"] == 0.0
+    assert FrameTally.of([]).to_dict()["rate"] is None and str(FrameTally.of([])).endswith("nothing was judged")
+    assert FrameTally.of([Reading("no_grasp")]).to_dict()["rate"] == 0.0
