@@ -2,7 +2,7 @@
 
 The planner's own (nominal) kinematics decides only feasibility, branch and the targets of joint
 moves; every pose that must be exact is a Cartesian target which the robot's controller solves with
-its own calibration.
+its own calibration. In one file because hover, pick, place and home are built of the same steps.
 """
 
 from __future__ import annotations

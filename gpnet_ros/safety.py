@@ -3,7 +3,8 @@
 It replaces neither a risk assessment nor the robot's own safety configuration, and it knows nothing
 of people. `check` is the only judge between a plan and the arm: it shares no decision with the
 planner, rolls every move out by itself, and refuses what it cannot judge. Every comparison is
-written so that NaN fails it. The limits live in the frozen `Limits` of the cell.
+written so that NaN fails it. The limits live in the frozen `Limits` of the cell. In one file because
+who trusts it must read all of it, and `test_safety_mutations.py` breaks all of it.
 """
 
 from __future__ import annotations

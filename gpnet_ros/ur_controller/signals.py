@@ -19,34 +19,42 @@ class Snapshot:
 
     @cached_property
     def actual_q(self) -> list[float]:
+        """The true joint angles (6,) [rad]."""
         return [float(x) for x in self.robot.plant.q]
 
     @cached_property
     def actual_qd(self) -> list[float]:
+        """The true joint speeds (6,) [rad/s]."""
         return [float(x) for x in self.robot.plant.qd]
 
     @cached_property
     def actual_pose(self) -> list[float]:
+        """The true pose of the TCP in base (6,): position [m] and rotation vector [rad]."""
         return [float(x) for x in to_rotvec(self.robot.arm.tcp(self.robot.plant.q))]
 
     @cached_property
     def target_pose(self) -> list[float]:
+        """The commanded pose of the TCP in base (6,): position [m] and rotation vector [rad]."""
         return [float(x) for x in to_rotvec(self.robot.arm.tcp(self.robot.arm.q))]
 
     @cached_property
     def actual_twist(self) -> list[float]:
+        """The true velocity of the TCP in base (6,) [m/s, rad/s]."""
         return [float(x) for x in self.robot.arm.twist(self.robot.plant.q, self.robot.plant.qd)]
 
     @cached_property
     def target_twist(self) -> list[float]:
+        """The commanded velocity of the TCP in base (6,) [m/s, rad/s]."""
         return [float(x) for x in self.robot.arm.twist(self.robot.arm.q, self.robot.arm.qd)]
 
     @cached_property
     def wrench(self) -> list[float]:
+        """Force and torque at the TCP in base (6,) [N, Nm]."""
         return [float(x) for x in self.robot.arm.wrench()]
 
     @cached_property
     def status_bits(self) -> int:
+        """The robot status of RTDE: bit 0 power is on, bit 1 a program runs."""
         return (self.robot.mode == RobotMode.RUNNING) | (self.robot.runtime == RuntimeState.PLAYING) << 1
 
 
