@@ -50,7 +50,7 @@ def in_processes(make: Maker, numbers: Iterable[int], workers: int) -> Iterator[
     Workers end with this process, even if it is killed, and when the iterator is closed.
 
     Raises:
-        BadInput: of a scene, as it is.
+        BadInput: a scene could not be made; the message is that of the scene.
         WorkerLost: a worker was killed.
         GpnetError: a scene could not be made by a defect of the program.
     """
@@ -81,10 +81,10 @@ def in_processes(make: Maker, numbers: Iterable[int], workers: int) -> Iterator[
 
 
 def on_ray(make: Maker, numbers: Iterable[int], workers: int) -> Iterator[tuple[int, Members]]:
-    """The same on a Ray cluster: the one that RAY_ADDRESS names, else one of `workers` processes on this machine.
+    """Scenes as `in_processes` yields them, made on the Ray cluster of RAY_ADDRESS, or one of `workers` processes here.
 
     Raises:
-        BadInput: Ray is not installed, or there is no cluster; else as of `in_processes`.
+        BadInput: Ray is not installed, or there is no cluster; see also `in_processes`.
     """
     if importlib.util.find_spec("ray") is None:
         raise BadInput("--executor ray needs Ray, which is not installed: pip install 'gpnet_ros[ray]'.")
@@ -230,7 +230,7 @@ def spread(
     args: tuple[Any, ...] = (),
     chunk: int = 1,
 ) -> Iterator[Any]:
-    """What a picklable function makes of each job, in order, by processes of this machine with one thread each.
+    """Results of a picklable function for each job, in order, by processes of this machine with one thread each.
 
     Args:
         function: of one job.

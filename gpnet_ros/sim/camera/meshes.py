@@ -51,7 +51,7 @@ def revolve_mesh(profile: ArrayLike, id: int = 0, texture: Texture | None = None
 
     Args:
         profile: (k, 2) radius and height [m] from the lower pole upwards; both ends on the axis.
-        id, texture: as of `Mesh`.
+        id, texture: see `Mesh`.
         sides: facets around the axis.
     """
     p = np.asarray(profile, dtype=np.float64)
@@ -70,7 +70,7 @@ def table_mesh(
     size: ArrayLike = (1.8, 2.4), thickness: float = 0.04, centre: ArrayLike = (0.3, -0.1),
     texture: Texture | None = None,
 ) -> Mesh:  # fmt: skip
-    """Table whose top is z = 0 of its frame; without a texture it takes the style's table."""
+    """Table of a size [m] whose top is z = 0 of its frame; without a texture it takes the style's table."""
     w, d = np.asarray(size, dtype=np.float64)
     x, y = np.asarray(centre, dtype=np.float64)
     return box_mesh((w, d, thickness), 0, texture, (x, y, -thickness / 2))

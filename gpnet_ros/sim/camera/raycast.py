@@ -52,7 +52,7 @@ class Mesh:
 
 @dataclass(frozen=True, eq=False)
 class Hits:
-    """What one ray per pixel met; all arrays are (H, W, ...).
+    """Surfaces that one ray per pixel met; all arrays are (H, W, ...).
 
     Attributes:
         z: float32 depth along the optical axis [m], NaN where nothing was hit.
@@ -77,7 +77,7 @@ class Hits:
         return Hits(*(getattr(self, f.name)[rows] for f in fields(Hits)))
 
     def flat(self) -> Hits:
-        """The same hits as lists, (H * W, ...)."""
+        """Hits as flat arrays, (H * W, ...)."""
         arrays = (getattr(self, f.name) for f in fields(Hits))
         return Hits(*(np.ascontiguousarray(a.reshape(-1, *a.shape[self.mesh.ndim :])) for a in arrays))
 

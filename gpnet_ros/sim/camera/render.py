@@ -244,7 +244,7 @@ def _edges(hits: Hits) -> NDArray[np.bool_]:
 
 
 def _rays_beside(rows: NDArray[np.int64], intrinsics: Intrinsics, extra: int) -> Floats:
-    """`extra` rays beside each of the flat pixels `rows`, as of `pixel_rays`."""
+    """`extra` rays beside each of the flat pixels `rows`; see `pixel_rays`."""
     rays = np.repeat(pixel_rays(intrinsics)[rows], extra, axis=0)
     offsets = np.tile(_OFFSETS[:extra] / [intrinsics.fx, intrinsics.fy], (len(rows), 1))
     rays[:, :2] += offsets.astype(np.float32)

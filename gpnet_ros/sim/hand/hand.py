@@ -39,7 +39,7 @@ _ASIDE = (3.0, 3.0, 1.0)  # where the hand waits [m]
 
 @dataclass(frozen=True, eq=False)
 class PickOutcome:
-    """What came of one pick.
+    """Outcome of one executed pick.
 
     Attributes:
         status: "lifted" (and brought to the tote), "missed" (nothing between the pads), "slipped"

@@ -29,7 +29,7 @@ _SETTINGS = LabelSettings()
 
 @dataclass(frozen=True)
 class LabelTrial:
-    """One label, executed.
+    """Outcome of one label that the gripper executed.
 
     Attributes:
         scene: seed of the scene.
@@ -39,7 +39,7 @@ class LabelTrial:
         score: of the label, 0 for a negative.
         top: whether the object was top-level.
         lifted: the object of the label was lifted and carried away.
-        status: of the pick, as of `PickOutcome`.
+        status: of the pick; see `PickOutcome`.
         disturbed: the pick moved another object by more than 2 cm, took it too, or made it fall.
     """
 

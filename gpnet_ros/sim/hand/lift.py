@@ -16,10 +16,10 @@ from gpnet_ros.topmost import layers
 
 @dataclass(frozen=True)
 class Lift:
-    """What came of a grasp.
+    """Outcome of one executed grasp.
 
     Attributes:
-        status: of the pick, as of `hand.PickOutcome`.
+        status: of the pick; see `hand.PickOutcome`.
         removed: ids (index + 1) of the objects that came up and were carried away.
         top: a topmost object came up.
         clean: something came up, and all of it was topmost.

@@ -23,12 +23,12 @@ _FOCAL = _HEIGHT / 0.0015
 
 @dataclass(frozen=True, eq=False)
 class FamilyTrial:
-    """What came of one drop.
+    """Outcome of dropping one object and taking it by its best label.
 
     Attributes:
         family, seed: of the drop.
         grasp: the best label; None where the truth knows no grasp for this pose.
-        status: of the pick, as of `hand.PickOutcome`; "no grasp" without one.
+        status: of the pick, see `hand.PickOutcome`; "no grasp" without one.
     """
 
     family: str

@@ -53,7 +53,7 @@ class Bin:
 
     @property
     def T_base_bin(self) -> Transform:
-        """Frame on the table under the middle of the bin, x along its length, z up."""
+        """Pose (4, 4) of the frame on the table under the middle of the bin, x along its length, z up."""
         return transform(Rotation.from_euler("z", self.yaw).as_matrix(), [*self.centre, 0.0])
 
     def boxes(self) -> tuple[tuple[Floats, Floats], ...]:
@@ -75,13 +75,13 @@ class Bin:
         return mesh.vertices @ T[:3, :3].T + T[:3, 3], mesh.faces
 
     def holds(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Which of the points (n, 3) in base are between the walls, at any height above the floor."""
+        """(n,) whether each of the points (n, 3) in base [m] is between the walls, at any height above the floor."""
         local = (points - self.T_base_bin[:3, 3]) @ self.T_base_bin[:3, :3]
         x, y = np.abs(local[:, :2]).T
         return (x < self.inner[0] / 2) & (y < self.inner[1] / 2) & (local[:, 2] > 0.0)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, as of the attributes."""
+        """The attributes as plain numbers."""
         return {**asdict(self), "inner": list(self.inner), "centre": list(self.centre)}
 
     @classmethod
@@ -102,7 +102,7 @@ class Bin:
 
 
 def random_bin_size(rng: np.random.Generator, centre: tuple[float, float] = c.HEAP_CENTRE) -> Bin:
-    """A bin of random size, turned at random, about the heap's place on the table."""
+    """Bin of random size, turned at random, about `centre` in base [m]."""
     low, high = np.transpose(INNER_RANGE)
     x, y, h = (float(v) for v in rng.uniform(low, high))
     u, v = (float(v) for v in np.asarray(centre) + rng.uniform(-0.02, 0.02, 2))

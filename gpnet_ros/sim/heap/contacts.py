@@ -109,7 +109,7 @@ def quaternion_wxyz(T: Transform) -> NDArray[np.float64]:
 
 
 def set_pose(model: mujoco.MjModel, data: mujoco.MjData, name: str, T_base_body: Transform) -> None:
-    """Place the free body `name`, at rest."""
+    """Put the free body `name` at a pose (4, 4), at rest."""
     joint = model.joint(name)
     at, dof = joint.qposadr[0], joint.dofadr[0]
     data.qpos[at : at + 3] = T_base_body[:3, 3]
@@ -118,7 +118,7 @@ def set_pose(model: mujoco.MjModel, data: mujoco.MjData, name: str, T_base_body:
 
 
 def get_pose(model: mujoco.MjModel, data: mujoco.MjData, name: str) -> Transform:
-    """T_base_body of the free body `name`, straight from the state."""
+    """Pose T_base_body (4, 4) of the free body `name`, straight from the state."""
     at = model.joint(name).qposadr[0]
     quaternion = data.qpos[at + 3 : at + 7][[1, 2, 3, 0]]
     return transform(Rotation.from_quat(quaternion).as_matrix(), data.qpos[at : at + 3])

@@ -47,7 +47,7 @@ class Heap:
         object.__setattr__(self, "T_base_object", poses)
 
     def take(self, left: Sequence[int] | NDArray[np.integer]) -> Heap:
-        """The heap with only the objects `left`, where they are."""
+        """Heap of only the objects with the indices `left` (k,), where they are."""
         return Heap(tuple(self.objects[int(i)] for i in left), self.T_base_object[np.asarray(left, int)], self.bin)
 
     def to_dict(self) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def settle_heap(
     centre: tuple[float, float] = c.HEAP_CENTRE,
     bin: Bin | None = None,
 ) -> Heap | None:
-    """One attempt to pile objects up; None if they did not come to rest inside the workspace or the bin."""
+    """One attempt to pile objects up about `centre` [m]; None if they did not come to rest in workspace or bin."""
     world = SettlingWorld(tuple(objects), centre, bin)
     rests = world.drop(rng) if way == "drop" else world.stack(rng)
     return Heap(world.objects, world.poses(), bin) if rests else None

@@ -70,7 +70,7 @@ class SettlingWorld:
         return supports(support_forces(self.model, self.data, self.bodies), [o.mass for o in self.objects])
 
     def drop(self, rng: np.random.Generator) -> bool:
-        """All objects in one column; False if they did not come to rest inside the workspace."""
+        """Drop all objects in one column; False if they did not come to rest inside the workspace."""
         self._set_walls(True)
         z, spread = 0.02, np.full(2, 0.03)
         R_bin = np.eye(2)

@@ -18,7 +18,7 @@ _DECIMALS = 7
 
 
 def rounded(value: Any) -> Any:
-    """The same lists and dictionaries with floats to 7 decimals: a tenth of a micrometre."""
+    """Copy of lists and dictionaries with floats to 7 decimals: a tenth of a micrometre."""
     if isinstance(value, float):
         return round(value, _DECIMALS)
     if isinstance(value, Mapping):

@@ -61,7 +61,7 @@ class SurfaceLattice:
         return SurfaceLattice(low, self.origin, self.cell)
 
     def coarser(self, factor: int) -> SurfaceLattice:
-        """The same map with cells `factor` times as large, each as high as its highest point."""
+        """Lattice with cells `factor` times as large, each as high as its highest point."""
         grown = cv2.dilate(self.height, np.ones((factor + 1, factor + 1), dtype=np.uint8))
         return SurfaceLattice(np.ascontiguousarray(grown[::factor, ::factor]), self.origin, self.cell * factor)
 
@@ -93,7 +93,7 @@ def surface_lattice(
 
 
 class FingerRoom:
-    """Where fingers and palm of a gripper may go, for one opening direction."""
+    """Room that fingers and palm of a gripper find, for one opening direction."""
 
     def __init__(self, heights: SurfaceLattice, coarse: SurfaceLattice, gripper: GripperGeometry, angle: float) -> None:
         self._gripper = gripper

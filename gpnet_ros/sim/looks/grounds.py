@@ -82,7 +82,7 @@ def random_floor(seed: int) -> Texture:
 
 
 def random_decals(seed: int) -> tuple[Decal, ...]:
-    """What else lies flat on the table: often nothing, sometimes the traces of work."""
+    """Decals that lie flat on the table: often none, sometimes the traces of work."""
     rng = np.random.default_rng([seed, 6])
     found: list[Decal] = []
     if rng.random() < 0.12:

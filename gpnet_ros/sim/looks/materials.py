@@ -51,7 +51,7 @@ def product_color(rng: Rng) -> Color:
 
 
 def shifted(color: Color, shift: ArrayLike) -> Color:
-    """A colour that is off by `shift`, inside of what surfaces have."""
+    """Colour (3,) sRGB that is off by `shift` in [0, 1], within what surfaces have."""
     r, g, b = np.clip(np.asarray(color) + np.asarray(shift), 0.03, 0.96)
     return (float(r), float(g), float(b))
 
@@ -114,7 +114,7 @@ def printed(rng: Rng, seed: int) -> Texture:
 
 
 def brown_board(rng: Rng, seed: int) -> Texture:
-    """Shipping carton."""
+    """Brown board of a shipping carton."""
     color = shifted((0.68, 0.54, 0.38), rng.normal(0, 0.03, 3))
     return Texture("carton", seed, color, shifted(color, -0.12), 0.2, 0.03, mapping="fit", detail="grain")
 
@@ -175,7 +175,7 @@ def bristles(rng: Rng, seed: int) -> Texture:
 
 
 def frosted(rng: Rng, seed: int) -> Texture:
-    """White glass, as of a lamp."""
+    """White glass like that of a lamp."""
     white = shifted((0.88, 0.88, 0.85), rng.normal(0, 0.03, 3))
     return Texture("plain", seed, white, white, 0.2, float(rng.uniform(0.5, 0.9)))
 

@@ -85,7 +85,7 @@ def make_object(family: str, seed: int) -> ObjectModel:
 
 
 def object_rng(family: str, seed: int) -> np.random.Generator:
-    """What draws sizes, mass, friction and texture of an object."""
+    """Random generator that draws sizes, mass, friction and texture of an object."""
     return np.random.default_rng([zlib.crc32(family.encode()), seed])
 
 

@@ -107,7 +107,7 @@ def ring_sector(inner: Sequence[float], outer: Sequence[float], z: Sequence[floa
 
 
 def shell(inner: Sequence[float], outer: Sequence[float], z: Sequence[float], sectors: int = 12) -> list[Part]:
-    """A hollow wall all around z, as that many pieces; radii and heights as of `ring_sector`."""
+    """A hollow wall all around z, as that many pieces; radii and heights [m] as `ring_sector` takes them."""
     t = np.linspace(0.0, 2.0 * np.pi, sectors + 1)
     return [ring_sector(inner, outer, z, a, b) for a, b in zip(t[:-1], t[1:], strict=True)]
 

@@ -206,6 +206,7 @@ def _cleared(heap: Heap, count: int, rng: np.random.Generator) -> Heap | None:
     """The `count` objects that are left after picks off the top, at rest; None if they do not stay there."""
     before, left = relations(heap).before, np.arange(len(heap.objects))
     while len(left) > count:
+        # Not `topmost.layers`: that would make other heaps of seeds whose scenes trained the shipped models.
         free = np.flatnonzero(~before[np.ix_(left, left)].any(axis=1))
         left = np.delete(left, rng.choice(free) if len(free) else rng.integers(len(left)))
     return rest_again(heap.take(left))

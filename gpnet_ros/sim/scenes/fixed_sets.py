@@ -31,7 +31,7 @@ _FIRST_SEED = 10**12
 
 
 def recipe_of(name: str, number: int) -> SceneRecipe:
-    """What a scene of a set was made by.
+    """Recipe that a scene of a set was made by.
 
     Raises:
         BadInput: no such set or scene.
@@ -68,7 +68,7 @@ def make_test_scene(name: str, number: int, recipe: SceneRecipe) -> Scene:
 
 
 def arrangement_of(name: str, number: int) -> Arrangement:
-    """What lies where in a scene of a set, with the camera of its 480x480 picture; arguments as `make_test_scene`."""
+    """Arrangement of a scene of a set, with the camera of its 480x480 picture; arguments as `make_test_scene`."""
     recipe_of(name, number)
     lines = _lines(name)
     if number >= len(lines):

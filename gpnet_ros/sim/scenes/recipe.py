@@ -23,7 +23,7 @@ TEST_SET_SIZE = (480, 480)
 
 @dataclass(frozen=True)
 class SceneRecipe:
-    """What a scene is made by, besides its seed.
+    """All that a scene is made by, besides its seed.
 
     Attributes:
         profile: "table" mixes fallen and stacked heaps, "bin" fills a bin, "stack" piles up, "single" has one object.
@@ -33,7 +33,7 @@ class SceneRecipe:
         labels: "grasp", or "all" with amodal masks, centres of mass and suction too.
         split: which families and object seeds; see `gpnet_ros.sim.objects.splits`.
         meshes: folder with the user's own meshes, or None.
-        mesh_unit: of those meshes, as of `user_meshes.UNITS`; None finds out.
+        mesh_unit: of those meshes, a key of `user_meshes.UNITS`; None finds out.
         parents: whether to find REGRAD's parents, by removing objects in simulation.
     """
 

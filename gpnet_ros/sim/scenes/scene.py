@@ -149,7 +149,7 @@ def photograph(arrangement: Arrangement, recipe: SceneRecipe) -> Scene:
 
 
 def scene_meshes(heap: Heap, look: int, floor: Texture | None) -> tuple[list[Mesh], list[Transform]]:
-    """Table, floor, bin and objects (ids 1..n) for the renderer, and T_base_mesh of each.
+    """Table, floor, bin and objects (ids 1..n) for the renderer, and pose T_base_mesh (4, 4) of each.
 
     Args:
         heap: what lies there.
@@ -214,7 +214,7 @@ def grasp_rectangles(
     T_base_camera: Transform,
     pad: float = _LABELS.gripper.pad_width,
 ) -> Rectangles:
-    """Grasps in space as rectangles: opening and pad, at the height of the object's surface, projected exactly.
+    """Grasps in space as rectangles [px]: opening and pad, at the height of the object's surface, projected exactly.
 
     Args:
         grasps: n of them.
