@@ -14,14 +14,13 @@ import torch
 from support.judged_rows import CARD, results, row
 
 from gpnet_ros import cli
-from gpnet_ros.commands import tables
 from gpnet_ros.errors import BadInput, ModelRefused
 from gpnet_ros.evaluation.closed_loop import core
 from gpnet_ros.evaluation.closed_loop.rows import HeapName, Policy
 from gpnet_ros.evaluation.judging.evaluation import Results
 from gpnet_ros.network.card import Card
 from gpnet_ros.network.checkpoint import build, save
-from gpnet_ros.paper import paper_figures
+from gpnet_ros.paper import measuring, paper_figures, tables
 from gpnet_ros.paper import targets as target_rows
 from gpnet_ros.paper.cells import Outcomes, cell, difference
 from gpnet_ros.paper.lines import Line, table_lines, untrained
@@ -215,7 +214,7 @@ def test_table3_compares_heap_by_heap_and_shows_the_paper() -> None:
 def test_rounds_beyond_those_asked_for_count_where_they_are_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "ROUNDS", tmp_path)
+    monkeypatch.setattr(measuring, "ROUNDS", tmp_path)
     asked: list[tuple[int, int]] = []
 
     def clear(heaps: Sequence[HeapName], policy: Policy, log: Path, resume: bool, workers: int) -> list[dict]:
@@ -228,13 +227,13 @@ def test_rounds_beyond_those_asked_for_count_where_they_are_whole(
 
     monkeypatch.setattr(core, "clear_heaps", clear)
     for count in (3, 1, 4):
-        tables.played(None, "oracle", rounds=count)
+        measuring.play_heaps(None, "oracle", rounds=count)
     assert asked == [(15, 2), (15, 2), (20, 3)], "three heaps of each K are there: one is not enough to ask for"
     (log,) = tmp_path.iterdir()
     log.write_text("".join(log.read_text().splitlines(keepends=True)[:-1]))  # the last K of the third is lost
-    tables.played(None, "oracle", rounds=1)
+    measuring.play_heaps(None, "oracle", rounds=1)
     assert asked[-1] == (10, 1)
-    tables.played(None, "oracle", rounds=1, also={(5, "k5-000"), (5, "k5-030"), (5, "other")})
+    measuring.play_heaps(None, "oracle", rounds=1, also={(5, "k5-000"), (5, "k5-030"), (5, "other")})
     assert asked[-1] == (11, 30), "those, whatever lies between"
 
 
@@ -372,7 +371,7 @@ def test_the_command_writes_everything_with_missing_models(
         won = 170 + 5 * int(model.name[-1:] if model.name.startswith("seed") else 0)
         return results([row(k, lift=k < won, top=k < won) for k in range(N)])
 
-    monkeypatch.setattr(tables, "evaluate", evaluated)
+    monkeypatch.setattr(measuring, "evaluate", evaluated)
     monkeypatch.setattr(tables, "open_pictures", lambda name, source="own": type("P", (), {"name": name, "note": ""})())
     asked: list[Collection[tuple[int, str]]] = []
 
@@ -380,7 +379,7 @@ def test_the_command_writes_everything_with_missing_models(
         asked.append(also)
         return rounds([True] * 5 + [priority != "none"])
 
-    monkeypatch.setattr(tables, "played", played)
+    monkeypatch.setattr(tables, "play_heaps", played)
     monkeypatch.setattr(Line, "cards", lambda self: [CARD for _ in self.models])
     page = tmp_path / "results.md"
     page.write_text("\n".join(mark for n in ("targets", "table1", "table3") for mark in marks(n)))

@@ -1,0 +1,64 @@
+"""What the tables are made of: judged pictures and played rounds, kept in runs/ so that none is measured twice."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from gpnet_ros.evaluation.closed_loop import core
+from gpnet_ros.evaluation.closed_loop.rows import HeapName, Policy, heap_key, read_rounds
+from gpnet_ros.evaluation.code_sum import code_sum
+from gpnet_ros.evaluation.judging.evaluation import EVALUATIONS, Results, evaluate
+from gpnet_ros.evaluation.judging.judge import JudgeSettings
+from gpnet_ros.evaluation.judging.judged_pictures import Pictures
+from gpnet_ros.network.checkpoint import vouched_card
+from gpnet_ros.sim.heap import frozen
+
+#: Rounds of the closed loop are kept here, one file per policy.
+ROUNDS = Path("runs/clearing")
+
+
+def judge_model(
+    model: Path, priority: str, *, pictures: Pictures, scenes: int | None = None, workers: int = 0
+) -> Results:
+    """Judge a model on pictures, or read from runs/evaluations how it was judged before.
+
+    Args:
+        model: its folder.
+        priority: one of `RANKINGS`.
+        pictures: the set.
+        scenes: only the first so many pictures; None takes all.
+        workers: processes; 0 takes one per core.
+    """
+    published = priority == "published"
+    settings = JudgeSettings(priority="learned" if published else priority, as_published=published)
+    return evaluate(model, pictures, settings, most=scenes, workers=workers, cache=EVALUATIONS)
+
+
+def play_heaps(
+    model: Path | None, priority: str, *, rounds: int, also: Collection[tuple[int, str]] = (), workers: int = 0
+) -> list[dict[str, Any]]:
+    """Play the first frozen heaps of each K, those after them that were played before, and some others.
+
+    Rounds are kept in `ROUNDS`, under a name that hashes the code that decides.
+
+    Args:
+        model: its folder; None plays the oracle.
+        priority: how the maps are ranked; "oracle" for the oracle.
+        rounds: heaps of each K.
+        also: the others, by `HeapName.key`.
+        workers: processes; 0 takes one per core.
+    """
+    frozen.require(frozen.COUNTS[0], rounds)
+    ROUNDS.mkdir(parents=True, exist_ok=True)
+    weights = "oracle" if model is None else f"{model.name}-{vouched_card(model).sha256[:12]}"
+    log = ROUNDS / f"{weights}-{priority}-{code_sum(core.__name__)}.jsonl"  # other code, other rounds
+    there = {heap_key(row) for row in read_rounds(log)} if log.is_file() else set()
+    heaps: list[HeapName] = []
+    whole = True
+    for number in range(frozen.HEAPS):
+        block = [HeapName(count, number=number) for count in frozen.COUNTS]
+        whole = whole and (number < rounds or all(heap.key in there for heap in block))
+        heaps += block if whole else [heap for heap in block if heap.key in also]
+    return core.clear_heaps(heaps, Policy("core", priority, None if model is None else str(model)), log, True, workers)
