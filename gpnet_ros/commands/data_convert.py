@@ -16,9 +16,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from gpnet_ros.data.loaders.sets import add_source, open_data
+from gpnet_ros.commands.data_source import add_source
+from gpnet_ros.data.loaders.sets import open_data
 from gpnet_ros.data.sample import DataSet
-from gpnet_ros.data.shards.writer import SCENES_PER_SHARD, Plan, ShardWriter, scene_members
+from gpnet_ros.data.shards.writer import SCENES_PER_SHARD, ShardPlan, ShardWriter, scene_members
 from gpnet_ros.errors import BadInput
 
 _GENERATOR = "gpnet data convert 1"  # another number when the same pictures become other bytes
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     for index, scene in enumerate(data.scenes):
         pictures.setdefault(scene, []).append(index)
     most = max(len(views) for views in pictures.values())
-    plan = Plan(
+    plan = ShardPlan(
         generator=_GENERATOR,
         arguments={"command": "data convert", "from": args.source, "pictures": _digest(data)},
         scenes=tuple(pictures),

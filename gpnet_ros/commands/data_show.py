@@ -10,7 +10,8 @@ import argparse
 import json
 from pathlib import Path
 
-from gpnet_ros.data.loaders.sets import add_source, open_data
+from gpnet_ros.commands.data_source import add_source
+from gpnet_ros.data.loaders.sets import open_data
 from gpnet_ros.data.pages.page import save_page
 from gpnet_ros.data.sample import DataSet
 from gpnet_ros.errors import BadInput

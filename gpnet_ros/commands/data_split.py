@@ -9,11 +9,10 @@ import argparse
 import json
 from pathlib import Path
 
-from gpnet_ros.data.loaders.sets import add_source, open_data
-from gpnet_ros.data.sample import split_scenes
+from gpnet_ros.commands.data_source import add_source
+from gpnet_ros.data.loaders.sets import open_data
+from gpnet_ros.data.splits import write_split
 from gpnet_ros.errors import BadInput
-
-FILES = ("train.txt", "test.txt")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,19 +32,9 @@ def run(args: argparse.Namespace) -> int:
     if args.seed < 0:
         raise BadInput(f"--seed is {args.seed}; allowed: 0 or more.")
     data = open_data(args.source, args.folder)
-    parts = split_scenes(data.scenes, args.share, args.seed)
-    paths = [args.out / name for name in FILES]
-    there = [path for path in paths if path.exists()]
-    if there:
-        raise BadInput(f"{there[0]} is there already: a split must not change under a trained model; choose another.")
-    unwritable = [scene for scene in data.scenes if scene != scene.strip() or scene.startswith("#") or not scene]
-    if unwritable:
-        raise BadInput(f"The scene name {unwritable[0]!r} cannot stand on a line of a split file: rename the scene.")
-    args.out.mkdir(parents=True, exist_ok=True)
-    for path, part in zip(paths, parts, strict=True):
-        head = f"# {len(part)} scenes of {args.folder.name} ({args.source}), share {args.share}, seed {args.seed}"
-        path.write_text("\n".join([head, *part, ""]), encoding="utf-8")
-        print(f"{path}: {len(part)} scenes")
+    written = write_split(args.out, data.scenes, args.share, args.seed, f"{args.folder.name} ({args.source})")
+    for path, count in written:
+        print(f"{path}: {count} scenes")
     if args.json:
-        print(json.dumps({"files": [str(path) for path in paths], "scenes": [len(part) for part in parts]}))
+        print(json.dumps({"files": [str(path) for path, _ in written], "scenes": [count for _, count in written]}))
     return 0

@@ -32,7 +32,7 @@ import json
 import sys
 from pathlib import Path
 
-from gpnet_ros.data.loaders.sets import add_source
+from gpnet_ros.commands.data_source import add_source
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.judging import report
 from gpnet_ros.evaluation.judging.evaluation import EVALUATIONS, evaluate

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from gpnet_ros.data.augment import Crop, centred, random_map, warp
 from gpnet_ros.data.noise import DepthNoise, color_noise, d435_depth, random_depth_noise
 from gpnet_ros.data.record import Record, record
-from gpnet_ros.data.sample import split_scenes
 from gpnet_ros.data.shards.generated import Generated
+from gpnet_ros.data.splits import split_scenes
 from gpnet_ros.data.view_settings import ViewSettings
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics

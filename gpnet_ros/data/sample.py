@@ -14,7 +14,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
 from gpnet_ros.pose import Transform
 from gpnet_ros.rectangle import Rectangles
@@ -149,51 +148,3 @@ class DataSet(Protocol):
 def samples(data: DataSet) -> Iterator[Sample]:
     """All samples, one after the other."""
     return (data[index] for index in range(len(data)))
-
-
-def read_split(path: Path) -> frozenset[str]:
-    """Scene names of a split file: one per line, blank lines and lines that begin with # are skipped.
-
-    Raises:
-        BadInput: not readable, or empty.
-    """
-    try:
-        lines = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"Split file {path} cannot be read ({error}): give a text file of scene names.") from error
-    names = frozenset(line for line in lines if line and not line.startswith("#"))
-    if not names:
-        raise BadInput(f"Split file {path} names no scene: write one scene per line.")
-    return names
-
-
-def split_scenes(scenes: tuple[str, ...], share: float, seed: int = 0) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Two disjoint sets of scenes, the second with about `share` of them; frames of a scene stay together.
-
-    Raises:
-        BadInput: one of them would be empty.
-    """
-    distinct = sorted(set(scenes))
-    count = round(share * len(distinct))
-    if not 0 < count < len(distinct):
-        raise BadInput(f"A share of {share} of {len(distinct)} scenes leaves one part empty: choose another share.")
-    second = set(np.random.default_rng(seed).permutation(distinct)[:count].tolist())
-    return tuple(s for s in distinct if s not in second), tuple(s for s in distinct if s in second)
-
-
-def keep_split(scenes: tuple[str, ...], split: Path | None) -> list[int]:
-    """Indices of the samples whose scene the split file names; all without a file.
-
-    Raises:
-        BadInput: the file cannot be read, or names a scene that is not there.
-    """
-    if split is None:
-        return list(range(len(scenes)))
-    wanted = read_split(split)
-    unknown = wanted - set(scenes)
-    if unknown:
-        raise BadInput(
-            f"Split file {split} names the scene '{min(unknown)}', which is not in this data set: "
-            "use the split file of this very data set."
-        )
-    return [index for index, scene in enumerate(scenes) if scene in wanted]

@@ -12,9 +12,9 @@ import pytest
 from support.labelled_pictures import labelled_sample
 
 from gpnet_ros.cli import main
-from gpnet_ros.commands.contact_sheet import contact_sheet, in_turn
+from gpnet_ros.data.pages.contact_sheet import contact_sheet, in_turn
 from gpnet_ros.data.sample import Sample
-from gpnet_ros.data.shards.writer import Plan, ShardWriter, scene_members
+from gpnet_ros.data.shards.writer import ShardPlan, ShardWriter, scene_members
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
 
@@ -58,7 +58,7 @@ def test_sets_take_turns_until_there_are_no_more() -> None:
 def test_the_command_writes_one_picture_per_scene(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, levels in (("a", (10, 20)), ("b", (200,))):
         scenes = tuple(f"{level:012d}" for level in levels)
-        with ShardWriter(tmp_path / name, Plan("test", {}, scenes, 2), resume=False) as writer:
+        with ShardWriter(tmp_path / name, ShardPlan("test", {}, scenes, 2), resume=False) as writer:
             for number, level in enumerate(levels):
                 writer.add(number, scene_members([plain_sample(level)]))
     out = tmp_path / "sheet.png"

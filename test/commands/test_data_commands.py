@@ -25,10 +25,11 @@ from gpnet_ros.data.pages.page import (
     save_page,
 )
 from gpnet_ros.data.pages.relation_graph import draw_relations, node_places
-from gpnet_ros.data.sample import Objects, Sample, read_split
+from gpnet_ros.data.sample import Objects, Sample
 from gpnet_ros.data.shards.generated import Generated
 from gpnet_ros.data.shards.index import read_index, write_index
-from gpnet_ros.data.shards.writer import Plan, ShardWriter, scene_members
+from gpnet_ros.data.shards.writer import ShardPlan, ShardWriter, scene_members
+from gpnet_ros.data.splits import read_split
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
 from gpnet_ros.rectangle import Rectangles
@@ -39,7 +40,7 @@ from gpnet_ros.sim.objects.model import HELD_OUT
 def shards(folder: Path, samples: Sequence[Sample], per_shard: int = 2) -> Path:
     """Samples as a folder of shards, scenes in the order of their first sample."""
     scenes = tuple(dict.fromkeys(sample.scene for sample in samples))
-    with ShardWriter(folder, Plan("test", {}, scenes, per_shard), resume=False) as writer:
+    with ShardWriter(folder, ShardPlan("test", {}, scenes, per_shard), resume=False) as writer:
         for number, scene in enumerate(scenes):
             writer.add(number, scene_members(sample for sample in samples if sample.scene == scene))
     return folder
@@ -336,7 +337,7 @@ def test_check_finds_pictures_that_the_index_does_not_list(tmp_path: Path, capsy
 
 def test_check_says_that_a_folder_is_not_finished(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     samples = heaps(5)
-    with ShardWriter(tmp_path / "data", Plan("test", {}, [s.scene for s in samples], 2), resume=False) as writer:
+    with ShardWriter(tmp_path / "data", ShardPlan("test", {}, [s.scene for s in samples], 2), resume=False) as writer:
         for number in (0, 1, 2):  # the second shard lacks a scene
             writer.add(number, scene_members([samples[number]]))
     status, answer, text = gpnet(capsys, "data", "check", tmp_path / "data")
@@ -385,7 +386,7 @@ def scene_json(**changes: Any) -> dict[str, Any]:
 
 def generated(folder: Path, about: dict[str, Any], sample: Sample, arguments: dict[str, Any]) -> Path:
     """One scene as `gpnet generate` writes it."""
-    with ShardWriter(folder, Plan("test", arguments, [sample.scene]), resume=False) as writer:
+    with ShardWriter(folder, ShardPlan("test", arguments, [sample.scene]), resume=False) as writer:
         writer.add(0, {"scene.json": json.dumps(about).encode(), **scene_members([sample])})
     return folder
 
@@ -522,7 +523,7 @@ def test_own_shards_keep_their_scene_files_when_they_are_split(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     samples = heaps(3)
-    with ShardWriter(tmp_path / "data", Plan("test", {}, [s.scene for s in samples], 2), resume=False) as writer:
+    with ShardWriter(tmp_path / "data", ShardPlan("test", {}, [s.scene for s in samples], 2), resume=False) as writer:
         for number, sample in enumerate(samples):
             about = json.dumps({"seed": number}).encode()
             writer.add(number, {"scene.json": about, **scene_members([sample])})

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gpnet_ros.commands.compare_noise import read_depth, simulated_twin
 from gpnet_ros.data.noise import BASELINE, STEREO_FOCAL, DepthNoise, color_noise, d435_depth, random_depth_noise
 from gpnet_ros.data.noise_statistics import noise_statistics, table_plane
 from gpnet_ros.errors import BadInput, NoDepth
+from gpnet_ros.evaluation.depth_noise import read_frame_depth, simulated_twin
 from gpnet_ros.frame import Intrinsics
 
 CAMERA = Intrinsics(640, 480, 615.0, 615.0, 320.0, 240.0)
@@ -148,7 +148,7 @@ def test_color_noise_changes_the_picture_but_not_what_it_shows() -> None:
 
 @pytest.mark.parametrize("name", ["d435_cleargrasp_080_opaque", "d435_cleargrasp_130_opaque"])
 def test_simulated_noise_has_the_statistics_of_a_real_d435(name: str) -> None:
-    depth, camera = read_depth(REAL / name)
+    depth, camera = read_frame_depth(REAL / name)
     _, twin = simulated_twin(depth, camera, seed=0)
     real, simulated = noise_statistics(depth, camera), noise_statistics(twin, camera)
     assert 1 / 1.35 < simulated.edge_hole_px / real.edge_hole_px < 1.35
@@ -160,7 +160,7 @@ def test_simulated_noise_has_the_statistics_of_a_real_d435(name: str) -> None:
 
 
 def test_the_comparison_notices_a_sensor_that_is_not_a_d435() -> None:
-    depth, camera = read_depth(REAL / "d435_cleargrasp_130_opaque")
+    depth, camera = read_frame_depth(REAL / "d435_cleargrasp_130_opaque")
     real = noise_statistics(depth, camera)
     wrong = replace(DepthNoise(), subpixel=0.2, edge_band=2.0)
     _, twin = simulated_twin(depth, camera, seed=0, noise=wrong)
@@ -180,7 +180,7 @@ def test_statistics_find_what_was_put_in_and_refuse_what_shows_nothing() -> None
 
 
 def test_the_table_of_a_real_frame_is_a_plane_below_the_camera() -> None:
-    depth, camera = read_depth(REAL / "d435_cleargrasp_130_opaque")
+    depth, camera = read_frame_depth(REAL / "d435_cleargrasp_130_opaque")
     plane = table_plane(depth, camera)
     assert np.linalg.norm(plane[:3]) == pytest.approx(1.0)
     assert 0.2 < plane[3] < 0.8, "camera height over the table"

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from gpnet_ros.data.sample import Objects, Sample
-from gpnet_ros.data.shards.writer import Plan, scene_members
+from gpnet_ros.data.shards.writer import ShardPlan, scene_members
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.rectangle import Rectangles
@@ -23,9 +23,9 @@ def scene_name(number: int) -> str:
     return f"{number:012d}"
 
 
-def fake_plan(scenes: int, per_shard: int = 3, seed: int = 0) -> Plan:
+def fake_plan(scenes: int, per_shard: int = 3, seed: int = 0) -> ShardPlan:
     arguments = {"scenes": scenes, "shard": per_shard, "seed": seed, "size": (32, 24)}
-    return Plan("fake 1", arguments, [scene_name(number) for number in range(scenes)], per_shard)
+    return ShardPlan("fake 1", arguments, [scene_name(number) for number in range(scenes)], per_shard)
 
 
 def fake_samples(number: int, views: int = 2) -> list[Sample]:

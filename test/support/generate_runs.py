@@ -19,4 +19,4 @@ def arguments(out: Path, *words: str) -> argparse.Namespace:
 
 
 def run_fake(out: Path, *words: str, maker: FakeMaker | None = None) -> int:
-    return generate.generate(arguments(out, *words), fake_plan(SCENES), maker or FakeMaker())
+    return generate.make(arguments(out, *words), fake_plan(SCENES), maker or FakeMaker())

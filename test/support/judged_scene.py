@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from gpnet_ros.data.shards.samples import decode_sample
-from gpnet_ros.data.shards.writer import Plan, ShardWriter
+from gpnet_ros.data.shards.writer import ShardPlan, ShardWriter
 from gpnet_ros.evaluation.judging.judged_pictures import Picture
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.network.card import Card
@@ -57,7 +57,7 @@ def picture() -> Picture:
 
 def write_shards(folder: Path, names: tuple[str, ...] = ("scene-0", "scene-1")) -> Path:
     """The scene under several names."""
-    plan = Plan("by hand 1", {"scenes": len(names)}, list(names), 1)
+    plan = ShardPlan("by hand 1", {"scenes": len(names)}, list(names), 1)
     with ShardWriter(folder, plan, False) as writer:
         for number, name in enumerate(names):
             writer.add(number, scene_files(scene(name)))

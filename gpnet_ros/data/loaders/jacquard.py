@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.data.loaders.reading import check_size, found_in, read_color, read_depth, read_ids, read_lines
-from gpnet_ros.data.sample import Objects, Sample, keep_split
+from gpnet_ros.data.sample import Objects, Sample
+from gpnet_ros.data.splits import keep_split
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
 from gpnet_ros.rectangle import Rectangles

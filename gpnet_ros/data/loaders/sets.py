@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 from pathlib import Path
 
@@ -20,18 +19,6 @@ LOADERS: dict[str, tuple[str, str]] = {
     "metagraspnet": ("loaders.metagraspnet.metagraspnet", "MetaGraspNet"),
     "graspnet": ("loaders.graspnet", "GraspNet"),
 }
-
-
-def add_source(parser: argparse.ArgumentParser, required: bool = False) -> None:
-    """The argument that says how a folder is to be read."""
-    parser.add_argument(
-        "--from",
-        dest="source",
-        choices=LOADERS,
-        default=None if required else "own",
-        required=required,
-        help="what the folder holds" + ("" if required else " (own: what gpnet generate writes)"),
-    )
 
 
 def open_data(source: str, root: Path, split: Path | None = None) -> DataSet:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from gpnet_ros.data.loaders.corner_file import AREA_MIN, area
 from gpnet_ros.data.loaders.reading import found_in, read_color, read_lines, read_xml
-from gpnet_ros.data.sample import Objects, Sample, keep_split
+from gpnet_ros.data.sample import Objects, Sample
+from gpnet_ros.data.splits import keep_split
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
 from gpnet_ros.rectangle import Rectangles

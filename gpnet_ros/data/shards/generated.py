@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gpnet_ros.data.sample import Sample, keep_split
+from gpnet_ros.data.sample import Sample
 from gpnet_ros.data.shards.files import directory, read_members
 from gpnet_ros.data.shards.index import Index, SceneEntry, Shard, read_index
 from gpnet_ros.data.shards.samples import decode_json, decode_sample
+from gpnet_ros.data.splits import keep_split
 from gpnet_ros.errors import BadInput
 
 #: Members of a scene that are its own, in the scene's folder.

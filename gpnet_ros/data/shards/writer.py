@@ -32,7 +32,7 @@ _SAMPLE_FILE = "sample.json"
 
 
 @dataclass(frozen=True)
-class Plan:
+class ShardPlan:
     """What a folder will hold; the same plan gives the same bytes.
 
     Attributes:
@@ -51,7 +51,7 @@ class Plan:
 class ShardWriter:
     """One folder being filled; a context manager, since no second process may fill the same folder."""
 
-    def __init__(self, folder: Path, plan: Plan, resume: bool) -> None:
+    def __init__(self, folder: Path, plan: ShardPlan, resume: bool) -> None:
         """Open a folder.
 
         Args:
@@ -105,7 +105,7 @@ class ShardWriter:
         """Keep a scene for good.
 
         Args:
-            number: index of the scene in `Plan.scenes`.
+            number: index of the scene in `ShardPlan.scenes`.
             members: its files, names relative to the scene's folder; pictures as of `scene_members`.
 
         Raises:

@@ -11,6 +11,8 @@ Profile = Literal["table", "bin", "stack", "single"]
 LabelSet = Literal["grasp", "all"]
 Split = Literal["train", "seen", "unseen"]
 
+#: Units in which a user's meshes may be.
+MESH_UNITS = ("m", "mm", "cm", "inch")
 #: Most objects of a scene: more do not fit the workspace as one heap.
 OBJECTS_MAX = 20
 SIDE_RANGE = (32, 2048)  # of a picture [px]

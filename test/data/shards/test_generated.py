@@ -20,11 +20,12 @@ import numpy as np
 import pytest
 from support.fake_scenes import fake_members, fake_plan, fake_samples, scene_name
 
-from gpnet_ros.data.sample import Sample, samples, split_scenes
+from gpnet_ros.data.sample import Sample, samples
 from gpnet_ros.data.shards import files as shard_files
 from gpnet_ros.data.shards.generated import Generated
 from gpnet_ros.data.shards.index import file_sha256, read_index
-from gpnet_ros.data.shards.writer import Plan, ShardWriter, member_name, scene_members
+from gpnet_ros.data.shards.writer import ShardPlan, ShardWriter, member_name, scene_members
+from gpnet_ros.data.splits import split_scenes
 from gpnet_ros.errors import BadInput
 
 SCENES = 7  # in shards of 3: two whole ones and a rest
@@ -243,7 +244,7 @@ def test_a_folder_is_never_taken_over(copied: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"seed is 0 there and 5 now") as caught:
         ShardWriter(copied, fake_plan(SCENES, seed=5), resume=True)
     assert "scenes" not in str(caught.value)
-    for plan in (fake_plan(SCENES + 1), Plan("fake 2", *list(vars(fake_plan(SCENES)).values())[1:])):
+    for plan in (fake_plan(SCENES + 1), ShardPlan("fake 2", *list(vars(fake_plan(SCENES)).values())[1:])):
         with pytest.raises(BadInput, match="other arguments"):
             ShardWriter(copied, plan, resume=True)
     assert content(copied) == before
@@ -293,7 +294,7 @@ def test_names_of_other_data_sets_are_kept(tmp_path: Path) -> None:
     scenes = ["ARID20/table/seq 05", "..", ".", "a", "Größe", "C:\\x"]
     assert len({member_name(scene) for scene in scenes}) == len(scenes)
     assert all("/" not in member_name(s) and member_name(s).strip(".") for s in scenes)
-    plan = Plan("fake 1", {}, scenes, 2)
+    plan = ShardPlan("fake 1", {}, scenes, 2)
     with ShardWriter(tmp_path, plan, resume=False) as writer:
         for number, scene in enumerate(scenes):
             pictures = [s.renamed(f"{scene}/{k}/../x", scene) for k, s in enumerate(fake_samples(number))]

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from support.heap_worlds import drift
 
-from gpnet_ros.commands import generate
 from gpnet_ros.errors import BadInput
 from gpnet_ros.sim.heap.stored_lines import read_stored
 from gpnet_ros.sim.labels.relations import relations
 from gpnet_ros.sim.objects.splits import OBJECT_SEEDS, families
 from gpnet_ros.sim.scenes import fixed_sets as sets
+from gpnet_ros.sim.scenes.generation import SCENES_PER_SEED, SEED_MAX
 from gpnet_ros.sim.scenes.recipe import TEST_SET_SCENES, TEST_SETS, SceneRecipe
 
 SMALL = SceneRecipe(size=(120, 120), labels="all")
@@ -53,7 +53,7 @@ def test_sets_are_whole_and_of_their_split(name: str) -> None:
 def test_no_scene_is_in_two_sets() -> None:
     seeds = [scene["seed"] for name in TEST_SETS for scene in stored(name)]
     assert len(set(seeds)) == 3 * TEST_SET_SCENES
-    assert min(seeds) >= generate.SCENES_PER_SEED * generate.SEED_MAX  # none that gpnet generate makes
+    assert min(seeds) >= SCENES_PER_SEED * SEED_MAX  # none that gpnet generate makes
 
 
 @pytest.mark.parametrize(("name", "number"), SOME)

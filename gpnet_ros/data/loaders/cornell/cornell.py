@@ -18,7 +18,8 @@ from gpnet_ros.data.loaders.cornell.cloud import read_cloud
 from gpnet_ros.data.loaders.cornell.range import depth_of_range
 from gpnet_ros.data.loaders.corner_file import read_corners
 from gpnet_ros.data.loaders.reading import check_size, found_in, read_color, read_depth, read_lines
-from gpnet_ros.data.sample import Sample, keep_split
+from gpnet_ros.data.sample import Sample
+from gpnet_ros.data.splits import keep_split
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.pose import Transform

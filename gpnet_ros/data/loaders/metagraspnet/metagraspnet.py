@@ -23,7 +23,8 @@ from gpnet_ros.data.loaders.reading import found_in, metres, read_color, read_np
 from gpnet_ros.data.loaders.rigid import rigid
 from gpnet_ros.data.loaders.tree import files_in, find_folders, name_of
 from gpnet_ros.data.masks import mask_boxes, shown_ids, visible_boxes
-from gpnet_ros.data.sample import Objects, Sample, keep_split
+from gpnet_ros.data.sample import Objects, Sample
+from gpnet_ros.data.splits import keep_split
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
 from gpnet_ros.pose import Transform

@@ -26,7 +26,8 @@ from gpnet_ros.data.loaders.reading import found_in, read_color, read_depth, rea
 from gpnet_ros.data.loaders.regrad.labels import Labels, read_grasps, read_info, read_intrinsics, read_relations
 from gpnet_ros.data.loaders.tree import by_number, files_in, find_folders, folders_in, name_of
 from gpnet_ros.data.masks import shown_ids, visible_boxes
-from gpnet_ros.data.sample import Objects, Sample, keep_split
+from gpnet_ros.data.sample import Objects, Sample
+from gpnet_ros.data.splits import keep_split
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.pose import Transform, look_at
