@@ -24,7 +24,7 @@ _KINDS: dict[str, type] = {
 
 @dataclass(frozen=True)
 class Card:
-    """What is known of a model.
+    """The card of a model: what it is, what it was trained on, how good it is, and the seal on all of that.
 
     Attributes:
         architecture: key of `ARCHITECTURES`; kwargs: arguments of its constructor.

@@ -111,7 +111,13 @@ class GPNet(nn.Module):
                 module.start_as_identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """All maps of a batch, linear (not clamped) but for Q and P as probabilities."""
+        """Q, cos 2θ, sin 2θ, W, P (B, 4 or 5, H, W) of a batch (B, channels, H, W).
+
+        They are linear (not clamped) but for Q and P where those are probabilities.
+
+        Raises:
+            BadInput: H or W is not divisible by 4.
+        """
         if x.shape[-1] % 4 or x.shape[-2] % 4:
             raise BadInput(f"An input of {x.shape[-1]}x{x.shape[-2]} px is not divisible by 4: pad it.")
         maps = self.heads(self.generation(self.context(self.extraction(x))))

@@ -29,7 +29,7 @@ from gpnet_ros.network.baselines.orange import WIDTH_UNIT, orange_loss
 
 LossMode = Literal["literal", "suppress", "posmask", "likelihood", "ggcnn", "grconvnet", "orange"]
 
-#: Weight of Θ in `posmask`: its few pixels would else starve Q and P.
+#: Weight of Θ in `posmask`: its few pixels would starve Q and P at 1.
 POSMASK_WEIGHT = 0.03
 #: Weights of P, of the angle and of W in `likelihood`. Θ is a mean over the few pixels with a grasp; squared
 #: errors of the angle begin at 1, openings, in halves of the view, are wrong by 0.05 only.
@@ -57,14 +57,14 @@ class Targets:
 
 
 def grasp_loss(output: Tensor, target: Targets, mode: str = "suppress", *, shrink_width: bool = True) -> Tensor:
-    """Mean loss of a batch: the sum of `loss_parts`, with the same arguments."""
+    """Mean loss of a batch, of shape (): the sum of `loss_parts`, with the same arguments."""
     return torch.stack(list(loss_parts(output, target, mode, shrink_width=shrink_width).values())).sum()
 
 
 def loss_parts(
     output: Tensor, target: Targets, mode: str = "suppress", *, shrink_width: bool = True
 ) -> dict[str, Tensor]:
-    """What the mean loss of a batch is the sum of, by the map that it is about.
+    """The parts whose sum is the mean loss of a batch, by the map that each is about.
 
     The mask P* of the Θ terms is 1 on top-level objects only, also where the target of P is graded: half a
     width is no width.

@@ -11,7 +11,7 @@ from torch import distributed
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among those that train together; alone without `torchrun`.
+    """The place of this process among those that train together; it is alone without `torchrun`.
 
     Attributes:
         rank: of this process, from 0; the first one writes.
@@ -39,11 +39,11 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """Whether this process writes and speaks."""
+        """Whether this process is the one that writes files and prints."""
         return self.rank == 0
 
     def agreed(self, value: float) -> float:
-        """The first process's value, for what all must decide alike."""
+        """The number that the first process passed, for what all must decide alike; all must call it."""
         if self.world == 1:
             return value
         shared = torch.tensor([value], dtype=torch.float64, device=self.device)
@@ -51,7 +51,7 @@ class Ranks:
         return float(shared.item())
 
     def leave(self) -> None:
-        """Wait for the others, then part."""
+        """Wait for the other processes, and leave their group."""
         if self.world > 1 and distributed.is_initialized():
             distributed.barrier()
             distributed.destroy_process_group()

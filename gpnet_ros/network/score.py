@@ -20,7 +20,7 @@ GRASP_QUALITY_MIN = 0.1
 
 @dataclass(frozen=True)
 class ScoredView:
-    """About the argmax of one view.
+    """How good the argmax of Q* is on one view.
 
     Attributes:
         top: it is a true grasp of a top-level object; any: of any object.
@@ -36,7 +36,7 @@ class ScoredView:
 
 
 def as_maps(output: NDArray[np.float32]) -> Maps:
-    """The maps of one output (5 or 4, h, w) on a grid of its own."""
+    """The maps of a network's output (5 or 4, h, w) on a grid of that size, 1 px per cell; P is 1 without a fifth."""
     planes = output if len(output) == 5 else np.concatenate([output, np.ones_like(output[:1])])
     height, width = output.shape[1:]
     quality, cos2, sin2, wide, priority = planes
@@ -74,7 +74,7 @@ def score_view(maps: Maps, target: NDArray[np.float32]) -> ScoredView:
 
 
 def score_summary(scored: list[ScoredView]) -> dict[str, float | None]:
-    """Shares and medians over views, ready for a card; None where no grasp was right that could tell."""
+    """Shares in [0, 1] and medians over views, ready for a card; width error [grid px] or None."""
     if not scored:
         return {"n": 0}
     errors = [v.width_error for v in scored if v.any]

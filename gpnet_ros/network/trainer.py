@@ -26,7 +26,7 @@ from gpnet_ros.network.ranks import Ranks
 STATE = "state.safetensors"
 OPTIMISERS = ("adamw", "adam")
 #: one_cycle: a linear rise, then half a cosine down to almost nothing. exponential: evenly down to a tenth, in the
-#: logarithm. constant: as it is.
+#: logarithm. constant: the same throughout.
 SCHEDULES = ("one_cycle", "exponential", "constant")
 #: Learning rate at the very start and at the end of one_cycle, as shares of the highest.
 RATE_START = 0.05
@@ -41,7 +41,7 @@ GRADIENT_NORM = 5.0
 
 @dataclass(frozen=True)
 class Method:
-    """How weights are found.
+    """How the weights of a network are found: loss, optimiser, schedule and mean.
 
     Attributes:
         loss, shrink_width: see `grasp_loss`.
@@ -97,7 +97,7 @@ class Trainer:
         self._copied = [pair for pair in pairs if not pair[0].is_floating_point()]
 
     def update(self, x: Tensor, target: Targets, progress: float) -> Tensor:
-        """One step.
+        """Take one training step.
 
         Args:
             x: (B, C, h, w) float32; target: of the same batch; both on the network's device.
@@ -113,17 +113,17 @@ class Trainer:
         return loss.detach()
 
     def set_rate(self, progress: float) -> None:
-        """The learning rate of this share of the run."""
+        """Set the learning rate for a share of the run that is done, in [0, 1]."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.method.rate * rate_share(self.method.schedule, progress, self.method.warmup)
 
     @property
     def rate(self) -> float:
-        """The learning rate of the last step."""
+        """Learning rate of the last step, in the unit of `Method.rate`."""
         return float(self.optimiser.param_groups[0]["lr"])
 
     def forward(self, x: Tensor, target: Targets) -> Tensor:
-        """The loss of a batch."""
+        """The loss of a batch, of shape (); see `update` for shapes."""
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.method.mixed and x.device.type == "cuda"):
             output = self._together(x.contiguous(memory_format=torch.channels_last))
         parts = loss_parts(output.float(), target, self.method.loss, shrink_width=self.method.shrink_width)
@@ -134,12 +134,12 @@ class Trainer:
         return values.sum()
 
     def parts(self) -> dict[str, float]:
-        """Means of the parts of the loss since the last call, by the map that they are about."""
+        """Mean of each part of the loss since the last call, without unit, by the map that it is about."""
         count, self._part_count = self._part_count, 0
         return dict(zip(self._part_names, (self._parts / count).tolist(), strict=True)) if count else {}
 
     def backward(self, loss: Tensor) -> None:
-        """Its gradients, the mean over all processes."""
+        """Compute the gradients of a loss, of shape (); their mean over all processes."""
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
 
@@ -151,7 +151,7 @@ class Trainer:
         self._follow()
 
     def finite(self, losses: list[Tensor]) -> float:
-        """The mean of some losses; call it before each `save`.
+        """The mean of some losses, each of shape (); call it before each `save`.
 
         Raises:
             GpnetError: it is not finite.

@@ -113,7 +113,7 @@ def refuse_series(rows: Sequence[AblationRow], options: SeriesOptions, *, only_l
 def plan(
     rows: tuple[AblationRow, ...], chosen: tuple[AblationRow, ...], options: SeriesOptions
 ) -> tuple[AblationJob, ...]:
-    """All trainings of a series in the order in which they are made: first the first seed of every row.
+    """The trainings of a series in their order: the first seed of every row comes before the second of any.
 
     Args:
         rows: all rows; one that comes out equal to an earlier one of them is trained as that one.

@@ -14,11 +14,11 @@ from gpnet_ros.evaluation.intervals import paired, share, squared_and_added
 
 @dataclass(frozen=True, eq=False)
 class Outcomes:
-    """Of the same scenes, judged by models of different seeds.
+    """Outcomes of models of different seeds on the same scenes.
 
     Attributes:
         won: (seeds, scenes) bool; at least one of each.
-        names: of the scenes, in order: only outcomes of the same scenes can be compared.
+        names: names of the scenes, in order: only outcomes of the same scenes can be compared.
     """
 
     won: NDArray[np.bool_]
@@ -36,24 +36,24 @@ class Outcomes:
 
     @property
     def mean(self) -> float:
-        """Mean of the seeds' rates."""
+        """Mean of the seeds' rates, in [0, 1]."""
         return float(self.rates.mean())
 
     @property
     def deviation(self) -> float | None:
-        """Standard deviation of the seeds' rates (n - 1); None of one seed."""
+        """Standard deviation of the seeds' rates, in [0, 1], with n - 1 below; None for one seed."""
         return float(self.rates.std(ddof=1)) if len(self.rates) > 1 else None
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval of the mean for that many scenes; seeds do not make it narrower."""
+        """(low, high) of Wilson's 95 % interval of the mean, in [0, 1]; seeds do not make it narrower, scenes do."""
         scenes = self.won.shape[1]
         found = share(self.mean * scenes, scenes)
         assert found["low"] is not None and found["high"] is not None
         return float(found["low"]), float(found["high"])
 
     def on(self, names: Collection[str]) -> Outcomes:
-        """Of some of the scenes only, in their order here."""
+        """The outcomes of some of the scenes only, in the order that they have here."""
         chosen = [k for k, name in enumerate(self.names) if name in names]
         return Outcomes(self.won[:, chosen], tuple(self.names[k] for k in chosen))
 
@@ -125,7 +125,7 @@ def _verdict(
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """A rate for people; empty for none."""
+    """A rate in [0, 1] as a text in per cent; empty for None."""
     return "" if value is None else f"{100 * value:.{digits}f}"
 
 

@@ -46,12 +46,12 @@ class Line:
 
     @property
     def title(self) -> str:
-        """For people."""
+        """The name of the line that people read."""
         said = {"learned": "", "published": ", as published with its known bugs"}
         return self.row.title + said.get(self.priority, f", priority {self.priority}")
 
     def cards(self) -> list[Card]:
-        """Of its models.
+        """The cards of its models.
 
         Raises:
             ModelRefused: one was edited.

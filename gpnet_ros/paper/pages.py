@@ -15,10 +15,10 @@ from gpnet_ros.errors import BadInput
 
 @dataclass(frozen=True)
 class Table:
-    """One table.
+    """A table of the paper, as Markdown and as CSV.
 
     Attributes:
-        name: of its files and marks.
+        name: name of its files and marks.
         title: heading.
         columns: headings of the columns; those that are empty in every row are left out of the page.
         rows: texts by column; what is missing is empty.

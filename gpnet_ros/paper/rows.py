@@ -32,7 +32,7 @@ _KINDS: dict[str, type] = {
 
 @dataclass(frozen=True)
 class AblationRow:
-    """One row.
+    """One row of the tables: a recipe, what differs from it, and where it appears.
 
     Attributes:
         name: unique, also the name of its folder.
@@ -124,7 +124,7 @@ def choose_rows(rows: tuple[AblationRow, ...], wanted: list[str] | None) -> tupl
 
 
 def model_folder(models: Path, row: AblationRow, seed: int) -> Path:
-    """Where the model of a row and a seed lies below the folder of all."""
+    """The folder of the model of a row and a seed, below the folder of all models."""
     return models / row.name / f"seed{seed}"
 
 
@@ -134,7 +134,7 @@ def is_trained(folder: Path) -> bool:
 
 
 def other_recipe(folder: Path, row: AblationRow) -> str:
-    """How the recipe of a trained model differs from what its row says now; "" if it does not."""
+    """The settings of a trained model that differ from what its row says now, as a text; "" if none does."""
     now: dict[str, Any] = json.loads(json.dumps(decisive_settings(row.train_settings())))
     defaults = json.loads(json.dumps(decisive_settings(TrainSettings())))  # for settings that came later
     before = {**defaults, **without_gone(read_card(folder).recipe)}
@@ -153,12 +153,12 @@ def refusal(row: AblationRow) -> str:
 
 
 def decisive_settings(settings: TrainSettings) -> dict[str, Any]:
-    """What is trained: settings without what only says where and with which dice."""
+    """The settings that decide what is trained, without those that only say where and with which seed."""
     return {key: value for key, value in dataclasses.asdict(settings).items() if key not in INCIDENTAL}
 
 
 def first_equals(rows: tuple[AblationRow, ...]) -> dict[str, AblationRow]:
-    """For each row that can be trained by this version the first with the same settings, often itself.
+    """The first row with the same settings, by the name of each row that this version can train; often itself.
 
     A row such as "loss suppress" is nothing new where the recipe says so already; it is not trained twice.
     """

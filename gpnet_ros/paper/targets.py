@@ -36,7 +36,7 @@ PICTURES, CLEARING_HEAPS, ROS_HEAPS = TEST_SET_SCENES, frozen.HEAPS * len(frozen
 
 @dataclass(frozen=True)
 class TargetFigure:
-    """What is known of a measure.
+    """What is known of a measure, and whether it reaches what is asked.
 
     Attributes:
         text: the figure; "" where it was not measured.
@@ -58,6 +58,25 @@ class TargetFigure:
         if self.n < self.of:
             return f"{self.text}, on {self.n} of {self.of}: {verdict if self.sure and verdict else 'too few to say'}"
         return f"{self.text}, n = {self.n}: {verdict}" if verdict else self.text
+
+
+@dataclass(frozen=True)
+class Target:
+    """One line of what must hold.
+
+    Attributes:
+        measure: what is measured.
+        least: what is asked at least now.
+        aim: what we aim at.
+        figure: what is known.
+        command: how it is measured.
+    """
+
+    measure: str
+    least: str
+    aim: str
+    figure: TargetFigure
+    command: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +110,7 @@ def targets_table(sources: TargetSources, kept: Path | None = None) -> Table:
     judge = "`gpnet evaluate --model gpnet --data {} --metric {} --json`"
     loop = "`gpnet bench clearing --heaps frozen --objects 3-7 --rounds 100 {}--log {}.jsonl`"
     heading = ("measure", "at least now", "we aim at", "our figure", "command")
-    asked = [
+    asked = [Target(*words) for words in (
         ("GP-Net RGB-D, lift of a top-level object at the first try, stack-test", "85 %", "95 %",
          _figure(sources.stack, sources.card, "stack-test", "lift", 0.85), judge.format("stack-test", "lift")),
         ("the same on unseen-test (families never trained on)", "80 %", "92 %",
@@ -116,10 +135,12 @@ def targets_table(sources: TargetSources, kept: Path | None = None) -> Table:
          "runs/clearing/ros.jsonl --resume`"),
         ("pick rate against injected errors (hand-eye 0-5 mm, TCP, depth bias)", "the curve", "flat to 3 mm",
          _curve(sources.errors), "`gpnet bench errors --out runs/errors`"),
-    ]  # fmt: skip
-    found = {row[0]: row[3] for row in asked}
+    )]  # fmt: skip
+    found = {target.measure: target.figure for target in asked}
     known = {name: str(figure) for name, figure in found.items()} if kept is None else _remembered(found, kept)
-    rows = tuple(dict(zip(heading, (*row[:3], known[row[0]], row[4]), strict=True)) for row in asked)
+    rows = tuple(
+        dict(zip(heading, (t.measure, t.least, t.aim, known[t.measure], t.command), strict=True)) for t in asked
+    )
     note = "All simulated. Cells: mean ± standard deviation of the seeds [95 % interval], %; met = at least now."
     return Table("targets", "What must hold", heading, rows, tuple(dict(row) for row in rows), (note,))
 
@@ -240,7 +261,7 @@ def _curve(errors: Mapping[str, Any] | None) -> TargetFigure:
 
 
 def read_errors(path: Path) -> dict[str, Any] | None:
-    """What `gpnet bench errors` wrote; None if it is not there.
+    """The content of the file that `gpnet bench errors` wrote; None if there is no such file.
 
     Raises:
         BadInput: the file is something else.

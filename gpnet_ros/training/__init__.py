@@ -1,1 +1,1 @@
-"""What `gpnet train` needs beside the training itself: recipes, judge, log, profile."""
+"""Training runs of `gpnet train`: recipes, the run itself, its folder, log and curves, judge and profile."""

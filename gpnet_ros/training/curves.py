@@ -1,4 +1,4 @@
-"""What a run says of itself: a bar, lines in log.jsonl, curves.png, examples.png, and TensorBoard where it is."""
+"""The log of a training run: a bar, lines in log.jsonl, curves.png, examples.png, and TensorBoard where it is."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ SHOWN = 6
 
 
 class TrainingLog:
-    """Of one run, in its folder."""
+    """The log of one training run: a bar, lines, curves and examples in the folder of the run."""
 
     def __init__(self, folder: Path, validation: Samples | None, channels: str, resume: bool) -> None:
         """Begin a log, or go on with it.
 
         Args:
-            folder: of the run.
-            validation: scenes to judge on, or None.
-            channels: of the network.
+            folder: folder of the run.
+            validation: pictures to judge on; None judges nothing.
+            channels: input of the network, "rgb", "depth" or "rgbd".
             resume: keep the lines that are there.
         """
         self._folder, self._validation, self._channels = folder, validation, channels
@@ -46,13 +46,30 @@ class TrainingLog:
         self._board = _board(folder / BOARD, resume)
 
     def tick(self, progress: float, elapsed: float, rate: float, loss: float) -> None:
-        """Move the bar: `elapsed` seconds were needed for `progress` of the run."""
+        """Move the bar.
+
+        Args:
+            progress: share of the run that is done, in [0, 1].
+            elapsed: time that it took [s].
+            rate: learning rate.
+            loss: mean of the last steps.
+        """
         left = elapsed / max(progress, 1e-6) * (1.0 - progress)
         self._bar.n = 100.0 * progress
         self._bar.set_postfix_str(f"loss {loss:.4f}, rate {rate:.1e}, {tqdm.format_interval(int(left))} left")
 
     def report(self, trainer: Trainer, progress: float, crop: int, loss: float) -> dict[str, float | None]:
-        """Judge, write all that is written, and return the metric."""
+        """Judge the network, and write line, curves, examples and TensorBoard.
+
+        Args:
+            trainer: with the network.
+            progress: share of the run that is done, in [0, 1].
+            crop: side of the training views [px].
+            loss: mean since the last report.
+
+        Returns:
+            What `views_summary` says of some validation views.
+        """
         judged = judge_views(trainer.ema, self._validation, self._channels, QUICK_SCENES)
         metric = views_summary(judged)
         line: dict[str, Any] = {
@@ -81,7 +98,7 @@ class TrainingLog:
         return metric
 
     def close(self) -> None:
-        """Let go of the bar and of TensorBoard."""
+        """Close the bar and TensorBoard."""
         self._bar.close()
         if self._board is not None:
             self._board.close()

@@ -35,7 +35,7 @@ def first_weights(blank: Card, init: str | Path | None) -> tuple[torch.nn.Module
 
 
 def data_origin(samples: Samples) -> dict[str, Any]:
-    """Of what scenes a data set is and what made them, so that it can be generated again; nothing without records."""
+    """The scenes of a data set and what made them, so that it can be generated again; empty without records."""
     names = sorted({r.scene for r in getattr(samples, "records", ())})
     known = {"scenes": len(names), "first_scene": names[0], "last_scene": names[-1]} if names else {}
     return known | getattr(samples, "made", {})

@@ -126,7 +126,13 @@ def _measure(training: Samples, recipe: TrainSettings, device: torch.device, cro
 
 
 def step(trainer: Trainer, source: Iterator[tuple[Tensor, Tensor]], device: torch.device) -> None:
-    """Make a batch and do what `Trainer.update` does, each stage in a range of the profiler."""
+    """Make a batch and do what `Trainer.update` does, each stage in a range of the profiler.
+
+    Args:
+        trainer: with the network.
+        source: batches; see `data.batches.batches` for shapes.
+        device: where the network is.
+    """
     with _stage("views", device):
         x, planes = next(source)
     with _stage("transfer", device):

@@ -72,11 +72,11 @@ class TrainSettings(ViewSettings):
             raise BadInput(f"loss {self.loss} is not for {self.architecture}: loss orange is for orange, and no other.")
 
     def views(self) -> ViewSettings:
-        """How pictures become training views."""
+        """The part of the recipe that says how pictures become training views."""
         return ViewSettings(**{f.name: getattr(self, f.name) for f in fields(ViewSettings)})
 
     def method(self) -> Method:
-        """How weights are found."""
+        """The part of the recipe that says how weights are found."""
         return Method(
             loss=self.loss,
             shrink_width=self.shrink_width,
@@ -108,7 +108,7 @@ class TrainSettings(ViewSettings):
 
 @dataclass(frozen=True)
 class Budget:
-    """When a run ends: after `seconds` of steps, or after `steps`, whichever comes first."""
+    """When a run ends: after `seconds` of steps [s], or after `steps`, whichever comes first."""
 
     seconds: float
     steps: float
@@ -119,11 +119,12 @@ class Budget:
 
     @classmethod
     def of(cls, recipe: TrainSettings, views: int, minutes: float | None, epochs: float | None) -> Budget:
-        """Of the command's wishes or, without any, of the recipe's.
+        """The length of a run, from the command line or, where that says nothing, from the recipe.
 
         Args:
-            recipe: of the run. views: pictures of the data set.
-            minutes, epochs: as the command line has them.
+            recipe: recipe of the run.
+            views: number of pictures of the data set.
+            minutes: length [min], or None; epochs: passes over the data, or None.
 
         Raises:
             BadInput: neither says how long, or not a positive time.

@@ -18,10 +18,10 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class JudgedView:
-    """One validation view.
+    """One validation view, what a network said of it, and how good that is.
 
     Attributes:
-        scored: on the argmax of Q*.
+        scored: how good the argmax of Q* is.
         errors: mean squared error by the names of `TARGETS`; without priority if the network has none. Angle and
             width count where a true grasp is.
         x: (C, h, w) what the network saw; target: (5, h, w) what is true; maps: what it said.
@@ -64,11 +64,11 @@ def map_errors(output: Floats, target: Floats) -> dict[str, float]:
 
 
 def views_summary(judged: list[JudgedView]) -> dict[str, float | None]:
-    """Shares and medians over views, ready for a card; see `score.score_summary`."""
+    """Shares in [0, 1] and medians [grid px] over views, ready for a card; see `score.score_summary`."""
     return score.score_summary([one.scored for one in judged])
 
 
 def mean_map_errors(judged: list[JudgedView]) -> dict[str, float]:
-    """Errors of each map over views, for the curves."""
+    """Mean squared error of each map over views, by `error_` and its name, for the curves."""
     names = [name for name in TARGETS if any(name in one.errors for one in judged)]
     return {f"error_{name}": float(np.mean([j.errors[name] for j in judged if name in j.errors])) for name in names}

@@ -44,13 +44,13 @@ class GgCnn(nn.Module):
         self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The four maps of a batch."""
+        """Q, cos 2θ, sin 2θ and W (B, 4, H, W) of a batch (B, channels, H, W)."""
         height, width = x.shape[-2:]
         padded = functional.pad(x, (0, -width % GGCNN_STRIDE, 0, -height % GGCNN_STRIDE))
         return self.uncropped(padded)[..., :height, :width]
 
     def uncropped(self, x: Tensor) -> Tensor:
-        """The maps as the published layers give them, larger than the input: 228x228 for 224x224."""
+        """The maps as the published layers give them, larger than the input: (B, 4, 228, 228) for 224x224."""
         return self.heads(self.body(x))
 
 
@@ -67,7 +67,7 @@ class GgCnn2(nn.Module):
         self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The four maps of a batch."""
+        """Q, cos 2θ, sin 2θ and W (B, 4, H, W) of a batch (B, channels, H, W)."""
         return self.heads(self.body(x))
 
 

@@ -19,7 +19,7 @@ class GrConvNet(nn.Module):
         width: channels of the first layer; 32 is the published network.
         fused: all heads as one convolution: the same function, faster.
         gpp: with a head for GP-Net's grasp priority P, which the published network has not.
-        inverted: channels halve where they double else: the public variant grconvnet4.
+        inverted: channels halve where they double in the others: the public variant grconvnet4.
         dropout: share of features dropped before each head in training; 0.1 in the public variant grconvnet3.
     """
 
@@ -49,7 +49,7 @@ class GrConvNet(nn.Module):
         self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:
-        """All maps of a batch."""
+        """Q, cos 2θ, sin 2θ, W and perhaps P (B, 4 or 5, H, W) of a batch (B, channels, H, W)."""
         return self.heads(self.decoder(self.residuals(self.encoder(x))))
 
 

@@ -54,11 +54,14 @@ class Orange(nn.Module):
             self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The network's own maps in training, Q, cos 2θ, sin 2θ and W of each pixel's best bin in evaluation."""
+        """Own maps (B, 5·bins + 1, H, W) in training; in evaluation Q, cos 2θ, sin 2θ, W (B, 4, H, W) of best bins."""
         return self.raw(x) if self.training else best_bin(self.raw(x))
 
     def raw(self, x: Tensor) -> Tensor:
-        """The network's own maps (B, 5·bins + 1, H, W), in the order of `MAPS_PER_BIN`; the last two are logits."""
+        """The network's own maps (B, 5·bins + 1, H, W) of a batch (B, channels, H, W), in the order of `MAPS_PER_BIN`.
+
+        Those of the bins and of graspness are logits.
+        """
         return self.head(self.body(x))
 
 

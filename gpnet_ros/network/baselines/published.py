@@ -40,7 +40,7 @@ def _bug(sentence: str, source: str, *architectures: str) -> Any:
 
 @dataclass(frozen=True)
 class Bugs:
-    """Which bugs of the public code are switched on; none by default. `listed` says what each does and where it is."""
+    """Known bugs of the public code, each of which can be switched on; `listed` says what each does and where it is."""
 
     stretched_output: bool = _bug(
         "GG-CNN answers 224 px with 228 px; fitted to the picture by resizing, where a crop at the bottom and right "
@@ -88,7 +88,7 @@ class Bugs:
 
     @classmethod
     def of(cls, architecture: str) -> Bugs:
-        """All that the public code of an architecture has; none for one that is not published."""
+        """The bugs that the public code of an architecture has; none for one that is not published."""
         return cls(**{f.name: architecture in f.metadata["architectures"] for f in fields(cls)})
 
     def listed(self) -> dict[str, tuple[str, str]]:
