@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from gpnet_ros.cli import COMMANDS, main
-from gpnet_ros.commands import video
 from gpnet_ros.data.dataset import Dataset
 from gpnet_ros.devices.recorded import load_frame
+from gpnet_ros.evaluation import video
 from gpnet_ros.evaluation.detection import answer_of
 from gpnet_ros.grasp import Grasp
 

@@ -19,18 +19,18 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.closed_loop.compare import compare_files, comparison_table
-from gpnet_ros.evaluation.closed_loop.rows import HeapName, Policy, Row, counted
-
-#: Objects in a heap that the benchmark makes.
-OBJECTS_RANGE = (1, 10)
+from gpnet_ros.evaluation.closed_loop.heaps import OBJECTS_RANGE, HeapName, first_frozen, objects_range
+from gpnet_ros.evaluation.closed_loop.players import Policy
+from gpnet_ros.evaluation.closed_loop.rows import RoundRow
+from gpnet_ros.evaluation.closed_loop.tally import rounds_answer, rounds_sentence
+from gpnet_ros.nodes.running_cell import RunningCell, open_cell
+from gpnet_ros.nodes.table import RunSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,10 +46,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mesh-unit", choices=["m", "mm", "cm", "inch"], help="unit of the meshes (default: told by their sizes)"
     )
     parser.add_argument("--rounds", type=int, default=20, help="how many heaps of each K (20)")
-    parser.add_argument("--objects", type=objects, default=(5, 5), help="K, objects per heap, or a range as 3-7 (5)")
+    parser.add_argument(
+        "--objects", type=objects_range, default=(5, 5), help="K, objects per heap, or a range as 3-7 (5)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of the first heap; the next has seed + 1, ... (0)")
     parser.add_argument("--priority", choices=["learned", "height", "none", "oracle"], default="learned")
     parser.add_argument("--model", default="gpnet", help="name in models/ or path of a model folder (gpnet)")
+    parser.add_argument(
+        "--min-quality", type=float, default=Policy.min_quality, help="smallest Q* of a grasp (%(default)s)"
+    )
     parser.add_argument("--factor", type=float, default=1.0, help="speed of simulated time, --path ros only (1)")
     parser.add_argument("--workers", type=int, default=0, help="processes, --path core only (number of cores)")
     parser.add_argument("--log", type=Path, help="append each round to this file of JSON lines")
@@ -66,28 +71,44 @@ def run(args: argparse.Namespace) -> int:
         found = compare_files(*args.compare)
         print(json.dumps(found) if args.json else comparison_table(found))
         return 0
-    require_sane(args)
-    least, most = args.objects
-    heaps = [name for count in range(least, most + 1) for name in heaps_of(args, count)]
-    if args.path == "ros":
-        from gpnet_ros.evaluation.closed_loop.ros import run_rounds
+    heaps = _heaps(args)
+    policy = Policy(
+        args.path, args.priority, None if args.priority == "oracle" else args.model, min_quality=args.min_quality
+    )
+    rows = _rounds(args, heaps, policy)
 
-        rows = run_rounds(args, heaps)
-    else:
+    def answer(part: list[RoundRow]) -> dict[str, Any]:
+        return rounds_answer(part, policy, args.heaps, args.seed, args.factor)
+
+    least, most = args.objects
+    answers = [answer([row for row in rows if row.objects == count]) for count in range(least, most + 1)]
+    whole = answers[0] if least == most else {"rows": answers, "all": answer(rows)}
+    print(json.dumps(whole) if args.json else "\n".join(rounds_sentence(a) for a in answers))
+    return 1 if all(row.failed for row in rows) else 0
+
+
+def _rounds(args: argparse.Namespace, heaps: list[HeapName], policy: Policy) -> list[RoundRow]:
+    if args.path == "core":
         from gpnet_ros.evaluation.closed_loop.core import clear_heaps
 
-        rows = clear_heaps(heaps, policy_of(args), args.log, args.resume, args.workers)
-    answers = [answer([row for row in rows if row["objects"] == count], args) for count in range(least, most + 1)]
-    whole = answers[0] if least == most else {"rows": answers, "all": answer(rows, args)}
-    print(json.dumps(whole) if args.json else "\n".join(sentence(a) for a in answers))
-    return 1 if all(row["failed"] for row in rows) else 0
+        return clear_heaps(heaps, policy, args.log, args.resume, args.workers)
+    from gpnet_ros.evaluation.closed_loop.ros import run_rounds
+
+    def start(seed: int, objects: int, folder: Path, planner: dict[str, Any]) -> AbstractContextManager[RunningCell]:
+        run = RunSettings(
+            sim=True, model=args.model, priority=args.priority, seed=seed, objects=objects, factor=args.factor,
+            device="cpu",
+        )  # fmt: skip
+        return open_cell(run, folder, planner)
+
+    return run_rounds(heaps, policy, start, args.log, args.resume)
 
 
-def require_sane(args: argparse.Namespace) -> None:
-    """Refuse arguments out of bounds.
+def _heaps(args: argparse.Namespace) -> list[HeapName]:
+    """The heaps that were asked for.
 
     Raises:
-        BadInput: names the argument.
+        BadInput: an argument is out of bounds, and is named.
     """
     low, high = OBJECTS_RANGE
     least, most = args.objects
@@ -107,76 +128,12 @@ def require_sane(args: argparse.Namespace) -> None:
         from gpnet_ros.sim.objects.user_meshes import load_user_meshes
 
         load_user_meshes(args.meshes, args.mesh_unit)  # once, before the processes ask for it
+    if not 0.0 <= args.min_quality <= 1.0:
+        raise BadInput(f"--min-quality is {args.min_quality}; allowed: 0 to 1.")
     if args.heaps == "frozen":
         if args.seed:
             raise BadInput("Frozen heaps have no --seed: leave it out.")
-        from gpnet_ros.sim.heap import frozen
-
-        for count in range(least, most + 1):
-            frozen.require(count, args.rounds)
-
-
-def objects(text: str) -> tuple[int, int]:
-    """Least and greatest K of what a user typed: `5`, or `3-7`."""
-    least, _, most = text.partition("-")
-    return int(least), int(most or least)
-
-
-def heaps_of(args: argparse.Namespace, count: int) -> list[HeapName]:
-    """The heaps of `count` objects that were asked for."""
-    if args.heaps == "frozen":
-        return [HeapName(count, number=k) for k in range(args.rounds)]
-    return [HeapName(count, args.seed + k, meshes=args.meshes, mesh_unit=args.mesh_unit) for k in range(args.rounds)]
-
-
-def policy_of(args: argparse.Namespace) -> Policy:
-    """Who picks."""
-    return Policy(args.path, args.priority, None if args.priority == "oracle" else args.model)
-
-
-def answer(rows: Sequence[Row], args: argparse.Namespace) -> dict[str, Any]:
-    """The counts as plain values; figures of time only where simulated time runs as fast as the wall clock."""
-    counts = sorted({row["objects"] for row in rows})
-    setting = {k: getattr(args, k) for k in ("path", "heaps", "priority", "model", "seed")}
-    found = counted(rows)
-    at_speed = args.path == "ros" and args.factor == 1.0
-    seconds = sum(row["seconds"] for row in rows)
-    per_hour = round(3600.0 * found["picks"] / seconds, 1) if at_speed and seconds > 0 else None
-    return {
-        **setting,
-        "model": None if args.priority == "oracle" else args.model,
-        "objects_per_round": counts[0] if len(counts) == 1 else counts,
-        **found,
-        "picks_per_hour": per_hour,
-        "time_ms": {} if args.path == "ros" and not at_speed else stage_medians(rows),
-    }
-
-
-def stage_medians(rows: Sequence[Row]) -> dict[str, float]:
-    """Median of each stage over all picks of the arm [ms], and of whole picks and rounds."""
-    stages: dict[str, list[float]] = {}
-    for row in rows:
-        for pick in (p for p in row["picks"] if p["executed"] and "time_s" in p):
-            for name, seconds in {**pick["time_s"], "pick": pick["seconds"]}.items():
-                stages.setdefault(name.replace(" ", "_"), []).append(seconds)
-        stages.setdefault("round", []).append(row["seconds"])
-    return {name: round(1e3 * float(np.median(values)), 1) for name, values in stages.items()}
-
-
-def sentence(a: dict[str, Any]) -> str:
-    """The answer for a person."""
-
-    def part(name: str, whole: str) -> str:
-        return f"{a[name]} of {a[whole]} ({a[name] / max(a[whole], 1):.0%})"
-
-    right = a["all_right"]
-    between = "" if right["rate"] is None else f" [{right['low']:.0%}, {right['high']:.0%}]"
-    faults = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in a["faults"].items()) or "none"
-    return (
-        f"simulated, path {a['path']}, priority {a['priority']}, K = {a['objects_per_round']}: "
-        f"rounds cleared {part('rounds_cleared', 'rounds')}, all right {part('rounds_all_right', 'rounds')}{between}; "
-        f"objects removed {part('objects_removed', 'objects')}; "
-        f"picks that brought an object {part('picks_ok', 'picks')}, a topmost one {part('picks_topmost', 'picks')}; "
-        f"refusals {a['refusals']}; faults: {faults}"
-        + (f"; {a['rounds_broken']} rounds broke" if a["rounds_broken"] else "")
-    )
+        return first_frozen(args.objects, args.rounds)
+    counts, rounds = range(least, most + 1), range(args.rounds)
+    own = {"meshes": args.meshes, "mesh_unit": args.mesh_unit}
+    return [HeapName(count, args.seed + k, **own) for count in counts for k in rounds]

@@ -19,7 +19,6 @@ from gpnet_ros.errors import DeviceError
 from gpnet_ros.nodes.starter import RunningNodes, start_nodes
 from gpnet_ros.nodes.table import RunSettings
 from gpnet_ros.sim.cell.door import CellDoor
-from gpnet_ros.sim.clearing.rounds import EXTRA_PICKS, FAILURES_MAX
 
 if TYPE_CHECKING:
     from gpnet_ros.nodes.client import PlannerClient
@@ -36,7 +35,7 @@ _DOMAINS = range(20, 100)
 
 @dataclass
 class RunningCell:
-    """Everything that runs.
+    """The simulated cell and its nodes, running.
 
     Attributes:
         running: the processes.
@@ -74,7 +73,11 @@ class RunningCell:
         self.wait_for_maps(self.door.truth().time, NEXT_HEAP)
 
     def put_heap(self, heap: Heap) -> None:
-        """As `load_heap`, of a heap that was made before."""
+        """Put a heap that was made before into the cell, and wait until the network has seen it.
+
+        Raises:
+            DeviceError: heap or maps did not come in time.
+        """
         self.door.put_heap(heap.to_dict(), NEXT_HEAP)
         self.wait_for_maps(self.door.truth().time, NEXT_HEAP)
 
@@ -89,11 +92,6 @@ class RunningCell:
             self.running.require_alive()
             if time.monotonic() > end:
                 raise DeviceError(f"No maps came within {limit:.0f} s; see {self.running.folder}.")
-
-
-def round_parameters(objects: int) -> dict[str, Any]:
-    """Parameters of planner_node for a round over a heap of `objects`: when it ends, and patience on a busy machine."""
-    return {"max_picks": objects + EXTRA_PICKS, "failures_max": FAILURES_MAX, "look_timeout": 60.0}
 
 
 @contextmanager
@@ -126,10 +124,10 @@ def open_cell(
     say(f"makes the heap and starts cell and nodes on {run.robot_ip}")
     with _one_interrupt(), start_nodes(run, free_domain(), folder / "logs") as running, PlannerClient() as client:
         recording = Recording(client.node)
-        session = RunningCell(running, client, recording, CellDoor(run.robot_ip))
+        cell = RunningCell(running, client, recording, CellDoor(run.robot_ip))
         say("cell is ready; waits for the first maps of the network")
-        session.wait_for_maps(-1.0, FIRST_MAPS)
-        yield session
+        cell.wait_for_maps(-1.0, FIRST_MAPS)
+        yield cell
 
 
 @contextmanager

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from gpnet_ros.evaluation.closed_loop import core
-from gpnet_ros.evaluation.closed_loop.rows import HeapName, Policy, heap_key, read_rounds
-from gpnet_ros.evaluation.code_sum import code_sum
+from gpnet_ros.evaluation.closed_loop.heaps import HeapName
+from gpnet_ros.evaluation.closed_loop.players import Policy
+from gpnet_ros.evaluation.closed_loop.rows import RoundRow, read_rounds
 from gpnet_ros.evaluation.judging.evaluation import EVALUATIONS, Results, evaluate
 from gpnet_ros.evaluation.judging.judge import JudgeSettings
 from gpnet_ros.evaluation.judging.judged_pictures import Pictures
@@ -38,7 +38,7 @@ def judge_model(
 
 def play_heaps(
     model: Path | None, priority: str, *, rounds: int, also: Collection[tuple[int, str]] = (), workers: int = 0
-) -> list[dict[str, Any]]:
+) -> list[RoundRow]:
     """Play the first frozen heaps of each K, those after them that were played before, and some others.
 
     Rounds are kept in `ROUNDS`, under a name that hashes the code that decides.
@@ -53,8 +53,8 @@ def play_heaps(
     frozen.require(frozen.COUNTS[0], rounds)
     ROUNDS.mkdir(parents=True, exist_ok=True)
     weights = "oracle" if model is None else f"{model.name}-{vouched_card(model).sha256[:12]}"
-    log = ROUNDS / f"{weights}-{priority}-{code_sum(core.__name__)}.jsonl"  # other code, other rounds
-    there = {heap_key(row) for row in read_rounds(log)} if log.is_file() else set()
+    log = ROUNDS / f"{weights}-{priority}-{core.core_code()}.jsonl"  # other code, other rounds
+    there = {row.key for row in read_rounds(log)} if log.is_file() else set()
     heaps: list[HeapName] = []
     whole = True
     for number in range(frozen.HEAPS):

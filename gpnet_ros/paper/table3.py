@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from gpnet_ros.errors import BadInput
-from gpnet_ros.evaluation.closed_loop.rows import heap_key
+from gpnet_ros.evaluation.closed_loop.rows import RoundRow
 from gpnet_ros.paper.cells import Outcomes, cell, difference_cell, difference_in_common
 from gpnet_ros.paper.lines import Line, untrained
 from gpnet_ros.paper.pages import Table
 from gpnet_ros.paper.paper_figures import TABLE3
 
-#: (model folder or None for the oracle, priority) -> rounds as `RoundLog` keeps them, one per frozen heap.
-PlayModel = Callable[[Path | None, str], Sequence[Mapping[str, Any]]]
+#: (model folder or None for the oracle, priority) -> rounds, one per frozen heap.
+PlayModel = Callable[[Path | None, str], Sequence[RoundRow]]
 TABLE3_COUNTS = tuple(TABLE3)
 ALL = "all"
 
@@ -52,7 +52,7 @@ def clear_line(line: Line, clear: PlayModel) -> ClearedLine:
         return ClearedLine(line.key, line.title, {}, refused=f"refused: {error}")
 
 
-def line_of_rounds(key: str, title: str, rounds: Sequence[Mapping[str, Any]]) -> ClearedLine:
+def line_of_rounds(key: str, title: str, rounds: Sequence[RoundRow]) -> ClearedLine:
     """The line of rounds that were played.
 
     Raises:
@@ -60,11 +60,11 @@ def line_of_rounds(key: str, title: str, rounds: Sequence[Mapping[str, Any]]) ->
     """
     if not rounds:
         raise BadInput(f"No round of {title} was played: ask for one or more --rounds.")
-    won = {heap_key(row): bool(row["all_right"]) for row in rounds}
+    won = {row.key: row.all_right for row in rounds}
     outcomes: dict[int | str, Outcomes] = {ALL: _outcomes(won)}
     for count in sorted({objects for objects, _ in won}):
         outcomes[count] = _outcomes({heap: right for heap, right in won.items() if heap[0] == count})
-    picks = [bool(p["ok"]) for row in rounds for p in row["picks"] if p["executed"]]
+    picks = [p.ok for row in rounds for p in row.picks if p.executed]
     return ClearedLine(key, title, outcomes, float(np.mean(picks)) if picks else None)
 
 

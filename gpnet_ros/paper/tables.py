@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gpnet_ros.data.loaders.sets import LOADERS
 from gpnet_ros.errors import BadInput
-from gpnet_ros.evaluation.closed_loop.rows import heap_key, read_rounds
+from gpnet_ros.evaluation.closed_loop.rows import read_rounds
 from gpnet_ros.evaluation.judging.judged_pictures import open_pictures
 from gpnet_ros.paper import paper_figures
 from gpnet_ros.paper.lines import table_lines
@@ -183,7 +183,7 @@ def _target_sources(
         judge = partial(judge_model, pictures=pictures, scenes=asked.scenes, workers=asked.workers)
         unseen["gpnet"] = measure_line(ours, judge)
     ros = read_rounds(asked.ros) if clearing and asked.ros.is_file() else []
-    heaps = {heap_key(row) for row in ros}
+    heaps = {row.key for row in ros}
     core = play_heaps(model, "learned", rounds=0, also=heaps, workers=asked.workers) if heaps and model else []
     by_key = {line.key: line for line in clearing}
     card = ours.cards()[0].metric if ours and model else {}

@@ -11,6 +11,7 @@ from typing import Any
 
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.closed_loop.compare import compare_rounds
+from gpnet_ros.evaluation.closed_loop.rows import RoundRow
 from gpnet_ros.paper.cells import (
     Outcomes,
     cell,
@@ -94,8 +95,8 @@ class TargetSources:
     stack: Mapping[str, MeasuredLine]
     unseen: Mapping[str, MeasuredLine]
     clearing: Mapping[str, ClearedLine]
-    ros: Sequence[Mapping[str, Any]] = ()
-    core: Sequence[Mapping[str, Any]] = ()
+    ros: Sequence[RoundRow] = ()
+    core: Sequence[RoundRow] = ()
     errors: Mapping[str, Any] | None = None
     card: Mapping[str, Any] = field(default_factory=dict)
 
@@ -243,7 +244,7 @@ def _ros(sources: TargetSources) -> TargetFigure:
     if not sources.ros or not sources.core:
         return TargetFigure()
     try:
-        found = compare_rounds(list(map(dict, sources.core)), list(map(dict, sources.ros)))["all"]
+        found = compare_rounds(sources.core, sources.ros)["all"]
     except BadInput:
         return TargetFigure()
     interval = f"[{100 * found['low']:+.0f}, {100 * found['high']:+.0f}]"

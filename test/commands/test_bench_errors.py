@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.rounds import round_row
 
 from gpnet_ros.cli import main
-from gpnet_ros.commands import bench_errors
 from gpnet_ros.evaluation.closed_loop import core as clearing_core
-from gpnet_ros.evaluation.closed_loop.rows import Policy, Row
+from gpnet_ros.evaluation.closed_loop.error_curve import ERROR_KINDS, error_curve
+from gpnet_ros.evaluation.closed_loop.heaps import first_frozen
+from gpnet_ros.evaluation.closed_loop.players import Policy
+from gpnet_ros.evaluation.closed_loop.rows import RoundRow
 from gpnet_ros.sim.clearing.injected import Errors
 
 
@@ -21,16 +24,12 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Errors]]:
     """Rounds that go wrong with more than 3 mm of any error; what was played."""
     found: list[tuple[str, Errors]] = []
 
-    def play(job: Any) -> Row:
+    def play(job: Any) -> RoundRow:
         name, policy, by = job
         found.append((name.label, policy.errors))
         e = policy.errors
         right = max(e.hand_eye, e.tcp, abs(e.depth)) < 0.0035
-        pick = {"executed": True, "ok": right, "topmost": right, "fault": None if right else "missed"}
-        return {
-            "heap": name.label, "seed": 1, "objects": name.objects, "by": by, "removed": [0] * right, "cleared": right,
-            "all_right": right, "ended": "", "failed": False, "seconds": 1.0, "faults": [], "picks": [pick] * 3,
-        }  # fmt: skip
+        return round_row(name, right, by, picks=3)
 
     monkeypatch.setattr(clearing_core, "core_round", play)
     return found
@@ -57,8 +56,8 @@ def test_curve_falls_where_picking_does_and_is_not_played_twice(
 
 
 def test_sizes_arrive_in_si_units(played: list[tuple[str, Errors]], tmp_path: Path) -> None:
-    heaps = bench_errors.heaps_of((5, 5), 1)
-    bench_errors.measure(bench_errors.chosen("hand_eye_turn,tcp"), heaps, "gpnet", "none", tmp_path, 1)
+    kinds = [kind for kind in ERROR_KINDS if kind.field in ("hand_eye_turn", "tcp")]
+    error_curve(kinds, first_frozen((5, 5), 1), "gpnet", "none", tmp_path, 1)
     tried = [errors for _, errors in played]
     assert Errors() in tried and Errors(tcp=0.003) in tried
     assert max(e.hand_eye_turn for e in tried) == pytest.approx(0.01745, abs=1e-5)
@@ -66,7 +65,7 @@ def test_sizes_arrive_in_si_units(played: list[tuple[str, Errors]], tmp_path: Pa
 
 
 def test_errors_of_a_round_are_part_of_who_played_it() -> None:
-    assert Policy(errors=Errors(tcp=0.001)).told() != Policy(errors=Errors(tcp=0.002)).told()
+    assert Policy(errors=Errors(tcp=0.001)).played_by("x") != Policy(errors=Errors(tcp=0.002)).played_by("x")
 
 
 @pytest.mark.parametrize(

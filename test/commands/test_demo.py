@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import mmap
 import os
@@ -16,14 +15,18 @@ from typing import Any
 
 import pytest
 import yaml
+from support.rounds import BY
 from support.truths import grip, truth_of
 
 from gpnet_ros.cli import main
 from gpnet_ros.commands import bench_clearing, demo
 from gpnet_ros.errors import BadInput, DeviceError
 from gpnet_ros.evaluation.closed_loop import ros as clearing_ros
+from gpnet_ros.evaluation.closed_loop.heaps import HeapName
+from gpnet_ros.evaluation.closed_loop.players import Policy
 from gpnet_ros.evaluation.closed_loop.ros_round import RosRound, play_round
-from gpnet_ros.evaluation.closed_loop.rows import HeapName
+from gpnet_ros.evaluation.closed_loop.rows import RoundRow, read_rounds
+from gpnet_ros.evaluation.closed_loop.tally import rounds_answer
 from gpnet_ros.nodes import running_cell, starter
 from gpnet_ros.nodes.table import RunSettings
 from gpnet_ros.sim.cell.door import CellDoor
@@ -85,7 +88,7 @@ class World:
         return "its state is 'looking'"
 
     def play(self, **more: Any) -> RosRound:
-        return play_round(self.start, self, self, self.check, **more)
+        return play_round(FakeCell([], {0: self}, 0), **more)
 
 
 PERFECT = [("picked", 1, True, True), ("picked", 0, True, True), ("nothing_left", None, False, False)]
@@ -165,24 +168,23 @@ def test_object_that_reaches_the_tote_after_an_interruption_counts_for_its_pick(
 
 
 # --- the benchmark ---------------------------------------------------------------------------------------------
-def arguments(**changes: Any) -> argparse.Namespace:
-    values = {
-        "path": "ros", "rounds": 3, "objects": 2, "seed": 7, "priority": "learned", "model": "gpnet", "factor": 1.0,
-        "log": None, "resume": False, "heaps": "seeds", "meshes": None, "mesh_unit": None,
-    }  # fmt: skip
-    return argparse.Namespace(**{**values, **changes})
+ROS = Policy("ros")
 
 
-def answer(played: list[RosRound], args: argparse.Namespace) -> dict[str, Any]:
-    heaps = [HeapName(2, seed=7 + k) for k in range(len(played))]
-    return bench_clearing.answer([clearing_ros.row_of(h, {}, r) for h, r in zip(heaps, played, strict=True)], args)
+def heap_names(rounds: int, first: int = 7) -> list[HeapName]:
+    return [HeapName(2, seed=first + k) for k in range(rounds)]
+
+
+def answer(played: list[RosRound], factor: float = 1.0) -> dict[str, Any]:
+    pairs = zip(heap_names(len(played)), played, strict=True)
+    return rounds_answer([clearing_ros.row_of(heap, BY, done) for heap, done in pairs], ROS, "seeds", 7, factor)
 
 
 def test_counts_agree_with_the_rounds() -> None:
     flawed = World(
         [("nothing_graspable", None, False, False), ("picked", 0, False, True), ("missed", None, False, False)]
     )
-    a = answer([World(PERFECT).play(), flawed.play()], arguments())
+    a = answer([World(PERFECT).play(), flawed.play()])
     counted = {k: a[k] for k in ("rounds", "rounds_cleared", "rounds_all_right", "objects", "objects_removed")}
     assert counted == {"rounds": 2, "rounds_cleared": 1, "rounds_all_right": 1, "objects": 4, "objects_removed": 3}
     assert (a["picks"], a["picks_ok"], a["picks_topmost"], a["refusals"]) == (4, 3, 2, 1)
@@ -191,9 +193,9 @@ def test_counts_agree_with_the_rounds() -> None:
 
 def test_figures_of_time_exist_only_at_factor_one() -> None:
     rounds = [World(PERFECT).play()]
-    fast = answer(rounds, arguments(factor=3.0))
+    fast = answer(rounds, factor=3.0)
     assert fast["picks_per_hour"] is None and fast["time_ms"] == {}
-    assert answer(rounds, arguments())["picks_per_hour"] > 0
+    assert answer(rounds)["picks_per_hour"] > 0
 
 
 class FakeCell:
@@ -223,31 +225,29 @@ class FakeCell:
 
 
 def bench(
-    monkeypatch: pytest.MonkeyPatch, worlds: dict[int, World], args: argparse.Namespace
-) -> tuple[dict[str, Any], list[int], list[int]]:
-    """Run the rounds; the answer, and with which heaps processes were started and ended."""
+    worlds: dict[int, World], heaps: list[HeapName], log: Path | None = None
+) -> tuple[list[RoundRow], list[int], list[int]]:
+    """Run the rounds; their rows, and with which heaps processes were started and ended."""
     opened: list[int] = []
     closed: list[int] = []
 
     @contextmanager
-    def fake(run: RunSettings, folder: Path, planner: Record, say: Any = None) -> Iterator[FakeCell]:
-        assert planner["max_picks"] == run.objects + 5
-        if run.seed not in worlds:
+    def fake(seed: int, objects: int, folder: Path, planner: Record) -> Iterator[FakeCell]:
+        assert planner["max_picks"] == objects + 5 and planner["quality_min"] == ROS.min_quality
+        if seed not in worlds:
             raise DeviceError("The simulated cell did not become ready.")
-        yield FakeCell(opened, worlds, run.seed)
-        closed.append(run.seed)
+        yield FakeCell(opened, worlds, seed)
+        closed.append(seed)
 
-    monkeypatch.setattr(clearing_ros, "open_cell", fake)
-    rows = clearing_ros.run_rounds(args, bench_clearing.heaps_of(args, args.objects))
-    return bench_clearing.answer(rows, args), opened, closed
+    return clearing_ros.run_rounds(heaps, ROS, fake, log), opened, closed
 
 
-def test_processes_serve_all_rounds_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    a, opened, closed = bench(monkeypatch, {k: World(PERFECT) for k in (7, 8, 9)}, arguments())
-    assert opened == closed == [7] and a["rounds_all_right"] == 3
+def test_processes_serve_all_rounds_and_end() -> None:
+    rows, opened, closed = bench({k: World(PERFECT) for k in (7, 8, 9)}, heap_names(3))
+    assert opened == closed == [7] and all(row.all_right for row in rows)
 
 
-def test_broken_round_costs_only_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_broken_round_costs_only_itself(tmp_path: Path) -> None:
     hanging = World(PERFECT[:1], ended="")
 
     def broken() -> None:
@@ -255,24 +255,23 @@ def test_broken_round_costs_only_itself(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
     hanging.broken = broken
     log = tmp_path / "log.jsonl"
-    a, opened, closed = bench(monkeypatch, {7: World(PERFECT), 8: hanging, 9: World(PERFECT)}, arguments(log=log))
+    rows, opened, closed = bench({7: World(PERFECT), 8: hanging, 9: World(PERFECT)}, heap_names(3), log)
     assert opened == closed == [7, 9]
-    assert (a["rounds"], a["rounds_cleared"], a["rounds_broken"], a["objects_removed"]) == (3, 2, 1, 5)
+    assert [row.failed for row in rows] == [False, True, False]
+    assert [len(row.removed) for row in rows] == [2, 1, 2]
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert [line["seed"] for line in lines] == [7, 8, 9] and [line["failed"] for line in lines] == [False, True, False]
     assert "camera_node has ended" in lines[1]["ended"]
 
 
-def test_log_that_cannot_be_written_is_refused_before_anything_starts(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_log_that_cannot_be_written_is_refused_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="cannot be written"):
-        bench(monkeypatch, {}, arguments(log=tmp_path / "absent" / "log.jsonl"))
+        bench({}, heap_names(3), log=tmp_path / "absent" / "log.jsonl")
 
 
-def test_cell_that_does_not_start_is_a_lost_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    a, opened, _ = bench(monkeypatch, {7: World(PERFECT), 9: World(PERFECT)}, arguments(seed=6, rounds=2))
-    assert opened == [7] and (a["rounds"], a["objects"], a["objects_removed"]) == (2, 4, 2)
+def test_cell_that_does_not_start_is_a_lost_round() -> None:
+    rows, opened, _ = bench({7: World(PERFECT), 9: World(PERFECT)}, heap_names(2, first=6))
+    assert opened == [7] and [len(row.removed) for row in rows] == [0, 2] and rows[0].failed
 
 
 def test_frozen_heaps_are_put_into_a_cell_that_starts_empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -281,17 +280,17 @@ def test_frozen_heaps_are_put_into_a_cell_that_starts_empty(monkeypatch: pytest.
     starts: list[tuple[int, int]] = []
 
     @contextmanager
-    def fake(run: RunSettings, folder: Path, planner: Record, say: Any = None) -> Iterator[FakeCell]:
-        starts.append((run.objects, planner["max_picks"]))
+    def fake(seed: int, objects: int, folder: Path, planner: Record) -> Iterator[FakeCell]:
+        starts.append((objects, planner["max_picks"]))
         yield FakeCell([], worlds, -1)
 
-    monkeypatch.setattr(clearing_ros, "open_cell", fake)
     heaps = [HeapName(2, number=0), HeapName(2, number=1), HeapName(3, number=0)]
-    args = arguments(log=tmp_path / "log.jsonl", resume=True)
-    rows = clearing_ros.run_rounds(args, heaps)
-    assert [row["heap"] for row in rows] == ["k2-000", "k2-001", "k3-000"] and all(row["all_right"] for row in rows)
+    log = tmp_path / "log.jsonl"
+    rows = clearing_ros.run_rounds(heaps, ROS, fake, log)
+    assert [row.heap for row in rows] == ["k2-000", "k2-001", "k3-000"] and all(row.all_right for row in rows)
     assert starts == [(0, 7), (0, 8)]  # another K needs another planner: it bounds the picks
-    assert clearing_ros.run_rounds(args, heaps) == rows and len(starts) == 2  # the log has them all
+    again = clearing_ros.run_rounds(heaps, ROS, fake, log, resume=True)
+    assert again == read_rounds(log) and len(starts) == 2  # the log has them all
 
 
 # --- the demo ----------------------------------------------------------------------------------------------------
@@ -390,7 +389,7 @@ def test_bench_fails_only_when_every_round_broke(
             raise DeviceError("The simulated cell did not become ready.")
         yield FakeCell([], worlds, run.seed)
 
-    monkeypatch.setattr(clearing_ros, "open_cell", fake)
+    monkeypatch.setattr(bench_clearing, "open_cell", fake)
     words = ["bench", "clearing", "--path", "ros", "--rounds", "3", "--objects", "2", "--seed", "7", "--json"]
     assert main(words) == status
     assert json.loads(capsys.readouterr().out.strip().split("\n")[-1])["rounds_broken"] == broken

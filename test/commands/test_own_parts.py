@@ -10,7 +10,7 @@ import pytest
 
 from gpnet_ros.cli import main
 from gpnet_ros.errors import BadInput
-from gpnet_ros.evaluation.closed_loop.rows import HeapName
+from gpnet_ros.evaluation.closed_loop.heaps import HeapName
 from gpnet_ros.sim.objects.shapes import box
 
 

@@ -20,14 +20,15 @@ from rosbags.rosbag2 import Reader  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 
-from gpnet_ros.commands.demo import Demo  # noqa: E402
+from gpnet_ros.evaluation.closed_loop.ros_round import round_parameters  # noqa: E402
+from gpnet_ros.evaluation.run_folder.demo_run import DemoRun  # noqa: E402
 from gpnet_ros.evaluation.run_folder.folder import BAG, JSON, SUMMARY, VIDEO, RunFolder  # noqa: E402
 from gpnet_ros.frame import Frame, Intrinsics  # noqa: E402
 from gpnet_ros.maps import Grid, Maps, encode_angle  # noqa: E402
 from gpnet_ros.nodes import convert  # noqa: E402
 from gpnet_ros.nodes.exposures import CAMERA_INFO, COLOR, DEPTH  # noqa: E402
 from gpnet_ros.nodes.recording import EXPOSURE, Q_STAR, PickReport, Recording, stamp_of  # noqa: E402
-from gpnet_ros.nodes.running_cell import free_domain  # noqa: E402
+from gpnet_ros.nodes.running_cell import free_domain, open_cell  # noqa: E402
 from gpnet_ros.nodes.sights import MAPS_INFO  # noqa: E402
 from gpnet_ros.nodes.start import LATCHED_QOS, PUBLISH_QOS  # noqa: E402
 from gpnet_ros.nodes.table import RunSettings  # noqa: E402
@@ -196,10 +197,11 @@ def children() -> set[str]:
 @pytest.mark.slow
 def test_demo_clears_a_table_and_leaves_everything_behind_but_processes(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path / "run", "one object, planned from the truth", 1, {})
-    show = Demo(folder)
-    status = show.play(RunSettings(sim=True, priority="oracle", seed=4, objects=1, factor=1.0))
+    show = DemoRun(folder, print)
+    settings = RunSettings(sim=True, priority="oracle", seed=4, objects=1, factor=1.0)
+    end = show.play(lambda say: open_cell(settings, folder.path, round_parameters(1), say))
     answer = show.answer()
-    assert status == 0, answer
+    assert end == "ended", answer
     assert answer["cleared"] and answer["picks_topmost"] >= 1, answer
     assert children() == set()
     show.video()

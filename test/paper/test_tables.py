@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 import torch
 from support.judged_rows import CARD, results, row
+from support.rounds import round_row
 
 from gpnet_ros import cli
 from gpnet_ros.errors import BadInput, ModelRefused
 from gpnet_ros.evaluation.closed_loop import core
-from gpnet_ros.evaluation.closed_loop.rows import HeapName, Policy
+from gpnet_ros.evaluation.closed_loop.heaps import HeapName
+from gpnet_ros.evaluation.closed_loop.players import Policy
+from gpnet_ros.evaluation.closed_loop.rows import RoundRow
 from gpnet_ros.evaluation.judging.evaluation import Results
 from gpnet_ros.network.card import Card
 from gpnet_ros.network.checkpoint import build, save
@@ -171,19 +174,11 @@ def test_unequal_budgets_are_named(cards: None, monkeypatch: pytest.MonkeyPatch)
     assert "Training data differ: 100, 200 views" in page
 
 
-def rounds(rights: Sequence[bool], objects: Sequence[int] = (3, 4, 5, 6, 7)) -> list[dict]:
-    pick = {"executed": True, "ok": True}
-    return [
-        {
-            "objects": k,
-            "heap": f"k{k}-{n:03d}",
-            "all_right": right,
-            "failed": False,
-            "picks": [pick, {**pick, "ok": right}],
-        }
-        for k in objects
-        for n, right in enumerate(rights)
-    ]
+def rounds(rights: Sequence[bool], objects: Sequence[int] = (3, 4, 5, 6, 7)) -> list[RoundRow]:
+    """Rounds over the first frozen heaps of each K, of two picks each, one of which misses where not all is right."""
+    good = round_row(HeapName(5), True).picks
+    found = [round_row(HeapName(k, number=n), right) for k in objects for n, right in enumerate(rights)]
+    return [replace(row, picks=(*good, *row.picks)) for row in found]
 
 
 def test_table3_compares_heap_by_heap_and_shows_the_paper() -> None:
@@ -217,12 +212,11 @@ def test_rounds_beyond_those_asked_for_count_where_they_are_whole(
     monkeypatch.setattr(measuring, "ROUNDS", tmp_path)
     asked: list[tuple[int, int]] = []
 
-    def clear(heaps: Sequence[HeapName], policy: Policy, log: Path, resume: bool, workers: int) -> list[dict]:
+    def clear(heaps: Sequence[HeapName], policy: Policy, log: Path, resume: bool, workers: int) -> list[RoundRow]:
         asked.append((len(heaps), max(heap.number or 0 for heap in heaps)))
         with log.open("a") as file:
             for heap in heaps[: None if len(asked) == 1 else 0]:
-                row = {"heap": heap.label, "objects": heap.objects, "by": {}, "all_right": True, "failed": False}
-                file.write(json.dumps({**row, "picks": [], "faults": []}) + "\n")
+                file.write(json.dumps(round_row(heap, True).to_dict()) + "\n")
         return []
 
     monkeypatch.setattr(core, "clear_heaps", clear)
@@ -289,9 +283,7 @@ def test_a_part_says_something_only_where_its_interval_leaves_no_doubt_and_repla
 
 
 def test_ros_is_compared_on_the_same_heaps_and_errors_are_read(cards: None) -> None:
-    core = [{**r, "failed": False} for r in rounds([True] * 30 + [False] * 10, objects=(5,))]
-    equal = [{**r, "failed": False} for r in rounds([True] * 28 + [False] * 12, objects=(5,))]
-    worse = [{**r, "failed": False} for r in rounds([True] * 8 + [False] * 32, objects=(5,))]
+    core, equal, worse = (rounds([k < won for k in range(40)], objects=(5,)) for won in (30, 28, 8))
     curve = [{"error": "none", "size": 0.0, "pick_rate": {"rate": 0.9}}]
     curve += [{"error": "hand_eye", "size": size, "pick_rate": {"rate": 0.9 - size / 10}} for size in (1.0, 3.0)]
     told = {}
@@ -375,7 +367,9 @@ def test_the_command_writes_everything_with_missing_models(
     monkeypatch.setattr(tables, "open_pictures", lambda name, source="own": type("P", (), {"name": name, "note": ""})())
     asked: list[Collection[tuple[int, str]]] = []
 
-    def played(model: Path | None, priority: str, also: Collection[tuple[int, str]] = (), **_: object) -> list[dict]:
+    def played(
+        model: Path | None, priority: str, also: Collection[tuple[int, str]] = (), **_: object
+    ) -> list[RoundRow]:
         asked.append(also)
         return rounds([True] * 5 + [priority != "none"])
 
@@ -393,8 +387,8 @@ def test_the_command_writes_everything_with_missing_models(
         str(page),
         "--json",
     ]
-    ros = [{**entry, "by": {}, "faults": []} for entry in rounds([True] * 2, objects=(5,))]
-    (tmp_path / "ros.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in ros))
+    ros = rounds([True] * 2, objects=(5,))
+    (tmp_path / "ros.jsonl").write_text("".join(json.dumps(row.to_dict()) + "\n" for row in ros))
     words += ["--errors", str(tmp_path / "none.json"), "--ros", str(tmp_path / "ros.jsonl")]
     assert cli.main(words) == 0
     answer = json.loads(capsys.readouterr().out.splitlines()[-1])

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from gpnet_ros.errors import BadInput
-from gpnet_ros.evaluation.closed_loop.rows import Row, heap_key, read_rounds
+from gpnet_ros.evaluation.closed_loop.rows import RoundRow, read_rounds
 from gpnet_ros.evaluation.intervals import paired
 
+Value = Literal["all_right", "cleared"]
 
-def compare_rounds(first: Sequence[Row], second: Sequence[Row], value: str = "all_right") -> dict[str, Any]:
-    """Second minus first, over the heaps that both have played whole.
+
+def compare_rounds(first: Sequence[RoundRow], second: Sequence[RoundRow], value: Value = "all_right") -> dict[str, Any]:
+    """Difference of two policies, second minus first, over the heaps that both have played whole.
 
     Args:
         first, second: rows of two policies.
-        value: what a round is judged by, "all_right" or "cleared".
+        value: what a round is judged by.
 
     Returns:
         `intervals.paired` of all heaps ("all") and of each K ("rows", with "objects").
@@ -24,11 +27,11 @@ def compare_rounds(first: Sequence[Row], second: Sequence[Row], value: str = "al
     Raises:
         BadInput: they share no heap.
     """
-    other = {heap_key(row): row for row in second if not row["failed"]}
+    other = {row.key: row for row in second if not row.failed}
     pairs = [
-        (row["objects"], bool(row[value]), bool(other[heap_key(row)][value]))
+        (row.objects, bool(getattr(row, value)), bool(getattr(other[row.key], value)))
         for row in first
-        if not row["failed"] and heap_key(row) in other
+        if not row.failed and row.key in other
     ]
     if not pairs:
         raise BadInput("The two runs have no heap in common: run both with the same --heaps, --objects and --seed.")
@@ -49,11 +52,12 @@ def compare_files(first: Path, second: Path) -> dict[str, Any]:
     """
     a, b = read_rounds(first), read_rounds(second)
     found = compare_rounds(a, b)
-    return {"first": str(first), "second": str(second), "first_by": a[0]["by"], "second_by": b[0]["by"], **found}
+    by = {"first_by": asdict(a[0].by), "second_by": asdict(b[0].by)}
+    return {"first": str(first), "second": str(second), **by, **found}
 
 
 def comparison_table(found: dict[str, Any]) -> str:
-    """The comparison for a person."""
+    """What `compare_files` gave, as a Markdown table for a person."""
     lines = [
         f"rounds {found['value'].replace('_', ' ')}, A = {found['first']}, B = {found['second']} (all simulated)",
         "| K | heaps | A | B | only A | only B | B - A [95 %] | p |",

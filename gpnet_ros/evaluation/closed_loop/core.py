@@ -14,8 +14,11 @@ from tqdm import tqdm
 
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.errors import BadInput
-from gpnet_ros.evaluation.closed_loop.rows import HeapName, Policy, RoundLog, Row
+from gpnet_ros.evaluation.closed_loop.heaps import HeapName
+from gpnet_ros.evaluation.closed_loop.players import PlayedBy, Policy, played_code
+from gpnet_ros.evaluation.closed_loop.rows import PickRow, RoundLog, RoundRow
 from gpnet_ros.frame import Frame
+from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.maps import Maps, prioritise, workspace_grid
 from gpnet_ros.pose import Transform
 from gpnet_ros.workers import spread
@@ -23,7 +26,12 @@ from gpnet_ros.workers import spread
 if TYPE_CHECKING:
     from gpnet_ros.sim.clearing.rounds import CorePick
 
-_Job = tuple[HeapName, Policy, dict[str, Any]]
+_Job = tuple[HeapName, Policy, PlayedBy]
+
+
+def core_code() -> str:
+    """Sum of all that decides a round of the core path beside its policy, see `played_code`."""
+    return played_code(["gpnet_ros.evaluation.closed_loop.core"], ["cell", "hand_eye"])
 
 
 def clear_heaps(
@@ -32,7 +40,7 @@ def clear_heaps(
     log: Path | None = None,
     resume: bool = True,
     workers: int = 0,
-) -> list[Row]:
+) -> list[RoundRow]:
     """One round per heap, in their order.
 
     Args:
@@ -43,9 +51,9 @@ def clear_heaps(
         workers: processes; 0 for one per core.
 
     Raises:
-        BadInput: no such model or heap, or a log of another policy.
+        BadInput: no such model or heap, or a log of another policy or of other code.
     """
-    by = policy.told()
+    by = policy.played_by(core_code())
     kept = RoundLog(log, by, resume)
     todo = [(heap, policy, by) for heap in heaps if kept.done(heap) is None]
     for row in tqdm(spread(core_round, todo, workers), total=len(todo), unit="round", disable=None):
@@ -54,54 +62,52 @@ def clear_heaps(
     return [row for row in found if row is not None]
 
 
-def core_round(job: _Job) -> Row:
-    """One round as a row."""
+def core_round(job: _Job) -> RoundRow:
+    """Play one round, which `clear_heaps` gives to a worker."""
     from gpnet_ros.sim.clearing.rounds import RoundOptions, clear_heap
 
     name, policy, by = job
     began = time.perf_counter()
-    row: Row = {"heap": name.label, "seed": name.seed, "objects": name.objects, "by": by}
-    perceive = None if by["model"] is None else Perception.of(str(policy.model), policy.priority)
+    perceive = None if policy.is_oracle else Perception.of(str(policy.model), policy.priority)
     try:
         heap, seed = name.load()
     except BadInput as error:  # this seed's heap does not come to rest; the ros path cannot show it either
         if name.number is not None:
             raise
-        nothing: Row = {"removed": [], "cleared": False, "all_right": False, "ended": str(error), "failed": True}
-        return {**row, **nothing, "seconds": 0.0, "faults": [], "picks": []}
-    done = clear_heap(heap, seed, perceive, load_cell(), load_hand_eye(), RoundOptions(errors=policy.errors))
-    return {
-        **row,
-        "seed": seed,
-        "removed": [int(i) for i in done.removed],
-        "cleared": done.cleared,
-        "all_right": done.all_right,
-        "ended": done.ended,
-        "failed": False,
-        "seconds": round(time.perf_counter() - began, 2),
-        "faults": list(done.faults),
-        "picks": [_pick(pick) for pick in done.picks],
-    }
+        return RoundRow(
+            name.label, name.seed, name.objects, by, (), False, False, str(error), True, 0.0, faults=(), picks=()
+        )
+    options = RoundOptions(select=SelectSettings(quality_min=policy.min_quality), errors=policy.errors)
+    done = clear_heap(heap, seed, perceive, load_cell(), load_hand_eye(), options)
+    return RoundRow(
+        heap=name.label,
+        seed=seed,
+        objects=name.objects,
+        by=by,
+        removed=tuple(int(i) for i in done.removed),
+        cleared=done.cleared,
+        all_right=done.all_right,
+        ended=done.ended,
+        failed=False,
+        seconds=round(time.perf_counter() - began, 2),
+        faults=done.faults,
+        picks=tuple(_pick_row(pick) for pick in done.picks),
+    )
 
 
-def _pick(pick: CorePick) -> dict[str, Any]:
-    """A pick in plain values; SI units unless the name says otherwise."""
+def _pick_row(pick: CorePick) -> PickRow:
     decision, outcome, grasp = pick.decision, pick.outcome, pick.decision.grasp
-    about: dict[str, Any] = {
-        "executed": outcome is not None,
-        "ok": pick.ok,
-        "topmost": pick.topmost,
-        "fault": pick.fault,
+    details: dict[str, Any] = {
         "target": pick.target,
         "target_topmost": pick.target_topmost if pick.target is not None else None,
         "rejected": dict(Counter(r.reason for r in decision.rejected)),
     }
     if grasp is not None:
-        about |= {"pixel": [round(x, 1) for x in grasp.pixel], "angle_deg": round(grasp.angle_deg, 1)}
-        about |= {k: round(float(getattr(grasp, k)), 4) for k in ("score", "quality", "priority", "width", "depth")}
+        details |= {"pixel": [round(x, 1) for x in grasp.pixel], "angle_deg": round(grasp.angle_deg, 1)}
+        details |= {k: round(float(getattr(grasp, k)), 4) for k in ("score", "quality", "priority", "width", "depth")}
     if outcome is not None and decision.opening is not None:
         moved = outcome.moved[np.isfinite(outcome.moved)]
-        about |= {
+        details |= {
             "opening": round(decision.opening, 4),
             "insertion": round(decision.insertion, 4),
             "removed": [int(i) for i in outcome.removed],
@@ -109,7 +115,7 @@ def _pick(pick: CorePick) -> dict[str, Any]:
             "moved_max": round(float(moved.max(initial=0.0)), 4),
             "force_peak_n": round(outcome.force_peak, 1),
         }
-    return about
+    return PickRow(outcome is not None, pick.ok, pick.topmost, pick.fault, details)
 
 
 class Perception:
@@ -120,7 +126,7 @@ class Perception:
 
         Args:
             model: name in models/ or path of a model folder.
-            priority: as of `maps.prioritise`.
+            priority: see `maps.prioritise`.
 
         Raises:
             ModelRefused: see `network.checkpoint.load`.

@@ -2,65 +2,98 @@
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tqdm import tqdm
 
-from gpnet_ros.commands.bench_clearing import policy_of
 from gpnet_ros.errors import BadInput, GpnetError
-from gpnet_ros.evaluation.closed_loop.ros_round import RosRound, play_round
-from gpnet_ros.evaluation.closed_loop.rows import HeapName, RoundLog, Row
+from gpnet_ros.evaluation.closed_loop.heaps import HeapName
+from gpnet_ros.evaluation.closed_loop.players import PlayedBy, Policy, played_code
+from gpnet_ros.evaluation.closed_loop.ros_round import PlayableCell, RosRound, play_round, round_parameters
+from gpnet_ros.evaluation.closed_loop.rows import PickRow, RoundLog, RoundRow
 from gpnet_ros.evaluation.run_folder.picks import RosPick
-from gpnet_ros.nodes.running_cell import RunningCell, open_cell, round_parameters
-from gpnet_ros.nodes.table import RunSettings
+
+_NODES = ("running_cell", "camera_node", "inference_node", "oracle_node", "planner_node", "clock_node")
+#: What decides a round beside its policy: this module, those that are started and not imported, and their settings.
+MODULES = (__name__, *(f"gpnet_ros.nodes.{name}" for name in _NODES), "gpnet_ros.sim.cell.process")
+SETTINGS = ("cell", "hand_eye", "camera", "inference", "planner", "sim")
 
 
-def run_rounds(args: argparse.Namespace, heaps: Sequence[HeapName]) -> list[Row]:
+class OpenCell(Protocol):
+    """Starts cell and nodes; all ends with the context."""
+
+    def __call__(
+        self, seed: int, objects: int, folder: Path, planner: dict[str, Any]
+    ) -> AbstractContextManager[PlayableCell]:
+        """Start them over the heap of a seed.
+
+        Args:
+            seed: of the heap.
+            objects: in it; 0 for an empty table.
+            folder: for logs and states.
+            planner: parameters of planner_node.
+
+        Raises:
+            DeviceError: something did not start in time.
+        """
+
+
+def run_rounds(
+    heaps: Sequence[HeapName], policy: Policy, open_cell: OpenCell, log: Path | None = None, resume: bool = False
+) -> list[RoundRow]:
     """All rounds, one after the other; the processes go on from heap to heap unless something broke.
 
     A round that hangs or breaks counts as it stands, with its reason in the log, and the next one begins with
     new processes.
 
     Args:
-        args: of `gpnet bench clearing`.
         heaps: to clear.
+        policy: who picks; of path "ros".
+        open_cell: starts cell and nodes for this policy.
+        log: file of rows to which each round is appended.
+        resume: go on with the rounds that the log has.
 
     Raises:
-        BadInput: no such model, or a log of another policy.
+        BadInput: no such model, or a log of another policy or of other code.
     """
-    by = policy_of(args).told()  # a wrong name ends here, not as a broken round
-    log = RoundLog(args.log, by, args.resume)
+    by = policy.played_by(played_code(MODULES, SETTINGS))  # a wrong name ends here
+    kept = RoundLog(log, by, resume)
     with tempfile.TemporaryDirectory(prefix="gpnet_bench_") as scratch, ExitStack() as stack:
-        bench = Bench(args, Path(scratch), stack)
+        bench = RosBench(open_cell, policy.threshold, Path(scratch), stack)
         for heap in tqdm(heaps, unit="round", disable=None):
-            if log.done(heap) is None:
-                log.add(row_of(heap, by, bench.round(heap)))
-    found = [log.done(heap) for heap in heaps]
+            if kept.done(heap) is None:
+                kept.add(row_of(heap, by, bench.round(heap)))
+    found = [kept.done(heap) for heap in heaps]
     return [row for row in found if row is not None]
 
 
-class Bench:
+class RosBench:
     """The running processes, started when needed."""
 
-    def __init__(self, args: argparse.Namespace, folder: Path, stack: ExitStack) -> None:
-        """Nothing starts yet; what will run ends with `stack`."""
-        self.args, self.folder, self.stack = args, folder, stack
-        self.session: RunningCell | None = None
+    def __init__(self, open_cell: OpenCell, min_quality: float | None, folder: Path, stack: ExitStack) -> None:
+        """Nothing starts yet.
+
+        Args:
+            open_cell: starts cell and nodes.
+            min_quality: smallest Q* of a grasp; None leaves the planner its own.
+            folder: for logs and states.
+            stack: what will run ends with it.
+        """
+        self.open_cell, self.min_quality, self.folder, self.stack = open_cell, min_quality, folder, stack
+        self.cell: PlayableCell | None = None
         self.started = 0
         self._objects = 0  # for which the planner that runs was started: it bounds its picks
 
     def round(self, heap: HeapName) -> RosRound:
-        """One round; errors end up in it."""
-        if self.session is not None and heap.objects != self._objects:
+        """Play one round; its errors end up in it."""
+        if self.cell is not None and heap.objects != self._objects:
             self._end()
         try:
-            session = self._session(heap)
-            done = play_round(session.start, session.recording, session.door, session.check)
+            done = play_round(self._cell_with(heap))
         except BadInput:
             raise
         except GpnetError as error:
@@ -70,53 +103,47 @@ class Bench:
         return done
 
     def _end(self) -> None:
-        self.session = None
+        self.cell = None
         self.stack.close()
 
-    def _session(self, heap: HeapName) -> RunningCell:
-        """Cell and nodes over the heap."""
+    def _cell_with(self, heap: HeapName) -> PlayableCell:
+        """Cell and nodes over the heap; a stored one is put into a cell that begins with an empty table."""
         stored = None if heap.number is None else heap.load()[0]
-        if self.session is None:
-            self.session = self._start(heap)
-            if stored is not None:
-                self.session.put_heap(stored)
-        elif stored is not None:
-            self.session.put_heap(stored)
-        else:
-            self.session.load_heap(heap.seed, heap.objects)
-        return self.session
+        fresh = self.cell is None
+        cell = self.cell = self._start(heap) if self.cell is None else self.cell
+        if stored is not None:
+            cell.put_heap(stored)
+        elif not fresh:
+            cell.load_heap(heap.seed, heap.objects)
+        return cell
 
-    def _start(self, heap: HeapName) -> RunningCell:
-        """New processes: over the heap of a seed, or over an empty table where a stored one will lie."""
-        a = self.args
+    def _start(self, heap: HeapName) -> PlayableCell:
         objects = heap.objects if heap.number is None else 0
-        run = RunSettings(
-            sim=True, model=a.model, priority=a.priority, seed=heap.seed, objects=objects, factor=a.factor, device="cpu"
-        )
-        planner = round_parameters(heap.objects)
+        planner = round_parameters(heap.objects, self.min_quality)
         self.started += 1
         self._objects = heap.objects
-        return self.stack.enter_context(open_cell(run, self.folder / f"start_{self.started}", planner))
+        folder = self.folder / f"start_{self.started}"
+        return self.stack.enter_context(self.open_cell(heap.seed, objects, folder, planner))
 
 
-def row_of(heap: HeapName, by: dict[str, Any], done: RosRound) -> Row:
+def row_of(heap: HeapName, by: PlayedBy, done: RosRound) -> RoundRow:
     """A round as a row."""
     fallen = done.ended == "nothing_left" and not done.cleared
     faults = [fault for pick in done.picks if (fault := fault_of(pick)) is not None]
-    return {
-        "heap": heap.label,
-        "seed": heap.seed,
-        "objects": heap.objects,
-        "by": by,
-        "removed": list(done.removed),
-        "cleared": done.cleared,
-        "all_right": done.all_right,
-        "ended": done.ended,
-        "failed": done.failed,
-        "seconds": round(done.seconds, 4),
-        "faults": [*faults, *(["pushed_out_or_overlooked"] if fallen else [])],
-        "picks": [{**pick.row(), "ok": pick.ok, "fault": fault_of(pick)} for pick in done.picks],
-    }
+    return RoundRow(
+        heap=heap.label,
+        seed=heap.seed,
+        objects=heap.objects,
+        by=by,
+        removed=done.removed,
+        cleared=done.cleared,
+        all_right=done.all_right,
+        ended=done.ended,
+        failed=done.failed,
+        seconds=round(done.seconds, 4),
+        faults=(*faults, *(["pushed_out_or_overlooked"] if fallen else [])),
+        picks=tuple(PickRow.from_dict({**p.row(), "ok": p.ok, "fault": fault_of(p)}) for p in done.picks),
+    )
 
 
 def fault_of(pick: RosPick) -> str | None:

@@ -1,4 +1,4 @@
-"""One round through the nodes: let the planner pick until it ends, and judge_pick every pick by the truth."""
+"""One round through the nodes: let the planner pick until it ends, and judge every pick by the truth."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gpnet_ros.errors import GpnetError
 from gpnet_ros.evaluation.run_folder.picks import RosPick, judge_pick
 from gpnet_ros.sim.cell.report import TruthReport
+from gpnet_ros.sim.clearing.rounds import EXTRA_PICKS, FAILURES_MAX
+
+if TYPE_CHECKING:
+    from gpnet_ros.picking.attention import Sight
+    from gpnet_ros.sim.heap.heap import Heap
 
 #: Longest wait for the next result [s of wall time at factor 1]: a pick takes about ten.
 RESULT_LIMIT = 120.0
@@ -20,10 +25,25 @@ _BLIND = "no_frame"
 REST = 4.0
 
 
+class PlannerReport(Protocol):
+    """A result of the planner with the messages on which it decided; see `nodes.recording.Report`."""
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The result as published, with poses in `base_link` too."""
+
+    @property
+    def messages(self) -> dict[str, bytes]:
+        """Serialised messages by topic; empty where they were lost."""
+
+    def sight(self) -> Sight | None:
+        """Frame and maps of the decision; None when a message of it is missing."""
+
+
 class Reports(Protocol):
     """Where the planner's results come from; see `nodes.recording.Recording`."""
 
-    def next(self, timeout: float) -> Any:
+    def next(self, timeout: float) -> PlannerReport | None:
         """The next report, or None after timeout [s]."""
 
 
@@ -31,15 +51,43 @@ class Truths(Protocol):
     """Where the truth comes from; see `CellDoor`."""
 
     def truth(self) -> TruthReport:
-        """Where everything is."""
+        """Where everything is, and what each grip took."""
 
     def truth_at_rest(self, patience: float) -> TruthReport:
-        """The same once nothing moves."""
+        """The truth once nothing moves, or after `patience` [s]."""
+
+
+class PlayableCell(Protocol):
+    """A simulated cell whose nodes run, see `nodes.running_cell.RunningCell`."""
+
+    @property
+    def recording(self) -> Reports:
+        """The planner's results."""
+
+    @property
+    def door(self) -> Truths:
+        """The truth."""
+
+    def start(self) -> None:
+        """Tell the planner to pick until the round ends."""
+
+    def check(self) -> str:
+        """What the planner does, for a person.
+
+        Raises:
+            DeviceError: a process has ended.
+        """
+
+    def load_heap(self, seed: int, objects: int) -> None:
+        """Put the heap of a seed into the cell, and wait until the network has seen it."""
+
+    def put_heap(self, heap: Heap) -> None:
+        """Put a given heap into the cell, and wait until the network has seen it."""
 
 
 @dataclass(frozen=True)
 class RosRound:
-    """A round that is over.
+    """A round through the nodes that is over.
 
     Attributes:
         objects: at the start.
@@ -47,7 +95,7 @@ class RosRound:
         picks: in order; looks that ended without a pick included.
         ended: the planner's reason, or what went wrong.
         failed: whether something hung or broke, so that the processes are better started anew.
-        seconds: wall time of it.
+        seconds: wall time of the round [s].
     """
 
     objects: int
@@ -59,47 +107,53 @@ class RosRound:
 
     @property
     def cleared(self) -> bool:
-        """All objects are in the tote."""
+        """Whether all objects are in the tote."""
         return len(self.removed) == self.objects
 
     @property
     def all_right(self) -> bool:
-        """All objects are in the tote, and every pick took a top-level one (the paper's Table 3)."""
+        """Whether all objects are in the tote, and every pick took a topmost one (the paper's Table 3)."""
         tries = [p for p in self.picks if p.executed or p.record["status"] == "nothing_graspable"]
         return self.cleared and all(p.ok and p.topmost for p in tries)
 
 
+def round_parameters(objects: int, min_quality: float | None = None) -> dict[str, Any]:
+    """Parameters of planner_node for a round: when it ends, and patience on a busy machine.
+
+    Args:
+        objects: in the heap.
+        min_quality: smallest Q* of a grasp; None leaves the planner its own.
+    """
+    rules = {"max_picks": objects + EXTRA_PICKS, "failures_max": FAILURES_MAX, "look_timeout": 60.0}
+    return rules if min_quality is None else {**rules, "quality_min": min_quality}
+
+
 def play_round(
-    start: Callable[[], None],
-    reports: Reports,
-    door: Truths,
-    check: Callable[[], str],
-    on_pick: Callable[[RosPick, Any], RosPick] | None = None,
+    cell: PlayableCell,
+    on_pick: Callable[[RosPick, PlannerReport], RosPick] | None = None,
     result_limit: float = RESULT_LIMIT,
 ) -> RosRound:
     """Start the planner and follow it until its loop ends.
 
     Args:
-        start: tells the planner to start.
-        reports: its results.
-        door: the truth.
-        check: raises when a process has ended; else what the planner does, for the message of a time-out.
+        cell: with the heap to clear in it.
         on_pick: told each pick with its report; returns the pick as it is to be kept.
         result_limit: longest wait for one result [s].
 
     Raises:
         GpnetError: the cell does not answer at the start. Later errors end the round as failed.
     """
+    door = cell.door
     truth = door.truth_at_rest(REST)
     objects, began = len(truth.objects), time.monotonic()
     picks: list[RosPick] = []
     ended, failed = "", False
     try:
         grips = len(truth.grips)
-        start()
+        cell.start()
         last = began
         while not ended:
-            report = _await(reports, check, result_limit)
+            report = _await(cell, result_limit)
             truth = door.truth_at_rest(REST) if "step" in report.record else truth
             number = sum(p.executed for p in picks) + int("step" in report.record)
             pick = RosPick(number, report.record, judge_pick(truth, grips), time.monotonic() - last)
@@ -129,11 +183,11 @@ def settle(pick: RosPick, truth: TruthReport) -> RosPick:
     return replace(pick, truth=replace(judged, in_tote=arrived))
 
 
-def _await(reports: Reports, check: Callable[[], str], limit: float) -> Any:
+def _await(cell: PlayableCell, limit: float) -> PlannerReport:
     end, doing = time.monotonic() + limit, ""
     while time.monotonic() < end:
-        report = reports.next(0.5)
+        report = cell.recording.next(0.5)
         if report is not None:
             return report
-        doing = check()
+        doing = cell.check()
     raise GpnetError(f"The planner gave no result for {limit:.0f} s; {doing}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,27 +11,29 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.rounds import BY, round_row
 
 from gpnet_ros.cli import main
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.closed_loop import core as clearing_core
 from gpnet_ros.evaluation.closed_loop.compare import compare_rounds
-from gpnet_ros.evaluation.closed_loop.rows import HeapName, Policy, RoundLog, Row, counted, read_rounds
+from gpnet_ros.evaluation.closed_loop.heaps import HeapName
+from gpnet_ros.evaluation.closed_loop.players import PlayedBy, Policy, played_code
+from gpnet_ros.evaluation.closed_loop.ros import MODULES, SETTINGS
+from gpnet_ros.evaluation.closed_loop.rows import RoundLog, RoundRow, read_rounds
+from gpnet_ros.evaluation.closed_loop.tally import counted
 from gpnet_ros.evaluation.intervals import paired
+from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.sim.clearing.injected import Errors
 
-BY = {"path": "core", "priority": "oracle"}
 
-
-def row(number: int, right: bool, objects: int = 5, by: dict[str, Any] = BY) -> Row:
+def row(number: int, right: bool, objects: int = 5, by: PlayedBy = BY) -> RoundRow:
     """A round over a frozen heap with one pick that is right or misses."""
-    fault = None if right else "missed"
-    pick = {"executed": True, "ok": right, "topmost": right, "fault": fault, "target_topmost": True}
-    return {
-        "heap": f"k{objects}-{number:03d}", "seed": 0, "objects": objects, "by": by, "removed": [0] * right,
-        "cleared": right, "all_right": right, "ended": "nothing_left", "failed": False, "seconds": 1.0,
-        "faults": [] if right else ["missed"], "picks": [pick],
-    }  # fmt: skip
+    return round_row(HeapName(objects, number=number), right, by)
+
+
+def line(row: RoundRow) -> str:
+    return json.dumps(row.to_dict()) + "\n"
 
 
 # --- logs --------------------------------------------------------------------------------------------------------
@@ -53,19 +56,52 @@ def test_log_of_others_and_forgotten_resume_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="add --resume"):
         RoundLog(path, BY)
     with pytest.raises(BadInput, match="name another file"):
-        RoundLog(path, BY | {"priority": "none"}, resume=True)
+        RoundLog(path, replace(BY, priority="none"), resume=True)
+    with pytest.raises(BadInput, match=r"min_quality.*name another file"):
+        RoundLog(path, replace(BY, min_quality=0.2), resume=True)
     path.write_text('{"some": "thing"}\n')
     with pytest.raises(BadInput, match="no round"):
         read_rounds(path)
-    path.write_text("no json\n" + json.dumps(row(0, True)) + "\n")
+    path.write_text("no json\n" + line(row(0, True)))
     with pytest.raises(BadInput, match="cannot be read"):
         read_rounds(path)
+
+
+def test_rounds_of_other_code_are_not_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    RoundLog(path, BY).add(row(0, True))
+    with pytest.raises(BadInput, match=r"other code of this package played: name another file"):
+        RoundLog(path, replace(BY, code="tomorrow's"), resume=True)
+    assert RoundLog(path, BY, resume=True).rows == [row(0, True)]
+
+
+def test_logs_of_before_are_read_but_not_gone_on_with(tmp_path: Path) -> None:
+    path, old = tmp_path / "log.jsonl", row(0, True).to_dict()
+    for unknown in ("code", "min_quality"):
+        del old["by"][unknown]
+    path.write_text(json.dumps(old) + "\n")
+    assert read_rounds(path) == [row(0, True, by=replace(BY, code="", min_quality=None))]
+    with pytest.raises(BadInput, match="did not note what code played"):
+        RoundLog(path, BY, resume=True)
+
+
+def test_code_and_settings_of_either_path_can_be_summed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("gpnet_ros.evaluation.closed_loop.players.config_dir", lambda: tmp_path)
+    monkeypatch.setattr("gpnet_ros.evaluation.closed_loop.players.code_sum", lambda *modules: "the code")
+    (tmp_path / "cell.yaml").write_text("a: 1\n")
+    before = played_code(["x"], ["cell"])
+    (tmp_path / "cell.yaml").write_text("# said better\na: 1\n")
+    assert played_code(["x"], ["cell"]) == before
+    (tmp_path / "cell.yaml").write_text("a: 2\n")
+    assert played_code(["x"], ["cell"]) != before
+    monkeypatch.undo()
+    assert played_code(MODULES, SETTINGS) != clearing_core.core_code(), "modules and files of both are there"
 
 
 def test_rounds_that_the_log_has_are_not_played_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     played: list[str] = []
 
-    def play(job: Any) -> Row:
+    def play(job: Any) -> RoundRow:
         name, _, by = job
         played.append(name.label)
         return row(name.number, True, by=by)
@@ -76,23 +112,24 @@ def test_rounds_that_the_log_has_are_not_played_again(tmp_path: Path, monkeypatc
     clearing_core.clear_heaps(heaps[1:2], policy, log, workers=1)
     rows = clearing_core.clear_heaps(heaps, policy, log, workers=1)
     assert played == ["k5-001", "k5-000", "k5-002"]
-    assert [r["heap"] for r in rows] == ["k5-000", "k5-001", "k5-002"]
+    assert [r.heap for r in rows] == ["k5-000", "k5-001", "k5-002"]
     assert len(read_rounds(log)) == 3
 
 
 def test_policies_that_differ_tell_so() -> None:
-    learned = Policy(model="gpnet").told()
-    assert learned["weights"] and learned["model"] == "gpnet"
-    others = [Policy(model="gpnet", priority="none"), Policy(priority="oracle"), Policy(errors=Errors(tcp=0.001))]
-    assert all(other.told() != learned for other in others)
-    assert Policy(priority="oracle", model="gpnet").told()["weights"] is None
+    learned = Policy(model="gpnet").played_by("x")
+    assert learned.weights and learned.model == "gpnet" and learned.min_quality == SelectSettings.quality_min
+    others = [Policy(priority="none"), Policy(priority="oracle"), Policy(errors=Errors(tcp=0.001))]
+    assert all(other.played_by("x") != learned for other in [*others, Policy(min_quality=0.3)])
+    oracle = Policy(priority="oracle", model="gpnet", min_quality=0.3).played_by("x")
+    assert oracle.weights is None and oracle.min_quality is None
 
 
 # --- counts ------------------------------------------------------------------------------------------------------
 def test_counts_name_what_rounds_were_lost_by() -> None:
     rows = [row(0, True), row(1, False), row(2, False)]
-    rows[1]["picks"][0]["target_topmost"] = False
-    rows[2]["faults"] = ["pushed_out", "missed"]
+    rows[1] = replace(rows[1], picks=(replace(rows[1].picks[0], details={"target_topmost": False}),))
+    rows[2] = replace(rows[2], faults=("pushed_out", "missed"))
     found = counted(rows)
     assert (found["rounds"], found["rounds_all_right"], found["picks_ok"]) == (3, 1, 1)
     assert found["faults"] == {"missed": 2, "pushed_out": 1}
@@ -101,7 +138,7 @@ def test_counts_name_what_rounds_were_lost_by() -> None:
 
 
 def test_broken_rounds_count_for_no_rate() -> None:
-    broken = row(1, False) | {"failed": True}
+    broken = replace(row(1, False), failed=True)
     found = counted([row(0, True), broken])
     assert found["all_right"]["n"] == 1 and found["all_right"]["rate"] == 1.0 and found["rounds_broken"] == 1
     assert counted([])["all_right"]["rate"] is None
@@ -130,25 +167,23 @@ def test_interval_of_pairs_holds_the_difference_and_turns_with_it(pairs: list[tu
 def test_comparison_pairs_heaps_whatever_their_order() -> None:
     rng = np.random.default_rng(0)
     first = [row(k, bool(rng.integers(2)), objects) for objects in (3, 5) for k in range(20)]
-    better = [
-        r if r["all_right"] or r["heap"][-1] in "02468" else row(int(r["heap"][3:]), True, r["objects"]) for r in first
-    ]
+    better = [r if r.all_right or r.heap[-1] in "02468" else row(int(r.heap[3:]), True, r.objects) for r in first]
     better = [better[int(k)] for k in rng.permutation(len(better))]
     found = compare_rounds(first, better)
-    gained = sum(not r["all_right"] and r["heap"][-1] not in "02468" for r in first)
+    gained = sum(not r.all_right and r.heap[-1] not in "02468" for r in first)
     assert found["all"]["only_second"] == gained > 0 and found["all"]["only_first"] == 0
     assert [r["objects"] for r in found["rows"]] == [3, 5] and found["all"]["n"] == 40
     assert compare_rounds(first, first)["all"]["difference"] == 0.0
     with pytest.raises(BadInput, match="no heap in common"):
         compare_rounds([row(0, True)], [row(1, True)])
     with pytest.raises(BadInput, match="no heap in common"):
-        compare_rounds([row(0, True)], [row(0, True) | {"failed": True}])
+        compare_rounds([row(0, True)], [replace(row(0, True), failed=True)])
 
 
 def test_command_compares_two_logs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a, b = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
     for path, right in ((a, False), (b, True)):
-        path.write_text("".join(json.dumps(row(k, right)) + "\n" for k in range(8)))
+        path.write_text("".join(line(row(k, right)) for k in range(8)))
     assert main(["bench", "clearing", "--compare", str(a), str(b), "--json"]) == 0
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert found["all"]["difference"] == 1.0 and found["all"]["low"] > 0.4
@@ -167,6 +202,7 @@ def test_command_compares_two_logs(tmp_path: Path, capsys: pytest.CaptureFixture
         (["--resume"], "needs the --log"),
         (["--rounds", "0"], "rounds must be at least 1"),
         (["--objects", "5-3"], "--objects is 5 to 3"),
+        (["--min-quality", "1.5"], "--min-quality is 1.5; allowed: 0 to 1"),
     ],
 )
 def test_command_refuses_in_one_sentence(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from gpnet_ros.cell import HandEye, load_cell, load_hand_eye
-from gpnet_ros.commands.video import write_video
 from gpnet_ros.errors import BadInput, DeviceError
+from gpnet_ros.evaluation.video import write_video
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.kinematics import UrKinematics
 from gpnet_ros.pose import invert, lift, to_xyz_quat, transform
