@@ -93,14 +93,18 @@ class TrainSettings(ViewSettings):
         """The card of a network that is not trained yet; arguments that have their defaults are left out."""
         kwargs: dict[str, Any] = {}
         if self.architecture == "gpnet":
-            kwargs["widths"] = list(WIDTHS[self.size])
-            kwargs |= {} if self.context == "full" else {"context": self.context}
-            kwargs |= {} if self.priority_head else {"gpp": False}
-            kwargs |= {"modules": self.modules} if self.modules > 1 else {}
-            kwargs |= {"latent": self.latent} if self.latent > 1 else {}
-            kwargs |= {"probabilities": True} if self.loss == "likelihood" else {}
-        elif self.architecture == "grconvnet":
-            kwargs |= {"gpp": True} if self.priority_head else {}
+            wanted = {
+                "context": self.context,
+                "gpp": self.priority_head,
+                "modules": self.modules,
+                "latent": self.latent,
+                "probabilities": self.loss == "likelihood",
+            }
+            defaults = {"context": "full", "gpp": True, "modules": 1, "latent": 1, "probabilities": False}
+            chosen = {name: value for name, value in wanted.items() if value != defaults[name]}
+            kwargs = {"widths": list(WIDTHS[self.size]), **chosen}
+        elif self.architecture == "grconvnet" and self.priority_head:
+            kwargs["gpp"] = True
         elif self.architecture == "orange":
             kwargs["backbone"] = self.backbone
         return Card(self.architecture, kwargs, self.channels, self.normalisation)
