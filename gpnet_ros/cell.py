@@ -47,7 +47,7 @@ class Tote:
 
 @dataclass(frozen=True)
 class MotionSettings:
-    """How the planner moves; `Limits` says how anything may move."""
+    """Speeds, heights and forces of planned motion; `Limits` says how anything may move."""
 
     joint_speed: float = setting(1.4, "Leading axis of a joint move.", unit="rad/s", low=0.05, high=3.0)
     joint_acceleration: float = setting(2.0, "Leading axis of a joint move.", unit="rad/s^2", low=0.05, high=10.0)
@@ -71,7 +71,7 @@ class MotionSettings:
 
 @dataclass(frozen=True)
 class Limits:
-    """What `safety.check` enforces; frozen, so nobody loosens it while the arm is armed."""
+    """Limits that `safety.check` enforces; frozen, so nobody loosens it while the arm is armed."""
 
     tcp_low: tuple[float, float, float] = setting((-0.35, -0.9, 0.0), "TCP box.", unit="m", low=-2.0, high=2.0)
     tcp_high: tuple[float, float, float] = setting((0.9, 0.35, 0.62), "TCP box.", unit="m", low=-2.0, high=2.0)
@@ -148,13 +148,13 @@ class Cell:
 
     @property
     def T_flange_tcp(self) -> Transform:
-        """From the flange to the point between the closed fingertips."""
+        """Pose (4, 4) [m] of the point between the closed fingertips in the flange."""
         return transform(np.eye(3), (0.0, 0.0, self.gripper.tcp_offset))
 
 
 @dataclass(frozen=True)
 class HandEye:
-    """Where the camera is: T_parent_camera of its colour optical frame."""
+    """Hand-eye calibration: the pose of the camera's colour optical frame in base or in the flange."""
 
     mount: str = setting("fixed", "fixed: parent is base; flange: parent is the flange.", choices=("fixed", "flange"))
     position: tuple[float, float, float] = setting((0.85, 0.0, 0.85), "Of the camera.", unit="m", low=-5.0, high=5.0)
@@ -167,11 +167,11 @@ class HandEye:
 
     @property
     def T_parent_camera(self) -> Transform:
-        """Camera in base (fixed) or in the flange (flange)."""
+        """Pose (4, 4) [m] of the camera in base (mount `fixed`) or in the flange (mount `flange`)."""
         return from_xyz_quat(self.position, self.quaternion)
 
     def T_base_camera(self, T_base_flange: Transform | None = None) -> Transform:
-        """Camera in base; the flange's pose at the exposure is needed when the camera rides on it.
+        """Pose (4, 4) [m] of the camera in base; one on the flange needs the flange's pose (4, 4) at the exposure.
 
         Raises:
             SettingsError: the camera is on the flange and its pose is missing.

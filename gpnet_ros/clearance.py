@@ -49,7 +49,7 @@ class Clearance:
         opening: width to which the jaw opens before the descent [m].
         margin: free space per side between object and finger [m].
         raised: how far the tips were raised [m].
-        crowding: of the fingers' places, 0 to 1; see `crowding`.
+        crowding: share of what lies around the fingers that stands above the tips, 0 to 1; see `crowding`.
     """
 
     T_base_tcp: Transform
@@ -127,7 +127,7 @@ def _spared(heights: HeightMap, found: Clearance, gripper: GripperGeometry) -> C
 def crowding(
     heights: HeightMap, T_base_tcp: Transform, opening: float, gripper: GripperGeometry, around: float = SURROUNDINGS
 ) -> float:
-    """How crowded the place of the fingers is: share of it that stands above the tips, 0 to 1.
+    """Crowding of the fingers: share of the surface under and around them that stands above the tips, 0 to 1.
 
     What stands beside a finger, or is too small to forbid it, still tells how likely the finger is to hit something:
     a depth camera misplaces edges by millimetres.
@@ -154,7 +154,7 @@ def _lifted(T_base_tcp: Transform, height: float) -> Transform:
 def needed_raise(
     heights: HeightMap, T_base_tcp: Transform, opening: float, gripper: GripperGeometry, touch: float = TOUCH
 ) -> float:
-    """How far [m] the tips must rise for fingers and palm to be free; 0 when they are, inf when unknown.
+    """Height [m] by which the tips must rise for fingers and palm to be free; 0 when they are, inf when unknown.
 
     Args:
         heights: measured surface.

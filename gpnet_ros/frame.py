@@ -44,7 +44,7 @@ class Intrinsics:
 
     @property
     def matrix(self) -> NDArray[np.float64]:
-        """The 3x3 camera matrix K."""
+        """The camera matrix K, (3, 3) [px]."""
         return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
 
     def project(self, points: ArrayLike) -> NDArray[np.float64]:
@@ -111,7 +111,7 @@ class Frame:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(height, width) [px]."""
+        """Size of the images as (height, width) [px]."""
         image = self.color if self.color is not None else self.depth
         assert image is not None
         return int(image.shape[0]), int(image.shape[1])

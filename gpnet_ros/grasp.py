@@ -20,7 +20,7 @@ REASONS = ("low_quality", "hole", "outside", "failed_before", "width", "clearanc
 
 @dataclass(frozen=True)
 class SelectSettings:
-    """How peaks of Q* become candidates."""
+    """Settings by which peaks of Q* become candidates."""
 
     quality_min: float = setting(0.05, "Smallest Q* of a grasp.", low=0.0, high=1.0)
     count: int = setting(30, "Most candidates that are looked at in one frame.", low=1, high=100)
@@ -62,7 +62,7 @@ class Grasp:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A candidate that was not taken, and why.
+    """A candidate that lost, and the reason.
 
     Attributes:
         pixel: (u, v) in the colour image [px].

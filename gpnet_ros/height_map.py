@@ -85,8 +85,8 @@ def height_map(frame: Frame, T_base_camera: Transform, cell: Cell) -> HeightMap:
 
     Args:
         frame: with depth and intrinsics.
-        T_base_camera: camera at the frame's exposure.
-        cell: for the workspace's place and size.
+        T_base_camera: camera at the frame's exposure, (4, 4).
+        cell: for centre and side of the workspace.
 
     Raises:
         FrameRefused: no depth or no camera model.

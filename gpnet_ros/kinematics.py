@@ -89,7 +89,7 @@ class UrKinematics:
         self._nominal = None if dh.is_nominal else UrKinematics(dh.closest_nominal)
 
     def link_frames(self, q: ArrayLike) -> NDArray[np.float64]:
-        """T_base_i of the seven DH frames, base first and flange last, (..., 7, 4, 4)."""
+        """T_base_i (..., 7, 4, 4) [m] of the DH frames, base first and flange last, at joints q (..., 6) [rad]."""
         angle = np.asarray(q, dtype=np.float64) + self._theta
         steps = np.broadcast_to(self._links, (*angle.shape, 4, 4)).copy()
         c, s = np.cos(angle)[..., None], np.sin(angle)[..., None]
@@ -107,7 +107,7 @@ class UrKinematics:
         return self.link_frames(q)[..., 6, :, :]
 
     def jacobian(self, q: ArrayLike) -> NDArray[np.float64]:
-        """Geometric Jacobian at the flange in base axes (..., 6, 6): linear rows, then angular rows."""
+        """Jacobian (..., 6, 6) at the flange in base axes, linear [m/rad] then angular rows, at q (..., 6) [rad]."""
         return _geometric_jacobian(self.link_frames(q))
 
     def manipulability(self, q: ArrayLike) -> NDArray[np.float64]:
@@ -168,7 +168,7 @@ class UrKinematics:
         return turned[np.argmin(((turned - near) ** 2).sum(axis=-1))]
 
     def branch_of(self, q: ArrayLike) -> int:
-        """Which of the eight closed-form solutions (index into `branches`) the joints (6,) are on.
+        """Index into `branches` of the closed-form solution on which the joints (6,) [rad] are.
 
         Raises:
             BadInput: the joints are not six finite numbers.
@@ -191,7 +191,7 @@ class UrKinematics:
         return start + np.unwrap(np.concatenate([start[None], path]) - start, axis=0)[1:]
 
     def refine(self, T_base_flange: Transform, q_near: ArrayLike) -> Joints | None:
-        """Newton's method with damping from q_near, for any table; None when it does not converge."""
+        """Joints (6,) [rad] of a pose (4, 4) near q_near (6,) by damped Newton steps; None: no convergence."""
         q = np.array(q_near, dtype=np.float64)
         T = np.asarray(T_base_flange, dtype=np.float64)
         for _ in range(_REFINE_ITERATIONS):

@@ -214,7 +214,7 @@ class Maps:
         return (frame.intrinsics.fx * grid.scale / (WIDTH_SCALE * depth)).astype(np.float32)
 
     def with_priority(self, priority: NDArray[np.float32]) -> Maps:
-        """The same maps with another priority."""
+        """The same maps with P replaced by `priority`, (h, w)."""
         return replace(self, priority=priority.astype(np.float32))
 
 
@@ -231,7 +231,7 @@ def encode_width(width_m: ArrayLike, z: ArrayLike, grid_fx: float) -> NDArray[np
 
 
 def workspace_grid(frame: Frame, T_base_camera: Transform, workspace: Workspace) -> Grid:
-    """The workspace square of the cell as the camera of this frame sees it.
+    """Grid of the workspace square of the cell as the camera of this frame, at T_base_camera (4, 4), sees it.
 
     Raises:
         BadInput: the frame has no camera model, or the camera does not look at the workspace.
@@ -242,7 +242,9 @@ def workspace_grid(frame: Frame, T_base_camera: Transform, workspace: Workspace)
 
 
 def prioritise(maps: Maps, frame: Frame, priority: str, T_base_camera: Transform | None) -> Maps:
-    """The maps with the priority that is asked for: `learned` as they are, `none` ones, `height` the prior.
+    """The maps with P from one of `P_SOURCES`: `learned` keeps it, `none` makes it one, `height` takes the prior.
+
+    T_base_camera (4, 4) is for the prior, see `height_priority`.
 
     Raises:
         BadInput: see `height_priority`.
@@ -255,7 +257,9 @@ def prioritise(maps: Maps, frame: Frame, priority: str, T_base_camera: Transform
 
 
 def height_priority(frame: Frame, grid: Grid, T_base_camera: Transform | None) -> NDArray[np.float32]:
-    """The height prior in place of a learned priority: 0 at the lowest, 1 at the highest surface.
+    """The height prior (h, w) in place of a learned P: 0 at the lowest, 1 at the highest surface.
+
+    Height is that over base with T_base_camera (4, 4), else that against the optical axis.
 
     Raises:
         BadInput: the frame has no depth or no camera model.

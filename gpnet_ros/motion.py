@@ -101,7 +101,7 @@ def plan_pick(
     heap_top: float | None = None,
     spot: int = 0,
 ) -> Plan:
-    """From q_start: take the object at the grasp, put it into the tote, go home.
+    """Plan to take the object at the grasp, put it into the tote and go home.
 
     Args:
         T_base_tcp_grasp: the TCP when the jaws close; approach (z) vertical.
@@ -150,7 +150,9 @@ def plan_pick(
 
 
 def plan_hover(T_base_tcp_grasp: Transform, q_start: ArrayLike, cell: Cell, heap_top: float | None = None) -> Plan:
-    """From q_start: show where the grasp would be from above the whole heap, without the jaws, and go home.
+    """Plan to show the grasp from above the whole heap, without the jaws, and go home.
+
+    T_base_tcp_grasp (4, 4), q_start (6,) [rad] and heap_top [m] as `plan_pick` takes them.
 
     Raises:
         BadInput: the grasp is not finite.
@@ -205,7 +207,9 @@ def plan_home(
 
 
 def plan_place(q_start: ArrayLike, cell: Cell, hang: float, spot: int = 0) -> Plan:
-    """From near home with an object still held, after an interruption: put it into the tote, go home.
+    """Plan to put what is still held after an interruption into the tote, from near home, and go home.
+
+    q_start: joints now, (6,) [rad]; hang: how far the object may reach below the tips [m].
 
     Raises:
         Unreachable: no inverse kinematics on the branch of the home pose.

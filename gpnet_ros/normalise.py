@@ -105,7 +105,7 @@ def normalise(
 
 
 def color_gain(version: str) -> float:
-    """What colour in [0, 1] is multiplied by, before its mean is taken away."""
+    """Factor of colour in [0, 1] before its mean is taken away."""
     return {"published-1": 1.0, "published-doubled-1": 1.0 / 255.0}.get(version, COLOR_GAIN)
 
 

@@ -27,7 +27,7 @@ def draw_overlay(frame: Frame, maps: Maps, grasp: Grasp | None, rejected: list[R
 
 
 def draw_grasp(image: NDArray[np.uint8], grasp: Grasp, grid_scale: float, thick: int = 2) -> None:
-    """The jaw as two plates joined by the opening, drawn into an RGB image."""
+    """Draw the jaw as two plates joined by the opening into an RGB image (H, W, 3)."""
     opening = grasp.width_px / grid_scale
     along = np.array([np.cos(grasp.angle), np.sin(grasp.angle)])
     across = np.array([-along[1], along[0]]) * max(opening * 0.22, 4.0 * thick)
@@ -42,7 +42,7 @@ def draw_grasp(image: NDArray[np.uint8], grasp: Grasp, grid_scale: float, thick:
 
 
 def base_image(frame: Frame) -> NDArray[np.uint8]:
-    """A writable RGB copy of the colour image, or the depth image in false colours."""
+    """A writable RGB copy (H, W, 3) of the colour image, or the depth image in false colours."""
     if frame.color is not None:
         return frame.color.copy()
     assert frame.depth is not None

@@ -32,7 +32,7 @@ DecisionStatus = Literal["grasp", "nothing_left", "nothing_graspable"]
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """What to do about one frame.
+    """Decision on one frame: a grasp with its plan, or why there is none.
 
     Attributes:
         status: `grasp` when there is a plan; `nothing_left`: the table is empty; `nothing_graspable`:
@@ -55,7 +55,7 @@ class Decision:
 
     @property
     def insertion(self) -> float:
-        """How far the fingertips go below the surface point [m]."""
+        """Depth [m] of the fingertips below the surface point when the jaws close."""
         assert self.T_base_grasp is not None and self.T_base_tcp is not None
         return float(self.T_base_grasp[2, 3] - self.T_base_tcp[2, 3])
 
@@ -144,7 +144,10 @@ def safe_plan(
     hover: bool = False,
     spot: int = 0,
 ) -> Plan:
-    """The arm's way to a grasp and to the tote, if the safety check passes it; arguments as of `decide`.
+    """The arm's way to a grasp and to the tote, if the safety check passes it.
+
+    T_base_tcp is the TCP (4, 4) when the jaws close, opening [m] that of the jaws before the descent; the other
+    arguments are those of `decide`.
 
     Raises:
         Unreachable: the arm cannot get there.

@@ -24,7 +24,7 @@ def transform(rotation: ArrayLike, translation: ArrayLike) -> Transform:
 
 
 def invert(T_a_b: Transform) -> Transform:
-    """T_b_a."""
+    """The inverse (4, 4), T_b_a, of a rigid transform."""
     R = T_a_b[:3, :3]
     return transform(R.T, -R.T @ T_a_b[:3, 3])
 

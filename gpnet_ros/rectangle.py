@@ -65,7 +65,7 @@ class Rectangles:
 
     @classmethod
     def none(cls) -> Rectangles:
-        """No rectangle."""
+        """An empty set of rectangles."""
         return cls(np.empty((0, 2)), np.empty(0), np.empty(0), np.empty(0))
 
     @classmethod
@@ -76,14 +76,14 @@ class Rectangles:
         score: ArrayLike | None = None,
         object_id: ArrayLike | None = None,
     ) -> Rectangles:
-        """Rectangles of corner points.
+        """Rectangles through corner points.
 
         Annotated corners are not exactly rectangular: opposite edges are averaged.
 
         Args:
             corners: (n, 4, 2) points p0..p3 in order around each rectangle [px].
             opening_edge: 0 if p0 -> p1 runs along the opening (Cornell), 1 if p1 -> p2 does (OCID-Grasp).
-            score, object_id: as of the class.
+            score, object_id: (n,), see the class.
 
         Raises:
             BadInput: a corner is not finite, or a rectangle has no area.
@@ -108,7 +108,7 @@ class Rectangles:
         return np.stack([self.center + s * along + t * across for s, t in signs], axis=1)
 
     def take(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> Rectangles:
-        """The rectangles of some rows, in the order given."""
+        """The rectangles of some rows, (k,) indices or an (n,) mask, in the order given."""
         parts = (self.center, self.angle, self.opening, self.jaw, self.score, self.object_id)
         return Rectangles(*(None if part is None else part[rows] for part in parts))  # type: ignore[arg-type]
 

@@ -37,7 +37,7 @@ def predicted(
     """Rectangles of predicted grasps, which have no jaw of their own.
 
     Args:
-        center, angle, opening, score, object_id: as of `Rectangles` [px, rad].
+        center, angle, opening, score, object_id: see `Rectangles` [px, rad].
         jaw_share: jaw as a share of the opening; the published figures use a half.
 
     Raises:

@@ -56,7 +56,7 @@ class Segment:
 
 
 def check(plan: Plan, cell: Cell, q_start: ArrayLike, heights: HeightMap | None = None) -> Plan:
-    """The same plan, if nothing speaks against it.
+    """Return the plan itself if no limit of the cell is broken anywhere on its way.
 
     Args:
         plan: to be judged, from its start to its end.

@@ -28,7 +28,7 @@ def setting(
     high: float | None = None,
     choices: tuple[str, ...] = (),
 ) -> Any:
-    """A dataclass field with its documentation and bounds."""
+    """A dataclass field with its documentation, its unit, bounds in that unit, and the choices of a text."""
     metadata = {"doc": doc, "unit": unit, "low": low, "high": high, "choices": choices}
     if isinstance(default, (list, dict)) or dataclasses.is_dataclass(default):
         return dataclasses.field(default_factory=lambda: default, metadata=metadata)
@@ -138,7 +138,7 @@ class Box:
 
 @dataclass(frozen=True)
 class GripperGeometry:
-    """What planning must know of the parallel gripper (defaults: Robotiq 2F-85)."""
+    """Geometry and mass of the parallel gripper (defaults: Robotiq 2F-85)."""
 
     stroke: float = setting(0.085, "Largest opening between the pads.", unit="m", low=0.01, high=0.3)
     tcp_offset: float = setting(0.1628, "Flange to fingertips along the flange's z.", unit="m", low=0.0, high=0.5)

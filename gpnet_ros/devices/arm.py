@@ -28,7 +28,7 @@ ArmStatus = Literal[
 
 @dataclass(frozen=True, eq=False)
 class ArmState:
-    """What the arm reported last; after a lost link the last report, with status `link_lost`.
+    """Newest report of the arm; after a lost link the last report, with status `link_lost`.
 
     Attributes:
         stamp: the controller's own clock [s]; simulated time in simulation.
@@ -58,7 +58,7 @@ class ArmState:
 
 
 class MoveStatus(Enum):
-    """How a move ended."""
+    """Ways in which a move may end."""
 
     ARRIVED = "arrived"
     CONTACT = "contact"  # a guarded descent met its force limit and stopped
@@ -71,7 +71,7 @@ class MoveStatus(Enum):
 
 @dataclass(frozen=True, eq=False)
 class MoveResult:
-    """What became of a move.
+    """Outcome of one move.
 
     Attributes:
         status: how it ended; anything but ARRIVED and CONTACT needs attention.

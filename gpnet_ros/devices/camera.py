@@ -8,7 +8,7 @@ from gpnet_ros.frame import Frame
 
 
 def stall_limit(period: float) -> float:
-    """How long a camera with this frame period [s] may stay silent before it counts as stalled [s]."""
+    """Longest silence [s] of a camera with this frame period [s] before it counts as stalled."""
     return max(2.0, 3.0 * period)
 
 
@@ -16,7 +16,7 @@ class Camera(Protocol):
     """A source of aligned colour and depth."""
 
     def open(self) -> None:
-        """Start streaming.
+        """Start to stream colour and depth.
 
         Raises:
             DeviceError: the camera is absent, busy, or does not offer the wanted streams.
@@ -34,4 +34,4 @@ class Camera(Protocol):
         """
 
     def close(self) -> None:
-        """Stop streaming; harmless when not open."""
+        """Stop the stream; harmless when not open."""

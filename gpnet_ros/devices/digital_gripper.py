@@ -21,18 +21,18 @@ READ_BACK = 1.0
 
 
 class DigitalLines(Protocol):
-    """What `UrArm` offers a gripper on its digital lines."""
+    """Digital lines of a robot, as `UrArm` offers them to a gripper."""
 
     def set_output(self, bank: str, pin: int, value: bool) -> None:
-        """Set one output."""
+        """Set output `pin` of a bank of `BANKS`."""
 
     def digital_bits(self) -> tuple[int, int]:
-        """Actual inputs and outputs."""
+        """Actual inputs and outputs, one bit for each line."""
 
 
 @dataclass(frozen=True)
 class DigitalGripperSettings:
-    """Which lines do what."""
+    """Lines of a digital gripper, and how its jaws move."""
 
     bank: str = setting("tool", "Bank of the lines.", choices=tuple(BANKS))
     close_pin: int = setting(0, "Output that closes.", low=0, high=7)
@@ -63,11 +63,11 @@ class DigitalGripper:
         return True
 
     def activate(self) -> None:
-        """Nothing to do; raises when the outputs cannot be read."""
+        """Check that the outputs can be read; there is nothing to activate."""
         self._lines.digital_bits()
 
     def move(self, width: float, speed: float, force: float) -> GripResult:
-        """Open when the width is nearer to the stroke than to zero, else close; the valve sets speed and force."""
+        """Open when the width [m] is nearer to the stroke than to zero, else close; the valve sets speed and force."""
         settings = self.settings
         if not 0.0 <= width < 1e4:  # NaN fails too
             return GripResult(
@@ -93,7 +93,7 @@ class DigitalGripper:
         return GripResult(GripStatus.DONE, state.width, state.object_detected)
 
     def state(self) -> GripperState:
-        """What the lines say; without an input every closing is taken for a grip."""
+        """State that the lines tell; without an input every closing is taken for a grip."""
         closing = self._is_closing()
         held = closing
         if self.settings.held_pin >= 0:
@@ -102,7 +102,7 @@ class DigitalGripper:
         return GripperState(0.0 if closing else self.settings.stroke, held, True)
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: the lines belong to the arm."""
 
     def _is_closing(self) -> bool:
         _, outputs = self._lines.digital_bits()

@@ -37,11 +37,11 @@ class FakeCamera:
         self.is_open = False
 
     def open(self) -> None:
-        """Start."""
+        """Open the camera: frames may be read."""
         self.is_open = True
 
     def read(self, timeout: float | None = None) -> Frame:
-        """The next frame; a stall is reported at once, not after the timeout."""
+        """The next frame; a stall is reported at once, whatever the timeout [s]."""
         if not self.is_open:
             raise DeviceError("The fake camera is not open: call open first.")
         if not self._frames:
@@ -50,7 +50,7 @@ class FakeCamera:
         return replace(frame, stamp=time.time()) if self._restamp else frame
 
     def close(self) -> None:
-        """Stop."""
+        """Close the camera."""
         self.is_open = False
 
 
@@ -78,12 +78,12 @@ class FakeArm:
         self.payload: tuple[float, ArrayLike] = (0.0, (0.0, 0.0, 0.0))
 
     def connect(self) -> None:
-        """Connected; a person has to resume."""
+        """Connect; a person has to resume unless `auto_resume` says otherwise."""
         self._connected = True
         self._status = "ready" if self._auto_resume else "needs_resume"
 
     def state(self) -> ArmState:
-        """Standing still."""
+        """The state of an arm that stands still."""
         if not self._connected:
             raise DeviceError("The arm is not connected: call connect first.")
         T = self._true.forward(self._q) @ self._T_flange_tcp
@@ -136,16 +136,16 @@ class FakeArm:
         self._status = status
 
     def set_payload(self, mass: float, cog: tuple[float, float, float]) -> None:
-        """Remembered."""
+        """Remember mass [kg] and centre of gravity in the flange [m]."""
         self.payload = (mass, cog)
 
     def disconnect(self) -> None:
-        """Gone."""
+        """Disconnect; nothing else changes."""
         self._connected = False
 
 
 class FakeGripper:
-    """Obeys at once.
+    """A gripper that obeys at once, or fails as scripted.
 
     Attributes:
         object_width: what lies between the pads [m]; None for nothing.
@@ -154,7 +154,7 @@ class FakeGripper:
     """
 
     def __init__(self, stroke: float = 0.085, object_width: float | None = None, active: bool = False) -> None:
-        """Open."""
+        """An open gripper of this stroke [m] that is active or has to be activated."""
         self._width, self._stroke, self._active = stroke, stroke, active
         self.object_width = object_width
         self.script: deque[GripStatus] = deque()
@@ -162,15 +162,15 @@ class FakeGripper:
 
     @property
     def is_active(self) -> bool:
-        """Whether it obeys."""
+        """Whether the gripper obeys `move`."""
         return self._active
 
     def activate(self) -> None:
-        """Active from now on."""
+        """Make the gripper obey."""
         self._active = True
 
     def move(self, width: float, speed: float, force: float) -> GripResult:
-        """Go to the width, or to the object in between."""
+        """Go to the width [m], or to the object in between; speed and force do not matter."""
         if not self._active:
             return GripResult(GripStatus.REFUSED, self._width, False, "The gripper is not activated.")
         status = self.script.popleft() if self.script else GripStatus.DONE
@@ -180,11 +180,11 @@ class FakeGripper:
         return GripResult(status, self._width, self._holds(), "" if status is GripStatus.DONE else status.value)
 
     def state(self) -> GripperState:
-        """As it is."""
+        """The present opening, and whether the object is held."""
         return GripperState(self._width, self._holds(), self._active)
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there is no connection."""
 
     def _holds(self) -> bool:
         return self.object_width is not None and bool(self.commands) and self.commands[-1] < self.object_width

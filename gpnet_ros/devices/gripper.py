@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class GripStatus(Enum):
-    """How a grip command ended."""
+    """Ways in which a command to the jaws may end."""
 
     DONE = "done"
     REFUSED = "refused"  # not activated, or the values cannot be used; nothing moved
@@ -19,7 +19,7 @@ class GripStatus(Enum):
 
 @dataclass(frozen=True)
 class GripResult:
-    """What became of a grip command.
+    """Outcome of one command to the jaws.
 
     Attributes:
         status: how it ended.
@@ -41,7 +41,7 @@ class GripResult:
 
 @dataclass(frozen=True)
 class GripperState:
-    """What the gripper reports now: opening [m], object between the pads, activated, fault text."""
+    """Present state of a gripper: opening [m], object between the pads, activated, fault text."""
 
     width: float
     object_detected: bool
@@ -50,7 +50,7 @@ class GripperState:
 
 
 class Gripper(Protocol):
-    """A parallel gripper."""
+    """A parallel gripper that executes one command at a time."""
 
     @property
     def is_active(self) -> bool:
@@ -73,7 +73,7 @@ class Gripper(Protocol):
         """
 
     def state(self) -> GripperState:
-        """The present state.
+        """The present state of the jaws.
 
         Raises:
             DeviceError: the gripper cannot be reached.

@@ -26,7 +26,7 @@ _WAIT_MS = 100
 
 @dataclass(frozen=True)
 class RealSenseSettings:
-    """Which camera, which streams."""
+    """The camera or recording to open, and its streams."""
 
     serial: str = setting("", "Serial number; empty for the only camera there is.")
     bag: str = setting("", "A recording (.bag, .db3) to play instead of a live camera.")
@@ -40,7 +40,7 @@ class RealSenseSettings:
 
 
 class FramesetSource(Protocol):
-    """Where framesets come from: a pipeline, or a software device with a syncer."""
+    """A source of framesets: a pipeline, or a software device with a syncer."""
 
     def start(self) -> float:
         """Begin; returns the depth scale [m per unit]."""
@@ -52,7 +52,7 @@ class FramesetSource(Protocol):
         """A frameset that is there already, or None."""
 
     def stop(self) -> None:
-        """End."""
+        """Stop the streams."""
 
 
 class PipelineSource:
@@ -64,7 +64,7 @@ class PipelineSource:
         self._pipeline: Any = None
 
     def start(self) -> float:
-        """Open the device and start both streams.
+        """Open the device and start both streams; the depth scale [m per unit].
 
         Raises:
             DeviceError: no such camera or file, or the streams are not offered.
@@ -93,7 +93,7 @@ class PipelineSource:
         return scale
 
     def wait(self, milliseconds: int) -> Any | None:
-        """The next frameset."""
+        """The next frameset within the time given [ms], or None."""
         is_there, frames = self._pipeline.try_wait_for_frames(milliseconds)
         return frames if is_there else None
 
@@ -105,7 +105,7 @@ class PipelineSource:
         return frames if frames and frames.size() else None
 
     def stop(self) -> None:
-        """Release the device."""
+        """Stop the pipeline and release the device."""
         if self._pipeline is not None:
             with contextlib.suppress(RuntimeError):  # never started, or the device is gone
                 self._pipeline.stop()
@@ -135,7 +135,7 @@ class RealSenseCamera:
         self._last = -1.0  # stamp of the last frame that was returned, in the camera's clock [ms]
 
     def open(self) -> None:
-        """Start streaming."""
+        """Start to stream colour and depth."""
         import pyrealsense2 as rs
 
         if self._scale is not None:
@@ -149,7 +149,7 @@ class RealSenseCamera:
         self._last = -1.0
 
     def read(self, timeout: float | None = None) -> Frame:
-        """The next exposure of colour and depth."""
+        """The next exposure of colour and depth, waiting at most timeout [s]."""
         if self._scale is None:
             raise DeviceError("The camera is not open: call open first.")
         limit = stall_limit(1.0 / self.settings.fps)
@@ -170,7 +170,7 @@ class RealSenseCamera:
         )
 
     def close(self) -> None:
-        """Stop streaming."""
+        """Stop the stream; harmless when not open."""
         if self._scale is not None:
             self._scale = None
             self._source.stop()

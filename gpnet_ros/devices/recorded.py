@@ -54,7 +54,7 @@ class RecordedCamera:
         self._next = 0
 
     def open(self) -> None:
-        """Look for frames."""
+        """Look for frames in the folder."""
         candidates = [self._folder, *sorted(p for p in self._folder.glob("*") if p.is_dir())]
         self._scenes = [p for p in candidates if any(p.glob("color.*"))]
         self._next = 0
@@ -64,7 +64,7 @@ class RecordedCamera:
             )
 
     def read(self, timeout: float | None = None) -> Frame:
-        """The next frame of the recording."""
+        """The next frame of the recording, at once whatever the timeout [s]."""
         if not self._scenes:
             raise DeviceError("The recording is not open: call open first.")
         if self._next == len(self._scenes) and not self._repeat:
@@ -75,7 +75,7 @@ class RecordedCamera:
         return replace(load_frame(*files), stamp=time.time())
 
     def close(self) -> None:
-        """Forget the frames."""
+        """Forget the frames of the folder."""
         self._scenes = []
 
 

@@ -86,7 +86,7 @@ class RobotiqGripper:
         self._wait("STA", ACTIVE, "does not become active")
 
     def move(self, width: float, speed: float, force: float) -> GripResult:
-        """Bring the pads to an opening and wait until they stop."""
+        """Bring the pads to an opening [m] at a speed [m/s] with a force [N], and wait until they stop."""
         settings = self.settings
         if not all(0.0 <= value < 1e4 for value in (width, speed, force)):  # NaN fails too
             text = f"Grip of {width} m, {speed} m/s, {force} N is not usable: give finite values from zero up."
@@ -105,7 +105,7 @@ class RobotiqGripper:
             return GripResult(GripStatus.FAULT, float("nan"), False, str(error))
 
     def state(self) -> GripperState:
-        """The present state."""
+        """The present state of the jaws, read from the registers."""
         fault = self._get("FLT")
         position, active = self._get("POS"), self._get("STA") == ACTIVE
         held = self._get("OBJ") == STOPPED_CLOSING and self._is_between(position)

@@ -30,7 +30,7 @@ def is_simulated(robot: str) -> bool:
 def make_robot(
     robot: str, robot_ip: str, gripper: str, gripper_file: str, auto_resume: bool, cell: Cell
 ) -> tuple[Arm, Gripper]:
-    """Arm and gripper.
+    """Make arm and gripper by name.
 
     Args:
         robot: one of `ROBOTS`.

@@ -93,7 +93,7 @@ def make_camera(s: CameraSettings) -> Camera:
 
 
 def main() -> None:
-    """Run the node."""
+    """Run camera_node until it is told to end."""
     start.run(CameraNode, nice=5)
 
 

@@ -56,7 +56,7 @@ class PlannerClient:
         self.close()
 
     def close(self) -> None:
-        """Leave the graph."""
+        """Leave the ROS graph and end the thread."""
         self._closing = True
         self._executor.shutdown()
         self._thread.join(timeout=5.0)

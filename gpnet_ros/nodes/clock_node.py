@@ -63,7 +63,7 @@ class ClockNode(start.ManagedNode[ClockSettings]):
 
 
 def main() -> None:
-    """Run the node."""
+    """Run clock_node until it is told to end."""
     start.run(ClockNode)
 
 

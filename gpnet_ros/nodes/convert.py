@@ -43,7 +43,7 @@ def to_time(seconds: float) -> Time:
 
 
 def from_time(stamp: Time) -> float:
-    """Seconds of a ROS time."""
+    """Time [s] of a ROS time."""
     return float(stamp.sec + stamp.nanosec * 1e-9)
 
 
@@ -100,7 +100,7 @@ def map_from_image(message: Image) -> NDArray[np.float32]:
 
 
 def to_camera_info(camera: Intrinsics, stamp: float, frame_id: str) -> CameraInfo:
-    """CameraInfo of an undistorted pinhole camera (REP 104)."""
+    """CameraInfo of an undistorted pinhole camera (REP 104), with stamp [s]."""
     message = CameraInfo(header=header(stamp, frame_id), width=camera.width, height=camera.height)
     message.distortion_model = "plumb_bob"
     message.d = [0.0] * 5
@@ -145,7 +145,7 @@ def to_frame(color: Image | None, depth: Image | None, camera: CameraInfo | None
 
 
 def to_pose(T: Transform) -> Pose:
-    """Pose message of a transform."""
+    """Pose message of a transform (4, 4) [m]."""
     position, quaternion = to_xyz_quat(T)
     if quaternion_from_matrix is not None:
         quaternion = np.asarray(quaternion_from_matrix(T), dtype=np.float64)
@@ -158,18 +158,18 @@ def to_pose(T: Transform) -> Pose:
 
 
 def from_pose(message: Pose) -> Transform:
-    """Transform of a pose message."""
+    """Transform (4, 4) [m] of a pose message."""
     p, o = message.position, message.orientation
     return from_xyz_quat((p.x, p.y, p.z), (o.x, o.y, o.z, o.w))
 
 
 def to_pose_in_base_link(T_base_x: Transform, stamp: float, frame_id: str = "base_link") -> PoseStamped:
-    """A pose known in the controller's `base` as ROS wants it, in `base_link`."""
+    """Message, with stamp [s], in `base_link` of a pose T_base_x (4, 4) known in the controller's `base`."""
     return PoseStamped(header=header(stamp, frame_id), pose=to_pose(T_BASE_LINK_BASE @ T_base_x))
 
 
 def from_pose_in_base_link(message: PoseStamped) -> Transform:
-    """T_base_x of a pose given in `base_link`."""
+    """Pose T_base_x (4, 4) [m] of a message in `base_link`."""
     return T_BASE_LINK_BASE @ from_pose(message.pose)
 
 

@@ -20,7 +20,7 @@ COLOR, DEPTH, CAMERA_INFO = "color/image_raw", "aligned_depth_to_color/image_raw
 
 @dataclass(frozen=True, eq=False)
 class Exposure:
-    """All messages of one stamp, by topic."""
+    """Messages of one stamp, by topic."""
 
     messages: dict[str, Any] = field(default_factory=dict)
 
@@ -50,7 +50,7 @@ class Gatherer:
         self.condition = threading.Condition()
 
     def add(self, topic: str, message: Any) -> None:
-        """Take one message."""
+        """Take one message of a topic, which may complete a set."""
         stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
         with self.condition:
             self.pending.setdefault(stamp, {})[topic] = message

@@ -53,7 +53,7 @@ class InferenceNode(MapsNode[InferenceSettings]):
         return done
 
     def make_grid(self) -> Any:
-        """How a frame is seen: through the workspace square of the cell, or as a whole.
+        """The network's view of a frame: a function that makes its grid, or None for the whole frame.
 
         A camera on the flange sees the whole frame: the square lies elsewhere in each frame, and where the
         arm was is the planner's knowledge, not this node's.
@@ -84,7 +84,7 @@ class InferenceNode(MapsNode[InferenceSettings]):
 
 
 def main() -> None:
-    """Run the node."""
+    """Run inference_node until it is told to end."""
     start.run(InferenceNode, nice=5)
 
 

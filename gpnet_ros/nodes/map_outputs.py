@@ -27,7 +27,7 @@ class MapOutputs:
         self.info: Any = node.create_publisher(CameraInfo, "maps/camera_info", PUBLISH_QOS)
 
     def publish(self, frame: Frame, maps: Maps) -> None:
-        """All maps of a frame; the overlay at the camera's size, and only for those who look at it."""
+        """Publish all maps of a frame; the overlay at the camera's size, and only for those who look at it."""
         if frame.intrinsics is None:
             raise BadInput("Maps without a camera model cannot be published; the frame lacks camera_info.")
         values = {"quality": maps.quality, "priority": maps.priority, "q_star": maps.q_star, "angle": maps.angle}

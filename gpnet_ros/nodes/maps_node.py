@@ -19,7 +19,7 @@ class MapsNode(WorkerNode[_S]):
     """Answers the newest frame, again and again; a bad frame is a warning with its reason."""
 
     def configure(self) -> None:
-        """Create topics."""
+        """Create the topics that come in and go out."""
         self.outputs = MapOutputs(self)
         self.exposures = Exposures(self)
 

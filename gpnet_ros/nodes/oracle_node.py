@@ -44,7 +44,7 @@ class OracleNode(MapsNode[OracleSettings]):
 
 
 def main() -> None:
-    """Run the node."""
+    """Run oracle_node until it is told to end."""
     start.run(OracleNode, nice=5)
 
 

@@ -21,7 +21,7 @@ FRAME = "base_link"
 
 
 def markers(decision: Decision, sight: Sight, T_base_camera: Transform, cell: Cell) -> MarkerArray:
-    """All markers of one decision; they replace those of the one before."""
+    """All markers of one decision, with the camera at T_base_camera (4, 4); they replace those of the one before."""
     found = [Marker(action=Marker.DELETEALL), workspace_marker(cell), *_rejected(decision, sight, T_base_camera, cell)]
     if decision.T_base_tcp is not None and decision.opening is not None:
         found.extend(gripper_ghost(decision.T_base_tcp, decision.opening, cell))
@@ -44,7 +44,7 @@ def workspace_marker(cell: Cell) -> Marker:
 
 
 def gripper_ghost(T_base_tcp: Transform, opening: float, cell: Cell) -> list[Marker]:
-    """Two fingers and the palm as boxes, open as they will be on the way down."""
+    """Two fingers and the palm as boxes at T_base_tcp (4, 4), as far open [m] as on the way down."""
     g = cell.gripper
     aside = (opening + g.finger_thickness) / 2
     finger = (g.finger_thickness, g.pad_width, g.finger_length)

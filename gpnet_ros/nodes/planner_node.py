@@ -126,7 +126,7 @@ def _trigger(action: Callable[[], tuple[bool, str]]) -> Callable[[Trigger.Reques
 
 
 def main() -> None:
-    """Run the node."""
+    """Run planner_node until it is told to end."""
     sys.setswitchinterval(0.001)  # the heartbeat thread gets its turn sooner while a picture is unpacked
     start.run(PlannerNode, nice=-10)
 

@@ -52,18 +52,18 @@ class Outputs:
         self.topics[topic].publish(message)
 
     def state(self, state: str) -> None:
-        """The loop's state."""
+        """Publish a new state of the loop."""
         self.last_state = state
         self._publish("~/state", String(data=state))
 
     def refused(self, reason: str) -> None:
-        """A frame, or a wish, that nothing came of."""
+        """Publish why a frame was not used or a wish not granted."""
         self.last_refusal = reason
         self._publish("~/refused", String(data=reason))
         self.node.get_logger().warning(reason, throttle_duration_sec=2.0)
 
     def decided(self, decision: Decision, sight: Sight) -> None:
-        """The chosen grasp, why the others lost, and both as markers."""
+        """Publish the chosen grasp, why the others lost, and both as markers."""
         self.last_refusal = ""
         lost = {"stamp": sight.frame.stamp, "rejected": rejected_reasons(decision)}
         self._publish("~/rejected", String(data=json.dumps(lost)))
@@ -81,7 +81,7 @@ class Outputs:
         self.node.get_logger().info(f"pick {record.pick}: {record.turn.status} {record.turn.message}{finished}")
 
     def arm(self, state: ArmState, stamp: float) -> None:
-        """Joints, and the flange as ROS wants it."""
+        """Publish joints and flange with a stamp [s]."""
         header = convert.header(stamp, "")
         joints = JointState(header=header, name=JOINTS, position=state.q.tolist(), velocity=state.qd.tolist())
         self._publish("joint_states", joints)
@@ -91,7 +91,7 @@ class Outputs:
             self.broadcaster.sendTransform(_to_transform(tool0))
 
     def diagnostics(self, arm: ArmState | None, picks: int, now: float) -> None:
-        """One line of health."""
+        """Publish the health of arm and loop at time now [s]."""
         ok = arm is not None and arm.status in ("ready", "moving")
         status = DiagnosticStatus(name="gpnet planner", hardware_id="" if arm is None else arm.model)
         status.level = DiagnosticStatus.OK if ok else DiagnosticStatus.WARN

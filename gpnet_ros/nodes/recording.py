@@ -45,7 +45,7 @@ _REPORT_QOS = qos(20, reliable=True, latched=True)
 
 @dataclass(frozen=True, eq=False)
 class PickReport:
-    """What the planner said about one pick, with the messages on which it decided.
+    """Result of the planner for one pick, with the messages on which it decided.
 
     Attributes:
         record: the planner's result as published on `~/result`; poses in `base_link` are added.
@@ -127,12 +127,12 @@ class Recording:
                 self._changed.notify_all()
 
     def want(self, stamp: float) -> None:
-        """The planner decided on this frame; what still comes of it is kept too."""
+        """Keep the frame of this stamp [s] and what still comes of it: the planner decided on it."""
         with self._changed:
             self._wanted[stamp] = self._kept.setdefault(stamp, {})
 
     def finish(self, record: dict[str, Any]) -> None:
-        """The planner has reported."""
+        """Hand out the planner's result with the messages of its frame."""
         messages: dict[str, bytes] = {}
         stamp = record.get("stamp")
         with self._changed:

@@ -47,7 +47,7 @@ class Sights:
             waiting.frame(need_camera=True).check(self.valid_share_min)
 
     def why_none(self) -> str:
-        """Which topics are silent."""
+        """Name the topics that are silent, for a person."""
         waiting = self.exposures.newest_incomplete()
         seen = () if waiting is None else tuple(waiting.messages)
         missing = [topic for topic in self.exposures.wanted if topic not in seen]

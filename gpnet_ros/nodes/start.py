@@ -59,18 +59,18 @@ class ManagedNode(LifecycleNode, Generic[_S]):
         """Create topics and whatever does not work yet."""
 
     def activate(self) -> None:
-        """Begin to work."""
+        """Begin the work of the active node."""
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Call `configure`."""
+        """Configure by `configure`; its error is logged."""
         return TransitionCallbackReturn.SUCCESS if self._works(self.configure) else TransitionCallbackReturn.FAILURE
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Call `activate`."""
+        """Activate by `activate`; its error is logged."""
         return super().on_activate(state) if self._works(self.activate) else TransitionCallbackReturn.FAILURE
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Call `halt`."""
+        """Deactivate by `halt`."""
         self.halt()
         return super().on_deactivate(state)
 
@@ -140,13 +140,13 @@ class WorkerNode(ManagedNode[_S]):
         raise NotImplementedError
 
     def activate(self) -> None:
-        """Start the thread."""
+        """Start the thread of `work`."""
         self.running.set()
         self.worker = threading.Thread(target=self.work, daemon=True)
         self.worker.start()
 
     def halt(self) -> None:
-        """End the thread."""
+        """End the thread of `work` and wait for it."""
         self.running.clear()
         if self.worker is not None:
             self.worker.join(timeout=self.patience)

@@ -23,7 +23,7 @@ _TRUE_QUALITY_MIN = 0.01
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What a person chooses for a run; the arguments of the launch file have these names and defaults."""
+    """Choices of a person for a run; the arguments of the launch file have these names and defaults."""
 
     sim: bool = setting(False, "Simulate camera and robot; nothing else changes.")
     robot_ip: str = setting(

@@ -30,7 +30,7 @@ class Sight:
 
 
 class Eyes(Protocol):
-    """Where frames and maps come from."""
+    """A source of frames with their maps."""
 
     def newest(self, timeout: float) -> Sight | None:
         """The newest exposure that was not handed out yet; None when none came in time [s].
@@ -87,7 +87,7 @@ class Attention:
         return None
 
     def note_view(self) -> None:
-        """To be called between two steps of the arm: frames count from when the view was first seen to be free."""
+        """Let frames count from when the view was first seen to be free; call it between two steps of the arm."""
         state = self.arm_state()
         if state is None:
             return
@@ -112,7 +112,7 @@ class Attention:
             return None
 
     def T_base_camera(self) -> Transform:
-        """The camera now.
+        """Pose (4, 4) [m] of the camera in base now.
 
         Raises:
             SettingsError: the camera is on the flange of an arm that does not report.

@@ -35,7 +35,7 @@ APPROVAL_MAX = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class LoopSettings:
-    """How the loop runs; bounds are checked where the values are read.
+    """Settings of the picking loop; bounds are checked where the values are read.
 
     Attributes:
         mode: one of `mode_gate.MODES`.

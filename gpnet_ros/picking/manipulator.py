@@ -45,7 +45,7 @@ class Manipulator:
         return ""
 
     def make_ready(self) -> None:
-        """On a person's word: program, checks, gripper. The grip is held.
+        """Make arm and gripper ready on a person's word; the grip is held.
 
         Raises:
             DeviceError: something does not become ready; the message says what is to be done.
@@ -56,7 +56,7 @@ class Manipulator:
             self.gripper.activate()
 
     def run(self, plan: Plan, cancelled: Callable[[], bool]) -> PickResult:
-        """Carry out a checked plan; after a failed pick also come home, whose trouble then counts."""
+        """Carry out a plan that `safety.check` has passed; the arm stays where it ended."""
         if plan.task == "pick":
             self._hang = plan.hang
         try:
@@ -70,7 +70,7 @@ class Manipulator:
         return bool(np.abs(self.arm.state().q - np.array(self.cell.home)).max() <= self.cell.limits.start_tolerance)
 
     def holds(self) -> bool:
-        """Whether something is between the pads.
+        """Whether the gripper feels something between the pads.
 
         Raises:
             DeviceError: the gripper cannot be asked.

@@ -77,7 +77,7 @@ class PickRecord:
 
 
 class LoopListener(Protocol):
-    """Who is told what the loop does."""
+    """Listener of the loop: told of states, decisions and results."""
 
     def state(self, state: str) -> None:
         """The loop has a new state."""

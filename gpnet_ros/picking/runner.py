@@ -20,7 +20,7 @@ from gpnet_ros.motion import Grip, Move, Plan
 
 
 class PickStatus(Enum):
-    """How a plan ended."""
+    """Ways in which a plan may end."""
 
     DONE = "done"  # a plan without a grip (hover, home) was carried out
     PICKED = "picked"  # held until it was released over the tote
@@ -56,7 +56,7 @@ _OF_GRIP = {
 
 @dataclass(frozen=True)
 class PickResult:
-    """What became of a plan.
+    """Outcome of one plan.
 
     Attributes:
         status: how it ended.

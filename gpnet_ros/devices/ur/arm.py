@@ -186,7 +186,7 @@ class UrArm:
             self._resuming.release()
 
     def set_payload(self, mass: float, cog: tuple[float, float, float]) -> None:
-        """Kept for every later upload, and sent at once when a program runs."""
+        """Keep mass [kg] and centre of gravity [m] for every later upload, and send them when a program runs."""
         self._payload = (mass, cog)
         if self._link is not None and self._link.armed_offset is not None:
             self._link.send("payload", mass, list(cog))

@@ -59,7 +59,7 @@ class UrLink:
         self._listener.start()
 
     def send(self, *message: Any) -> None:
-        """Send one order.
+        """Send one message to the child.
 
         Raises:
             LinkLost: the child is gone.
@@ -76,7 +76,7 @@ class UrLink:
             self._changed.wait(seconds)
 
     def outcome(self, number: int) -> MoveOutcome | None:
-        """What became of a move, once; keeps the heart beating for it in the meantime."""
+        """Outcome of a move, handed out once; while it is asked for, the heart beats for its caller."""
         self._waiting_since = time.monotonic()
         found = self._outcomes.pop(number, None)
         if found is not None:

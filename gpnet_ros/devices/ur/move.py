@@ -28,7 +28,7 @@ FORCE_REFERENCE = 0.15
 
 
 class ArmSample(NamedTuple):
-    """What the controller reports in one cycle; SI units, vectors of six."""
+    """Report of the controller in one cycle; SI units, vectors of six."""
 
     time: float  # host's monotonic clock [s]
     q: list[float]
@@ -51,7 +51,7 @@ class MoveOrder:
 
 
 class MoveOutcome(NamedTuple):
-    """How a move ended, as it crosses the pipe."""
+    """End of a move as it crosses the pipe: status, TCP [m, rad], greatest force [N] and duration [s]."""
 
     number: int
     status: str
@@ -88,6 +88,8 @@ class RunningMove:
         """Stop the arm; the outcome follows at standstill. Only the first reason counts.
 
         Args:
+            status, message: how the move ends, and one sentence for a person.
+            now: host's monotonic clock [s].
             halted: the robot brakes by itself, and no program is there to take a stop.
         """
         if self._ending is None:
@@ -111,7 +113,7 @@ class RunningMove:
         return None
 
     def outcome(self, status: MoveStatus, message: str, sample: ArmSample) -> MoveOutcome:
-        """The outcome as of this sample."""
+        """The outcome of the move if it ends with this sample."""
         duration = sample.time - self._began
         return MoveOutcome(self.order.number, status.value, message, sample.tcp, self.force_peak, duration)
 

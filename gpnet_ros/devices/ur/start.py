@@ -100,7 +100,7 @@ def controller_model(ip: str) -> str:
 
 
 def agreement(link: UrLink, model: str, settings: UrSettings, cell: Cell) -> str:
-    """What disagrees between the controller and the configuration, with figures; empty when all agrees.
+    """Disagreement of controller and configuration in one sentence with figures; empty when all agrees.
 
     Compared are the model's name and generation, the TCP offset, and the controller's TCP pose with
     the forward kinematics of its own joints.
