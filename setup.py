@@ -45,6 +45,7 @@ setup(
         "numpy>=1.26",
         "scipy>=1.11",
         "opencv-python>=4.8",
+        "pillow>=10",
         "PyYAML>=6",
         "torch>=2.11",
         "safetensors>=0.4",

@@ -44,7 +44,7 @@ echo "make setup: installing the pinned requirements into $venv (about 3 GB the 
 if [ -z "${ROS_DISTRO:-}" ]; then
     "${pip[@]}" -r requirements/base.txt -r "requirements/ros-$distro.txt" "setuptools<80"  # colcon's limit, which torch alone would pass
 else  # the distribution's cv_bridge is built against its numpy: keep numpy, scipy and cv2 of the system
-    grep -vE '^(numpy|scipy|opencv-python|PyYAML|matplotlib)=' requirements/base.txt >"$venv/requirements.txt"
+    grep -vE '^(numpy|scipy|opencv-python|pillow|PyYAML|matplotlib)=' requirements/base.txt >"$venv/requirements.txt"
     "${pip[@]}" -r "$venv/requirements.txt" "numpy<2"
 fi
 "${pip[@]}" --no-deps --no-build-isolation -e .

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gpnet_ros.data.loaders.image_header import declared_size
+from gpnet_ros.data.loaders.image_header import check_complete, read_header
 from gpnet_ros.errors import BadInput
 
 FILE_BYTES_MAX = 512 * 2**20
@@ -196,14 +196,20 @@ def decode_image(data: bytes, name: str, flags: int, pixels_max: int = PIXELS_MA
         flags: of cv2.imdecode.
         pixels_max: most pixels that it may claim to have.
     """
+    unusable = f"The picture {name} is not usable ({{}}): unpack the data set again."
     try:
-        width, height = declared_size(data)
+        header = read_header(data)
     except ValueError as error:
-        raise BadInput(f"The picture {name} is not usable ({error}): unpack the data set again.") from error
-    if not 0 < width * height <= pixels_max:
+        raise BadInput(unusable.format(error)) from error
+    width, height = header.size
+    if width * height > pixels_max:
         raise BadInput(
             f"The picture {name} claims {width}x{height} pixels, at most {pixels_max} belong there: it is damaged."
         )
+    try:
+        check_complete(header)
+    except ValueError as error:
+        raise BadInput(unusable.format(error)) from error
     try:
         image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     except cv2.error:
