@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gpnet_ros.arrays import Doubles
 from gpnet_ros.errors import BadInput
 from gpnet_ros.pose import wrap_half_turn
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +30,11 @@ class Rectangles:
         object_id: (n,) id of the object in `Sample.ids`; None if the data set does not say.
     """
 
-    center: Floats
-    angle: Floats
-    opening: Floats
-    jaw: Floats
-    score: Floats | None = None
+    center: Doubles
+    angle: Doubles
+    opening: Doubles
+    jaw: Doubles
+    score: Doubles | None = None
     object_id: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
@@ -100,7 +99,7 @@ class Rectangles:
             None if object_id is None else np.asarray(object_id, dtype=np.int64),
         )
 
-    def corners(self) -> Floats:
+    def corners(self) -> Doubles:
         """Corner points (n, 4, 2) in order; p0 -> p1 and p3 -> p2 run along the opening, p1 -> p2 is a pad."""
         along = np.stack([np.cos(self.angle), np.sin(self.angle)], axis=-1) * self.opening[:, None] / 2
         across = np.stack([-np.sin(self.angle), np.cos(self.angle)], axis=-1) * self.jaw[:, None] / 2

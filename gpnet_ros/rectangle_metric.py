@@ -11,11 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gpnet_ros.arrays import Doubles
 from gpnet_ros.errors import BadInput
 from gpnet_ros.pose import wrap_half_turn
 from gpnet_ros.rectangle import Rectangles
-
-Floats = NDArray[np.float64]
 
 #: The thresholds of the metric as published: more than a quarter, at most 30 degrees.
 IOU_MIN = 0.25
@@ -53,17 +52,17 @@ def predicted(
     )
 
 
-def angle_difference(a: Rectangles, b: Rectangles) -> Floats:
+def angle_difference(a: Rectangles, b: Rectangles) -> Doubles:
     """(n, m) between the opening axes of n and m rectangles, in [0, pi/2] [rad]; an axis has no direction."""
     return np.abs(wrap_half_turn(a.angle[:, None] - b.angle[None, :]))
 
 
-def iou(a: Rectangles, b: Rectangles) -> Floats:
+def iou(a: Rectangles, b: Rectangles) -> Doubles:
     """(n, m) intersection over union of the exact polygons of n and m rectangles, in [0, 1]."""
     return _sparse(a, b, _near(a, b), rasterised=False)
 
 
-def raster_iou(a: Rectangles, b: Rectangles) -> Floats:
+def raster_iou(a: Rectangles, b: Rectangles) -> Doubles:
     """(n, m) intersection over union of the pixels of n and m rectangles, in [0, 1]; see `pixels`.
 
     This is how the public implementation counts. It differs from the exact polygons by the pixels along the outline:
@@ -138,7 +137,7 @@ def _near(a: Rectangles, b: Rectangles, margin: float = 0.0) -> NDArray[np.bool_
     return gap[..., 0] ** 2 + gap[..., 1] ** 2 <= reach * reach
 
 
-def _sparse(a: Rectangles, b: Rectangles, pairs: NDArray[np.bool_], rasterised: bool) -> Floats:
+def _sparse(a: Rectangles, b: Rectangles, pairs: NDArray[np.bool_], rasterised: bool) -> Doubles:
     """(n, m) overlap of the pairs that are asked for, 0 elsewhere."""
     result = np.zeros(pairs.shape)
     rows, columns = np.nonzero(pairs)
@@ -154,7 +153,7 @@ def _sparse(a: Rectangles, b: Rectangles, pairs: NDArray[np.bool_], rasterised: 
     return result
 
 
-def _intersection(a: Rectangles, b: Rectangles, i: NDArray[np.integer], j: NDArray[np.integer]) -> Floats:
+def _intersection(a: Rectangles, b: Rectangles, i: NDArray[np.integer], j: NDArray[np.integer]) -> Doubles:
     """Area (k,) common to a[i] and b[j] [px^2].
 
     In the frame of a[i] it is a box, |x| <= opening / 2 and |y| <= jaw / 2. The area common to the box and a polygon
@@ -180,7 +179,7 @@ def _intersection(a: Rectangles, b: Rectangles, i: NDArray[np.integer], j: NDArr
     return np.asarray(np.abs(((to_x - from_x) * mean).sum(axis=1)))
 
 
-def _pixel_ratio(a: Rectangles, b: Rectangles, i: NDArray[np.integer], j: NDArray[np.integer]) -> Floats:
+def _pixel_ratio(a: Rectangles, b: Rectangles, i: NDArray[np.integer], j: NDArray[np.integer]) -> Doubles:
     """Shared pixels over all pixels (k,) of a[i] and b[j]; 0 where neither has a pixel."""
     stride = 1 << 32
     of_a = {int(k): _keys(a, int(k), stride) for k in np.unique(i)}

@@ -12,12 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gpnet_ros.arrays import Floats
 from gpnet_ros.data.record import ANGLE, ANGLE_UNIT, DEPTH_UNIT, OPENING, QUALITY, QUALITY_UNIT, Record
 from gpnet_ros.maps import NETWORK_SIDE
 from gpnet_ros.pose import wrap_half_turn
 from gpnet_ros.settings import Workspace
-
-Floats = NDArray[np.float32]
 
 #: Size of a pixel of the cell's grid [m]: what detection sees, and so what views are scaled to ...
 PITCH = Workspace().side / NETWORK_SIDE

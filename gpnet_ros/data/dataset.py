@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gpnet_ros.arrays import Floats
 from gpnet_ros.data.augment import Crop, centred, random_map, warp
 from gpnet_ros.data.noise import DepthNoise, color_noise, d435_depth, random_depth_noise
 from gpnet_ros.data.record import Record, record
@@ -21,8 +22,6 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.maps import NETWORK_SIDE, encode_angle, encode_width
 from gpnet_ros.normalise import normalise
-
-Floats = NDArray[np.float32]
 
 #: Blur of the quality target [px]: a label ends at a hard edge, a grasp a pixel beside it is not worthless.
 SOFTNESS = 1.0

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from gpnet_ros.arrays import Floats
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
 
@@ -25,8 +26,6 @@ STEREO_FOCAL = 424.0
 #: Distance of its two infrared imagers, and of the colour imager from the left one [m]
 #: (Intel RealSense D400 series data sheet). The colour imager sits on the far side.
 BASELINE, COLOR_OFFSET = 0.050, 0.015
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gpnet_ros.arrays import Floats
 from gpnet_ros.frame import Frame
 from gpnet_ros.pose import Transform
 from gpnet_ros.rectangle import Rectangles
 from gpnet_ros.topmost import layers
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)

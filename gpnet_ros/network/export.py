@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from gpnet_ros.arrays import Floats
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import WIDTH_SCALE, Grid
@@ -24,7 +24,6 @@ from gpnet_ros.network.card import Card
 from gpnet_ros.network.detector import fold
 from gpnet_ros.normalise import normalise
 
-_Floats = NDArray[np.float32]
 #: Order of the maps in the output.
 OUTPUT_MAPS = ("quality", "cos2", "sin2", "width", "priority")
 #: Ending of each kind of file.
@@ -182,7 +181,7 @@ def _about(card: Card) -> dict[str, str]:
     }
 
 
-def exported_runtime(path: Path) -> Callable[[_Floats], _Floats]:
+def exported_runtime(path: Path) -> Callable[[Floats], Floats]:
     """The exported file, run by its own runtime on the CPU in float32: (1, C, H, W) to (1, 5, H, W)."""
     if path.suffix == SUFFIX["onnx"]:
         import onnxruntime
@@ -196,7 +195,7 @@ def exported_runtime(path: Path) -> Callable[[_Floats], _Floats]:
 
 
 def largest_differences(
-    net: FiveMaps, exported: Callable[[_Floats], _Floats], inputs: Sequence[_Floats]
+    net: FiveMaps, exported: Callable[[Floats], Floats], inputs: Sequence[Floats]
 ) -> tuple[dict[str, float], float]:
     """Largest difference of each map, NaN where one of the two is NaN, and the share of undecided pixels.
 
@@ -215,7 +214,7 @@ def largest_differences(
     return found, float(f"{np.mean(undecided):.3g}")
 
 
-def comparison_inputs(card: Card, height: int, width: int, frames: Sequence[Frame]) -> list[_Floats]:
+def comparison_inputs(card: Card, height: int, width: int, frames: Sequence[Frame]) -> list[Floats]:
     """Waves, noise, zeros and frames as inputs of a network, each (1, C, height, width)."""
     v, u = np.mgrid[0:height, 0:width]
     waves = np.stack([np.sin(0.31 * (c + 1) * u) * np.cos(0.17 * (c + 2) * v) for c in range(card.planes)])
@@ -224,7 +223,7 @@ def comparison_inputs(card: Card, height: int, width: int, frames: Sequence[Fram
     return [np.ascontiguousarray(p[None], dtype=np.float32) for p in planes]
 
 
-def _on_grid(frame: Frame, card: Card, height: int, width: int) -> _Floats:
+def _on_grid(frame: Frame, card: Card, height: int, width: int) -> Floats:
     """The middle of a frame as the network's input."""
     rows, columns = frame.shape
     scale = max(height / rows, width / columns)

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
+from gpnet_ros.arrays import Floats
 from gpnet_ros.data.batches import TARGETS, Samples
 from gpnet_ros.maps import NETWORK_SIDE, Maps
 from gpnet_ros.network import score
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)

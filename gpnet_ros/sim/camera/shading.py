@@ -8,10 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gpnet_ros.arrays import Floats
 from gpnet_ros.sim.camera.raycast import CHUNK, RAY_OFFSET, Hits, PlacedScene
 from gpnet_ros.sim.looks.style import Light, Style
-
-Floats = NDArray[np.float32]
 
 #: Surroundings nearer than this darken a corner [m].
 AO_REACH = 0.20

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from gpnet_ros.arrays import Doubles
 from gpnet_ros.errors import BadInput
 from gpnet_ros.pose import Transform, transform
 from gpnet_ros.sim import constants as c
 from gpnet_ros.sim.camera.meshes import bin_mesh
 from gpnet_ros.sim.camera.raycast import Mesh
 from gpnet_ros.sim.looks.texture import Texture
-
-Floats = NDArray[np.float64]
 
 #: Clear length, width and height of random bins [m]: small load carriers of EN 13199 (a quarter of a 600 x 400 tray
 #: and up) and shoe boxes.
@@ -56,7 +55,7 @@ class Bin:
         """Pose (4, 4) of the frame on the table under the middle of the bin, x along its length, z up."""
         return transform(Rotation.from_euler("z", self.yaw).as_matrix(), [*self.centre, 0.0])
 
-    def boxes(self) -> tuple[tuple[Floats, Floats], ...]:
+    def boxes(self) -> tuple[tuple[Doubles, Doubles], ...]:
         """Full size and centre (3,) in the bin's frame [m] of floor and walls."""
         (x, y, h), w = self.inner, self.wall
         found = [(np.array([x + 2 * w, y + 2 * w, w]), np.array([0.0, 0.0, w / 2]))]
@@ -69,7 +68,7 @@ class Bin:
         """Closed surface in the bin's frame, id 0."""
         return bin_mesh(self.inner, self.wall, texture)
 
-    def obstacle(self) -> tuple[Floats, NDArray[np.integer]]:
+    def obstacle(self) -> tuple[Doubles, NDArray[np.integer]]:
         """Vertices (n, 3) in base [m] and faces (m, 3): what fingers must not come down on."""
         mesh, T = self.mesh(), self.T_base_bin
         return mesh.vertices @ T[:3, :3].T + T[:3, 3], mesh.faces

@@ -9,13 +9,12 @@ from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 
+from gpnet_ros.arrays import Doubles
 from gpnet_ros.data.masks import mask_boxes
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.pose import Transform, invert
 from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.sim.objects.model import ObjectModel
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,9 +29,9 @@ class Amodal:
     """
 
     masks: NDArray[np.bool_]
-    boxes: Floats
-    occlusion: Floats
-    center_of_mass: Floats
+    boxes: Doubles
+    occlusion: Doubles
+    center_of_mass: Doubles
 
 
 def amodal(heap: Heap, ids: NDArray[np.int32], intrinsics: Intrinsics, T_base_camera: Transform) -> Amodal:

@@ -14,9 +14,8 @@ import numpy as np
 from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 
+from gpnet_ros.arrays import Floats
 from gpnet_ros.settings import GripperGeometry
-
-Floats = NDArray[np.float32]
 
 CELL = 0.002  # of the height map; the fingers [m]
 PALM_COARSER = 4  # the palm's footprint is looked up on a map this many times coarser

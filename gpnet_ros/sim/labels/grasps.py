@@ -16,6 +16,7 @@ from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 
+from gpnet_ros.arrays import Floats
 from gpnet_ros.errors import BadInput
 from gpnet_ros.pose import Transform, image_angles, invert, transform, wrap_half_turn
 from gpnet_ros.settings import GripperGeometry
@@ -29,8 +30,6 @@ from gpnet_ros.sim.labels.pad_contacts import (
     free_to_close,
     pad_contact,
 )
-
-Floats = NDArray[np.float32]
 
 #: Opening directions in base, 10 degrees apart: half that error costs a parallel jaw nothing.
 YAWS = np.arange(18) * np.pi / 18

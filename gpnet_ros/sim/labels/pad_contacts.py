@@ -12,9 +12,8 @@ import numpy as np
 from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 
+from gpnet_ros.arrays import Floats
 from gpnet_ros.sim.labels.finger_room import SAFETY
-
-Floats = NDArray[np.float32]
 
 #: Free space between pad and object on either side that is tried for a label, best first [m].
 PAD_MARGINS = (0.010, 0.006, 0.003)

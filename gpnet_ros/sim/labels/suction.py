@@ -6,11 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gpnet_ros.arrays import Doubles
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.pose import Transform
 from gpnet_ros.sim.heap.heap import Heap
-
-Floats = NDArray[np.float64]
 
 CUP_DIAMETER = 0.018  # of the lip [m]
 FLATNESS = 0.0007  # deviation from a plane under the cup that lets e^-1 of the quality pass [m]; a soft lip bridges it
@@ -57,7 +56,7 @@ def suction_quality(
     return quality
 
 
-def _quality(points: Floats, own: NDArray[np.bool_], centre: Floats, side: int) -> Floats:
+def _quality(points: Doubles, own: NDArray[np.bool_], centre: Doubles, side: int) -> Doubles:
     """Quality (h, w) for points (h, w, 3) in base, of which `own` are on the object."""
     weight = own.astype(np.float64)
     local = np.where(own[..., None], points - centre, 0.0)

@@ -8,13 +8,11 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from gpnet_ros.arrays import Floats
 from gpnet_ros.errors import BadInput
 from gpnet_ros.sim.looks.prints import FLAT
 from gpnet_ros.sim.looks.texture import pixels_at
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gpnet_ros.arrays import Floats
 from gpnet_ros.errors import BadInput
 from gpnet_ros.sim.looks import patterns, prints
 from gpnet_ros.sim.looks.noise_images import Bytes, fractal
 from gpnet_ros.sim.looks.patterns import Color
-
-Floats = NDArray[np.float32]
 
 PATTERNS: dict[str, Callable[[Color, Color, np.random.Generator, int], Bytes]] = {
     "plain": patterns.plain,

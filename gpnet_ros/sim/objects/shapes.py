@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import ConvexHull
 
-Floats = NDArray[np.float64]
+from gpnet_ros.arrays import Doubles
 
 #: Turns what stands along z so that it lies along x, or along y.
 ALONG_X = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
@@ -36,7 +36,7 @@ class Part:
         faces: (m, 3) int32, counter-clockwise seen from outside.
     """
 
-    vertices: Floats
+    vertices: Doubles
     faces: NDArray[np.int32]
 
     def __post_init__(self) -> None:
@@ -69,7 +69,7 @@ def box(size: ArrayLike, offset: ArrayLike = (0.0, 0.0, 0.0)) -> Part:
     return hull(corners * np.asarray(size) + np.asarray(offset))
 
 
-def polygon(corners: int, radius: float, phase: float = 0.0) -> Floats:
+def polygon(corners: int, radius: float, phase: float = 0.0) -> Doubles:
     """Corners (n, 2) of a regular polygon with circumradius `radius` [m]."""
     t = phase + 2 * np.pi * np.arange(corners) / corners
     return radius * np.column_stack([np.cos(t), np.sin(t)])
@@ -135,12 +135,12 @@ def bar(start: ArrayLike, end: ArrayLike, width: float, height: float) -> Part:
     return prism(np.array([a + across, a - across, b - across, b + across]), -height / 2, height / 2)
 
 
-def sweep(rings: Sequence[Floats]) -> list[Part]:
+def sweep(rings: Sequence[Doubles]) -> list[Part]:
     """Parts between neighbouring rings (n, 3) of a bent or tapered rod."""
     return [hull(np.vstack([a, b])) for a, b in zip(rings[:-1], rings[1:], strict=True)]
 
 
-def arc_rings(bend: float, start: float, stop: float, radii: Sequence[float], corners: int = 10) -> list[Floats]:
+def arc_rings(bend: float, start: float, stop: float, radii: Sequence[float], corners: int = 10) -> list[Doubles]:
     """Rings (n, 3) of a rod whose axis is a circle of radius `bend` [m] in the xy plane.
 
     Args:
@@ -155,7 +155,7 @@ def arc_rings(bend: float, start: float, stop: float, radii: Sequence[float], co
     return rings
 
 
-def union(parts: Sequence[Part]) -> tuple[Floats, NDArray[np.int32]]:
+def union(parts: Sequence[Part]) -> tuple[Doubles, NDArray[np.int32]]:
     """Vertices (n, 3) and faces (m, 3) of the closed outer surface of overlapping or touching parts."""
     solids = [manifold3d.Manifold.hull_points(np.ascontiguousarray(_grown(p.vertices))) for p in parts]
     whole = manifold3d.Manifold.batch_boolean(solids, manifold3d.OpType.Add)
@@ -166,13 +166,13 @@ def union(parts: Sequence[Part]) -> tuple[Floats, NDArray[np.int32]]:
     return np.array(mesh.vert_properties[:, :3]), np.array(mesh.tri_verts, dtype=np.int32)
 
 
-def _grown(vertices: Floats) -> Floats:
+def _grown(vertices: Doubles) -> Doubles:
     """Vertices moved outwards by a hair: parts that share a face would else keep it as an inner wall."""
     centre = vertices.mean(axis=0)
     return centre + (vertices - centre) * (1.0 + _OVERLAP)
 
 
-def volume_moments(vertices: Floats, faces: NDArray[np.int32]) -> tuple[float, Floats, Floats]:
+def volume_moments(vertices: Doubles, faces: NDArray[np.int32]) -> tuple[float, Doubles, Doubles]:
     """Volume [m^3], centroid (3,) [m] and second moments (3, 3) about it [m^5] of a closed mesh.
 
     Sum over the signed tetrahedra between the origin and each face; see Mirtich, "Fast and accurate

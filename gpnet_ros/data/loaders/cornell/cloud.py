@@ -16,12 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gpnet_ros.arrays import Doubles
 from gpnet_ros.data.loaders.reading import metres, read_text
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.pose import Transform, invert
-
-Floats = NDArray[np.float64]
 
 WIDTH, HEIGHT = 640, 480  # of all pictures of the set; `index` counts pixels row by row
 MILLIMETRE = 1e-3
@@ -67,7 +66,7 @@ def read_cloud(path: Path) -> Cloud:
     return Cloud(metres(depth.reshape(HEIGHT, WIDTH), 1.0), intrinsics, invert(T_camera_base))
 
 
-def _rows(path: Path) -> tuple[Floats, NDArray[np.int64]]:
+def _rows(path: Path) -> tuple[Doubles, NDArray[np.int64]]:
     """Points (n, 3) [m] and pixel numbers (n,)."""
     text = read_text(path)
     header, found, body = text.partition("DATA ascii\n")
@@ -86,7 +85,7 @@ def _rows(path: Path) -> tuple[Floats, NDArray[np.int64]]:
     return rows[:, :3] * MILLIMETRE, rows[:, 4].astype(np.int64)
 
 
-def _camera(points: Floats, pixels: Floats) -> tuple[Intrinsics, Transform, float]:
+def _camera(points: Doubles, pixels: Doubles) -> tuple[Intrinsics, Transform, float]:
     """Camera model, T_camera_points and root mean square error [px] of points (n, 3) [m] seen at pixels (n, 2)."""
     best = _optical(points, pixels)
     if best[2] > EXACT:
@@ -96,7 +95,7 @@ def _camera(points: Floats, pixels: Floats) -> tuple[Intrinsics, Transform, floa
     return best
 
 
-def _optical(points: Floats, pixels: Floats) -> tuple[Intrinsics, Transform, float]:
+def _optical(points: Doubles, pixels: Doubles) -> tuple[Intrinsics, Transform, float]:
     """The fit if the points are given in the camera's own frame: u = fx x/z + cx, v = fy y/z + cy."""
     failed = (NOMINAL, np.eye(4), np.inf)
     if points[:, 2].min() <= 0:
@@ -113,7 +112,7 @@ def _optical(points: Floats, pixels: Floats) -> tuple[Intrinsics, Transform, flo
     return Intrinsics(WIDTH, HEIGHT, float(fx), float(fy), float(cx), float(cy)), np.eye(4), float(np.sqrt(error))
 
 
-def _posed(points: Floats, pixels: Floats, refine: bool) -> tuple[Intrinsics, Transform, float]:
+def _posed(points: Doubles, pixels: Doubles, refine: bool) -> tuple[Intrinsics, Transform, float]:
     """The fit of a pose with the nominal camera model, or with one whose focal length and centre are free."""
     K = NOMINAL.matrix
     try:

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
+from gpnet_ros.arrays import Doubles
 from gpnet_ros.data.loaders.cornell.cloud import NOMINAL
 from gpnet_ros.data.loaders.reading import metres
-
-Floats = NDArray[np.float64]
 
 STEP = 12  # every so many pixels enter the fit
 NEAR = 0.005  # table pixels agree to this [m]
@@ -51,7 +50,7 @@ def depth_of_range(distance: NDArray[np.floating]) -> NDArray[np.float32] | None
     return None
 
 
-def _parts(parameters: Floats, rays: Floats) -> tuple[Floats, Floats, Floats]:
+def _parts(parameters: Doubles, rays: Doubles) -> tuple[Doubles, Doubles, Doubles]:
     """Camera's place in the origin's frame (z up), rays (..., 3) there, and depth (...) of the table along them."""
     ahead, up, *turn, table = parameters
     turned = rays @ Rotation.from_rotvec(turn).as_matrix().T
@@ -59,13 +58,13 @@ def _parts(parameters: Floats, rays: Floats) -> tuple[Floats, Floats, Floats]:
         return np.array([ahead, 0.0, up]), turned, (table - up) / turned[..., 2]
 
 
-def _miss(parameters: Floats, rays: Floats, seen: Floats) -> Floats:
+def _miss(parameters: Doubles, rays: Doubles, seen: Doubles) -> Doubles:
     place, turned, table = _parts(parameters, rays)
     miss = np.linalg.norm(place + table[..., None] * turned, axis=-1) - seen
     return np.clip(np.nan_to_num(miss, nan=1.0), -1.0, 1.0)  # rays that pass the table must not rule the fit
 
 
-def _solve(parameters: Floats, rays: Floats, distance: Floats) -> Floats:
+def _solve(parameters: Doubles, rays: Doubles, distance: Doubles) -> Doubles:
     """Depth (...) at which a ray has its distance from the origin.
 
     Of two solutions the one on the table's side of the point where the ray passes the origin; else the one ahead.
