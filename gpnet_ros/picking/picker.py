@@ -14,7 +14,7 @@ from gpnet_ros.height_map import height_map
 from gpnet_ros.pick import Decision, decide
 from gpnet_ros.picking.attention import Attention, Sight
 from gpnet_ros.picking.manipulator import Manipulator
-from gpnet_ros.picking.record import LoopListener, Tally, Turn
+from gpnet_ros.picking.record import LoopListener, LoopTally, Turn
 from gpnet_ros.picking.runner import PickStatus
 
 
@@ -56,7 +56,7 @@ class Picker:
     say: Callable[[str], None]
     stopped: Callable[[], bool]
     memory: Memory = field(default_factory=Memory)
-    tally: Tally = field(default_factory=Tally)
+    tally: LoopTally = field(default_factory=LoopTally)
 
     def propose(self) -> Turn:
         """Tidy up, look and decide: a turn whose decision may have a plan, and nothing has moved for it yet.

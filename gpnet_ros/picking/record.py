@@ -13,7 +13,7 @@ from gpnet_ros.picking.runner import PickResult
 
 
 @dataclass
-class Tally:
+class LoopTally:
     """Counts of the loop: picks of this task, failures in a row, objects put into the tote since the start."""
 
     picks: int = 0
@@ -52,7 +52,7 @@ class PickRecord:
     Attributes:
         turn: what happened.
         mode: how far the planner goes, one of `mode_gate.MODES`.
-        pick, failures, placed: see `Tally`.
+        pick, failures, placed: see `LoopTally`.
         finished: why the task has ended; None while it goes on.
     """
 
