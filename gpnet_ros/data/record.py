@@ -18,7 +18,7 @@ DEPTH_UNIT = 1e-4  # of depth [m]; 0 is unknown
 QUALITY_UNIT = 1 / 255
 ANGLE_UNIT = np.pi / 256  # of angles, counted from -pi/2 [rad]
 OPENING_UNIT = 5e-4  # [m]; coarser where a data set has wider openings than 127 mm
-OBJECTS_MAX = 255
+_OBJECTS_MAX = 255
 #: Order of the channels of `Record.grasps`.
 QUALITY, ANGLE, OPENING = range(3)
 #: Deviations of a rectangle's bell, as shares of its opening and of its jaw: at the rectangle's edge the bell has
@@ -78,8 +78,8 @@ def record(sample: Sample, *, centred: bool = False) -> Record:
     whole = with_dense_grasps(sample)
     frame, grasps, objects, camera = whole.frame, whole.grasps, whole.objects, whole.frame.intrinsics
     assert grasps is not None and objects is not None and objects.layer is not None and camera is not None
-    if len(objects.ids) > OBJECTS_MAX:
-        raise BadInput(f"Picture {sample.name} has {len(objects.ids)} objects; training takes at most {OBJECTS_MAX}.")
+    if len(objects.ids) > _OBJECTS_MAX:
+        raise BadInput(f"Picture {sample.name} has {len(objects.ids)} objects; training takes at most {_OBJECTS_MAX}.")
     raw = np.zeros(frame.shape, dtype=np.uint16)
     if frame.depth is not None:
         raw = np.clip(np.nan_to_num(frame.depth, nan=0.0) / DEPTH_UNIT + 0.5, 0, 65535).astype(np.uint16)

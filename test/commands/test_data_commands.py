@@ -18,8 +18,8 @@ from gpnet_ros.data.loaders.sets import LOADERS, open_data
 from gpnet_ros.data.pages.page import (
     OPENING_COLOR,
     PAD_COLOR,
-    chosen,
     draw_rectangles,
+    page_rows,
     panels_of,
     priority_of,
     save_page,
@@ -183,7 +183,7 @@ def test_few_rectangles_are_drawn_the_best_of_each_object() -> None:
         rng.uniform(0, 100, (n, 2)), rng.uniform(-1, 1, n), np.full(n, 30.0), np.full(n, 10.0), rng.random(n),
         rng.integers(1, 4, n),
     )  # fmt: skip
-    drawn = many.take(chosen(many))
+    drawn = many.take(page_rows(many))
     assert drawn.object_id is not None
     assert many.object_id is not None
     for number in (1, 2, 3):
@@ -194,9 +194,9 @@ def test_few_rectangles_are_drawn_the_best_of_each_object() -> None:
         assert mine.score.max() == all_of_it.score.max()
         assert (iou(mine, mine) - np.eye(len(mine))).max() <= 0.15
     nameless = Rectangles(many.center, many.angle, many.opening, many.jaw)
-    assert len(set(chosen(nameless).tolist())) == 30
-    assert chosen(across()).tolist() == [0, 1, 3, 2]
-    assert len(chosen(Rectangles.none())) == 0
+    assert len(set(page_rows(nameless).tolist())) == 30
+    assert page_rows(across()).tolist() == [0, 1, 3, 2]
+    assert len(page_rows(Rectangles.none())) == 0
 
 
 def test_show_draws_scenes_of_shards_by_number_and_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

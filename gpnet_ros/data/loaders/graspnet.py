@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gpnet_ros.data.loaders.reading import found_in, read_color, read_depth, read_ids, read_npy
+from gpnet_ros.data.loaders.reading import MILLIMETRE, found_in, read_ids, read_npy, read_pair
 from gpnet_ros.data.loaders.rigid import rigid
 from gpnet_ros.data.loaders.tree import files_in, find_folders, name_of
 from gpnet_ros.data.masks import shown_ids, visible_boxes
@@ -27,9 +27,8 @@ from gpnet_ros.pose import Transform
 from gpnet_ros.rectangle import Rectangles
 
 CAMERAS = ("realsense", "kinect")
-MILLIMETRE = 0.001
 #: Camera models that graspnetAPI (utils/utils.py) projects with where a scene lacks its camK.npy; both 1280x720.
-PUBLISHED_CAMERA = {
+PUBLISHED_CAMERAS = {
     "realsense": Intrinsics(1280, 720, 927.17, 927.37, 651.32, 349.62),
     "kinect": Intrinsics(1280, 720, 631.55, 631.21, 638.43, 366.50),
 }
@@ -140,10 +139,7 @@ def _pictures(folder: Path) -> list[str]:
 
 def _frame(folder: Path, stem: str, camera: str) -> Frame:
     rgb, range_ = folder / "rgb" / f"{stem}.png", folder / "depth" / f"{stem}.png"
-    color = read_color(rgb) if rgb.is_file() else None
-    depth = read_depth(range_, MILLIMETRE) if range_.is_file() else None
-    if color is not None and depth is not None and color.shape[:2] != depth.shape:
-        raise BadInput(f"{range_} is of another size than {rgb}: the data set is damaged; unpack it again.")
+    color, depth = read_pair(rgb, range_, MILLIMETRE)
     image = color if color is not None else depth
     assert image is not None  # _pictures lists what has one of the two
     return Frame(color, depth, _intrinsics(folder / "camK.npy", camera, image.shape[1], image.shape[0]))
@@ -151,7 +147,7 @@ def _frame(folder: Path, stem: str, camera: str) -> Frame:
 
 def _intrinsics(path: Path, camera: str, width: int, height: int) -> Intrinsics | None:
     if not path.is_file():
-        published = PUBLISHED_CAMERA[camera]
+        published = PUBLISHED_CAMERAS[camera]
         return published if (published.width, published.height) == (width, height) else None
     K = read_npy(path)
     usable = K.shape == (3, 3) and K.dtype.kind in "iuf" and bool(np.isfinite(K).all())

@@ -8,7 +8,6 @@ official archives unpack to Jacquard_Dataset_0 to 11, the sample archive to Samp
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
@@ -16,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.data.loaders.reading import check_size, found_in, read_color, read_depth, read_ids, read_lines
+from gpnet_ros.data.loaders.tree import walked
 from gpnet_ros.data.sample import Objects, Sample
 from gpnet_ros.data.splits import keep_split
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
 from gpnet_ros.rectangle import Rectangles
 
-Depth = Literal["perfect", "stereo", "none"]
+JacquardDepth = Literal["perfect", "stereo", "none"]
 
 _COLOR, _MASK, _GRASPS = "_RGB.png", "_mask.png", "_grasps.txt"
 _DEPTHS = {"perfect": "_perfect_depth.tiff", "stereo": "_stereo_depth.tiff"}
@@ -38,7 +38,7 @@ class Jacquard:
     their own, in the order of the file.
     """
 
-    def __init__(self, root: Path, split: Path | None = None, depth: Depth = "perfect") -> None:
+    def __init__(self, root: Path, split: Path | None = None, depth: JacquardDepth = "perfect") -> None:
         """List the views under `root`.
 
         Args:
@@ -61,18 +61,8 @@ class Jacquard:
         scenes = tuple(_object(stem) for stem in stems)
         kept = keep_split(scenes, split)
         self._stems = [stems[i] for i in kept]
-        self._scenes = tuple(scenes[i] for i in kept)
-        self._names = tuple(f"{_object(stem)}/{stem.name}" for stem in self._stems)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Object and view, as in "1a9fa4/0_1a9fa4"."""
-        return self._names
-
-    @property
-    def scenes(self) -> tuple[str, ...]:
-        """Object of each view."""
-        return self._scenes
+        self.scenes = tuple(scenes[i] for i in kept)
+        self.names = tuple(f"{_object(stem)}/{stem.name}" for stem in self._stems)
 
     def __len__(self) -> int:
         return len(self._stems)
@@ -92,8 +82,8 @@ class Jacquard:
         frame = _frame(color, depth, depth_path)
         mask, grasps = _file(stem, _MASK), _file(stem, _GRASPS)
         return Sample(
-            self._names[index],
-            self._scenes[index],
+            self.names[index],
+            self.scenes[index],
             frame,
             _rectangles(grasps) if grasps.is_file() else None,
             ids=_mask(mask, frame.shape) if mask.is_file() else None,
@@ -120,15 +110,12 @@ def _mask(path: Path, shape: tuple[int, int]) -> NDArray[np.int32]:
 def _stems(root: Path) -> list[Path]:
     """Path of each view without the endings of its files, in order; a view that lies there twice counts once."""
     stems: dict[str, Path] = {}
-    for folder, subfolders, names in os.walk(root):
-        subfolders.sort()
-        if len(Path(folder).relative_to(root).parts) >= _FOLDERS_DEEP:
-            subfolders.clear()
-        for name in sorted(names):
+    for folder, _, names in walked(root, _FOLDERS_DEEP):
+        for name in names:
             for ending in _ENDINGS:
                 stem = name.removesuffix(ending)
                 if stem != name and stem.partition("_")[0].isdigit():
-                    stems.setdefault(stem, Path(folder) / stem)
+                    stems.setdefault(stem, folder / stem)
     return sorted(stems.values(), key=lambda stem: (_object(stem), int(stem.name.partition("_")[0])))
 
 

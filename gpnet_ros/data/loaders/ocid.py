@@ -15,7 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.data.loaders.corner_file import read_corners
-from gpnet_ros.data.loaders.reading import check_size, found_in, metres, read_color, read_ids, read_lines, read_plane
+from gpnet_ros.data.loaders.reading import (
+    MILLIMETRE,
+    check_size,
+    found_in,
+    metres,
+    read_color,
+    read_ids,
+    read_lines,
+    read_plane,
+)
 from gpnet_ros.data.sample import Objects, Sample
 from gpnet_ros.data.splits import keep_split
 from gpnet_ros.errors import BadInput
@@ -23,7 +32,7 @@ from gpnet_ros.frame import Frame
 from gpnet_ros.rectangle import Rectangles
 
 #: Names by class id, of OCID_class_dict.py in stefan-ainetter/grasp_det_seg_cnn.
-CLASSES = (
+OCID_CLASSES = (
     *("background", "apple", "ball", "banana", "bell_pepper", "binder", "bowl", "cereal_box", "coffee_mug"),
     *("flashlight", "food_bag", "food_box", "food_can", "glue_stick", "hand_towel", "instant_noodles", "keyboard"),
     *("kleenex", "lemon", "lime", "marker", "orange", "peach", "pear", "potato", "shampoo", "soda_can", "sponge"),
@@ -34,7 +43,6 @@ _COMPANIONS = frozenset((_INSTANCES, _CLASSES, _LABELS, "Annotations", "Annotati
 #: GraspNet-1Billion names the cameras' folders so, which hold rgb, depth and label too, with other ids.
 _NOT_OURS = ("realsense", "kinect")
 _OPENING_EDGE = 1
-_MILLIMETRE = 1e-3
 
 
 class Ocid:
@@ -68,18 +76,8 @@ class Ocid:
         else:
             kept = _listed(published, scenes, pictures, Path(str(split)))
         self._pictures = [pictures[i] for i in kept]
-        self._scenes = tuple(scenes[i] for i in kept)
-        self._names = tuple(f"{scene}/{picture.stem}" for scene, picture in zip(self._scenes, self._pictures))
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Sequence and picture."""
-        return self._names
-
-    @property
-    def scenes(self) -> tuple[str, ...]:
-        """Sequence of each picture, as in "ARID20/table/top/seq01"."""
-        return self._scenes
+        self.scenes = tuple(scenes[i] for i in kept)
+        self.names = tuple(f"{scene}/{picture.stem}" for scene, picture in zip(self.scenes, self._pictures))
 
     def __len__(self) -> int:
         return len(self._pictures)
@@ -90,7 +88,7 @@ class Ocid:
         Raises:
             BadInput: a file is missing, damaged or hostile; names the file.
         """
-        picture, scene = self._pictures[index], self._scenes[index]
+        picture, scene = self._pictures[index], self.scenes[index]
         sequence, stem = picture.parent.parent, picture.stem
         color = read_color(picture)
         depth = _optional(sequence / "depth" / picture.name)
@@ -101,9 +99,9 @@ class Ocid:
                 check_size(sequence / kind / picture.name, plane.shape, color.shape)
         objects = None if ids is None else _objects(ids, classes)
         return Sample(
-            self._names[index],
+            self.names[index],
             scene,
-            Frame(color, None if depth is None else metres(depth, _MILLIMETRE)),
+            Frame(color, None if depth is None else metres(depth, MILLIMETRE)),
             _rectangles(sequence, stem, ids, classes),
             ids=ids,
             objects=objects,
@@ -190,7 +188,7 @@ def _class_of(ids: NDArray[np.int32], classes: NDArray[np.generic], object_id: i
 
 
 def _class_name(number: int) -> str:
-    return CLASSES[number] if number < len(CLASSES) else f"class {number}"
+    return OCID_CLASSES[number] if number < len(OCID_CLASSES) else f"class {number}"
 
 
 def _rectangles(

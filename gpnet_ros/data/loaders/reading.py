@@ -29,6 +29,7 @@ FILE_BYTES_MAX = 512 * 2**20
 TEXT_BYTES_MAX = 64 * 2**20
 PIXELS_MAX = 50_000_000  # the largest public pictures of grasp data have 2.3 million
 ARRAY_BYTES_MAX = 1024 * 2**20
+MILLIMETRE = 1e-3  # of depth and points that a data set stores so [m]
 
 
 def below(root: Path, name: str) -> Path:
@@ -160,6 +161,21 @@ def check_size(path: Path, shape: tuple[int, ...], picture: tuple[int, ...]) -> 
             f"{path} has {shape[1]}x{shape[0]} pixels, its picture has {picture[1]}x{picture[0]}: they do not belong "
             "together; unpack the data set again."
         )
+
+
+def read_pair(color: Path, depth: Path, unit: float) -> tuple[NDArray[np.uint8] | None, NDArray[np.float32] | None]:
+    """Colour (H, W, 3) RGB and depth (H, W) [m], NaN where unknown, each None if its file is not there.
+
+    Args:
+        color: file of the colour picture.
+        depth: file of the depth.
+        unit: in which depth is stored [m].
+    """
+    rgb = read_color(color) if color.is_file() else None
+    z = read_depth(depth, unit) if depth.is_file() else None
+    if rgb is not None and z is not None and rgb.shape[:2] != z.shape:
+        raise BadInput(f"{depth} is of another size than {color}: the data set is damaged; unpack it again.")
+    return rgb, z
 
 
 def read_npy(path: Path) -> NDArray[Any]:

@@ -7,17 +7,17 @@ folders that hold scenes are recognised by what they are, not by where they lie.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-DEPTH_MAX = 4
+_LEVELS = 4
 
 
 def find_folders(
     root: Path,
     wanted: Callable[[Path], bool],
     enter: Callable[[Path], bool] = lambda folder: True,
-    depth: int = DEPTH_MAX,
+    depth: int = _LEVELS,
 ) -> list[Path]:
     """Folders that are wanted, `root` itself or at most `depth` levels below it, sorted; none inside another.
 
@@ -38,6 +38,15 @@ def _below(folder: Path, wanted: Callable[[Path], bool], enter: Callable[[Path],
         elif enter(child):
             found += _below(child, wanted, enter, depth - 1)
     return found
+
+
+def walked(root: Path, levels: int) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Folder, names of the folders in it and of its files, sorted, of `root` and all at most `levels` below it."""
+    for folder, subfolders, names in os.walk(root):
+        subfolders.sort()
+        yield Path(folder), list(subfolders), sorted(names)
+        if len(Path(folder).relative_to(root).parts) >= levels:
+            subfolders.clear()
 
 
 def folders_in(folder: Path) -> list[Path]:

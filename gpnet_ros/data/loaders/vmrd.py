@@ -7,7 +7,6 @@ autonomous robotic grasping in object stacking scenes", IROS 2019; the authors' 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from gpnet_ros.data.loaders.corner_file import AREA_MIN, area
 from gpnet_ros.data.loaders.reading import found_in, read_color, read_lines, read_xml
+from gpnet_ros.data.loaders.tree import walked
 from gpnet_ros.data.sample import Objects, Sample
 from gpnet_ros.data.splits import keep_split
 from gpnet_ros.errors import BadInput
@@ -55,20 +55,10 @@ class Vmrd:
             raise BadInput(
                 f"No pictures (*.jpg) in {base / _PICTURES}, {found_in(base / _PICTURES)}: unpack VMRD again."
             )
-        self._names = tuple(names[i] for i in keep_split(names, split))
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Name of each picture."""
-        return self._names
-
-    @property
-    def scenes(self) -> tuple[str, ...]:
-        """The pictures themselves."""
-        return self._names
+        self.names = self.scenes = tuple(names[i] for i in keep_split(names, split))
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self.names)
 
     def __getitem__(self, index: int) -> Sample:
         """Read one picture.
@@ -76,7 +66,7 @@ class Vmrd:
         Raises:
             BadInput: a file is missing, damaged or hostile; names the file.
         """
-        name = self._names[index]
+        name = self.names[index]
         color = read_color(self._base / _PICTURES / f"{name}.jpg")
         annotation, grasps = self._base / _ANNOTATIONS / f"{name}.xml", self._base / _GRASPS / f"{name}.txt"
         objects = _objects(annotation) if annotation.is_file() else None
@@ -86,17 +76,11 @@ class Vmrd:
     def files(self, index: int) -> list[Path]:
         """See `DataSet`."""
         folders = ((_PICTURES, "jpg"), (_ANNOTATIONS, "xml"), (_GRASPS, "txt"))
-        return [self._base / folder / f"{self._names[index]}.{ending}" for folder, ending in folders]
+        return [self._base / folder / f"{self.names[index]}.{ending}" for folder, ending in folders]
 
 
 def _base(root: Path) -> Path | None:
-    for folder, subfolders, _ in os.walk(root):
-        if _PICTURES in subfolders:
-            return Path(folder)
-        subfolders.sort()
-        if len(Path(folder).relative_to(root).parts) >= _FOLDERS_DEEP:
-            subfolders.clear()
-    return None
+    return next((folder for folder, inside, _ in walked(root, _FOLDERS_DEEP) if _PICTURES in inside), None)
 
 
 def _objects(path: Path) -> Objects:

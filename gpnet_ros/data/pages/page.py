@@ -116,7 +116,7 @@ def priority_of(ids: NDArray[np.int32], objects: Objects) -> NDArray[np.float32]
     return np.asarray(by_id[ids])
 
 
-def chosen(rectangles: Rectangles) -> NDArray[np.int64]:
+def page_rows(rectangles: Rectangles) -> NDArray[np.int64]:
     """Rows to draw: the best of each object that hardly overlap; without objects, as many spread over all."""
     order = np.arange(len(rectangles))
     if rectangles.score is not None:
@@ -228,7 +228,7 @@ def _map(axis: Any, values: NDArray[np.floating], colors: str, limits: tuple[flo
 
 
 def _rectangles(image: NDArray[np.uint8], rectangles: Rectangles, name: str, color: str) -> tuple[str, Draw]:
-    rows = chosen(rectangles)
+    rows = page_rows(rectangles)
     count = f"{len(rectangles)}" if len(rows) == len(rectangles) else f"{len(rows)} of {len(rectangles)}"
 
     def draw(axis: Any) -> None:

@@ -18,8 +18,8 @@ from gpnet_ros.data.sample import DenseGrasps, Objects, Sample
 from gpnet_ros.errors import BadInput
 from gpnet_ros.rectangle import Rectangles
 
-VERSION = 2
-DEPTH_UNIT = 1e-4  # of stored depth [m]; ten or a hundred times as much where a picture is too deep for it
+FORMAT_VERSION = 2
+STORED_DEPTH_UNIT = 1e-4  # of stored depth [m]; ten or a hundred times as much where a picture is too deep for it
 QUALITY_FILE, ANGLE_FILE, OPENING_FILE = "quality.png", "angle.png", "opening.png"
 _JPEG_QUALITY = 93
 _PNG_LEVEL = 3  # of 9; higher ones take several times as long for a few per cent
@@ -50,7 +50,12 @@ def encode_json(values: Mapping[str, Any]) -> bytes:
 def _encoded(sample: Sample) -> dict[str, bytes]:
     frame, camera = sample.frame, sample.frame.intrinsics
     height, width = frame.shape
-    about: dict[str, Any] = {"version": VERSION, "name": sample.name, "scene": sample.scene, "size": [width, height]}
+    about: dict[str, Any] = {
+        "version": FORMAT_VERSION,
+        "name": sample.name,
+        "scene": sample.scene,
+        "size": [width, height],
+    }
     files: dict[str, bytes] = {}
     about |= {"stamp": float(frame.stamp), "frame_id": frame.frame_id}
     if camera is not None:
@@ -140,7 +145,7 @@ def _stored_depth(depth: NDArray[np.float32]) -> tuple[NDArray[np.uint16], float
     """Depth [m] as whole numbers of a unit [m], 0 where unknown; what is known stays known."""
     known = np.isfinite(depth) & (depth > 0)
     deepest = float(depth[known].max(initial=0.0))
-    unit = DEPTH_UNIT
+    unit = STORED_DEPTH_UNIT
     while deepest > _STORED_MAX * unit:
         unit = round(unit * 10, 9)
         if unit > 1:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gpnet_ros.data.loaders.reading import FILE_BYTES_MAX, found_in, read_bytes
-from gpnet_ros.data.shards.encoding import VERSION
+from gpnet_ros.data.shards.encoding import FORMAT_VERSION
 from gpnet_ros.data.shards.files import write_whole
 from gpnet_ros.data.shards.samples import decode_json
 from gpnet_ros.errors import BadInput
@@ -94,10 +94,10 @@ def read_index(folder: Path) -> Index:
         )
     about = decode_json(read_bytes(path), str(path), FILE_BYTES_MAX)
     try:
-        if about["format"] != FORMAT or about["version"] != VERSION:
+        if about["format"] != FORMAT or about["version"] != FORMAT_VERSION:
             raise BadInput(
                 f"{path} has format {about['format']!r} of version {about['version']!r}, but {FORMAT!r} of version "
-                f"{VERSION} is needed: generate the data again."
+                f"{FORMAT_VERSION} is needed: generate the data again."
             )
         shards = tuple(Shard(**{key: kind(s[key]) for key, kind in _SHARD_TYPES.items()}) for s in about["shards"])
         scenes = {str(name): _entry(entry) for name, entry in about["scenes"].items()}
@@ -111,7 +111,7 @@ def read_index(folder: Path) -> Index:
 
 def write_index(folder: Path, index: Index) -> None:
     """Replace the index of a folder; a crash leaves the old one."""
-    about = {"format": FORMAT, "version": VERSION, **asdict(index), "complete": index.complete}
+    about = {"format": FORMAT, "version": FORMAT_VERSION, **asdict(index), "complete": index.complete}
     # One line per shard and scene: people and diff look at it, too.
     text = json.dumps(about | {"shards": 0, "scenes": 0}, ensure_ascii=False, indent=1)
     shards = ",\n  ".join(json.dumps(asdict(shard), ensure_ascii=False) for shard in index.shards)

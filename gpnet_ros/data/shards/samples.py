@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gpnet_ros.data.loaders.reading import PIXELS_MAX, decode_image, metres
 from gpnet_ros.data.sample import DenseGrasps, Objects, Sample
-from gpnet_ros.data.shards.encoding import ANGLE_FILE, OPENING_FILE, QUALITY_FILE, VERSION
+from gpnet_ros.data.shards.encoding import ANGLE_FILE, FORMAT_VERSION, OPENING_FILE, QUALITY_FILE
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.pose import Transform
@@ -38,8 +38,8 @@ def decode_sample(files: Mapping[str, bytes], source: str) -> Sample:
     """
     about = decode_json(_member(files, "sample.json", source), f"{source}/sample.json")
     try:
-        if about["version"] != VERSION:
-            raise BadInput(f"it has version {about['version']}, {VERSION} is needed; generate the data again.")
+        if about["version"] != FORMAT_VERSION:
+            raise BadInput(f"it has version {about['version']}, {FORMAT_VERSION} is needed; generate the data again.")
         width, height = (int(side) for side in about["size"])
         if not 0 < width * height <= PIXELS_MAX or min(width, height) < 1:
             raise BadInput(f"it claims {width}x{height} pixels, at most {PIXELS_MAX} are read; it is damaged.")

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from support.graspnet_files import ACROSS, write_picture, write_scene, write_view
 from support.hostile import Hostile
 
-from gpnet_ros.data.loaders.graspnet import PUBLISHED_CAMERA, GraspNet
+from gpnet_ros.data.loaders.graspnet import PUBLISHED_CAMERAS, GraspNet
 from gpnet_ros.errors import BadInput
 from gpnet_ros.pose import transform
 
@@ -61,7 +61,7 @@ def test_the_published_camera_stands_in_only_for_its_own_picture_size(tmp_path: 
     (camera / "camK.npy").unlink()
     assert GraspNet(tmp_path)[0].frame.intrinsics is None
     write_view(camera, 0, size=(720, 1280))
-    assert GraspNet(tmp_path)[0].frame.intrinsics == PUBLISHED_CAMERA["realsense"]
+    assert GraspNet(tmp_path)[0].frame.intrinsics == PUBLISHED_CAMERAS["realsense"]
 
 
 def test_the_pose_is_the_table_pose_of_the_first_camera_times_the_view(tmp_path: Path) -> None:

@@ -17,13 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.arrays import Doubles
-from gpnet_ros.data.loaders.reading import metres, read_text
+from gpnet_ros.data.loaders.reading import MILLIMETRE, metres, read_text
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.pose import Transform, invert
 
 WIDTH, HEIGHT = 640, 480  # of all pictures of the set; `index` counts pixels row by row
-MILLIMETRE = 1e-3
 FIT_POINTS = 3000
 #: OpenNI's nominal model of a Kinect at 640x480, a start for the fit [px].
 NOMINAL = Intrinsics(WIDTH, HEIGHT, 525.0, 525.0, (WIDTH - 1) / 2, (HEIGHT - 1) / 2)

@@ -6,7 +6,6 @@ Saxena, IJRR 2015), and pcdNNNNd.tiff, which GG-CNN's scripts (dougsm/ggcnn) mak
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Literal
@@ -18,6 +17,7 @@ from gpnet_ros.data.loaders.cornell.cloud import read_cloud
 from gpnet_ros.data.loaders.cornell.range import depth_of_range
 from gpnet_ros.data.loaders.corner_file import read_corners
 from gpnet_ros.data.loaders.reading import check_size, found_in, read_color, read_depth, read_lines
+from gpnet_ros.data.loaders.tree import walked
 from gpnet_ros.data.sample import Sample
 from gpnet_ros.data.splits import keep_split
 from gpnet_ros.errors import BadInput
@@ -25,7 +25,7 @@ from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.pose import Transform
 from gpnet_ros.rectangle import Rectangles
 
-Depth = Literal["auto", "cloud", "tiff", "none"]
+CornellDepth = Literal["auto", "cloud", "tiff", "none"]
 
 _FILE = re.compile(r"(pcd\d{4})(r\.png|cpos\.txt|cneg\.txt|d\.tiff|\.txt)")
 _COLOR, _POSITIVE, _NEGATIVE, _TIFF, _CLOUD = "r.png", "cpos.txt", "cneg.txt", "d.tiff", ".txt"
@@ -41,7 +41,7 @@ class Cornell:
     is there, which lists image, object and category, else the picture.
     """
 
-    def __init__(self, root: Path, split: Path | None = None, depth: Depth = "auto") -> None:
+    def __init__(self, root: Path, split: Path | None = None, depth: CornellDepth = "auto") -> None:
         """List the pictures under `root`.
 
         Args:
@@ -70,20 +70,10 @@ class Cornell:
         scenes = [objects.get(number, name) for number, name in zip(sorted(files), names)]
         kept = keep_split(tuple(scenes), split)
         self._files = [self._files[i] for i in kept]
-        self._names, self._scenes = tuple(names[i] for i in kept), tuple(scenes[i] for i in kept)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Folder and number of each picture, as in "01/pcd0100"."""
-        return self._names
-
-    @property
-    def scenes(self) -> tuple[str, ...]:
-        """Object of each picture, as in "object 12", or its name."""
-        return self._scenes
+        self.names, self.scenes = tuple(names[i] for i in kept), tuple(scenes[i] for i in kept)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self.names)
 
     def __getitem__(self, index: int) -> Sample:
         """Read one sample.
@@ -99,8 +89,8 @@ class Cornell:
         color = read_color(kinds[_COLOR])
         depth, intrinsics, T_base_camera = self._read_depth(kinds, (color.shape[0], color.shape[1]))
         return Sample(
-            self._names[index],
-            self._scenes[index],
+            self.names[index],
+            self.scenes[index],
             Frame(color, depth, intrinsics),
             _rectangles(kinds.get(_POSITIVE)),
             _rectangles(kinds.get(_NEGATIVE)),
@@ -129,16 +119,13 @@ def _files(root: Path) -> tuple[dict[str, dict[str, Path]], Path | None]:
     """Files of each picture by kind, and z.txt; where copies hold a picture twice, the folder of its first r.png."""
     found: dict[str, list[tuple[str, Path]]] = {}
     mapping = None
-    for folder, subfolders, names in os.walk(root):
-        subfolders.sort()
-        if len(Path(folder).relative_to(root).parts) >= _FOLDERS_DEEP:
-            subfolders.clear()
-        for name in sorted(names):
+    for folder, _, names in walked(root, _FOLDERS_DEEP):
+        for name in names:
             match = _FILE.fullmatch(name)
             if match:
-                found.setdefault(match[1], []).append((match[2], Path(folder) / name))
+                found.setdefault(match[1], []).append((match[2], folder / name))
             elif name == _OBJECTS and mapping is None:
-                mapping = Path(folder) / name
+                mapping = folder / name
     return {number: _one_each(entries) for number, entries in found.items()}, mapping
 
 

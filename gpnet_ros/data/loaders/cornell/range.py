@@ -17,10 +17,10 @@ from gpnet_ros.arrays import Doubles
 from gpnet_ros.data.loaders.cornell.cloud import NOMINAL
 from gpnet_ros.data.loaders.reading import metres
 
-STEP = 12  # every so many pixels enter the fit
-NEAR = 0.005  # table pixels agree to this [m]
-TABLE_SHARE = 0.4  # of the pixels that must
-SOLVED_SHARE = 0.9  # of the pixels must have a depth at all
+_STEP = 12  # every so many pixels enter the fit
+_NEAR = 0.005  # table pixels agree to this [m]
+_TABLE_SHARE = 0.4  # of the pixels that must
+_SOLVED_SHARE = 0.9  # of the pixels must have a depth at all
 #: Cornell's robot: camera before and over the base, turned (rotation vector), and the table's height [m, rad].
 _ROBOT = (0.65, 0.67, -2.124, 1.418, -0.332, -0.08)
 
@@ -34,18 +34,18 @@ def depth_of_range(distance: NDArray[np.floating]) -> NDArray[np.float32] | None
         return None
     v, u = np.mgrid[: NOMINAL.height, : NOMINAL.width].astype(np.float64)
     rays = NOMINAL.deproject(np.stack([u, v], axis=-1), np.ones(u.shape))
-    known = np.isfinite(distance[::STEP, ::STEP]) & (distance[::STEP, ::STEP] > 0)
+    known = np.isfinite(distance[::_STEP, ::_STEP]) & (distance[::_STEP, ::_STEP] > 0)
     if known.sum() < 100:
         return None
-    seen, directions = distance[::STEP, ::STEP][known].astype(np.float64), rays[::STEP, ::STEP][known]
+    seen, directions = distance[::_STEP, ::_STEP][known].astype(np.float64), rays[::_STEP, ::_STEP][known]
     # The origin may also be the camera itself, looking straight down: what "range" means elsewhere.
     for start in (_ROBOT, (0.0, 0.0, np.pi, 0.0, 0.0, -float(np.median(seen)))):
-        best = least_squares(_miss, start, loss="cauchy", f_scale=NEAR, args=(directions, seen)).x
+        best = least_squares(_miss, start, loss="cauchy", f_scale=_NEAR, args=(directions, seen)).x
         if best[5] > 0:  # mirrored in the table the origin has the same distances from it; Cornell's lies above
             best = np.array([best[0], best[1] - 2 * best[5], *best[2:5], -best[5]])
         depth = metres(_solve(best, rays, distance.astype(np.float64)), 1.0)
-        agrees = np.mean(np.abs(_miss(best, directions, seen)) < NEAR) >= TABLE_SHARE
-        if agrees and np.isfinite(depth[::STEP, ::STEP][known]).mean() > SOLVED_SHARE:
+        agrees = np.mean(np.abs(_miss(best, directions, seen)) < _NEAR) >= _TABLE_SHARE
+        if agrees and np.isfinite(depth[::_STEP, ::_STEP][known]).mean() > _SOLVED_SHARE:
             return depth
     return None
 

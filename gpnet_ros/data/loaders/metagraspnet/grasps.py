@@ -18,7 +18,7 @@ from gpnet_ros.frame import Frame
 from gpnet_ros.rectangle import Rectangles
 
 CENTIMETRE = 0.01
-PAD_WIDTH = 0.022  # [m] fingertip of a Robotiq 2F-85 (data sheet)
+_PAD_WIDTH = 0.022  # [m] fingertip of a Robotiq 2F-85 (data sheet)
 #: Cosine of the largest angle between approach and optical axis, as GraspNet-1Billion's planar labels take it.
 APPROACH_MIN = 0.99
 #: A contact is seen if the picture's depth at its pixel is its own to this [m]: rendering and poses differ by
@@ -80,7 +80,7 @@ def projected(
     center, along = (first + second) / 2, second - first
     height, width = frame.shape
     inside = ((center > -0.5) & (center < np.array([width, height]) - 0.5)).all(axis=1) & (along != 0).any(axis=1)
-    jaw = PAD_WIDTH * frame.intrinsics.fx / ends[..., 2].mean(axis=0)
+    jaw = _PAD_WIDTH * frame.intrinsics.fx / ends[..., 2].mean(axis=0)
     object_id = None if rows is None else np.array([rows[k] for k in number.tolist()], dtype=np.int64)
     found = [inside & (score >= score_min), inside & (score == 0)]
     positives, negatives = (
@@ -100,8 +100,9 @@ def projected(
 def drawn(lines: NDArray[Any], path: Path, frame: Frame, ids: NDArray[np.int32] | None) -> Rectangles:
     """Rectangles of lines (n, 2, 2) between two pads, (u, v) each, that people drew into real pictures.
 
-    The pad is `PAD_WIDTH` at the depth of the line's middle half, or half the opening, the proportion that public
-    evaluations use, where no depth is known. The object is the one under the middle half, 0 if there is none.
+    The pad is as wide as a common fingertip, 22 mm, at the depth of the line's middle half; where no depth is known it
+    is half the opening, the proportion that public evaluations use. The object is the one under the middle half, 0 if
+    there is none.
 
     Raises:
         BadInput: another shape, or not finite.
@@ -122,7 +123,7 @@ def drawn(lines: NDArray[Any], path: Path, frame: Frame, ids: NDArray[np.int32] 
     jaw = opening / 2
     if frame.depth is not None and frame.intrinsics is not None:
         z = [float(np.median(row[np.isfinite(row)])) if np.isfinite(row).any() else np.nan for row in frame.depth[v, u]]
-        jaw = np.where(np.isfinite(z), PAD_WIDTH * frame.intrinsics.fx / np.array(z), jaw)
+        jaw = np.where(np.isfinite(z), _PAD_WIDTH * frame.intrinsics.fx / np.array(z), jaw)
     object_id = None if ids is None else np.array([_most(row) for row in ids[v, u]], dtype=np.int64)
     return Rectangles(center, np.arctan2(along[:, 1], along[:, 0]), opening, jaw, object_id=object_id)
 

@@ -21,7 +21,7 @@ _COVER_MIN = 0.5
 
 
 @dataclass(frozen=True)
-class Order:
+class CoverOrder:
     """Which objects cover which.
 
     Attributes:
@@ -68,7 +68,7 @@ def read_camera(folder: Path, view: str, width: int, height: int) -> Intrinsics 
     return Intrinsics(width, height, fx, fy, cx, cy)
 
 
-def read_order(table: Path, matrix: Path) -> Order | None:
+def read_order(table: Path, matrix: Path) -> CoverOrder | None:
     """Relations from v_order.json, else from v_order.csv; None if neither says (some published csv files are empty).
 
     Raises:
@@ -121,7 +121,7 @@ def amodal_masks(
 
 
 def hidden_shares(
-    order: Order | None,
+    order: CoverOrder | None,
     masks: NDArray[np.bool_] | None,
     painted: NDArray[Any] | None,
     ids: NDArray[np.int32] | None,
@@ -143,7 +143,7 @@ def hidden_shares(
     return np.clip(shares, 0.0, 1.0)
 
 
-def _order_of_table(table: Any, path: Path) -> Order:
+def _order_of_table(table: Any, path: Path) -> CoverOrder:
     try:
         above = {int(k): frozenset(int(p["id"]) for p in v["parents"]) - {0} for k, v in table.items()}
         hidden = {int(k): float(v["occlusion"]) for k, v in table.items() if "occlusion" in v}
@@ -153,10 +153,10 @@ def _order_of_table(table: Any, path: Path) -> Order:
         raise BadInput(f"{path} has an occlusion outside 0 to 1: the file is damaged; unpack it again.")
     if any(above.values()) and not any(hidden.values()):
         hidden = {}  # the views after the first give zero for covered objects too: nobody looked
-    return _checked(Order(above, hidden), path)
+    return _checked(CoverOrder(above, hidden), path)
 
 
-def _order_of_matrix(lines: list[str], path: Path) -> Order:
+def _order_of_matrix(lines: list[str], path: Path) -> CoverOrder:
     try:
         rows = [[float(value) for value in line.split(",")] for line in lines]
     except ValueError as error:
@@ -165,10 +165,10 @@ def _order_of_matrix(lines: list[str], path: Path) -> Order:
         raise BadInput(f"{path} is no square matrix of -1, 0 and 1: the file is damaged; unpack it again.")
     # Real scenes repeat each -1 as 1 on the other side of the diagonal, simulated ones do not.
     above = {i + 1: frozenset(j + 1 for j, value in enumerate(row) if value == -1) for i, row in enumerate(rows)}
-    return _checked(Order(above, {}), path)
+    return _checked(CoverOrder(above, {}), path)
 
 
-def _checked(order: Order, path: Path) -> Order:
+def _checked(order: CoverOrder, path: Path) -> CoverOrder:
     for k, above in order.above.items():
         if k < 1 or k in above or not above <= set(order.above):
             raise BadInput(f"{path} puts {sorted(above)} on top of object {k}: itself, or what is not in the scene.")

@@ -18,7 +18,7 @@ _GRASP_TABLE = -1  # object id of a grasp that was sampled on the table
 
 
 @dataclass(frozen=True)
-class Relations:
+class RestTree:
     """Who rests on whom in a scene.
 
     Attributes:
@@ -51,10 +51,10 @@ class Labels:
 
     ids: NDArray[np.int32] | None
     names: dict[int, str]
-    relations: Relations | None
+    relations: RestTree | None
 
 
-def read_relations(tree: Any, path: Path) -> Relations:
+def read_relations(tree: Any, path: Path) -> RestTree:
     """Relations of a model relation tree {"mug-4": ["table-1"], ...}: each object with its parents.
 
     Raises:
@@ -72,10 +72,10 @@ def read_relations(tree: Any, path: Path) -> Relations:
     for child, below in parents.items():
         if child in below or not set(below) <= set(names):
             raise BadInput(f"{path} gives object {child} the parents {list(below)}: itself or no object of the scene.")
-    return Relations(names, parents)
+    return RestTree(names, parents)
 
 
-def read_info(items: Any, path: Path, shape: tuple[int, int], relations: Relations | None) -> Labels:
+def read_info(items: Any, path: Path, shape: tuple[int, int], relations: RestTree | None) -> Labels:
     """Masks of the objects of a view from info.json.
 
     Its obj_id is 10 id + 1, as in segment.jpg, and its `segmentation` is rows, then columns, whatever the README says

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from gpnet_ros.data.loaders.reading import found_in, read_color, read_depth, read_ids, read_json
+from gpnet_ros.data.loaders.reading import MILLIMETRE, found_in, read_ids, read_json, read_pair
 from gpnet_ros.data.loaders.regrad.labels import Labels, read_grasps, read_info, read_intrinsics, read_relations
 from gpnet_ros.data.loaders.tree import by_number, files_in, find_folders, folders_in, name_of
 from gpnet_ros.data.masks import shown_ids, visible_boxes
@@ -33,15 +33,14 @@ from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.pose import Transform, look_at
 
 SPLITS = ("train", "seen_valid", "unseen_valid", "seen_test", "unseen_test", "test")
-MILLIMETRE = 0.001
 #: Nothing of a scene is farther from its camera [m]: it hangs 1.6 m above a table of 1 m; what is, is the background,
 #: whose distance overflows the 16 bits.
-DEPTH_MAX = 5.0
+_DEPTH_MAX = 5.0
 #: Blender_Renderer.py renders every picture with this camera.
 PUBLISHED_CAMERA = Intrinsics(1280, 960, 1791.3843994140625, 1791.3843994140625, 640.0, 480.0)
 #: Where the cameras of views 1 to 9 stand and where they look [m], z up, the table's top at 0.5 (same file).
-EYES = ((0.8, 0), (0.8, -0.8), (0.8, 0.8), (-0.8, 0), (-0.8, 0.8), (-0.8, -0.8), (0, -0.8), (0, 0), (0, 0.8))
-AIMS = (
+_EYES = ((0.8, 0), (0.8, -0.8), (0.8, 0.8), (-0.8, 0), (-0.8, 0.8), (-0.8, -0.8), (0, -0.8), (0, 0), (0, 0.8))
+_AIMS = (
     (-0.15, 0),
     (-0.15, 0.15),
     (-0.15, -0.15),
@@ -52,7 +51,7 @@ AIMS = (
     (0, 0),
     (0, -0.15),
 )
-HEIGHT = 2.1
+_EYE_HEIGHT = 2.1
 _TABLE = 255
 _GRASPS = ("2D_Grasp", "3D_Grasp")
 _SCENE = re.compile(r"\d{3,6}").fullmatch
@@ -249,12 +248,9 @@ def _json_once(path: Path, _changed: int) -> Any:
 
 
 def _frame(rgb: Path, range_: Path, camera: Path | None) -> Frame:
-    color = read_color(rgb) if rgb.is_file() else None
-    depth = read_depth(range_, MILLIMETRE) if range_.is_file() else None
-    if color is not None and depth is not None and color.shape[:2] != depth.shape:
-        raise BadInput(f"{range_} is of another size than {rgb}: the data set is damaged; unpack it again.")
+    color, depth = read_pair(rgb, range_, MILLIMETRE)
     if depth is not None:
-        depth = np.where(depth > DEPTH_MAX, np.float32(np.nan), depth)
+        depth = np.where(depth > _DEPTH_MAX, np.float32(np.nan), depth)
     image = color if color is not None else depth
     assert image is not None  # a view is only listed if it has one of the two
     height, width = image.shape[:2]
@@ -284,6 +280,6 @@ def _pose(view: int, frame: Frame) -> Transform | None:
     published = PUBLISHED_CAMERA
     if frame.intrinsics is None or abs(frame.intrinsics.fx - published.fx) > 1 or frame.shape != (960, 1280):
         return None
-    eye, aim = np.array([*EYES[view - 1], HEIGHT]), np.array([*AIMS[view - 1], 0.0])
+    eye, aim = np.array([*_EYES[view - 1], _EYE_HEIGHT]), np.array([*_AIMS[view - 1], 0.0])
     right = np.cross(aim - eye, (0.0, 0.0, 1.0))
     return look_at(eye, aim, right if np.linalg.norm(right) > 1e-6 else (1.0, 0.0, 0.0))
