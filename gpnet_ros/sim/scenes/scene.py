@@ -94,31 +94,37 @@ class Scene:
 
     @property
     def name(self) -> str:
+        """Name of the scene in file names and splits."""
         return self.arrangement.name
 
     @property
     def seed(self) -> int:
+        """Seed from which heap, cameras and looks were drawn."""
         return self.arrangement.seed
 
     @property
     def heap(self) -> Heap:
+        """The n objects at rest, with their poses in base."""
         return self.arrangement.heap
 
     @property
     def bin(self) -> Bin | None:
+        """The bin around the heap; None on a table."""
         return self.heap.bin
 
     @property
     def relations(self) -> Relations:
+        """Which of the n objects rest on or lie above which."""
         return self.arrangement.relations
 
     @property
     def layer(self) -> NDArray[np.int64]:
-        """(n,) 0 for top-level, 1 for what becomes top-level when layer 0 is gone, and so on."""
+        """Layer of each object, (n,): 0 for topmost, 1 for what is topmost when layer 0 is gone, and so on."""
         return self.relations.layer
 
     @property
     def parents(self) -> NDArray[np.bool_] | None:
+        """Who moves when another is taken, (n, n) as `removal_parents` gives it; None where that was not asked for."""
         return self.arrangement.parents
 
 
