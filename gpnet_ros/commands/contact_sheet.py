@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the sheet."""
+    """Write a sheet of one picture per scene."""
     if min(args.scenes, args.columns, args.side) < 1:
         raise BadInput("--scenes, --columns and --side must be 1 or more.")
     if args.out.suffix not in _FORMATS:

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Convert."""
+    """Write a data set as shards and report."""
     data = open_data(args.source, args.folder, args.split)
     twice = [name for name, count in Counter(data.names).items() if count > 1]
     if twice:

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draw the pages."""
+    """Draw the pages of the scenes that were asked for."""
     if args.count < 1:
         raise BadInput(f"--count is {args.count}; it must be 1 or more.")
     data = open_data(args.source, args.folder, args.split)

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Split."""
+    """Write the split files of a data set."""
     if not 0 < args.share < 1:
         raise BadInput(f"--share is {args.share}; it must lie between 0 and 1.")
     if args.seed < 0:

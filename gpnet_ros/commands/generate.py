@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run `gpnet generate`."""
+    """Make the data set that the arguments ask for."""
     return make(args, *planned(args))
 
 
@@ -75,7 +75,7 @@ def make(args: argparse.Namespace, plan: ShardPlan, maker: Maker) -> int:
 
 
 def planned(args: argparse.Namespace) -> tuple[ShardPlan, SceneMaker]:
-    """What the arguments ask for.
+    """Plan of the scenes that the arguments ask for, and what makes them.
 
     Raises:
         BadInput: a value out of bounds, or options that exclude each other.

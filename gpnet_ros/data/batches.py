@@ -20,10 +20,10 @@ TARGETS = ("quality", "cos2", "sin2", "width", "priority")
 
 
 class Samples(Protocol):
-    """What training needs of a data set; `dataset.Dataset` is one."""
+    """Pictures from which training draws its views; `dataset.Dataset` is one such class."""
 
     def __len__(self) -> int:
-        """Number of pictures."""
+        """Number of pictures from which views can be drawn."""
 
     def sample(
         self, index: int, rng: np.random.Generator, *, crop: int, augment: bool, channels: str
@@ -33,13 +33,13 @@ class Samples(Protocol):
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """What a batch is.
+    """What the batches of a run are made of.
 
     Attributes:
-        seed: of the run; with the step's number it determines the batch.
-        size: views per batch.
-        crop: their side [px].
-        channels: of the input.
+        seed: seed of the run; with the number of the step it determines the batch.
+        size: views per batch, over all processes.
+        crop: side of the views [px].
+        channels: channels of the input, as `normalise` takes them.
         dropout: share of RGB-D views without colour, and without depth.
         rank, world: which of how many processes that train together this is; each makes its own share.
     """
@@ -58,7 +58,7 @@ class BatchSettings:
         return self.size // self.world
 
     def rng(self, step: int) -> np.random.Generator:
-        """Of one step; a single process draws what it drew before there could be several."""
+        """Random numbers of one step in this process."""
         return np.random.default_rng([self.seed, step] if self.world == 1 else [self.seed, step, self.rank])
 
 

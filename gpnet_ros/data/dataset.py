@@ -32,7 +32,7 @@ LAYER_FACTOR = 0.5
 
 
 class Dataset:
-    """All pictures of folders of shards, in memory; about 1.5 MB each."""
+    """Pictures in memory, about 1.5 MB each, from which training views are drawn."""
 
     def __init__(
         self, records: Sequence[Record], views: ViewSettings | None = None, made: Mapping[str, Any] | None = None
@@ -57,7 +57,7 @@ class Dataset:
 
     @classmethod
     def load(cls, folders: Path | Sequence[Path], views: ViewSettings | None = None) -> Dataset:
-        """All finished shards of a folder, or of several.
+        """Read all finished shards of a folder, or of several, into memory.
 
         Raises:
             BadInput: no shards, a damaged one, or pictures without dense grasps.
@@ -152,7 +152,12 @@ def view_targets(view: Crop, focal: float, layer: Sequence[int], views: ViewSett
 
 
 def priorities(layer: Sequence[int], kind: str) -> list[float]:
-    """Target of P by object id: 0 for the table, then one entry per object of a picture; `kind` of `PRIORITIES`."""
+    """Target of P in [0, 1] by object id: 0 for the table, then one entry per object of a picture.
+
+    Args:
+        layer: (n,) layer of each object, 0 for topmost ones.
+        kind: one of `view_settings.PRIORITIES`.
+    """
     return [0.0, *(LAYER_FACTOR**k if kind == "graded" else float(k == 0) for k in layer)]
 
 

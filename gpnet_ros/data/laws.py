@@ -24,7 +24,7 @@ _BOX = 1.5  # px between a box and the mask that it bounds
 
 
 def violations(sample: Sample, ours: bool) -> list[str]:
-    """What is wrong with a sample.
+    """Sentences about every law that a sample breaks.
 
     Args:
         sample: of any data set.

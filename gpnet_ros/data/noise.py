@@ -136,7 +136,7 @@ def d435_depth(
 
 
 def color_noise(color: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """The same picture (H, W, 3) through another colour camera: exposure, white balance, gamma, noise, JPEG."""
+    """A picture (H, W, 3) RGB as another colour camera shows it: exposure, white balance, gamma, noise, JPEG."""
     curve = (np.arange(256, dtype=np.float32) / 255.0) ** np.float32(rng.uniform(0.75, 1.3))
     light = curve[color]
     light *= rng.uniform(0.75, 1.15) * (1.0 + rng.normal(0.0, 0.05, 3)).astype(np.float32)

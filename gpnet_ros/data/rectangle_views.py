@@ -32,10 +32,13 @@ def success(
     """Whether one of the predictions agrees with one of the true grasps; see `rectangle_metric.matches`.
 
     Args:
-        predicted: best first is not needed; give one rectangle for the usual top-1 figure. In the view "object" each
-            needs the id of its object, and counts only on that object.
+        predicted: in pixels of the sample's frame, in any order; give one rectangle for the usual top-1 figure. In the
+            view "object" each needs the id of its object, and counts only on that object.
         sample: with the true grasps.
-        view, iou_min, angle_max, rasterised: what counts as agreement.
+        view: whose true grasps count.
+        iou_min: least overlap, as a share of the union.
+        angle_max: greatest difference of the angles [rad].
+        rasterised: overlap is counted in whole pixels, as public code does.
 
     Returns:
         None if the data set has no true grasps in this view: such a picture must not be counted. No prediction, or

@@ -109,12 +109,12 @@ class Sample:
         return self.rectangles.take(np.isin(self.rectangles.object_id, self.objects.ids[self.objects.top_level]))
 
     def renamed(self, name: str, scene: str) -> Sample:
-        """The same picture under another name."""
+        """A copy of the sample with another name and scene."""
         return replace(self, name=name, scene=scene)
 
 
 class DataSet(Protocol):
-    """What every loader is: a sequence of samples whose names and scenes are known without reading the pictures.
+    """A data set: a sequence of samples whose names and scenes are known without reading the pictures.
 
     Loaders are built as `Cornell(root, split=None)`: root is the folder as published, split a file of scene names.
     """
@@ -145,5 +145,5 @@ class DataSet(Protocol):
 
 
 def samples(data: DataSet) -> Iterator[Sample]:
-    """All samples, one after the other."""
+    """Iterate over all samples of a data set."""
     return (data[index] for index in range(len(data)))

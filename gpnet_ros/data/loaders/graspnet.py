@@ -103,7 +103,7 @@ class GraspNet:
         )
 
     def files(self, index: int) -> list[Path]:
-        """See `DataSet`."""
+        """Every file from which a sample is read; see `DataSet.files`."""
         scene, camera, stem = self._rows[index]
         images = [scene / camera / kind / f"{stem}.png" for kind in ("rgb", "depth", "label")]
         poses = [scene / camera / name for name in ("camK.npy", "cam0_wrt_table.npy", "camera_poses.npy")]

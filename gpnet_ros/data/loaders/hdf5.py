@@ -19,7 +19,9 @@ from gpnet_ros.errors import BadInput
 
 
 def read_hdf5(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
-    """Numeric arrays of an HDF5 file, by path in it such as "camera/pose": those of `names` that are there.
+    """Numeric arrays of an HDF5 file, of any shape, by their path in it such as "camera/pose".
+
+    Of `names` those that are in the file are read.
 
     Raises:
         BadInput: not an HDF5 file, cut off, or an array is a link, lies in another file, holds no plain numbers or

@@ -91,7 +91,7 @@ class Jacquard:
         )
 
     def files(self, index: int) -> list[Path]:
-        """See `DataSet`."""
+        """Every file from which a sample is read; see `DataSet.files`."""
         return [_file(self._stems[index], ending) for ending in _ENDINGS]
 
 

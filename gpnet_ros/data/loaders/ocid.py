@@ -108,7 +108,7 @@ class Ocid:
         )
 
     def files(self, index: int) -> list[Path]:
-        """See `DataSet`."""
+        """Every file from which a sample is read; see `DataSet.files`."""
         sequence, picture = self._pictures[index].parent.parent, self._pictures[index]
         planes = [sequence / kind / picture.name for kind in ("rgb", "depth", _INSTANCES, _CLASSES, _LABELS)]
         by_class = sequence / "Annotations_per_class" / picture.stem

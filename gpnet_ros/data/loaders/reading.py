@@ -47,7 +47,7 @@ def below(root: Path, name: str) -> Path:
 
 
 def found_in(folder: Path) -> str:
-    """What is in a folder, in words, for the sentence that says why it is the wrong one."""
+    """Words that tell what a folder holds, for the sentence that says why it is the wrong one."""
     folder = Path(folder)
     if not folder.is_dir():
         return "it is no folder" if folder.exists() else "it does not exist"
@@ -96,7 +96,7 @@ def read_lines(path: Path) -> list[str]:
 
 
 def read_json(path: Path) -> Any:
-    """Parsed JSON."""
+    """Content of a JSON file, parsed."""
     try:
         return json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
@@ -179,13 +179,13 @@ def read_pair(color: Path, depth: Path, unit: float) -> tuple[NDArray[np.uint8] 
 
 
 def read_npy(path: Path) -> NDArray[Any]:
-    """Array of a .npy file; pickled objects are refused."""
+    """The array of a .npy file, of any shape; pickled objects are refused."""
     data = read_bytes(path, ARRAY_BYTES_MAX)
     return _array(BytesIO(data), len(data), str(path))
 
 
 def read_npz(path: Path, names: Iterable[str] | None = None) -> dict[str, NDArray[Any]]:
-    """Arrays of a .npz file: those of `names` that are in it, or all; what is not asked for is not touched."""
+    """Arrays of a .npz file, of any shape, by name: those of `names` that are in it, or all; others are not touched."""
     wanted = None if names is None else set(names)
     arrays: dict[str, NDArray[Any]] = {}
     try:

@@ -74,7 +74,7 @@ class Vmrd:
         return Sample(name, name, Frame(color, None), rectangles, objects=objects)
 
     def files(self, index: int) -> list[Path]:
-        """See `DataSet`."""
+        """Every file from which a sample is read; see `DataSet.files`."""
         folders = ((_PICTURES, "jpg"), (_ANNOTATIONS, "xml"), (_GRASPS, "txt"))
         return [self._base / folder / f"{self.names[index]}.{ending}" for folder, ending in folders]
 

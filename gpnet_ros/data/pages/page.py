@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.data.dataset import LAYER_FACTOR
+from gpnet_ros.data.pages.object_panels import draw_ids, draw_shapes, has_shapes, outline, pale
 from gpnet_ros.data.pages.relation_graph import draw_relations
 from gpnet_ros.data.sample import DenseGrasps, Objects, Sample
 from gpnet_ros.overlay import base_image
@@ -25,7 +25,6 @@ OPENING_COLOR, PAD_COLOR, NEGATIVE_COLOR = "#00e5ff", "#ff7f0e", "#ff2020"
 _PER_OBJECT = 6  # rectangles drawn; a page of hundreds shows nothing
 _WITHOUT_OBJECTS = 30
 _COLUMNS = 4
-_NAMED = 6  # with more objects names cover the masks; they stand in the graph, too
 
 Draw = Callable[[Any], None]
 #: Left, top, width and height [px] of the part of a picture that is shown.
@@ -99,8 +98,8 @@ def panels_of(sample: Sample) -> list[tuple[str, Draw]]:
     if sample.suction is not None:
         suction = sample.suction
         panels.append(("suction quality", lambda axis: _map(axis, suction, "magma", (0, 1), sample)))
-    if objects is not None and _has_shapes(objects):
-        panels.append(("boxes, whole outlines, centres of mass", lambda axis: _shapes(axis, image, objects)))
+    if objects is not None and has_shapes(objects):
+        panels.append(("boxes, whole outlines, centres of mass", lambda axis: draw_shapes(axis, image, objects)))
     return panels
 
 
@@ -117,7 +116,10 @@ def priority_of(ids: NDArray[np.int32], objects: Objects) -> NDArray[np.float32]
 
 
 def page_rows(rectangles: Rectangles) -> NDArray[np.int64]:
-    """Rows to draw: the best of each object that hardly overlap; without objects, as many spread over all."""
+    """Rows (k,) of the rectangles that a page draws: the best of each object that hardly overlap.
+
+    Where the objects are not known, some that are spread over all.
+    """
     order = np.arange(len(rectangles))
     if rectangles.score is not None:
         order = np.argsort(-rectangles.score, kind="stable")
@@ -147,49 +149,6 @@ def draw_rectangles(axis: Any, rectangles: Rectangles, color: str = OPENING_COLO
     axis.add_collection(LineCollection(list(openings), colors=color, linewidths=1.0))
     axis.add_collection(LineCollection(list(pads), colors="black", linewidths=3.6))
     axis.add_collection(LineCollection(list(pads), colors=PAD_COLOR, linewidths=2.4))
-
-
-def draw_ids(axis: Any, ids: NDArray[np.int32], objects: Objects | None) -> None:
-    """Instance masks with their numbers and names."""
-    image = np.full((*ids.shape, 3), 0.15)
-    present = [int(k) for k in np.unique(ids) if k > 0]
-    for number in present:
-        image[ids == number] = color_of(number)
-    axis.imshow(image)
-    names = {}
-    if objects is not None:
-        if objects.category is not None:
-            names = {int(k): f" {name}" for k, name in zip(objects.ids, objects.category, strict=True)}
-        if objects.top_level is not None:
-            for number in objects.ids[objects.top_level]:
-                _outline(axis, ids == number, "white", 2.0)
-    for number in present:
-        u, v = middle(ids == number)
-        axis.text(
-            u,
-            v,
-            f"{number}{names.get(number, '') if len(present) < _NAMED else ''}",
-            ha="center",
-            va="center",
-            fontsize=7,
-            color="black",
-            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.8, "linewidth": 0},
-        )
-
-
-def color_of(number: int) -> tuple[float, float, float]:
-    """The colour of an object, the same in all panels."""
-    import matplotlib
-
-    red, green, blue, _ = matplotlib.colormaps["tab20"]((number - 1) % 20)
-    return float(red), float(green), float(blue)
-
-
-def middle(mask: NDArray[np.bool_]) -> tuple[int, int]:
-    """The pixel (u, v) deepest inside a mask; a centre of gravity may lie outside of it."""
-    inside = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
-    v, u = np.unravel_index(int(np.argmax(inside)), mask.shape)
-    return int(u), int(v)
 
 
 def _depth(axis: Any, depth: NDArray[np.float32]) -> None:
@@ -224,7 +183,7 @@ def _map(axis: Any, values: NDArray[np.floating], colors: str, limits: tuple[flo
     axis.figure.colorbar(picture, ax=axis, shrink=0.8)
     if sample.ids is not None:
         for number in np.unique(sample.ids[sample.ids > 0]):
-            _outline(axis, sample.ids == number, "0.6", 0.6)
+            outline(axis, sample.ids == number, "0.6", 0.6)
 
 
 def _rectangles(image: NDArray[np.uint8], rectangles: Rectangles, name: str, color: str) -> tuple[str, Draw]:
@@ -232,7 +191,7 @@ def _rectangles(image: NDArray[np.uint8], rectangles: Rectangles, name: str, col
     count = f"{len(rectangles)}" if len(rows) == len(rectangles) else f"{len(rows)} of {len(rectangles)}"
 
     def draw(axis: Any) -> None:
-        axis.imshow(_pale(image))
+        axis.imshow(pale(image))
         draw_rectangles(axis, rectangles.take(rows), color)
 
     return f"{name}: {count} (thin: opening, thick: pads)", draw
@@ -251,40 +210,6 @@ def window_of(sample: Sample) -> Window:
     side = max(1.15 * float((high - low).max()), max(height, width) / 5)
     left, top = np.clip((low + high) / 2 - side / 2, 0, np.maximum([width - side, height - side], 0))
     return float(left), float(top), min(side, float(width)), min(side, float(height))
-
-
-def _pale(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture evenly bright and with less contrast, so that lines on it are seen."""
-    bright = float(np.percentile(image, 98))
-    return np.asarray(np.clip(image * (190.0 / max(bright, 40.0)) * 0.7 + 50, 0, 255), dtype=np.uint8)
-
-
-def _has_shapes(objects: Objects) -> bool:
-    parts = (objects.boxes, objects.amodal_boxes, objects.amodal_masks, objects.center_of_mass)
-    return any(part is not None for part in parts)
-
-
-def _shapes(axis: Any, image: NDArray[np.uint8], objects: Objects) -> None:
-    from matplotlib.patches import Rectangle
-
-    axis.imshow(_pale(image))
-    for row, number in enumerate(objects.ids):
-        color = color_of(int(number))
-        for boxes, dashes in ((objects.boxes, "-"), (objects.amodal_boxes, ":")):
-            if boxes is not None and np.isfinite(boxes[row]).all():
-                u0, v0, u1, v1 = boxes[row] - 0.5  # a box's edges are pixel edges, an image's whole numbers centres
-                axis.add_patch(Rectangle((u0, v0), u1 - u0, v1 - v0, fill=False, ec=color, ls=dashes, lw=1.2))
-        if objects.amodal_masks is not None:
-            _outline(axis, objects.amodal_masks[row], color, 1.6)
-        if objects.center_of_mass is not None and np.isfinite(objects.center_of_mass[row]).all():
-            axis.plot(*objects.center_of_mass[row], "+", color=color, markersize=9, markeredgewidth=2)
-
-
-def _outline(axis: Any, mask: NDArray[np.bool_], color: Any, width: float) -> None:
-    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    for contour in contours:
-        line = contour.reshape(-1, 2)
-        axis.plot(*np.vstack([line, line[:1]]).T, color=color, linewidth=width)
 
 
 def _zoom(axis: Any, window: Window) -> None:

@@ -90,7 +90,7 @@ def write_members(path: Path, members: Iterable[tuple[str, bytes]], durable: boo
 
 
 def directory(path: Path) -> Directory:
-    """What is in a shard, without reading it; kept in memory for the shards used last.
+    """Names and places of the members of a shard, without reading them; kept in memory for the shards used last.
 
     Raises:
         BadInput: not readable, not a zip of stored members, or one with absurd sizes or names.
@@ -125,10 +125,10 @@ def read_members(path: Path, names: Iterable[str]) -> dict[str, bytes]:
 
 
 def read_all(path: Path) -> dict[str, bytes]:
-    """Every member of a shard, in their order.
+    """Content of every member of a shard by name, in the order of the shard.
 
     Raises:
-        BadInput: as of `read_members`.
+        BadInput: the shard or a member is damaged.
     """
     return read_members(path, directory(path))
 

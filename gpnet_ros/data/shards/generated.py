@@ -75,11 +75,11 @@ class Generated:
         return sample
 
     def files(self, index: int) -> list[Path]:
-        """See `DataSet`."""
+        """Every file from which a sample is read; see `DataSet.files`."""
         return [self.root / self._rows[index][3]]
 
     def scene(self, name: str) -> dict[str, Any]:
-        """What is true of a whole scene, as `scene.json` says; empty where shards were converted from other data.
+        """Content of `scene.json`, what is true of a whole scene; empty where shards were converted from other data.
 
         Raises:
             BadInput: no such scene, or it is damaged.

@@ -25,7 +25,7 @@ _SHARD_NAME = re.compile(r"shard_\d{5,}\.zip")
 
 @dataclass(frozen=True)
 class Shard:
-    """One finished shard.
+    """Size, checksum and content of one finished shard.
 
     Attributes:
         file: name, beside the index.
@@ -43,7 +43,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class SceneEntry:
-    """Where a scene is.
+    """Shard and folder in which a scene and its pictures lie.
 
     Attributes:
         shard: file name.
@@ -58,7 +58,7 @@ class SceneEntry:
 
 @dataclass(frozen=True)
 class Index:
-    """Content of `index.json`.
+    """Content of `index.json`: which shards and scenes a folder holds, and how they were made.
 
     Attributes:
         generator: program and version that made the shards.

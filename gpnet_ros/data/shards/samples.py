@@ -27,10 +27,10 @@ MASK_PIXELS_MAX = 1_000_000_000  # of all amodal masks of one picture together
 
 
 def decode_sample(files: Mapping[str, bytes], source: str) -> Sample:
-    """The sample of its files.
+    """Decode the files of one picture into a sample.
 
     Args:
-        files: names as of `encode_sample`; others are ignored.
+        files: content by name, as `encode_sample` writes them; others are ignored.
         source: where they come from, for the sentence that says what is wrong.
 
     Raises:

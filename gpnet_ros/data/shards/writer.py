@@ -33,7 +33,7 @@ _SAMPLE_FILE = "sample.json"
 
 @dataclass(frozen=True)
 class ShardPlan:
-    """What a folder will hold; the same plan gives the same bytes.
+    """What a folder of shards will hold; the same plan gives the same bytes.
 
     Attributes:
         generator: program and version.
@@ -102,11 +102,11 @@ class ShardWriter:
                 yield number
 
     def add(self, number: int, members: Mapping[str, bytes]) -> None:
-        """Keep a scene for good.
+        """Write one scene of the plan to disk.
 
         Args:
             number: index of the scene in `ShardPlan.scenes`.
-            members: its files, names relative to the scene's folder; pictures as of `scene_members`.
+            members: its files, names relative to the scene's folder; pictures as `scene_members` names them.
 
         Raises:
             BadInput: nothing can be written, a full disk for instance; what was finished stays readable.

@@ -32,7 +32,7 @@ WORST = 3.0  # above this the points and the pixels do not belong together [px]
 
 @dataclass(frozen=True, eq=False)
 class Cloud:
-    """What a point cloud says about its picture.
+    """Depth and camera of a picture, found from its point cloud.
 
     Attributes:
         depth: (480, 640) float32 along the optical axis [m], NaN where there is no point.

@@ -98,7 +98,7 @@ class Cornell:
         )
 
     def files(self, index: int) -> list[Path]:
-        """See `DataSet`."""
+        """Every file from which a sample is read; see `DataSet.files`."""
         return [path for _, path in sorted(self._files[index].items())]
 
     def _read_depth(

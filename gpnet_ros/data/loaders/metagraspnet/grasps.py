@@ -37,7 +37,7 @@ NAMES = (
 def matched(
     arrays: dict[str, NDArray[Any]], path: Path, frame: Frame, ids: NDArray[np.int32] | None
 ) -> dict[int, int] | None:
-    """Id in the picture of each object of the hdf5 file; None if depth, camera or masks are missing.
+    """Id in the picture `ids` (H, W) of each object of the hdf5 file; None if depth, camera or masks are missing.
 
     The file counts all objects of the scene from 0, the picture counts those it shows from 1 (issue 15 of the
     repository). Contacts lie on the surface of their object, so those that the picture sees tell which is which.

@@ -22,7 +22,7 @@ _COVER_MIN = 0.5
 
 @dataclass(frozen=True)
 class CoverOrder:
-    """Which objects cover which.
+    """Which objects of a view lie on which others, and how much of each is hidden.
 
     Attributes:
         above: ids of the objects on top of each object, by id.
@@ -83,7 +83,13 @@ def read_order(table: Path, matrix: Path) -> CoverOrder | None:
 def categories(
     semantic: NDArray[Any] | None, ids: NDArray[np.int32], known: NDArray[np.int64]
 ) -> tuple[str, ...] | None:
-    """Number of each object's model, as its folder is named ("064"); None unless all are known."""
+    """Number of the model of each object in `known` (n,), as its folder is named ("064"); None unless all are known.
+
+    Args:
+        semantic: (H, W) numbers of models.
+        ids: (H, W) visible masks.
+        known: (n,) ids of the objects.
+    """
     if semantic is None or semantic.shape != ids.shape or semantic.dtype.kind not in "biuf":
         return None
     values = [semantic[ids == k] for k in known]

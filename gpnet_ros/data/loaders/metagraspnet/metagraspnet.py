@@ -98,7 +98,7 @@ class MetaGraspNet:
         )
 
     def files(self, index: int) -> list[Path]:
-        """See `DataSet`."""
+        """Every file from which a sample is read; see `DataSet.files`."""
         folder, view = self._rows[index]
         names = (name for name in files_in(folder) if name.startswith((f"{view}_", f"{view}.")) or is_camera(name))
         return [folder / name for name in names]

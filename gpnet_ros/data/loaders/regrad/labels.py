@@ -19,7 +19,7 @@ _GRASP_TABLE = -1  # object id of a grasp that was sampled on the table
 
 @dataclass(frozen=True)
 class RestTree:
-    """Who rests on whom in a scene.
+    """Names of the objects of a scene, and which of them rest on which.
 
     Attributes:
         names: category of each object, by id.
@@ -41,7 +41,7 @@ class RestTree:
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """What a view's files say of its objects.
+    """Masks, names and relations of the objects of one view.
 
     Attributes:
         ids: (H, W) int32 visible masks, 0 for no object; None if no file says.

@@ -124,7 +124,7 @@ class Regrad:
         )
 
     def files(self, index: int) -> list[Path]:
-        """See `DataSet`."""
+        """Every file from which a sample is read; see `DataSet.files`."""
         view = self._views[index]
         if view.version == 1:
             folder = view.place / str(view.number)
