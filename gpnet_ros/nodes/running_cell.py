@@ -55,7 +55,7 @@ class RunningCell:
         self.client.call("start", timeout=30.0)
 
     def check(self) -> str:
-        """What the planner does, for a person.
+        """What the planner is doing, in words.
 
         Raises:
             DeviceError: a process has ended.

@@ -92,7 +92,7 @@ def start_nodes(run: RunSettings, domain_id: int, logs: Path) -> Iterator[Runnin
 
 
 def ros_environment(domain_id: int) -> dict[str, str]:
-    """What nodes and clients of a private graph on this machine have in common."""
+    """Environment variables of all nodes and clients of a private ROS graph on this machine."""
     variables = {"ROS_DOMAIN_ID": str(domain_id), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
     return {**environment(), **variables, "PYTHONUNBUFFERED": "1"}
 

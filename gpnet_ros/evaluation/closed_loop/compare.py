@@ -57,7 +57,7 @@ def compare_files(first: Path, second: Path) -> dict[str, Any]:
 
 
 def comparison_table(found: dict[str, Any]) -> str:
-    """What `compare_files` gave, as a Markdown table for a person."""
+    """The comparison of `compare_files` as a Markdown table."""
     lines = [
         f"rounds {found['value'].replace('_', ' ')}, A = {found['first']}, B = {found['second']} (all simulated)",
         "| K | heaps | A | B | only A | only B | B - A [95 %] | p |",

@@ -17,7 +17,7 @@ OBJECTS_RANGE = (1, 10)
 
 @dataclass(frozen=True)
 class HeapName:
-    """Which heap a round begins with.
+    """Name of the heap that a round begins with.
 
     Attributes:
         objects: K.

@@ -18,7 +18,7 @@ from gpnet_ros.sim.clearing.injected import Errors
 
 @dataclass(frozen=True)
 class PlayedBy:
-    """Who played a round, in the plain values of its row; rounds of others do not belong into the same log.
+    """Who played a round, in the plain values of its row; a log holds rounds of one only.
 
     Attributes:
         path, priority: those of the `Policy`.
@@ -40,7 +40,7 @@ class PlayedBy:
 
 @dataclass(frozen=True)
 class Policy:
-    """Who picks.
+    """Who picks in a round: path, priority, model, errors and threshold.
 
     Attributes:
         path: "core" or "ros".
@@ -58,12 +58,12 @@ class Policy:
 
     @property
     def is_oracle(self) -> bool:
-        """Whether it plans from the truth."""
+        """Whether the policy plans from the truth."""
         return self.priority == "oracle" or self.model is None
 
     @property
     def threshold(self) -> float | None:
-        """Smallest Q* that counts; None for the oracle, which has its own."""
+        """Smallest Q* of a grasp in [0, 1]; None for the oracle, which has its own."""
         return None if self.is_oracle else self.min_quality
 
     def played_by(self, code: str) -> PlayedBy:

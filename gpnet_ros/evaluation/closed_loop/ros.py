@@ -45,7 +45,7 @@ class OpenCell(Protocol):
 def run_rounds(
     heaps: Sequence[HeapName], policy: Policy, open_cell: OpenCell, log: Path | None = None, resume: bool = False
 ) -> list[RoundRow]:
-    """All rounds, one after the other; the processes go on from heap to heap unless something broke.
+    """Play all rounds one after the other; the processes go on from heap to heap unless something broke.
 
     A round that hangs or breaks counts as it stands, with its reason in the log, and the next one begins with
     new processes.
@@ -147,7 +147,7 @@ def row_of(heap: HeapName, by: PlayedBy, done: RosRound) -> RoundRow:
 
 
 def fault_of(pick: RosPick) -> str | None:
-    """What keeps a pick from being right, in a word; None of a right one and of a look at an empty table."""
+    """The fault of a pick through the nodes, in a word; None if it is right or a look at an empty table."""
     status = str(pick.record["status"])
     if not pick.executed:
         return status if status == "nothing_graspable" else None

@@ -41,17 +41,17 @@ class PlannerReport(Protocol):
 
 
 class Reports(Protocol):
-    """Where the planner's results come from; see `nodes.recording.Recording`."""
+    """Source of the planner's results; see `nodes.recording.Recording`."""
 
     def next(self, timeout: float) -> PlannerReport | None:
         """The next report, or None after timeout [s]."""
 
 
 class Truths(Protocol):
-    """Where the truth comes from; see `CellDoor`."""
+    """Source of the truth about a cell; see `CellDoor`."""
 
     def truth(self) -> TruthReport:
-        """Where everything is, and what each grip took."""
+        """The truth now: where every object is, and what each grip took."""
 
     def truth_at_rest(self, patience: float) -> TruthReport:
         """The truth once nothing moves, or after `patience` [s]."""
@@ -62,17 +62,17 @@ class PlayableCell(Protocol):
 
     @property
     def recording(self) -> Reports:
-        """The planner's results."""
+        """Where the planner's results come from."""
 
     @property
     def door(self) -> Truths:
-        """The truth."""
+        """Where the truth about the cell comes from."""
 
     def start(self) -> None:
         """Tell the planner to pick until the round ends."""
 
     def check(self) -> str:
-        """What the planner does, for a person.
+        """What the planner is doing, in words.
 
         Raises:
             DeviceError: a process has ended.
@@ -107,22 +107,22 @@ class RosRound:
 
     @property
     def cleared(self) -> bool:
-        """Whether all objects are in the tote."""
+        """Whether the round brought all objects into the tote."""
         return len(self.removed) == self.objects
 
     @property
     def all_right(self) -> bool:
-        """Whether all objects are in the tote, and every pick took a topmost one (the paper's Table 3)."""
+        """Whether the round is cleared, and every pick took a topmost object (the paper's Table 3)."""
         tries = [p for p in self.picks if p.executed or p.record["status"] == "nothing_graspable"]
         return self.cleared and all(p.ok and p.topmost for p in tries)
 
 
 def round_parameters(objects: int, min_quality: float | None = None) -> dict[str, Any]:
-    """Parameters of planner_node for a round: when it ends, and patience on a busy machine.
+    """Parameters of planner_node for a round: when it ends, and its patience [s] on a busy machine.
 
     Args:
         objects: in the heap.
-        min_quality: smallest Q* of a grasp; None leaves the planner its own.
+        min_quality: smallest Q* of a grasp, 0 to 1; None leaves the planner its own.
     """
     rules = {"max_picks": objects + EXTRA_PICKS, "failures_max": FAILURES_MAX, "look_timeout": 60.0}
     return rules if min_quality is None else {**rules, "quality_min": min_quality}

@@ -139,7 +139,7 @@ class RoundLog:
         return next((row for row in self.rows if row.key == heap.key), None)
 
     def add(self, row: RoundRow) -> None:
-        """Append a round."""
+        """Append a round to the rows and to the file."""
         self.rows.append(row)
         if self.path is not None:
             with self.path.open("a", encoding="utf-8") as file:

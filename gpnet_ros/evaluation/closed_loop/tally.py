@@ -15,7 +15,7 @@ from gpnet_ros.evaluation.intervals import share
 
 
 @dataclass
-class Tally:
+class RoundTally:
     """Numbers of rounds, objects and picks, summed over rounds."""
 
     rounds: int = 0
@@ -29,13 +29,13 @@ class Tally:
     picks_topmost: int = 0
     refusals: int = 0
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: RoundTally) -> None:
         """Add the counts of further rounds."""
         for f in fields(self):
             setattr(self, f.name, getattr(self, f.name) + getattr(other, f.name))
 
     @classmethod
-    def of(cls, row: RoundRow) -> Tally:
+    def of(cls, row: RoundRow) -> RoundTally:
         """The counts of one round."""
         picks = [p for p in row.picks if p.executed]
         return cls(
@@ -53,10 +53,10 @@ class Tally:
 
 
 def counted(rows: Sequence[RoundRow]) -> dict[str, Any]:
-    """All that is counted over rounds: `Tally`, rates with intervals, and what went wrong how often."""
-    tally = Tally()
+    """Counts over rounds: those of `RoundTally`, rates with intervals, and what went wrong how often."""
+    tally = RoundTally()
     for row in rows:
-        tally.add(Tally.of(row))
+        tally.add(RoundTally.of(row))
     whole = [row for row in rows if not row.failed]
     lost = [row for row in whole if not row.all_right]
     wrong = [(pick.fault, pick.details.get("target_topmost")) for row in rows for pick in row.picks if pick.fault]
@@ -121,7 +121,7 @@ def stage_medians(rows: Sequence[RoundRow]) -> dict[str, float]:
 
 
 def rounds_sentence(answer: dict[str, Any]) -> str:
-    """What `rounds_answer` gave, for a person."""
+    """The answer of `rounds_answer` in one sentence."""
 
     def part(name: str, whole: str) -> str:
         return f"{answer[name]} of {answer[whole]} ({answer[name] / max(answer[whole], 1):.0%})"

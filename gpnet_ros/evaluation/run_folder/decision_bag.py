@@ -30,18 +30,18 @@ class DecisionBag:
         self._connections: dict[str, Connection] = {}
 
     def __enter__(self) -> DecisionBag:
-        """Open."""
+        """Open the bag for writing."""
         self._writer.open()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close: only now the bag can be read."""
+        """Close the bag: only now it can be read."""
         self._writer.close()
 
     def add(self, messages: dict[str, bytes], record: dict[str, Any]) -> None:
-        """Store one decision.
+        """Store one decision in the bag.
 
         Args:
             messages: serialised messages by topic.

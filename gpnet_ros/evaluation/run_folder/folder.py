@@ -37,7 +37,7 @@ CSV, JSON, SUMMARY, VIDEO, SETTINGS, BAG, LOGS = (
 
 @dataclass
 class RunOutcome:
-    """How the round stands.
+    """How the round of a run stands.
 
     Attributes:
         objects: in the heap at the start.
@@ -54,12 +54,13 @@ class RunOutcome:
 
 @dataclass
 class RunFolder:
-    """One run folder.
+    """Folder that a run fills: tables, pictures, bag, settings, video and summary.
 
     Attributes:
         path: the folder.
         title: what ran, for the head of the summary.
-        picks: rows so far.
+        outcome: how the round stands.
+        picks: so far.
     """
 
     path: Path
@@ -69,7 +70,7 @@ class RunFolder:
 
     @staticmethod
     def create(path: Path | None, title: str, objects: int, settings: dict[str, Any]) -> RunFolder:
-        """Make the folder.
+        """Make the folder of a run.
 
         Args:
             path: where; None makes `runs/demo-<date>-<time>`. It must not hold a run already.
@@ -101,7 +102,7 @@ class RunFolder:
         return f"look_{sum(not p.executed for p in self.picks) + 1:02d}.png"
 
     def add(self, pick: RosPick) -> None:
-        """Append a row and write the tables."""
+        """Append a pick and write the tables."""
         self.picks.append(pick)
         self.write()
 
@@ -128,7 +129,7 @@ class RunFolder:
         (self.path / SUMMARY).write_text(text, encoding="utf-8")
 
     def headline(self) -> str:
-        """The one sentence that a person remembers."""
+        """The outcome of the run in one sentence."""
         o = self.outcome
         if not o.ended:
             return f"Still running: {len(self.picks)} looks so far."
@@ -137,7 +138,7 @@ class RunFolder:
         return f"{o.removed} of {o.objects} objects are in the tote."
 
     def details(self) -> str:
-        """The counts below it."""
+        """The counts of the run, for the lines below the headline."""
         done = [p for p in self.picks if p.executed]
         brought = [p for p in done if p.ok]
         top = sum(p.topmost for p in brought)
@@ -151,7 +152,7 @@ class RunFolder:
 
 
 def draw_decision(path: Path, frame: Frame, maps: Maps, record: dict[str, Any], title: str) -> None:
-    """The page of one decision as PNG; see `pictures.save_overview`."""
+    """Draw the page of one decision as PNG; see `pictures.save_overview`."""
     rejected = [Rejected((r["pixel"][0], r["pixel"][1]), r["reason"], r["detail"]) for r in record.get("rejected", [])]
     save_overview(path, frame, maps, grasp_of(record, frame, maps), rejected, title)
 

@@ -13,13 +13,13 @@ from gpnet_ros.sim.cell.report import TruthReport
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a pick really did, from the truth of the simulated cell.
+    """True effect of a pick, from the truth of the simulated cell.
 
     Attributes:
         objects: indices of the objects that came up with the gripper.
         families: of these objects.
         in_tote: whether at least one of them lies in the tote now.
-        topmost: whether all of them supported nobody and were not covered before; None when none came up.
+        topmost: whether all of them were topmost before; None when none came up.
         grips: how many grips there were when this was judged.
     """
 
@@ -52,7 +52,7 @@ def judge_pick(truth: TruthReport, grips_before: int) -> Judgement:
 
 @dataclass(frozen=True)
 class RosPick:
-    """One row.
+    """A pick, or a look without one, as the planner reported it and as the truth judges it.
 
     Attributes:
         number: from 1.
@@ -70,24 +70,24 @@ class RosPick:
 
     @property
     def executed(self) -> bool:
-        """Whether the arm moved for it; `nothing_left` and `nothing_graspable` are looks, no picks."""
+        """Whether the arm moved for this pick; `nothing_left` and `nothing_graspable` are looks, no picks."""
         return "step" in self.record
 
     @property
     def ok(self) -> bool:
-        """Whether it brought an object into the tote; without truth, what the planner believes."""
+        """Whether the pick brought an object into the tote; without truth, what the planner believes."""
         if self.truth is not None:
             return self.executed and self.truth.in_tote
         return self.record["status"] == "picked"
 
     @property
     def topmost(self) -> bool:
-        """Whether what came up was top-level before."""
+        """Whether all objects that came up with this pick were topmost before."""
         return self.executed and self.truth is not None and bool(self.truth.topmost)
 
     @property
     def verdict(self) -> str:
-        """What became of it, for a person."""
+        """The result of the pick in words: status, objects, tote, order."""
         status = str(self.record["status"]).replace("_", " ")
         if self.truth is None or not self.truth.objects:
             return status
@@ -97,7 +97,7 @@ class RosPick:
         return f"{status}: {what} {where}, {order}"
 
     def line(self) -> str:
-        """One line for the terminal and the log."""
+        """The pick in one line, for terminal and log."""
         r = self.record
         why = "" if self.ok or not r.get("message") else f" ({r['message']})"
         if not self.executed:

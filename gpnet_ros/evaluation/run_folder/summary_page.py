@@ -20,12 +20,12 @@ _HEAD = ("", "pixel", "opening", "Q*", "what became of it", "time", "rejected be
 
 
 def summary_html(title: str, headline: str, details: str, picks: list[RosPick], links: list[str]) -> str:
-    """The page.
+    """The summary of a run as one HTML page.
 
     Args:
         title: what ran.
         headline, details: the outcome in a sentence, and the counts.
-        picks: rows.
+        picks: in order, a row of the table each.
         links: names of files and folders beside the page; a video is shown.
     """
     videos = [name for name in links if name.endswith(".mp4")]
