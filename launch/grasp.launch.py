@@ -12,6 +12,7 @@ from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 
 from gpnet_ros.errors import SettingsError
 from gpnet_ros.nodes.table import RunSettings, environment, node_processes, simulation_command
@@ -57,7 +58,7 @@ def start(context: LaunchContext) -> list[Any]:
                 executable=process.executable,
                 name=process.name,
                 namespace=run.namespace,
-                parameters=[*files, process.overrides],
+                parameters=[*files, {name: typed(v) for name, v in process.overrides.items()}],
                 output="both",
                 emulate_tty=True,
                 sigterm_timeout=PATIENCE,
@@ -66,6 +67,11 @@ def start(context: LaunchContext) -> list[Any]:
     if run.rviz:
         actions.append(Node(package="rviz2", executable="rviz2", namespace=run.namespace))
     return actions
+
+
+def typed(value: Any) -> Any:
+    """A parameter whose text stays text: launch would make a number of the serial number "0123"."""
+    return ParameterValue(value, value_type=str) if isinstance(value, str) else value
 
 
 def value(field: dataclasses.Field[Any], context: LaunchContext) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +13,9 @@ from gpnet_ros.cell import load_hand_eye
 from gpnet_ros.devices.camera import Camera
 from gpnet_ros.errors import DeviceError
 from gpnet_ros.frame import Frame
-from gpnet_ros.nodes import convert, params, start
+from gpnet_ros.nodes import convert, start
 from gpnet_ros.nodes.exposures import CAMERA_INFO, COLOR, DEPTH
-from gpnet_ros.settings import setting
-
-
-@dataclass(frozen=True)
-class CameraSettings(params.NodeSettings):
-    """Parameters of camera_node."""
-
-    source: str = setting("realsense", "Where frames come from.", choices=("realsense", "bag", "sim"))
-    serial: str = setting("", "Serial number of the D435; empty for the only one that is plugged in.")
-    bag_file: str = setting("", "Recording of a RealSense (.bag), for source 'bag'.")
-    run_dir: str = setting("", "Run folder of the simulated cell, for source 'sim'.")
-    width: int = setting(640, "Width of colour and aligned depth.", unit="px", low=320, high=1920)
-    height: int = setting(480, "Height of colour and aligned depth.", unit="px", low=240, high=1080)
-    fps: int = setting(15, "Frames per second of the D435.", unit="1/s", low=1, high=90)
-    noise: bool = setting(True, "D435 noise on the simulated depth.")
-    hand_eye_file: str = setting("", "Where the simulated camera is; empty for config/hand_eye.yaml.")
-    frame_id: str = setting("camera_color_optical_frame", "Name of the colour optical frame.")
-
+from gpnet_ros.nodes.parameters import CameraSettings
 
 DEPTH_INFO = "aligned_depth_to_color/camera_info"
 

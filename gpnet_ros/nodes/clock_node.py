@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +11,9 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rosgraph_msgs.msg import Clock as ClockMessage
 
 from gpnet_ros.errors import DeviceError
-from gpnet_ros.nodes import convert, params, start
-from gpnet_ros.settings import setting
+from gpnet_ros.nodes import convert, start
+from gpnet_ros.nodes.parameters import ClockSettings
 from gpnet_ros.sim.cell.state import StateReader
-
-
-@dataclass(frozen=True)
-class ClockSettings(params.NodeSettings):
-    """Parameters of clock_node."""
-
-    run_dir: str = setting("", "Run folder of the simulated cell.")
-    rate: float = setting(100.0, "Messages per second of wall time.", unit="Hz", low=1.0, high=1000.0)
-    start_timeout: float = setting(60.0, "For the simulated cell to begin.", unit="s", low=1.0, high=600.0)
 
 
 class ClockNode(start.ManagedNode[ClockSettings]):

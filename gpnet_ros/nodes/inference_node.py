@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from gpnet_ros.cell import load_cell, load_hand_eye
-from gpnet_ros.frame import VALID_SHARE_MIN, Frame
-from gpnet_ros.maps import P_SOURCES, Maps, prioritise, workspace_grid
+from gpnet_ros.frame import Frame
+from gpnet_ros.maps import Maps, prioritise, workspace_grid
 from gpnet_ros.network.detector import Detector
-from gpnet_ros.nodes import params, start
+from gpnet_ros.nodes import start
 from gpnet_ros.nodes.maps_node import MapsNode
+from gpnet_ros.nodes.parameters import InferenceSettings
 from gpnet_ros.pose import Transform
-from gpnet_ros.settings import setting
-
-
-@dataclass(frozen=True)
-class InferenceSettings(params.NodeSettings):
-    """Parameters of inference_node."""
-
-    model: str = setting("gpnet", "Name of a model in models/, or the path of a model folder.")
-    device: str = setting("auto", "Where the network runs.", choices=("auto", "cpu", "cuda"))
-    priority: str = setting("learned", "Where P comes from.", choices=P_SOURCES)
-    view: str = setting("workspace", "What the network sees.", choices=("workspace", "whole"))
-    cell_file: str = setting("", "Cell file; empty for config/cell.yaml.")
-    hand_eye_file: str = setting("", "Hand-eye file; empty for config/hand_eye.yaml.")
-    valid_share_min: float = setting(
-        VALID_SHARE_MIN, "Frames with fewer valid depth pixels are refused.", low=0.0, high=1.0
-    )
 
 
 class InferenceNode(MapsNode[InferenceSettings]):

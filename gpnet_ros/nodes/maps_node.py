@@ -9,7 +9,7 @@ from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Maps
 from gpnet_ros.nodes.exposures import Exposures
 from gpnet_ros.nodes.map_outputs import MapOutputs
-from gpnet_ros.nodes.params import NodeSettings
+from gpnet_ros.nodes.parameters import NodeSettings
 from gpnet_ros.nodes.start import WorkerNode
 
 _S = TypeVar("_S", bound=NodeSettings)

@@ -5,23 +5,15 @@ It never serves a robot: it reads the states that only a simulated cell publishe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Maps
-from gpnet_ros.nodes import params, start
+from gpnet_ros.nodes import start
 from gpnet_ros.nodes.maps_node import MapsNode
-from gpnet_ros.settings import setting
+from gpnet_ros.nodes.parameters import OracleSettings
 from gpnet_ros.sim.cell.oracle import Oracle
-
-
-@dataclass(frozen=True)
-class OracleSettings(params.NodeSettings):
-    """Parameters of oracle_node."""
-
-    run_dir: str = setting("", "Run folder of the simulated cell.")
 
 
 class OracleNode(MapsNode[OracleSettings]):

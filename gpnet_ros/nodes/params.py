@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import ParameterException
 
 from gpnet_ros.errors import SettingsError
-from gpnet_ros.settings import setting, validate
+from gpnet_ros.nodes.parameters import BUILT_IN, all_names
 
 _S = TypeVar("_S")
-#: What rclpy itself declares; not ours to refuse.
-_BUILT_IN = ("use_sim_time", "start_type_description_service", "qos_overrides")
-
-
-@dataclass(frozen=True)
-class NodeSettings:
-    """The parameter that every node has; the settings of a node add theirs."""
-
-    autostart: bool = setting(True, "Configure and activate at once.")
-
-    def __post_init__(self) -> None:
-        validate(self)
 
 
 def declare(node: Any, cls: type[_S]) -> _S:
@@ -35,7 +22,7 @@ def declare(node: Any, cls: type[_S]) -> _S:
         cls: dataclass whose fields were made by `settings.setting`.
 
     Raises:
-        SettingsError: a parameter file names a parameter that the node does not have, or a value that it refuses.
+        SettingsError: a parameter file names a parameter that no node has, or a value that it refuses.
     """
     values: dict[str, Any] = {}
     fields = dataclasses.fields(cls)  # type: ignore[arg-type]
@@ -48,8 +35,9 @@ def declare(node: Any, cls: type[_S]) -> _S:
             raise SettingsError(f"{node.get_name()}: parameter {f.name}: {error}; see ros2 param describe.") from error
         values[f.name] = tuple(value) if isinstance(f.default, tuple) else value
     known = {f.name for f in fields}
-    # rclpy drops overrides of undeclared parameters without a word; a typo would run with the default.
-    unknown = [n for n in node._parameter_overrides if n not in known and not n.startswith(_BUILT_IN)]
+    # rclpy drops overrides of undeclared parameters without a word; a typo would run with the default. What another
+    # node knows is none: `/**` in a file reaches every node.
+    unknown = [n for n in node._parameter_overrides if n not in known | all_names() and not n.startswith(BUILT_IN)]
     if unknown:
         raise SettingsError(
             f"{node.get_name()}: unknown parameter {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}."

@@ -4,48 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
 
 from gpnet_ros.cell import load_cell, load_hand_eye
-from gpnet_ros.devices.robots import GRIPPERS, ROBOTS, is_simulated, make_robot
+from gpnet_ros.devices.robots import is_simulated, make_robot
 from gpnet_ros.errors import DeviceError
-from gpnet_ros.frame import VALID_SHARE_MIN
 from gpnet_ros.grasp import SelectSettings
-from gpnet_ros.nodes import params, start
+from gpnet_ros.nodes import start
+from gpnet_ros.nodes.parameters import PlannerSettings
 from gpnet_ros.nodes.planner_outputs import Outputs
 from gpnet_ros.nodes.sights import Sights
 from gpnet_ros.picking.loop import LoopSettings, PickingLoop
-from gpnet_ros.picking.mode_gate import MODES, require_mode
-from gpnet_ros.settings import setting
-
-
-@dataclass(frozen=True)
-class PlannerSettings(params.NodeSettings):
-    """Parameters of planner_node."""
-
-    autostart: bool = setting(True, "Configure and activate at once; that never arms the robot.")
-    mode: str = setting("dry_run", "How far it goes.", choices=MODES)
-    robot: str = setting("ur", "What moves: the simulated cell, a real UR, or a fake.", choices=ROBOTS)
-    robot_ip: str = setting("127.0.0.1", "Address of the controller.")
-    gripper: str = setting("robotiq", "The gripper.", choices=GRIPPERS)
-    gripper_file: str = setting("", "Settings of the gripper; empty for the defaults.")
-    auto_resume: bool = setting(False, "Resume without a person; in simulation only.")
-    cell_file: str = setting("", "Cell file; empty for config/cell.yaml.")
-    hand_eye_file: str = setting("", "Hand-eye file; empty for config/hand_eye.yaml.")
-    quality_min: float = setting(SelectSettings.quality_min, "Smallest Q* of a grasp.", low=0.0, high=1.0)
-    valid_share_min: float = setting(
-        VALID_SHARE_MIN, "Frames with fewer valid depth pixels are refused.", low=0.0, high=1.0
-    )
-    max_picks: int = setting(30, "The loop ends after this many picks.", low=1, high=1000)
-    failures_max: int = setting(3, "The loop ends after this many failures in a row.", low=1, high=100)
-    look_timeout: float = setting(30.0, "Longest wait for a frame.", unit="s", low=0.5, high=120.0)
-    calibration_check_file: str = setting("", "Result of the calibration check; needed beyond hover on hardware.")
-    calibration_max_age: int = setting(30, "An older calibration check does not count.", unit="days", low=1, high=3650)
-    camera_serial: str = setting("", "Serial number of the camera in use.")
+from gpnet_ros.picking.mode_gate import require_mode
 
 
 class PlannerNode(start.ManagedNode[PlannerSettings]):

@@ -21,7 +21,7 @@ from rclpy.subscription import Subscription
 
 from gpnet_ros.errors import GpnetError
 from gpnet_ros.nodes import params
-from gpnet_ros.nodes.params import NodeSettings
+from gpnet_ros.nodes.parameters import NodeSettings
 
 _S = TypeVar("_S", bound=NodeSettings)
 

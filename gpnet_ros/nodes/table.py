@@ -12,6 +12,7 @@ from typing import Any
 
 from gpnet_ros.errors import SettingsError
 from gpnet_ros.maps import P_SOURCES
+from gpnet_ros.nodes.params_file import ParamsFile
 from gpnet_ros.picking.mode_gate import MODES
 from gpnet_ros.settings import config_dir, setting, validate
 
@@ -23,20 +24,33 @@ _TRUE_QUALITY_MIN = 0.01
 
 @dataclass(frozen=True)
 class RunSettings:
-    """Choices of a person for a run; the arguments of the launch file have these names and defaults."""
+    """Choices of a person for a run; the arguments of the launch file have these names and defaults.
+
+    Text that is empty was not given: then params_file decides, else what a simulation needs, else the file of config/.
+    """
 
     sim: bool = setting(False, "Simulate camera and robot; nothing else changes.")
     robot_ip: str = setting(
-        "", "Address of the controller; empty: that of config/planner.yaml, in simulation 127.0.0.1."
+        "", "Address of the controller; empty: that of params_file or config/planner.yaml, in simulation 127.0.0.1."
     )
     mode: str = setting(
-        "", "How far the planner goes; empty: dry_run on hardware, run in simulation.", choices=("", *MODES)
+        "",
+        "How far the planner goes; empty: that of params_file, else dry_run on hardware, run in simulation.",
+        choices=("", *MODES),
     )
-    params_file: str = setting("", "Parameter file for all nodes, read after those of config/.")
-    model: str = setting("gpnet", "Name of a model in models/, or the path of a model folder.")
-    device: str = setting("auto", "Where the network runs.", choices=("auto", "cpu", "cuda"))
+    params_file: str = setting(
+        "", "Parameter file for all nodes; it wins over the files of config/ and over what was not given."
+    )
+    model: str = setting(
+        "", "Name of a model in models/, or the path of a model folder; empty: that of params_file, else gpnet."
+    )
+    device: str = setting(
+        "", "Where the network runs; empty: that of params_file, else auto.", choices=("", "auto", "cpu", "cuda")
+    )
     priority: str = setting(
-        "learned", "Where P comes from; oracle: the simulation's truth.", choices=(*P_SOURCES, "oracle")
+        "",
+        "Where P comes from; empty: that of params_file, else learned; oracle: the simulation's truth.",
+        choices=("", *P_SOURCES, "oracle"),
     )
     namespace: str = setting("", "Namespace of all nodes.")
     use_sim_time: bool = setting(False, "Follow /clock, for bags; a simulation at another speed sets it by itself.")
@@ -63,35 +77,56 @@ class NodeProcess:
 
 
 def node_processes(run: RunSettings) -> list[NodeProcess]:
-    """The nodes of a run; between simulation and hardware only camera and robot differ."""
-    time = {"use_sim_time": run.use_sim_time or (run.sim and run.factor != 1.0)}
-    robot: dict[str, Any] = {"robot_ip": run.robot_ip} if run.robot_ip else {}
-    mode: dict[str, Any] = {"mode": run.mode} if run.mode else {}
-    camera: dict[str, Any] = {}
-    clock = []
-    if run.sim:
-        camera = {"source": "sim", "run_dir": run.run_dir}
-        robot = {"robot": "sim", "robot_ip": run.robot_ip or "127.0.0.1", "auto_resume": True}
-        mode = {"mode": run.mode or "run"}
-        if run.factor != 1.0:
-            clock = [NodeProcess("clock_node", "clock_node", (), {"run_dir": run.run_dir})]
-    network = {"model": run.model, "device": run.device, "priority": run.priority}
-    inference = NodeProcess("inference_node", "inference_node", _files("inference", run), {**network, **time})
-    if run.priority == "oracle":
-        mode["quality_min"] = _TRUE_QUALITY_MIN
-        inference = NodeProcess("oracle_node", "oracle_node", (), {"run_dir": run.run_dir, **time})
+    """The nodes of a run; between simulation and hardware only camera and robot differ.
+
+    Raises:
+        SettingsError: the parameter file cannot be read, or names what no node knows.
+    """
+    names = ["camera_node", "oracle_node" if run.priority == "oracle" else "inference_node", "planner_node"]
+    if run.sim and run.factor != 1.0:
+        names.append("clock_node")
+    file = ParamsFile(run.params_file, run.namespace)
     return [
-        NodeProcess("camera_node", "camera_node", _files("camera", run), {**camera, **time}),
-        inference,
-        NodeProcess("planner_node", "planner_node", _files("planner", run), {**robot, **mode, **time}),
-        *clock,
+        NodeProcess(name, name, _files(name), {**_defaults(name, run), **file.values(name), **_given(name, run)})
+        for name in names
     ]
+
+
+def _defaults(node: str, run: RunSettings) -> dict[str, Any]:
+    """What a simulation prefers to the files of config/; a parameter file may say otherwise."""
+    if not run.sim or node != "planner_node":
+        return {}
+    true = {"quality_min": _TRUE_QUALITY_MIN} if run.priority == "oracle" else {}
+    return {"mode": "run", "auto_resume": True, **true}
+
+
+def _given(node: str, run: RunSettings) -> dict[str, Any]:
+    """What a person has chosen for this run, and what makes it the run that was chosen."""
+    sim, cell = run.sim, {"run_dir": run.run_dir}
+    chosen: dict[str, dict[str, Any]] = {
+        "camera_node": {"source": "sim", **cell} if sim else {},
+        "inference_node": {"model": run.model, "device": run.device, "priority": run.priority},
+        "oracle_node": cell,
+        "planner_node": {
+            "robot": "sim" if sim else "", "robot_ip": _address(run) if sim else run.robot_ip, "mode": run.mode
+        },
+        "clock_node": cell,
+    }  # fmt: skip
+    given = {name: value for name, value in chosen[node].items() if value != ""}
+    if node != "clock_node" and (run.use_sim_time or (sim and run.factor != 1.0)):
+        given["use_sim_time"] = True
+    return given
+
+
+def _address(run: RunSettings) -> str:
+    """Where the controller of a simulated cell listens."""
+    return run.robot_ip or "127.0.0.1"
 
 
 def simulation_command(run: RunSettings) -> list[str]:
     """Command line of the simulated cell."""
     arguments = {
-        "--ip": run.robot_ip or "127.0.0.1", "--seed": run.seed, "--objects": run.objects,
+        "--ip": _address(run), "--seed": run.seed, "--objects": run.objects,
         "--factor": run.factor, "--run-dir": run.run_dir,
     }  # fmt: skip
     words = [str(word) for pair in arguments.items() for word in pair]
@@ -103,6 +138,6 @@ def environment() -> dict[str, str]:
     return dict.fromkeys(PROFILE_VARIABLES, str(config_dir() / "fastdds.xml"))
 
 
-def _files(stem: str, run: RunSettings) -> tuple[Path, ...]:
-    extra = (Path(run.params_file),) if run.params_file else ()
-    return (config_dir() / f"{stem}.yaml", *extra)
+def _files(node: str) -> tuple[Path, ...]:
+    file = config_dir() / f"{node.removesuffix('_node')}.yaml"
+    return (file,) if file.is_file() else ()

@@ -14,6 +14,7 @@ import yaml
 
 from gpnet_ros.errors import SettingsError
 from gpnet_ros.grasp import SelectSettings
+from gpnet_ros.nodes.parameters import PARAMETERS
 from gpnet_ros.nodes.starter import (
     _clean_shared_memory,
     _shared_memory,
@@ -82,22 +83,13 @@ def test_a_value_that_is_not_allowed_is_refused(name: str, value: object) -> Non
         RunSettings(**{name: value})  # type: ignore[arg-type]
 
 
-def test_every_parameter_file_names_parameters_that_the_nodes_have() -> None:
-    pytest.importorskip("rclpy")
-    from gpnet_ros.nodes.camera_node import CameraSettings
-    from gpnet_ros.nodes.inference_node import InferenceSettings
-    from gpnet_ros.nodes.oracle_node import OracleSettings
-    from gpnet_ros.nodes.planner_node import PlannerSettings
-
-    kinds = {"camera": CameraSettings, "inference": InferenceSettings, "planner": PlannerSettings}
-    for stem, kind in kinds.items():
-        values = yaml.safe_load((config_dir() / f"{stem}.yaml").read_text())["/**"]["ros__parameters"]
-        assert kind(**values)
-    for run in (RunSettings(sim=True), RunSettings(sim=True, priority="oracle"), RunSettings()):
+def test_every_parameter_file_names_parameters_that_its_node_has() -> None:
+    for name in ("camera_node", "inference_node", "planner_node"):
+        file = config_dir() / f"{name.removesuffix('_node')}.yaml"
+        assert PARAMETERS[name](**yaml.safe_load(file.read_text())["/**"]["ros__parameters"])
+    for run in (RunSettings(sim=True), RunSettings(sim=True, priority="oracle"), RunSettings(factor=2.0, sim=True)):
         for node in node_processes(run):
-            known = {**kinds, "oracle": OracleSettings}[node.name.removesuffix("_node")]
-            overrides = {k: v for k, v in node.overrides.items() if k != "use_sim_time"}
-            assert known(**overrides)
+            assert PARAMETERS[node.name](**{k: v for k, v in node.overrides.items() if k != "use_sim_time"})
 
 
 def test_a_command_line_carries_files_namespace_and_typed_values() -> None:
