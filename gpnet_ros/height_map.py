@@ -109,20 +109,6 @@ def height_map(frame: Frame, T_base_camera: Transform, cell: Cell) -> HeightMap:
     )
 
 
-def surface_height(heights: HeightMap, xy: ArrayLike, window: float = 0.010) -> float:
-    """Median height [m] of the known cells in a square window around a point of base.
-
-    Raises:
-        NoDepth: no cell of the window is known.
-    """
-    offsets = np.arange(-window / 2, window / 2 + heights.side / 2, heights.side)
-    grid = np.stack(np.meshgrid(offsets, offsets), axis=-1) + np.asarray(xy, dtype=np.float64)
-    found = heights.at(grid)
-    if not np.isfinite(found).any():
-        raise NoDepth(f"There is no height around {np.asarray(xy).round(3)}; take another candidate.")
-    return float(np.nanmedian(found))
-
-
 def _fill(
     z: NDArray[np.float32], origin: tuple[float, float], frame: Frame, T_base_camera: Transform
 ) -> NDArray[np.float32]:

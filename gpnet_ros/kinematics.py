@@ -110,10 +110,6 @@ class UrKinematics:
         """Jacobian (..., 6, 6) at the flange in base axes, linear [m/rad] then angular rows, at q (..., 6) [rad]."""
         return _geometric_jacobian(self.link_frames(q))
 
-    def manipulability(self, q: ArrayLike) -> NDArray[np.float64]:
-        """Yoshikawa's |det J| (...) [m^3]; 0 at a singularity."""
-        return np.abs(np.linalg.det(self.jacobian(q)))
-
     def branches(self, T_base_flange: ArrayLike, q6: ArrayLike = 0.0) -> NDArray[np.float64]:
         """All closed-form solutions (..., 8, 6) in [-pi, pi), NaN where there is none.
 

@@ -97,13 +97,8 @@ def opening_axis(
     return axis if moved @ np.array([np.cos(angle), np.sin(angle)]) >= 0 else -axis
 
 
-def image_angle(point_in_camera: ArrayLike, axis_in_camera: ArrayLike, intrinsics: Intrinsics) -> float:
-    """Image angle [rad] in [-pi/2, pi/2) of an axis at a point: the inverse of `opening_axis`."""
-    return float(image_angles(point_in_camera, axis_in_camera, intrinsics))
-
-
 def image_angles(points_in_camera: ArrayLike, axes_in_camera: ArrayLike, intrinsics: Intrinsics) -> NDArray[np.float64]:
-    """Image angles (...) [rad] in [-pi/2, pi/2) of axes (..., 3) at points (..., 3) [m]; shapes broadcast."""
+    """Image angles (...) [rad] in [-pi/2, pi/2) of axes (..., 3) at points (..., 3) [m]; undoes `opening_axis`."""
     p = np.asarray(points_in_camera, dtype=np.float64)
     a = np.asarray(axes_in_camera, dtype=np.float64)
     du = intrinsics.fx * (a[..., 0] * p[..., 2] - p[..., 0] * a[..., 2])

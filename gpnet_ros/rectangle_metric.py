@@ -78,7 +78,6 @@ def matches(
     b: Rectangles,
     iou_min: float = IOU_MIN,
     angle_max: float = ANGLE_MAX,
-    same_object: bool = False,
     rasterised: bool = False,
 ) -> NDArray[np.bool_]:
     """(n, m) which of n predicted rectangles agree with which of m true ones.
@@ -88,11 +87,10 @@ def matches(
         b: true.
         iou_min: to be exceeded, in [0, 1).
         angle_max: that just passes [rad].
-        same_object: only pairs on the same object, as in the object-level metric of Zhang et al. (VMRN).
         rasterised: count pixels as the public implementation does.
 
     Raises:
-        BadInput: a threshold that nothing or everything would pass, or same_object without object ids.
+        BadInput: a threshold that nothing or everything would pass.
     """
     if not (0 <= iou_min < 1 and 0 <= angle_max <= np.pi / 2):
         raise BadInput(
@@ -101,10 +99,6 @@ def matches(
         )
     pairs = _near(a, b, margin=1.0 if rasterised else 0.0)
     pairs &= angle_difference(a, b) <= angle_max + _ROUNDING
-    if same_object:
-        if a.object_id is None or b.object_id is None:
-            raise BadInput("Object-level matching needs object ids: this data set or prediction names no objects.")
-        pairs &= a.object_id[:, None] == b.object_id[None, :]
     return _sparse(a, b, pairs, rasterised) > iou_min + _ROUNDING
 
 

@@ -9,9 +9,9 @@ import pytest
 from support.boxes import CELL, D435, T_CAMERA, box, down, flat, see
 
 from gpnet_ros.clearance import crowding, finger_clearance, needed_raise, tip_height
-from gpnet_ros.errors import NoClearance, NoDepth
+from gpnet_ros.errors import NoClearance
 from gpnet_ros.frame import Frame
-from gpnet_ros.height_map import HeightMap, height_map, surface_height
+from gpnet_ros.height_map import HeightMap, height_map
 
 jaw = partial(finger_clearance, margins=(0.010, 0.006, 0.003))
 
@@ -26,8 +26,6 @@ def test_a_large_hole_stays_unknown_and_refuses_the_grasp() -> None:
     assert np.isnan(heights.at((0.65, 0.0)))
     with pytest.raises(NoClearance, match="not known"):
         jaw(heights, down(0.65, 0.0, 0.004), 0.04, CELL.gripper)
-    with pytest.raises(NoDepth):
-        surface_height(heights, (0.65, 0.0))
 
 
 @pytest.mark.parametrize("yaw", np.linspace(-np.pi, np.pi, 9))

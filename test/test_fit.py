@@ -14,7 +14,7 @@ from gpnet_ros.fit import Fit, Memory, likeliest_first
 from gpnet_ros.grasp import Grasp, Rejected, SelectSettings
 from gpnet_ros.maps import Grid, Maps, encode_angle, encode_width
 from gpnet_ros.pick import decide
-from gpnet_ros.pose import Transform, image_angle, invert, transform
+from gpnet_ros.pose import Transform, image_angles, invert, transform
 
 CELL = load_cell()
 
@@ -59,7 +59,7 @@ def test_of_two_grasps_with_room_the_one_that_lies_free_is_taken() -> None:
     for point, value in zip(points, (1.0, 0.95), strict=True):
         column, row = np.round(grid.to_grid(D435.project(point))).astype(int)
         quality[row - 3 : row + 4, column - 3 : column + 4] = value
-    along_y = image_angle(points[0], T_camera_base[:3, 1], D435)
+    along_y = float(image_angles(points[0], T_camera_base[:3, 1], D435))
     cos2, sin2 = (np.full_like(quality, x) for x in encode_angle(along_y))
     width = np.full_like(quality, encode_width(0.03, points[0][2], D435.fx * grid.scale))
     maps = Maps(quality, cos2, sin2, width, np.ones_like(quality), grid)

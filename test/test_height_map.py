@@ -9,13 +9,13 @@ from support.boxes import CELL, D435, T_CAMERA, box, flat, see
 from gpnet_ros.cell import Cell
 from gpnet_ros.errors import FrameRefused, NoDepth
 from gpnet_ros.frame import Frame
-from gpnet_ros.height_map import height_map, surface_height
+from gpnet_ros.height_map import height_map
 
 
 def test_height_map_measures_boxes_and_table() -> None:
     heights = height_map(see([box(0.65, 0.05, (0.06, 0.04, 0.08))]), T_CAMERA, CELL)
-    assert surface_height(heights, (0.65, 0.05)) == pytest.approx(0.08, abs=1e-3)
-    assert surface_height(heights, (0.60, -0.10)) == pytest.approx(0.0, abs=1e-3)
+    assert heights.at((0.65, 0.05)) == pytest.approx(0.08, abs=1e-3)
+    assert heights.at((0.60, -0.10)) == pytest.approx(0.0, abs=1e-3)
     assert heights.top == pytest.approx(0.08, abs=2e-3)
 
 

@@ -17,7 +17,7 @@ from gpnet_ros.height_map import height_map
 from gpnet_ros.maps import Grid, Maps, encode_angle, encode_width
 from gpnet_ros.motion import Move
 from gpnet_ros.pick import Decision, decide, something_left
-from gpnet_ros.pose import image_angle, invert, transform
+from gpnet_ros.pose import image_angles, invert, transform
 from gpnet_ros.sim.camera.d435 import D435_640x480
 from gpnet_ros.sim.camera.render import View
 from gpnet_ros.sim.clearing.look import Look
@@ -65,7 +65,7 @@ def across(heap: Heap, view: View) -> float:
     thin = 0 if np.ptp(heap.objects[0].vertices[:, 0]) < np.ptp(heap.objects[0].vertices[:, 1]) else 1
     T_camera_base = invert(T_BASE_CAMERA)
     point = T_camera_base @ np.append(heap.T_base_object[0, :3, 3], 1.0)
-    return image_angle(point[:3], T_camera_base[:3, thin], D435_640x480)
+    return float(image_angles(point[:3], T_camera_base[:3, thin], D435_640x480))
 
 
 def decide_lone(noise: bool = False, **changes: object) -> tuple[Decision, View, Frame]:
@@ -163,7 +163,7 @@ def test_the_wrong_way_across_finds_no_room() -> None:
     long_side = int(np.argmax(np.ptp(heap.objects[0].vertices[:, :2], axis=0)))
     T_camera_base = invert(T_BASE_CAMERA)
     point = T_camera_base @ np.append(heap.T_base_object[0, :3, 3], 1.0)
-    along = image_angle(point[:3], T_camera_base[:3, long_side], D435_640x480)
+    along = float(image_angles(point[:3], T_camera_base[:3, long_side], D435_640x480))
     decision = decide(frame, maps_at(frame, centre_pixel(view), along, 0.05), T_BASE_CAMERA, CELL, HOME)
     assert decision.status == "nothing_graspable"
     assert {"clearance"} <= {r.reason for r in decision.rejected}

@@ -43,7 +43,7 @@ def test_lifted_grasp_projects_onto_its_pixel_and_angle(u: float, v: float, angl
     for T in (None, T_BASE_CAMERA):
         T_camera_grasp = pose.lift((u, v), angle, z, CAMERA, T)
         assert np.allclose(CAMERA.project(T_camera_grasp[:3, 3]), (u, v), atol=1e-6)
-        seen = pose.image_angle(T_camera_grasp[:3, 3], T_camera_grasp[:3, 0], CAMERA)
+        seen = pose.image_angles(T_camera_grasp[:3, 3], T_camera_grasp[:3, 0], CAMERA)
         assert abs(pose.wrap_half_turn(seen - angle)) < 1e-6
         assert np.allclose(T_camera_grasp[:3, :3] @ T_camera_grasp[:3, :3].T, np.eye(3), atol=1e-9)
         assert np.linalg.det(T_camera_grasp[:3, :3]) == pytest.approx(1.0)

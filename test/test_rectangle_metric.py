@@ -8,7 +8,6 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from gpnet_ros.data.rectangle_views import success
 from gpnet_ros.data.sample import Objects, Sample
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
@@ -206,34 +205,15 @@ TRUTH = make((0, 0, 0, 20, 10), (100, 0, 0, 20, 10), ids=[4, 7])
 ON_4, ON_7 = (0, 0, 5, 20, 10), (100, 0, -5, 20, 10)
 
 
-def test_three_views_tell_different_things() -> None:
-    seven_lies_on_four = picture(TRUTH, [[0, 1], [0, 0]])
-    assert success(make(ON_4), seven_lies_on_four, "any") is True
-    assert success(make(ON_4), seven_lies_on_four, "top") is False
-    assert success(make(ON_7), seven_lies_on_four, "top") is True
-    assert success(make(ON_7, ids=[7]), seven_lies_on_four, "object") is True
-    assert success(make(ON_7, ids=[4]), seven_lies_on_four, "object") is False
-    assert success(make((50, 0, 0, 20, 10)), seven_lies_on_four, "any") is False
-    assert success(make(ON_7), picture(TRUTH, [[0, 0], [1, 0]]), "top") is False
-
-
-def test_any_of_several_predictions_suffices() -> None:
-    assert success(make((50, 0, 0, 20, 10), ON_7), picture(TRUTH)) is True
-    assert success(make(), picture(TRUTH)) is False
-
-
-def test_what_is_not_known_is_not_counted() -> None:
-    assert success(make(ON_4), picture(None)) is None
-    assert success(make(ON_4), picture(TRUTH), "top") is None  # no relations
+def test_topmost_grasps_are_those_of_objects_on_which_nothing_lies() -> None:
+    top = picture(TRUTH, [[0, 1], [0, 0]]).top_rectangles()  # 7 lies on 4
+    assert top is not None
+    assert matches(make(ON_7), top).any() and not matches(make(ON_4), top).any()
+    other = picture(TRUTH, [[0, 0], [1, 0]]).top_rectangles()
+    assert other is not None and not matches(make(ON_7), other).any()
+    assert picture(TRUTH).top_rectangles() is None, "no relations"
     nameless = Rectangles(TRUTH.center, TRUTH.angle, TRUTH.opening, TRUTH.jaw)
-    assert success(make(ON_4, ids=[4]), picture(nameless, [[0, 0], [0, 0]]), "object") is None
-    assert success(make(ON_4), picture(nameless)) is True
-    assert success(make(ON_4), picture(Rectangles.none())) is False  # somebody looked, and there is no grasp
-
-
-def test_object_view_needs_the_predicted_object() -> None:
-    with pytest.raises(BadInput, match="object ids"):
-        success(make(ON_4), picture(TRUTH), "object")
+    assert picture(nameless, [[0, 0], [0, 0]]).top_rectangles() is None
 
 
 # --- the public implementation's pixel count ---

@@ -7,7 +7,7 @@ What a data set does not have is None, never a zero: an empty `Rectangles` says 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -107,10 +107,6 @@ class Sample:
         if self.objects is None or self.objects.top_level is None:
             return None
         return self.rectangles.take(np.isin(self.rectangles.object_id, self.objects.ids[self.objects.top_level]))
-
-    def renamed(self, name: str, scene: str) -> Sample:
-        """A copy of the sample with another name and scene."""
-        return replace(self, name=name, scene=scene)
 
 
 class DataSet(Protocol):

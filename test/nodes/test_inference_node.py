@@ -19,7 +19,7 @@ from gpnet_ros.nodes.inference_node import InferenceNode  # noqa: E402
 from gpnet_ros.settings import config_dir  # noqa: E402
 
 FLANGE: Path = config_dir() / "hand_eye_flange.yaml"
-#: Each file of test/ros has its own domains.
+#: Each file of test/nodes has its own domains.
 DOMAIN = 90
 
 

@@ -34,7 +34,7 @@ from gpnet_ros.nodes.start import LATCHED_QOS, PUBLISH_QOS, SENSOR_QOS  # noqa: 
 from gpnet_ros.nodes.starter import ros_environment  # noqa: E402
 from gpnet_ros.picking.attention import Sight  # noqa: E402
 
-#: Each file of test/ros has its own domains.
+#: Each file of test/nodes has its own domains.
 DOMAIN = 60
 PATIENCE = 60.0
 

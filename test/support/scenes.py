@@ -11,7 +11,7 @@ from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.maps import Grid, Maps, encode_angle, encode_width
 from gpnet_ros.picking.attention import Sight
-from gpnet_ros.pose import Transform, image_angle, invert
+from gpnet_ros.pose import Transform, image_angles, invert
 
 CELL = load_cell()
 T_BASE_CAMERA: Transform = load_hand_eye().T_base_camera()
@@ -49,7 +49,7 @@ def box_maps(grid: Grid, height: float) -> Maps:
     """One bump of Q over the box's top."""
     T_camera_base = invert(T_BASE_CAMERA)
     top = T_camera_base[:3, :3] @ np.array([*CENTRE, height]) + T_camera_base[:3, 3]
-    angle = image_angle(top, T_camera_base[:3, 0], CAMERA)
+    angle = float(image_angles(top, T_camera_base[:3, 0], CAMERA))
     column, row = grid.to_grid(CAMERA.project(top))
     v, u = np.mgrid[0 : grid.height, 0 : grid.width]
     quality = np.exp(-((u - column) ** 2 + (v - row) ** 2) / (2 * 4.0**2)).astype(np.float32)

@@ -13,6 +13,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -297,7 +298,7 @@ def test_names_of_other_data_sets_are_kept(tmp_path: Path) -> None:
     plan = ShardPlan("fake 1", {}, scenes, 2)
     with ShardWriter(tmp_path, plan, resume=False) as writer:
         for number, scene in enumerate(scenes):
-            pictures = [s.renamed(f"{scene}/{k}/../x", scene) for k, s in enumerate(fake_samples(number))]
+            pictures = [replace(s, name=f"{scene}/{k}/../x", scene=scene) for k, s in enumerate(fake_samples(number))]
             writer.add(number, scene_members(pictures))
     data = Generated(tmp_path)
     assert list(dict.fromkeys(data.scenes)) == scenes
