@@ -68,13 +68,7 @@ class Rectangles:
         return cls(np.empty((0, 2)), np.empty(0), np.empty(0), np.empty(0))
 
     @classmethod
-    def from_corners(
-        cls,
-        corners: ArrayLike,
-        opening_edge: int = 0,
-        score: ArrayLike | None = None,
-        object_id: ArrayLike | None = None,
-    ) -> Rectangles:
+    def from_corners(cls, corners: ArrayLike, opening_edge: int = 0, object_id: ArrayLike | None = None) -> Rectangles:
         """Rectangles through corner points.
 
         Annotated corners are not exactly rectangular: opposite edges are averaged.
@@ -82,7 +76,7 @@ class Rectangles:
         Args:
             corners: (n, 4, 2) points p0..p3 in order around each rectangle [px].
             opening_edge: 0 if p0 -> p1 runs along the opening (Cornell), 1 if p1 -> p2 does (OCID-Grasp).
-            score, object_id: (n,), see the class.
+            object_id: (n,), see the class.
 
         Raises:
             BadInput: a corner is not finite, or a rectangle has no area.
@@ -95,8 +89,7 @@ class Rectangles:
             np.arctan2(along[:, 1], along[:, 0]),
             np.hypot(*along.T),
             np.hypot(*across.T),
-            None if score is None else np.asarray(score, dtype=np.float64),
-            None if object_id is None else np.asarray(object_id, dtype=np.int64),
+            object_id=None if object_id is None else np.asarray(object_id, dtype=np.int64),
         )
 
     def corners(self) -> Doubles:

@@ -29,9 +29,7 @@ def cylinder_mesh(radius: float, length: float, id: int = 0, texture: Texture | 
     return revolve_mesh(profile, id, texture, sides)
 
 
-def capsule_mesh(
-    start: ArrayLike, end: ArrayLike, radius: float, id: int = 0, texture: Texture | None = None, sides: int = 28
-) -> Mesh:
+def capsule_mesh(start: ArrayLike, end: ArrayLike, radius: float, sides: int = 28) -> Mesh:
     """Capsule around the segment from `start` to `end` (3,) [m], as collision checks know it."""
     a, b = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
     length = float(np.linalg.norm(b - a))
@@ -39,11 +37,11 @@ def capsule_mesh(
     cap = np.column_stack([radius * np.cos(turn), radius * np.sin(turn)])
     lower = np.column_stack([cap[::-1, 0], -cap[::-1, 1]])
     upper = np.column_stack([cap[:, 0], length + cap[:, 1]])
-    upright = revolve_mesh(np.concatenate([lower, upper]), id, texture, sides)
+    upright = revolve_mesh(np.concatenate([lower, upper]), sides=sides)
     z = (b - a) / length if length > 1e-9 else np.array([0.0, 0.0, 1.0])
     x = np.cross(z, [0.0, 0.0, 1.0] if abs(z[2]) < 0.9 else [1.0, 0.0, 0.0])
     x /= np.linalg.norm(x)
-    return Mesh(upright.vertices @ np.column_stack([x, np.cross(z, x), z]).T + a, upright.faces, id, texture)
+    return Mesh(upright.vertices @ np.column_stack([x, np.cross(z, x), z]).T + a, upright.faces)
 
 
 def revolve_mesh(profile: ArrayLike, id: int = 0, texture: Texture | None = None, sides: int = 40) -> Mesh:
@@ -66,14 +64,11 @@ def revolve_mesh(profile: ArrayLike, id: int = 0, texture: Texture | None = None
     return Mesh(vertices, _without_slivers(vertices, faces), id, texture)
 
 
-def table_mesh(
-    size: ArrayLike = (1.8, 2.4), thickness: float = 0.04, centre: ArrayLike = (0.3, -0.1),
-    texture: Texture | None = None,
-) -> Mesh:  # fmt: skip
-    """Table of a size [m] whose top is z = 0 of its frame; without a texture it takes the style's table."""
+def table_mesh(size: ArrayLike = (1.8, 2.4), centre: ArrayLike = (0.3, -0.1)) -> Mesh:
+    """Table of a size [m], 4 cm thick, whose top is z = 0 of its frame; it looks as the style's table."""
     w, d = np.asarray(size, dtype=np.float64)
     x, y = np.asarray(centre, dtype=np.float64)
-    return box_mesh((w, d, thickness), 0, texture, (x, y, -thickness / 2))
+    return box_mesh((w, d, 0.04), centre=(x, y, -0.02))
 
 
 def bin_mesh(inner: ArrayLike = (0.4, 0.3, 0.15), wall: float = 0.004, texture: Texture | None = None) -> Mesh:

@@ -65,21 +65,10 @@ class Hand:
     Indices of objects are those of the heap handed in, throughout.
     """
 
-    def __init__(
-        self,
-        heap: Heap,
-        centre: tuple[float, float] = c.HEAP_CENTRE,
-        force_max: float = c.DESCENT_FORCE_MAX,
-    ) -> None:
-        """Build the world.
-
-        Args:
-            heap: objects at rest.
-            centre: of the workspace on the table [m].
-            force_max: contact force at which a descent stops [N].
-        """
+    def __init__(self, heap: Heap) -> None:
+        """Build the world of a heap at rest."""
         self.objects, self.remaining = heap.objects, list(range(len(heap.objects)))
-        self._centre, self._force_max, self._bin = np.asarray(centre), force_max, heap.bin
+        self._bin = heap.bin
         spec = mujoco.MjSpec()
         set_options(spec, c.TIMESTEP_GRASP)
         # Objects that rest cost nothing until something touches them, and do not creep.
@@ -137,7 +126,7 @@ class Hand:
         T_start = T_base_grasp @ transform(np.eye(3), [0, 0, -_ABOVE])
         self._appear(T_start, width)
         peak = self._descend(T_start, T_base_grasp)
-        if peak > self._force_max:
+        if peak > c.DESCENT_FORCE_MAX:
             self._gripper.drive_to(width)
             self._move(get_pose(self._model, self._data, "hand"), T_start, _LIFT_TIME)
             return "collision", None, peak
@@ -173,7 +162,7 @@ class Hand:
                 mujoco.mj_step(self._model, self._data)
                 if self._gripper.touches():
                     peak = max(peak, float(np.linalg.norm(self._gripper.contact_force())))
-                if peak > self._force_max:
+                if peak > c.DESCENT_FORCE_MAX:
                     return peak
         return peak
 
@@ -229,7 +218,7 @@ class Hand:
         position = self._poses()[index, :3, 3]
         if self._bin is not None:
             return not bool(self._bin.holds(position[None])[0])
-        return bool(np.abs(position[:2] - self._centre).max() > c.WORKSPACE_RADIUS or position[2] < 0)
+        return bool(np.abs(position[:2] - c.HEAP_CENTRE).max() > c.WORKSPACE_RADIUS or position[2] < 0)
 
     def _poses(self) -> NDArray[np.float64]:
         poses = [get_pose(self._model, self._data, name) for name in self._names]

@@ -100,9 +100,9 @@ class Bin:
             ) from error
 
 
-def random_bin_size(rng: np.random.Generator, centre: tuple[float, float] = c.HEAP_CENTRE) -> Bin:
-    """Bin of random size, turned at random, about `centre` in base [m]."""
+def random_bin_size(rng: np.random.Generator) -> Bin:
+    """Bin of random size, turned at random, about the centre of the workspace."""
     low, high = np.transpose(INNER_RANGE)
     x, y, h = (float(v) for v in rng.uniform(low, high))
-    u, v = (float(v) for v in np.asarray(centre) + rng.uniform(-0.02, 0.02, 2))
+    u, v = (float(v) for v in np.asarray(c.HEAP_CENTRE) + rng.uniform(-0.02, 0.02, 2))
     return Bin((x, y, h), float(rng.uniform(*_WALL_RANGE)), (u, v), float(rng.uniform(-np.pi, np.pi)))

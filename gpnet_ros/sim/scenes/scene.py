@@ -214,12 +214,7 @@ def _labels(heap: Heap, shot: Shot, picture: View, stride: int) -> GraspLabels:
     return grasp_labels(Solids.of(heap), ExactView(depth, ids, coarse, shot.T_base_camera), _LABELS)
 
 
-def grasp_rectangles(
-    grasps: Sequence[LabelledGrasp],
-    intrinsics: Intrinsics,
-    T_base_camera: Transform,
-    pad: float = _LABELS.gripper.pad_width,
-) -> Rectangles:
+def grasp_rectangles(grasps: Sequence[LabelledGrasp], intrinsics: Intrinsics, T_base_camera: Transform) -> Rectangles:
     """Grasps in space as rectangles [px]: opening and pad, at the height of the object's surface, projected exactly.
 
     Args:
