@@ -44,7 +44,7 @@ class Method:
     """How the weights of a network are found: loss, optimiser, schedule and mean.
 
     Attributes:
-        loss, shrink_width: see `grasp_loss`.
+        loss, shrink_width: see `loss_parts`.
         optimiser: of `OPTIMISERS`. schedule: of `SCHEDULES`.
         rate: highest learning rate. warmup: share of the run in which it rises, in (0, 1).
         weight_decay: as the optimiser takes it.

@@ -12,9 +12,16 @@ from numpy.typing import NDArray
 
 from gpnet_ros.errors import BadInput
 from gpnet_ros.sim.constants import OBJECT_FRICTION_RANGE
-from gpnet_ros.sim.objects.families.generators import GENERATORS
+from gpnet_ros.sim.objects.families.blocks import BLOCKS
+from gpnet_ros.sim.objects.families.food import FOOD
+from gpnet_ros.sim.objects.families.household import HOUSEHOLD
+from gpnet_ros.sim.objects.families.parts import PARTS
+from gpnet_ros.sim.objects.families.tools import TOOLS
 from gpnet_ros.sim.objects.shapes import Part, union, volume_moments
 
+#: Family name to generator, in a fixed order: the order is part of what a heap's seed means. Sizes in metres, 4 to 17
+#: cm long, at most 30 exact convex parts; the frame is arbitrary, `make_object` moves it to the centre of mass.
+GENERATORS = {**BLOCKS, **HOUSEHOLD, **FOOD, **TOOLS, **PARTS}
 FAMILIES: tuple[str, ...] = tuple(GENERATORS)
 #: Families that a vertical 85 mm jaw cannot take in every resting pose: too flat or too wide in some. They stay
 #: in the scenes as distractors. Decided by the truth alone, before any training: `gpnet bench families`.
