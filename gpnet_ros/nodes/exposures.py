@@ -7,15 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from rclpy.qos import DurabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 
 from gpnet_ros.errors import FrameRefused
 from gpnet_ros.frame import Frame
 from gpnet_ros.nodes import convert
-from gpnet_ros.nodes.start import SENSOR_QOS
-
-#: Topics of realsense2_camera, relative, so that either camera node serves.
-COLOR, DEPTH, CAMERA_INFO = "color/image_raw", "aligned_depth_to_color/image_raw", "color/camera_info"
+from gpnet_ros.nodes.arrivals import CAMERA_INFO, COLOR, DEPTH, Arrivals
+from gpnet_ros.nodes.start import LATCHED_QOS, SENSOR_QOS
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,28 +36,80 @@ class Exposure:
         """
         if need_camera and CAMERA_INFO not in self.messages:
             raise FrameRefused(f"No {CAMERA_INFO} came with the image; the camera node must publish it.")
-        return convert.to_frame(self.messages.get(COLOR), self.messages.get(DEPTH), self.messages.get(CAMERA_INFO))
+        color, depth, info = (self.messages.get(topic) for topic in (COLOR, DEPTH, CAMERA_INFO))
+        _require_one_size(color, depth, info)
+        return convert.to_frame(color, depth, info)
+
+
+def _require_one_size(color: Any, depth: Any, info: Any) -> None:
+    sizes = {
+        t: f"{m.width}x{m.height}" for t, m in ((COLOR, color), (DEPTH, depth), (CAMERA_INFO, info)) if m is not None
+    }
+    if len(set(sizes.values())) > 1:
+        told = ", ".join(f"{topic} {size}" for topic, size in sizes.items())
+        raise FrameRefused(
+            f"Images and camera model differ in size: {told}; let the camera align depth to colour "
+            "(align_depth.enable:=true) and remap to the topics of one and the same stream."
+        )
 
 
 class Gatherer:
-    """Keeps messages until all wanted topics have arrived with one stamp; keeps only the newest such set."""
+    """Keeps messages until all wanted topics have arrived with one stamp; keeps only the newest such set.
 
-    def __init__(self, wanted: tuple[str, ...], keep: int = 30) -> None:
-        self.wanted, self.keep = wanted, keep
-        self.pending: dict[tuple[int, int], dict[str, Any]] = {}
+    A camera model holds until another comes, so that camera_info may be sent once. Stamps of the first wanted topic
+    that jump back (a looped or an older bag) begin anew: what was kept of later stamps is dropped.
+    """
+
+    def __init__(self, wanted: tuple[str, ...], keep: int = 30, tell: Callable[[str], None] | None = None) -> None:
+        """Args: tell is told in one line of stamps that jump back."""
+        self.wanted, self.keep, self.tell = wanted, keep, tell
+        self.pending: dict[tuple[int, int], dict[str, Any]] = {}  # in the order in which they came
         self.complete: Exposure | None = None
         self.condition = threading.Condition()
+        self.arrivals = Arrivals()
+        self._camera_info: Any = None
+        self._newest = (0, 0)
 
     def add(self, topic: str, message: Any) -> None:
         """Take one message of a topic, which may complete a set."""
         stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
         with self.condition:
+            self.arrivals.note(topic, stamp)
+            if topic == self.wanted[0]:
+                self._follow(stamp)
+            if topic == CAMERA_INFO:
+                self._camera_info = message
+                self._complete(list(self.pending))
+                return
             self.pending.setdefault(stamp, {})[topic] = message
-            if all(t in self.pending[stamp] for t in self.wanted):
-                self.complete = Exposure(self.pending.pop(stamp))
-                self.condition.notify_all()
-            for old in sorted(self.pending)[: -self.keep]:
+            for old in list(self.pending)[: -self.keep]:  # by arrival: stamps may jump back
                 del self.pending[old]
+            self._complete([stamp] if stamp in self.pending else [])
+
+    def _complete(self, stamps: list[tuple[int, int]]) -> None:
+        """Keep the newest of these sets from which nothing is missing any more."""
+        for stamp in stamps:
+            exposure = self._exposure(self.pending[stamp])
+            if all(topic in exposure.messages for topic in self.wanted):
+                del self.pending[stamp]
+                self.complete = exposure
+                self.arrivals.note_complete()
+                self.condition.notify_all()
+
+    def _follow(self, stamp: tuple[int, int]) -> None:
+        """Begin anew when time has jumped back."""
+        jumped, before = stamp < self._newest, self._newest
+        self._newest = stamp
+        if not jumped:
+            return
+        self.pending = {kept: found for kept, found in self.pending.items() if kept <= stamp}
+        self.complete = None
+        if self.tell is not None:
+            back = before[0] - stamp[0] + (before[1] - stamp[1]) * 1e-9
+            self.tell(f"The stamps of {self.wanted[0]} jumped back by {back:.3f} s (a looped bag?); begins anew.")
+
+    def _exposure(self, found: dict[str, Any]) -> Exposure:
+        return Exposure(found if self._camera_info is None else {**found, CAMERA_INFO: self._camera_info})
 
     def newest(self, timeout: float) -> Exposure | None:
         """The newest complete set, once; None when none came within timeout [s] of wall time."""
@@ -70,7 +121,12 @@ class Gatherer:
     def newest_incomplete(self) -> Exposure | None:
         """The newest set of which something is still missing."""
         with self.condition:
-            return Exposure(dict(self.pending[max(self.pending)])) if self.pending else None
+            return self._exposure(dict(list(self.pending.values())[-1])) if self.pending else None
+
+    def fault(self) -> str:
+        """Why messages arrive but no set becomes complete: topic, reason and remedy; empty when all is well."""
+        with self.condition:
+            return self.arrivals.fault(self.wanted)
 
 
 class Exposures(Gatherer):
@@ -78,10 +134,27 @@ class Exposures(Gatherer):
 
     def __init__(self, node: Any, extra: dict[str, type] | None = None) -> None:
         topics: dict[str, type] = {COLOR: Image, DEPTH: Image, CAMERA_INFO: CameraInfo, **(extra or {})}
-        super().__init__(tuple(topics))
+        super().__init__(tuple(topics), tell=node.get_logger().warning)
         self.subscriptions = [
             node.create_subscription(kind, topic, self._taker(topic), SENSOR_QOS) for topic, kind in topics.items()
         ]
+        self._node, self._has_latched = node, False
+        self.arrivals.names = {topic: node.resolve_topic_name(topic) for topic in topics}
+
+    def newest(self, timeout: float) -> Exposure | None:
+        """As of `Gatherer`; while there is no camera_info, one that was sent before is asked for."""
+        exposure = super().newest(timeout)
+        if exposure is None and self._camera_info is None and not self._has_latched:
+            self._ask_for_latched()
+        return exposure
+
+    def _ask_for_latched(self) -> None:
+        """Subscribe as late subscribers must; with a publisher that keeps nothing that would only be a warning."""
+        publishers = self._node.get_publishers_info_by_topic(self.arrivals.names[CAMERA_INFO])
+        if any(p.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for p in publishers):
+            self._has_latched = True
+            take = self._taker(CAMERA_INFO)
+            self.subscriptions.append(self._node.create_subscription(CameraInfo, CAMERA_INFO, take, LATCHED_QOS))
 
     def _taker(self, topic: str) -> Callable[[Any], None]:
         return lambda message: self.add(topic, message)

@@ -36,6 +36,9 @@ class MapsNode(WorkerNode[_S]):
         while self.running.is_set():
             exposure = self.exposures.newest(timeout=0.2)
             if exposure is None:
+                fault = self.exposures.fault()
+                if fault:
+                    self.get_logger().warning(fault, throttle_duration_sec=5.0)
                 continue
             try:
                 frame = exposure.frame(need_camera=True)

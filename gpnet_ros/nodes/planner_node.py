@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 
 from rclpy.clock import Clock, ClockType
@@ -11,7 +12,7 @@ from std_srvs.srv import Trigger
 
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.devices.robots import is_simulated, make_robot
-from gpnet_ros.errors import DeviceError
+from gpnet_ros.errors import DeviceError, SettingsError
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.nodes import start
 from gpnet_ros.nodes.parameters import PlannerSettings
@@ -42,7 +43,22 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
         )  # fmt: skip
         select = SelectSettings(quality_min=s.quality_min)
         eyes = Sights(self, s.valid_share_min)
-        self.loop = PickingLoop(arm, gripper, cell, hand_eye, eyes, self.outputs, how, select)
+        self.loop = PickingLoop(arm, gripper, cell, hand_eye, eyes, self.outputs, how, select, self._frame_clock())
+
+    def _frame_clock(self) -> Callable[[], float]:
+        """The clock of the frames' stamps [s]: the node's own, which may be that of a bag.
+
+        Raises:
+            SettingsError: a real arm would move by frames of a bag.
+        """
+        if self.simulated or self.settings.mode == "dry_run":
+            return lambda: self.get_clock().now().nanoseconds * 1e-9
+        if self.get_parameter("use_sim_time").value:
+            raise SettingsError(
+                f"use_sim_time with robot 'ur' in mode {self.settings.mode!r}: a real arm never moves by "
+                "the clock of a bag; use mode:=dry_run, or use_sim_time:=false."
+            )
+        return time.time  # also if somebody sets use_sim_time later
 
     def activate(self) -> None:
         """Connect and watch; nothing moves before a service is called."""
@@ -73,11 +89,11 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
     def publish_arm(self) -> None:
         """Joints and flange, 50 times a second."""
         try:
-            state = self.loop.arm.state() if self.loop is not None else None
+            assert self.loop is not None
+            state = self.loop.arm.state()
         except DeviceError:
             return
-        if state is not None:
-            self.outputs.arm(state, state.stamp if self.settings.robot == "sim" else state.received)
+        self.outputs.arm(state, self.loop.attention.time_of(state))
 
     def publish_health(self) -> None:
         """Diagnostics, once a second."""

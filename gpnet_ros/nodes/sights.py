@@ -53,6 +53,9 @@ class Sights:
         missing = [topic for topic in self.exposures.wanted if topic not in seen]
         if len(missing) == len(self.exposures.wanted):
             return "No frame arrives: are camera_node and inference_node active, and their topics remapped as here?"
+        fault = self.exposures.fault()
+        if fault:
+            return fault
         return f"With the newest frame nothing came on {', '.join(missing)}: is the node that publishes it active?"
 
 

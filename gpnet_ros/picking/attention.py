@@ -19,6 +19,8 @@ from gpnet_ros.pose import Transform, invert
 
 #: Longest wait for one exposure before stop requests are looked at again [s].
 _SLICE = 0.25
+#: A frame so much older than it may be [s] is of a recording, or of a camera with another clock.
+RECORDED = 3600.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +53,24 @@ class Attention:
     """
 
     def __init__(
-        self, eyes: Eyes, arm: Arm, cell: Cell, hand_eye: HandEye, controller_clock: bool, valid_share_min: float
+        self,
+        eyes: Eyes,
+        arm: Arm,
+        cell: Cell,
+        hand_eye: HandEye,
+        controller_clock: bool,
+        valid_share_min: float,
+        now: Callable[[], float] = time.time,
     ) -> None:
-        """Args: controller_clock says that frames carry the controller's own (simulated) time."""
+        """Watch.
+
+        Args:
+            eyes, arm, cell, hand_eye: who looks, and where.
+            controller_clock: frames carry the controller's own (simulated) time.
+            valid_share_min: smallest share of valid depth pixels.
+            now: the clock of the frames' stamps otherwise [s]; a replayed bag has its own.
+        """
+        self._now = now
         self.eyes, self.arm, self.cell, self.hand_eye = eyes, arm, cell, hand_eye
         self._controller_clock, self._valid_share_min = controller_clock, valid_share_min
         self._fresh_after, self._was_in_view = -np.inf, True
@@ -93,16 +110,16 @@ class Attention:
             return
         in_view = self._in_view(state)
         if in_view or self._was_in_view or self.hand_eye.mount == "flange":
-            self._fresh_after = self._clock(state)
+            self._fresh_after = self.time_of(state)
         self._was_in_view = in_view
 
     def from_now(self) -> None:
         """Frames count from now on: nobody watched arm and heap meanwhile."""
         state = self.arm_state()
         if state is not None:
-            self._fresh_after = self._clock(state)
+            self._fresh_after = self.time_of(state)
         elif not self._controller_clock:
-            self._fresh_after = time.time()
+            self._fresh_after = self._now()
 
     def arm_state(self) -> ArmState | None:
         """The arm's state; None without an arm, as in a dry run."""
@@ -128,11 +145,18 @@ class Attention:
         if state is not None and not state.is_still:
             return "The arm moves."
         if state is not None and self._in_view(state):
-            self._fresh_after = self._clock(state)
+            self._fresh_after = self.time_of(state)
             return "The arm stands between camera and workspace; move it away, or let it go home."
+        if not self._controller_clock:
+            self._fresh_after = min(self._fresh_after, self._now())  # the clock of a bag begins anew with the bag
         late = self._fresh_after - frame.stamp
         if late < 0:
             return ""
+        if late > RECORDED:
+            return (
+                f"The frame's stamp is {late:.0f} s old: is it a bag that is replayed? Set use_sim_time:=true and play "
+                "it with --clock; else set the clocks of camera and planner to one time."
+            )
         return f"The frame was exposed {late:.2f} s before the view was free, or before it was asked for."
 
     def _in_view(self, state: ArmState) -> bool:
@@ -143,5 +167,6 @@ class Attention:
             return False
         return blocks_view(state.q, self.cell, self.T_base_camera(), self._intrinsics)
 
-    def _clock(self, state: ArmState) -> float:
-        return state.stamp if self._controller_clock else state.received
+    def time_of(self, state: ArmState) -> float:
+        """When the arm was in this state, by the clock of the frames' stamps [s]."""
+        return state.stamp if self._controller_clock else state.received - time.time() + self._now()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,11 +74,12 @@ class PickingLoop:
         listener: LoopListener,
         settings: LoopSettings,
         select: SelectSettings | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
-        """Nothing is connected and nothing runs before `open`."""
+        """Nothing is connected and nothing runs before `open`; now is the clock [s] of the frames' stamps."""
         s = self.settings = settings
         self.arm, self.listener = arm, listener
-        self.attention = Attention(eyes, arm, cell, hand_eye, s.controller_clock, s.valid_share_min)
+        self.attention = Attention(eyes, arm, cell, hand_eye, s.controller_clock, s.valid_share_min, now)
         self.manipulator = Manipulator(arm, gripper, cell, s.mode in GRIPPING, self.attention.note_view)
         self._stopping, self._closing = threading.Event(), threading.Event()
         self.picker = Picker(

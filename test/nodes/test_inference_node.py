@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -64,3 +65,18 @@ def test_a_fixed_camera_sees_the_workspace_of_the_cell() -> None:
 def test_a_fixed_camera_sees_all_when_asked_to() -> None:
     with node(view="whole") as made:
         assert made.make_grid() is None
+
+
+def test_frames_that_do_not_come_together_are_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, float]] = []
+    with node() as made:
+
+        def none_came(timeout: float) -> None:
+            made.running.clear()
+
+        log = SimpleNamespace(warning=lambda text, throttle_duration_sec: told.append((text, throttle_duration_sec)))
+        monkeypatch.setattr(made, "get_logger", lambda: log)
+        made.exposures = SimpleNamespace(newest=none_came, fault=lambda: "stamps differ")  # type: ignore[assignment]
+        made.running.set()
+        made.work()
+    assert told == [("stamps differ", 5.0)]

@@ -20,6 +20,7 @@ import pytest
 rclpy = pytest.importorskip("rclpy")
 
 from geometry_msgs.msg import PoseStamped  # noqa: E402
+from rosgraph_msgs.msg import Clock  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Image, JointState  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 from support.scenes import CENTRE, HEIGHT, sight  # noqa: E402
@@ -210,11 +211,10 @@ def with_depth(values: Callable[[np.ndarray], np.ndarray]) -> Callable[[Sight], 
         (with_depth(np.zeros_like), (), "valid"),
         (with_depth(lambda d: np.full_like(d, np.nan)), (), "valid"),
         (with_depth(lambda d: d * 1000), (), "unit"),
-        (lambda s: s, (CAMERA_INFO,), "camera_info"),
         (lambda s: s, (DEPTH,), "aligned_depth"),
         (lambda s: None, (), ""),
     ],
-    ids=["zeros", "nan", "unit", "camera_info", "no depth", "nothing"],
+    ids=["zeros", "nan", "unit", "no depth", "nothing"],
 )
 def test_a_bad_frame_is_refused_with_its_reason_and_nothing_moves(
     world: World, show: Callable[[Sight], Sight | None], leave_out: tuple[str, ...], word: str
@@ -235,7 +235,52 @@ def test_a_frame_of_another_size_is_refused(world: World) -> None:
         return s
 
     world.show, world.leave_out = half, (DEPTH,)
-    refused_pick(world, "differ in size")
+    refused_pick(world, "align_depth.enable")
+
+
+def test_camera_info_is_needed_once_and_may_have_been_sent_before(tmp_path: Path) -> None:
+    domain = DOMAIN + 3
+    with World(domain) as world, planner(domain, tmp_path / "log"):
+        world.leave_out = (CAMERA_INFO,)
+        world.wait_until(lambda: world.state == "idle", PATIENCE, "the planner")
+        refused_pick(world, "camera_info")
+        seen = sight(0.0).frame
+        assert seen.intrinsics is not None
+        info = convert.to_camera_info(seen.intrinsics, 0.0, seen.frame_id)
+        world.node.create_publisher(CameraInfo, CAMERA_INFO, LATCHED_QOS).publish(info)
+        end = time.monotonic() + PATIENCE
+        while (result := one_pick(world))["status"] == "no_frame":
+            assert time.monotonic() < end, result
+        assert result["status"] == "picked", result
+
+
+def test_a_bag_is_followed_by_its_own_stamps_and_again_when_it_begins_anew(tmp_path: Path) -> None:
+    domain = DOMAIN + 4
+    with World(domain) as world, planner(domain, tmp_path / "log", use_sim_time=True):
+        clock = world.node.create_publisher(Clock, "/clock", PUBLISH_QOS)
+        began = [time.time()]
+
+        def recorded(s: Sight) -> Sight:
+            stamp = 1.6e9 + s.frame.stamp - began[0]
+            clock.publish(Clock(clock=convert.to_time(stamp)))
+            return replace(s, frame=replace(s.frame, stamp=stamp))
+
+        world.show = recorded
+        world.wait_until(lambda: world.state == "idle", PATIENCE, "the planner")
+        for _ in range(2):
+            result = one_pick(world)
+            assert result["status"] == "picked", result
+            began[0] = time.time() + 5.0  # older than all before
+        world.wait_until(lambda: bool(world.heard["joint_states"]), PATIENCE, "joint states")
+        assert convert.from_time(world.heard["joint_states"][-1].header.stamp) < 1.7e9
+
+
+def test_a_bag_without_its_clock_is_refused_with_what_to_set(tmp_path: Path) -> None:
+    domain = DOMAIN + 4
+    with World(domain) as world, planner(domain, tmp_path / "log"):
+        world.show = lambda s: replace(s, frame=replace(s.frame, stamp=s.frame.stamp - 1e8))
+        world.wait_until(lambda: world.state == "idle", PATIENCE, "the planner")
+        refused_pick(world, "use_sim_time:=true")
 
 
 def test_after_bad_frames_a_good_one_is_picked_from(world: World) -> None:
@@ -263,6 +308,7 @@ def test_a_person_arms_the_robot_and_nobody_else(tmp_path: Path) -> None:
         ({"quality_min": 7.0}, "quality_min"),
         ({"robot": "ur", "auto_resume": True, "mode": "hover"}, "simulation only"),
         ({"robot": "ur", "auto_resume": False, "mode": "run"}, "calibration"),
+        ({"robot": "ur", "auto_resume": False, "mode": "hover", "use_sim_time": True}, "clock of a bag"),
         ({"robot": "sim", "robot_ip": "10.0.0.7"}, "not a simulation"),
         ({"cell_file": "/nowhere.yaml"}, "nowhere"),
     ],

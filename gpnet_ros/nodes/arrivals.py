@@ -1,0 +1,79 @@
+"""What arrives on the topics of an exposure, and why it does not come together. Nothing here needs ROS."""
+
+from __future__ import annotations
+
+import time
+
+#: Topics of realsense2_camera, relative, so that either camera node serves.
+COLOR, DEPTH, CAMERA_INFO = "color/image_raw", "aligned_depth_to_color/image_raw", "color/camera_info"
+#: A topic without a message for so long [s] is silent; and so long may a set take to become complete.
+SILENCE = 1.2
+
+_REMEDIES = {
+    COLOR: "let the camera publish colour (enable_color:=true), or remap the topic",
+    DEPTH: "let the camera align depth to colour (align_depth.enable:=true), or remap the topic",
+    CAMERA_INFO: "let the camera publish it, once is enough, or remap the topic; a bag must contain it",
+}
+
+Stamp = tuple[int, int]
+
+
+class Arrivals:
+    """When and with which stamp each topic was heard last, by the monotonic clock [s].
+
+    Attributes:
+        names: full names of topics, for messages; the given one where none is known.
+    """
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+        self._heard: dict[str, tuple[float, Stamp]] = {}
+        self._began: float | None = None  # of the wait for a complete set
+
+    def note(self, topic: str, stamp: Stamp) -> None:
+        """A message came."""
+        now = time.monotonic()
+        if not self._is_fresh(now):
+            self._began = now
+        self._heard[topic] = (now, stamp)
+
+    def note_complete(self) -> None:
+        """A set has become complete."""
+        self._began = time.monotonic()
+
+    def fault(self, wanted: tuple[str, ...]) -> str:
+        """Topic, reason and remedy if sets have not become complete for `SILENCE`; empty when all is well.
+
+        Args:
+            wanted: topics of a set.
+        """
+        now = time.monotonic()
+        if self._began is None or not self._is_fresh(now) or now - self._began < SILENCE:
+            return ""
+        silent = [t for t in wanted if t not in self._heard or (t != CAMERA_INFO and now - self._heard[t][0] > SILENCE)]
+        if silent:
+            heard = ", ".join(self._name(t) for t in wanted if t not in silent)
+            told = "; ".join(
+                f"nothing comes on {self._name(t)}: {_REMEDIES.get(t, 'is the node that publishes it active?')}"
+                for t in silent
+            )
+            return f"Frames are not complete, messages come on {heard}, but {told}."
+        return self._apart(wanted)
+
+    def _apart(self, wanted: tuple[str, ...]) -> str:
+        """All topics are heard, their stamps differ."""
+        images = [t for t in wanted if t != CAMERA_INFO]
+        one, *others = (self._heard[t][1] for t in images)
+        apart = [abs(o[0] - one[0] + (o[1] - one[1]) * 1e-9) for o in others]
+        worst = max(range(len(apart)), key=apart.__getitem__)
+        return (
+            f"Frames are not complete: the stamps of {self._name(images[0])} and {self._name(images[worst + 1])} never "
+            f"agree, the newest are {apart[worst] * 1000:.1f} ms apart; one exposure must carry one stamp: "
+            "let the camera synchronise its streams (enable_sync:=true), or take both topics from one camera."
+        )
+
+    def _is_fresh(self, now: float) -> bool:
+        return any(now - at <= SILENCE for at, _ in self._heard.values())
+
+    def _name(self, topic: str) -> str:
+        return self.names.get(topic, topic)
