@@ -29,6 +29,7 @@ class CameraNode(start.WorkerNode[CameraSettings]):
 
     def configure(self) -> None:
         """Create the topics and the camera; it starts streaming on `activate`."""
+        super().configure()
         self.camera = make_camera(self.settings)
         kinds: dict[str, type] = {COLOR: Image, DEPTH: Image, CAMERA_INFO: CameraInfo, DEPTH_INFO: CameraInfo}
         self.outputs: dict[str, Any] = {t: self.create_publisher(k, t, start.PUBLISH_QOS) for t, k in kinds.items()}

@@ -20,6 +20,7 @@ class MapsNode(WorkerNode[_S]):
 
     def configure(self) -> None:
         """Create the topics that come in and go out."""
+        super().configure()
         self.outputs = MapOutputs(self)
         self.exposures = Exposures(self)
 

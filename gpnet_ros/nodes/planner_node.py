@@ -96,8 +96,14 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
         self.outputs.arm(state, self.loop.attention.time_of(state))
 
     def publish_health(self) -> None:
-        """Diagnostics, once a second."""
+        """Diagnostics, once a second; a planner whose loop has died is no longer active."""
         assert self.loop is not None
+        if self.loop.has_died:
+            reason = "The picking loop died, see the log; the planner is inactive now: activate it again or restart it."
+            self.outputs.refused(reason)
+            self.outputs.diagnostics(None, self.loop.picker.tally.picks, self.get_clock().now().nanoseconds * 1e-9)
+            self.trigger_deactivate()
+            return
         now = self.get_clock().now().nanoseconds * 1e-9
         try:
             state = self.loop.arm.state()

@@ -7,10 +7,13 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
@@ -18,6 +21,7 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from rclpy.service import Service
 from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
+from std_msgs.msg import Header
 
 from gpnet_ros.errors import GpnetError
 from gpnet_ros.nodes import params
@@ -80,6 +84,9 @@ class ManagedNode(LifecycleNode, Generic[_S]):
         except GpnetError as error:
             self.get_logger().error(str(error))
             return False
+        except Exception:  # rclpy would make of a defect a failed transition without a word
+            self.get_logger().error(traceback.format_exc())
+            raise
         return True
 
     def halt(self) -> None:
@@ -123,8 +130,11 @@ class ManagedNode(LifecycleNode, Generic[_S]):
 class WorkerNode(ManagedNode[_S]):
     """A node that works in a thread of its own while it is active, so that the executor never waits for it.
 
+    A thread that dies takes the node out of `active`; the reason is logged and stays in the diagnostics.
+
     Attributes:
         running: cleared when `work` has to end.
+        failure: why the thread has died; empty when it has not.
         patience: longest wait for that [s].
     """
 
@@ -134,6 +144,12 @@ class WorkerNode(ManagedNode[_S]):
         super().__init__(name, settings)
         self.worker: threading.Thread | None = None
         self.running = threading.Event()
+        self.failure = ""
+
+    def configure(self) -> None:
+        """Create the diagnostics, which also watch the thread."""
+        self._health: Any = self.create_publisher(DiagnosticArray, "/diagnostics", PUBLISH_QOS)
+        self.create_timer(0.5, self.watch, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def work(self) -> None:
         """Work until `running` is cleared."""
@@ -141,9 +157,29 @@ class WorkerNode(ManagedNode[_S]):
 
     def activate(self) -> None:
         """Start the thread of `work`."""
+        self.failure = ""
         self.running.set()
-        self.worker = threading.Thread(target=self.work, daemon=True)
+        self.worker = threading.Thread(target=self._work_to_the_end, daemon=True)
         self.worker.start()
+
+    def _work_to_the_end(self) -> None:
+        try:
+            self.work()
+            if self.running.is_set():
+                self.failure = "The worker thread ended by itself; that is a defect."
+        except Exception as error:
+            self.get_logger().error(traceback.format_exc())
+            self.failure = f"The worker thread died: {type(error).__name__}: {error}"
+
+    def watch(self) -> None:
+        """Publish the node's health; a node whose thread has died is no longer active."""
+        if self.failure and self.running.is_set():
+            self.get_logger().error(f"{self.failure} The node is inactive now; activate it again or restart it.")
+            self.trigger_deactivate()
+        status = DiagnosticStatus(name=f"gpnet {self.get_name()}", message=self.failure or "ok")
+        status.level = DiagnosticStatus.ERROR if self.failure else DiagnosticStatus.OK
+        header = Header(stamp=self.get_clock().now().to_msg())
+        self._health.publish(DiagnosticArray(header=header, status=[status]))
 
     def halt(self) -> None:
         """End the thread of `work` and wait for it."""

@@ -111,6 +111,11 @@ class PickingLoop:
         self._thread = None
         self.manipulator.close()
 
+    @property
+    def has_died(self) -> bool:
+        """Whether the thread has ended though nobody closed the loop."""
+        return self._thread is not None and not self._thread.is_alive()
+
     def start(self) -> tuple[bool, str]:
         """Pick until nothing is left."""
         return self._begin("loop")

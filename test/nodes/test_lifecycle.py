@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,9 +15,12 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy")
 
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
+from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from support.scenes import sight  # noqa: E402
 
+from gpnet_ros.nodes import camera_node  # noqa: E402
 from gpnet_ros.nodes.camera_node import CameraNode  # noqa: E402
 from gpnet_ros.nodes.convert import from_time  # noqa: E402
 from gpnet_ros.nodes.exposures import COLOR, DEPTH  # noqa: E402
@@ -93,6 +99,83 @@ def test_an_error_stops_the_arm_too(planner: PlannerNode, monkeypatch: pytest.Mo
     assert len(closed) == 2
     assert planner.loop._thread is None
     assert planner.trigger_configure() == SUCCESS  # as before configure
+
+
+class Reads:
+    """A camera whose `read` does what a test wants."""
+
+    def __init__(self, read: Callable[[], Any]) -> None:
+        self.read, self.open, self.close = read, lambda: None, lambda: None
+
+
+def broken() -> None:
+    raise AttributeError("'ndarray' object has no attribute 'newbyteorder'")
+
+
+def until(node: Any, condition: Callable[[], bool]) -> None:
+    """Spin until something holds."""
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    end = time.monotonic() + 30.0
+    while not condition():
+        executor.spin_once(timeout_sec=0.1)
+        assert time.monotonic() < end
+    executor.remove_node(node)
+
+
+def state_of(node: Any) -> str:
+    return node._state_machine.current_state[1]
+
+
+@pytest.mark.parametrize("dies", [True, False])
+def test_a_worker_that_dies_takes_its_node_out_of_active_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], dies: bool
+) -> None:
+    begun("autostart:=false")
+    node = CameraNode()
+    wait = threading.Event()
+    told: list[DiagnosticStatus] = []
+    try:
+        monkeypatch.setattr(
+            camera_node, "make_camera", lambda s: Reads(broken if dies else lambda: wait.wait(0.1) or sight(0.0).frame)
+        )
+        node.create_subscription(DiagnosticArray, "/diagnostics", lambda m: told.extend(m.status), 10)
+        assert node.trigger_configure() == SUCCESS
+        assert node.trigger_activate() == SUCCESS
+        if dies:
+            until(node, lambda: state_of(node) == "inactive" and bool(told) and "newbyteorder" in told[-1].message)
+            assert told[-1].level == DiagnosticStatus.ERROR
+            assert "Traceback" in capfd.readouterr().err
+            monkeypatch.setattr(node.camera, "read", lambda: wait.wait(0.1) or sight(0.0).frame)
+            assert node.trigger_activate() == SUCCESS  # a person's word
+        until(node, lambda: bool(told) and told[-1].message == "ok")
+        assert state_of(node) == "active"
+    finally:
+        node.halt()
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+
+def test_a_picking_loop_that_dies_takes_the_planner_out_of_active(
+    planner: PlannerNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert planner.trigger_configure() == SUCCESS
+    assert planner.loop is not None
+
+    monkeypatch.setattr(planner.loop, "_step", lambda: None)
+    monkeypatch.setattr(planner.loop, "_closing", SimpleNamespace(is_set=broken, set=lambda: None, clear=lambda: None))
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    assert planner.trigger_activate() == SUCCESS
+    until(planner, lambda: state_of(planner) == "inactive")
+    assert "died" in planner.outputs.last_refusal
+
+
+def test_a_defect_in_configure_is_told(
+    planner: PlannerNode, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(planner, "configure", broken)
+    assert planner.trigger_configure() == TransitionCallbackReturn.ERROR
+    assert "newbyteorder" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(("source", "is_now"), [("bag", True), ("realsense", False)])
