@@ -7,7 +7,8 @@ first, in the sign of the angle and in units, and are converted here and in thei
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,6 +29,8 @@ class Rectangles:
         jaw: (n,) width of a pad, across the opening, positive [px].
         score: (n,), larger is better; None if the data set has none.
         object_id: (n,) id of the object in `Sample.ids`; None if the data set does not say.
+        left_out: number of rectangles of the same annotation that are not among these, by the reason why; it is of
+            what was read from a file, a choice or a copy of the rectangles has none.
     """
 
     center: Doubles
@@ -36,6 +39,7 @@ class Rectangles:
     jaw: Doubles
     score: Doubles | None = None
     object_id: NDArray[np.int64] | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.opening)
@@ -68,7 +72,13 @@ class Rectangles:
         return cls(np.empty((0, 2)), np.empty(0), np.empty(0), np.empty(0))
 
     @classmethod
-    def from_corners(cls, corners: ArrayLike, opening_edge: int = 0, object_id: ArrayLike | None = None) -> Rectangles:
+    def from_corners(
+        cls,
+        corners: ArrayLike,
+        opening_edge: int = 0,
+        object_id: ArrayLike | None = None,
+        left_out: Mapping[str, int] | None = None,
+    ) -> Rectangles:
         """Rectangles through corner points.
 
         Annotated corners are not exactly rectangular: opposite edges are averaged.
@@ -76,7 +86,7 @@ class Rectangles:
         Args:
             corners: (n, 4, 2) points p0..p3 in order around each rectangle [px].
             opening_edge: 0 if p0 -> p1 runs along the opening (Cornell), 1 if p1 -> p2 does (OCID-Grasp).
-            object_id: (n,), see the class.
+            object_id, left_out: see the class.
 
         Raises:
             BadInput: a corner is not finite, or a rectangle has no area.
@@ -90,6 +100,7 @@ class Rectangles:
             np.hypot(*along.T),
             np.hypot(*across.T),
             object_id=None if object_id is None else np.asarray(object_id, dtype=np.int64),
+            left_out=left_out or {},
         )
 
     def corners(self) -> Doubles:

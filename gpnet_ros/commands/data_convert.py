@@ -11,6 +11,7 @@ import hashlib
 import json
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tqdm import tqdm
 
 from gpnet_ros.commands.data_source import add_source
 from gpnet_ros.data.loaders.sets import open_data
-from gpnet_ros.data.sample import DataSet
+from gpnet_ros.data.sample import DataSet, Sample
 from gpnet_ros.data.shards.writer import SCENES_PER_SHARD, ShardPlan, ShardWriter, scene_members
 from gpnet_ros.errors import BadInput
 
@@ -53,13 +54,13 @@ def run(args: argparse.Namespace) -> int:
         scenes=tuple(pictures),
         per_shard=min(SCENES_PER_SHARD, max(_PICTURES_PER_SHARD // most, 1)),
     )
-    started, made = time.monotonic(), 0
+    started, made, left_out = time.monotonic(), 0, Counter[str]()
     with ShardWriter(args.to, plan, args.resume) as writer:
         missing = list(writer.missing())
         with tqdm(total=len(missing), unit="scene", desc=str(args.to), smoothing=0, disable=None) as bar:
             for number in missing:
                 scene = plan.scenes[number]
-                writer.add(number, _members(data, scene, pictures[scene]))
+                writer.add(number, _members(data, scene, pictures[scene], left_out))
                 made += len(pictures[scene])
                 bar.update()
         shards, size = len(writer.index.shards), sum(shard.bytes for shard in writer.index.shards)
@@ -68,9 +69,22 @@ def run(args: argparse.Namespace) -> int:
         f"{made} pictures of {len(missing)} scenes written in {seconds:.0f} s; {args.to} holds {len(data)} pictures "
         f"of {len(pictures)} scenes in {shards} shards, {size / 1e6:.1f} MB."
     )
+    if left_out:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
+        print(f"{left_out.total()} rectangles were left out: {reasons}.")
     if args.json:
         answer: dict[str, Any] = {"to": str(args.to), "scenes": len(pictures), "pictures": len(data), "made": made}
-        print(json.dumps({**answer, "shards": shards, "bytes": size, "seconds": round(seconds, 1)}))
+        print(
+            json.dumps(
+                {
+                    **answer,
+                    "shards": shards,
+                    "bytes": size,
+                    "rectangles_left_out": left_out,
+                    "seconds": round(seconds, 1),
+                }
+            )
+        )
     return 0
 
 
@@ -79,7 +93,15 @@ def _digest(data: DataSet) -> str:
     return hashlib.sha256("\n".join(data.names).encode()).hexdigest()
 
 
-def _members(data: DataSet, scene: str, indices: list[int]) -> dict[str, bytes]:
-    """Files of a scene; our own scenes keep their scene.json and meshes."""
+def _members(data: DataSet, scene: str, indices: list[int], left_out: Counter[str]) -> dict[str, bytes]:
+    """Files of a scene; our own scenes keep their scene.json and meshes. Counts the rectangles that were left out."""
+
+    def read() -> Iterator[Sample]:
+        for index in indices:
+            sample = data[index]
+            if sample.rectangles is not None:
+                left_out.update(sample.rectangles.left_out)
+            yield sample
+
     own: dict[str, bytes] = getattr(data, "scene_files", lambda _: {})(scene)
-    return {**own, **scene_members(data[index] for index in indices)}
+    return {**own, **scene_members(read())}

@@ -37,7 +37,7 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.judging import report
 from gpnet_ros.evaluation.judging.evaluation import EVALUATIONS, evaluate
 from gpnet_ros.evaluation.judging.judge import JudgeSettings
-from gpnet_ros.evaluation.judging.judged_pictures import open_pictures
+from gpnet_ros.evaluation.judging.judged_pictures import open_pictures, refuse_graspless
 from gpnet_ros.evaluation.judging.judgement import DECODES, METRICS, Decode, Metric
 from gpnet_ros.evaluation.judging.substitution import SUBSTITUTES
 from gpnet_ros.maps import P_SOURCES
@@ -84,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
     metric: Metric = report.headline(known) if everything else args.metric
     decode: Decode = args.decode or ("argmax" if args.as_published else report.usual_decode(metric))
     report.refuse_unknown(metric, decode, known, args.data, args.as_published)
+    refuse_graspless(pictures, metric, args.scenes)
     settings = JudgeSettings(
         seed=args.seed,
         noise=not args.exact_depth,

@@ -75,11 +75,33 @@ def rectangles_are_on_their_objects(sample: Sample) -> Iterator[str]:
         mine = sample.rectangles.take(sample.rectangles.object_id == number)
         height, width = mask.shape
         u, v = np.rint(mine.center).astype(np.int64).T
-        outside = (u < -0.5) | (v < -0.5) | (u > width - 0.5) | (v > height - 0.5)
         gap = away[np.clip(v, 0, height - 1), np.clip(u, 0, width - 1)]
-        for row in np.flatnonzero(outside | (gap > np.maximum(mine.opening / 2, _NEAR))):
+        for row in np.flatnonzero(gap > np.maximum(mine.opening / 2, _NEAR)):
             at = mine.center[row].round(1).tolist()
             yield f"a rectangle of object {number} at {at} px is {gap[row]:.0f} px off it"
+
+
+def rectangles_are_in_the_picture(sample: Sample) -> Iterator[str]:
+    """The centre of a rectangle is in the picture, and no side is longer than the picture's diagonal."""
+    height, width = sample.frame.shape
+    diagonal = float(np.hypot(width, height))
+    for kind, some in (("rectangle", sample.rectangles), ("negative rectangle", sample.negatives)):
+        if some is None or not len(some):
+            continue
+        off = ((some.center < -0.5) | (some.center > np.array([width, height]) - 0.5)).any(axis=1)
+        for row in np.flatnonzero(off):
+            at = some.center[row].round(1).tolist()
+            yield f"a {kind} has its centre at {at} px, off the picture of {width}x{height} px"
+        for row in np.flatnonzero(np.maximum(some.opening, some.jaw) > diagonal):
+            size = f"{some.opening[row]:.0f}x{some.jaw[row]:.0f}"
+            yield f"a {kind} measures {size} px, more than the picture's diagonal of {diagonal:.0f} px"
+
+
+def some_rectangle_was_usable(sample: Sample) -> Iterator[str]:
+    """A picture whose rectangles were all left out would say that there is no grasp, which nobody annotated."""
+    if sample.rectangles is not None and not len(sample.rectangles) and sample.rectangles.left_out:
+        reasons = ", ".join(f"{number} {reason}" for reason, number in sample.rectangles.left_out.items())
+        yield f"none of its rectangles is usable ({reasons})"
 
 
 def dense_grasps_are_consistent(sample: Sample) -> Iterator[str]:
@@ -189,6 +211,8 @@ LAWS: tuple[Law, ...] = (
     ids_are_known,
     relations_fit_the_objects,
     rectangles_are_on_their_objects,
+    rectangles_are_in_the_picture,
+    some_rectangle_was_usable,
     dense_grasps_are_consistent,
     depth_is_plausible,
     shapes_hold_what_is_seen,

@@ -31,6 +31,7 @@ class SetStatistics:
     judged: list[int] = field(default_factory=list)
     rectangles: list[int] = field(default_factory=list)
     negatives: list[int] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
     grasp_pixels: list[float] = field(default_factory=list)
     unknown: list[float] = field(default_factory=list)
     unknown_d435: list[float] = field(default_factory=list)
@@ -45,6 +46,7 @@ class SetStatistics:
             self.visible.append(len(np.unique(sample.ids[sample.ids > 0])))
         if sample.rectangles is not None:
             self.rectangles.append(len(sample.rectangles))
+            self.left_out.update(sample.rectangles.left_out)
         if sample.negatives is not None:
             self.negatives.append(len(sample.negatives))
         if sample.grasps is not None:
@@ -92,6 +94,7 @@ class SetStatistics:
             "top_level_share": _share(self.top_level, self.related),
             "graspable_share": _share(self.graspable, self.judged),
             "rectangles": _spread(self.rectangles),
+            "rectangles_left_out": dict(self.left_out) or None,
             "negatives": _spread(self.negatives),
             "pictures_without_grasp": sum(n == 0 for n in self.rectangles) if self.rectangles else None,
             "grasp_pixel_share": _mean(self.grasp_pixels),

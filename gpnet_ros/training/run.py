@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gpnet_ros.data.batches import BatchSettings, Samples, batches, worker_count
 from gpnet_ros.data.dataset import Dataset
+from gpnet_ros.data.record import QUALITY
 from gpnet_ros.data.view_settings import ViewSettings
 from gpnet_ros.errors import BadInput
 from gpnet_ros.maps import NETWORK_SIDE
@@ -109,9 +110,12 @@ def train_folders(
     make_folders(options.out, options.folder)
     training = Dataset.load(data, recipe.views())
     refuse_unseen(training, recipe)
+    refuse_graspless(training, "--data")
     # All recipes are judged on the same grasps, with priority as their own says.
     seen = ViewSettings(normalisation=recipe.normalisation, priority=recipe.priority)
     judged_on = Dataset.load(validation, seen) if validation else None
+    if judged_on is not None:
+        refuse_graspless(judged_on, "--val")
     return train(training, judged_on, recipe, Budget.of(recipe, len(training), minutes, epochs), options)
 
 
@@ -124,6 +128,20 @@ def refuse_unseen(training: Samples, recipe: TrainSettings) -> None:
     records = getattr(training, "records", ())
     if recipe.channels != "rgb" and records and not any(record.depth.any() for record in records):
         raise BadInput(f"channels is {recipe.channels!r}, but no picture of --data has depth: add --channels rgb.")
+
+
+def refuse_graspless(pictures: Samples, option: str) -> None:
+    """Pictures without any grasp teach that there is none anywhere, and judge nothing.
+
+    Raises:
+        BadInput: no picture of the folders that `option` names has a grasp.
+    """
+    records = getattr(pictures, "records", ())
+    if records and not any(record.grasps[..., QUALITY].any() for record in records):
+        raise BadInput(
+            f"None of the {len(pictures)} pictures of {option} has a grasp: look at the labels with gpnet data check, "
+            "which says how many rectangles were left out and why, and give other data."
+        )
 
 
 def train(

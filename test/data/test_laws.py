@@ -73,7 +73,11 @@ ANYBODYS = {
     "object 3 lies on itself": lone_object_under_itself,
     "do not fit 3 objects": objects(covered_by=np.zeros((2, 2), bool)),
     r"a rectangle of object 3 at \[60.0, 60.0\] px is 50 px off it": rectangle(60, 60, 20, 3),
-    "a rectangle of object 1 at": rectangle(-3, 40, 20, 1),
+    r"a rectangle has its centre at \[-3.0, 40.0\] px, off the picture of 160x120": rectangle(-3, 40, 20, 1),
+    "a rectangle measures 300x1 px": rectangle(36, 40, 300, 1),
+    "none of its rectangles is usable": lambda s: replace(
+        s, rectangles=replace(Rectangles.none(), left_out={"not a number": 2})
+    ),
     "quality reaches from": grasps(quality=lambda g: g.quality * 2),
     "disagree": grasps(opening=lambda g: np.zeros_like(g.opening)),
     "disagree ": grasps(opening=lambda g: np.full_like(g.opening, 0.05)),

@@ -17,6 +17,7 @@ import numpy as np
 
 from gpnet_ros.data.loaders.reading import MILLIMETRE, found_in, read_ids, read_npy, read_pair
 from gpnet_ros.data.loaders.rigid import rigid
+from gpnet_ros.data.loaders.sieve import NO_AREA, NOT_A_NUMBER, OFF_PICTURE, sieved
 from gpnet_ros.data.loaders.tree import files_in, find_folders, name_of
 from gpnet_ros.data.masks import shown_ids, visible_boxes
 from gpnet_ros.data.sample import Objects, Sample
@@ -180,11 +181,16 @@ def _read_rectangles(path: Path, shape: tuple[int, int], score_min: float) -> Re
     if rows.ndim != 2 or rows.shape[1] != _COLUMNS or not np.issubdtype(rows.dtype, np.number):
         raise BadInput(f"{path} has shape {rows.shape}, but rows of {_COLUMNS} numbers belong there: it is damaged.")
     rows = rows.astype(np.float64)
-    rows = rows[(np.abs(rows) < 2**31).all(axis=1)]  # finite, and no cast of it overflows
     half = rows[:, 2:4] - rows[:, :2]
     opening = 2 * np.hypot(*half.T)
     inside = ((rows[:, :2] > -0.5) & (rows[:, :2] < np.array(shape[::-1]) - 0.5)).all(axis=1)
-    keep = inside & (opening > 0) & (rows[:, 4] > 0) & (rows[:, 5] >= score_min)
+    faults = {
+        NOT_A_NUMBER: ~(np.abs(rows) < 2**31).all(axis=1),  # finite, and no cast of it overflows
+        OFF_PICTURE: ~inside,
+        NO_AREA: ~((opening > 0) & (rows[:, 4] > 0)),
+    }
+    keep, left_out = sieved(len(rows), faults)
+    keep &= rows[:, 5] >= score_min
     rows, half, opening = rows[keep], half[keep], opening[keep]
     object_id = np.rint(rows[:, 6]).astype(np.int64) + 1
     return Rectangles(
@@ -194,4 +200,5 @@ def _read_rectangles(path: Path, shape: tuple[int, int], score_min: float) -> Re
         rows[:, 4],
         score=rows[:, 5],
         object_id=object_id if (object_id > 0).all() else None,  # -1 says that it was not recorded
+        left_out=left_out,
     )

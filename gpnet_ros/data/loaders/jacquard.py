@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.data.loaders.reading import check_size, found_in, read_color, read_depth, read_ids, read_lines
+from gpnet_ros.data.loaders.sieve import NO_AREA, NOT_A_NUMBER, sieved
 from gpnet_ros.data.loaders.tree import walked
 from gpnet_ros.data.sample import Objects, Sample
 from gpnet_ros.data.splits import keep_split
@@ -138,8 +139,13 @@ def _rectangles(path: Path) -> Rectangles:
             raise BadInput(f"{path} has {line[:60]!r} where x;y;theta;opening;jaw belongs: unpack the data set again.")
         rows.append(row)
     values = np.array(rows, dtype=np.float64).reshape(-1, 5)
-    values = values[np.isfinite(values).all(axis=1) & (values[:, 3:] > 0).all(axis=1)]
+    faults = {
+        NOT_A_NUMBER: np.asarray(~np.isfinite(values).all(axis=1)),
+        NO_AREA: np.asarray(~(values[:, 3:] > 0).all(axis=1)),
+    }
+    keep, left_out = sieved(len(values), faults)
+    values = values[keep]
     # theta turns clockwise in the picture, from +u towards +v, since y points down: no change of sign.
     angle = np.radians(values[:, 2])
     ids = np.full(len(values), _OBJECT_ID)
-    return Rectangles(values[:, :2], angle, values[:, 3], values[:, 4], object_id=ids)
+    return Rectangles(values[:, :2], angle, values[:, 3], values[:, 4], object_id=ids, left_out=left_out)

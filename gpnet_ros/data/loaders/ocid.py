@@ -9,6 +9,7 @@ Rectangles have the plate first, p0 -> p1, and the opening second, p1 -> p2: the
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -196,21 +197,22 @@ def _rectangles(
 ) -> Rectangles | None:
     """Grasps of a picture, with their objects where all are annotated by class; None if there is no annotation."""
     path, by_class = sequence / "Annotations" / f"{stem}.txt", sequence / "Annotations_per_class" / stem
-    everything = read_corners(path) if path.is_file() else None
+    everything, left_out = read_corners(path) if path.is_file() else (None, {})
     if ids is not None and classes is not None and by_class.is_dir():
         parts = [_of_class(file, ids, classes) for file in sorted(by_class.glob("*/*.txt"))]
-        corners = np.concatenate([np.empty((0, 4, 2)), *(corners for corners, _ in parts)])
+        corners = np.concatenate([np.empty((0, 4, 2)), *(corners for corners, _, _ in parts)])
+        dropped = dict(sum((Counter(dropped) for _, _, dropped in parts), Counter()))
         if everything is None or len(corners) == len(everything):
-            owners = np.concatenate([np.empty(0, dtype=np.int64), *(owners for _, owners in parts)])
-            return Rectangles.from_corners(corners, _OPENING_EDGE, object_id=owners)
-    return None if everything is None else Rectangles.from_corners(everything, _OPENING_EDGE)
+            owners = np.concatenate([np.empty(0, dtype=np.int64), *(owners for _, owners, _ in parts)])
+            return Rectangles.from_corners(corners, _OPENING_EDGE, object_id=owners, left_out=left_out or dropped)
+    return None if everything is None else Rectangles.from_corners(everything, _OPENING_EDGE, left_out=left_out)
 
 
 def _of_class(
     path: Path, ids: NDArray[np.int32], classes: NDArray[np.generic]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Corners of the grasps of one class, and their objects: of those of the class, the one nearest to the centre."""
-    corners = read_corners(path)
+) -> tuple[NDArray[np.float64], NDArray[np.int64], dict[str, int]]:
+    """Corners of the grasps of one class, the object of the class nearest to each centre, and what was left out."""
+    corners, left_out = read_corners(path)
     if not path.parent.name.isdigit():
         raise BadInput(f"{path.parent} is not named by a class number: unpack the data set again.")
     ours = (ids > 0) & (classes == int(path.parent.name))
@@ -219,4 +221,4 @@ def _of_class(
         raise BadInput(f"{path} has grasps, but there is no object in its picture: unpack the data set again.")
     places = np.stack([columns, rows], axis=-1)
     nearest = [int(np.argmin(np.sum((places - center) ** 2, axis=-1))) for center in corners.mean(axis=1)]
-    return corners, np.array([ids[rows[i], columns[i]] for i in nearest], dtype=np.int64)
+    return corners, np.array([ids[rows[i], columns[i]] for i in nearest], dtype=np.int64), left_out

@@ -13,8 +13,9 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from gpnet_ros.data.loaders.corner_file import AREA_MIN, area
+from gpnet_ros.data.loaders.corner_file import corner_faults
 from gpnet_ros.data.loaders.reading import found_in, read_color, read_lines, read_xml
+from gpnet_ros.data.loaders.sieve import NOT_A_NUMBER, sieved
 from gpnet_ros.data.loaders.tree import walked
 from gpnet_ros.data.sample import Objects, Sample
 from gpnet_ros.data.splits import keep_split
@@ -135,8 +136,12 @@ def _rectangles(path: Path, objects: Objects | None) -> Rectangles:
         if len(rows[-1]) != 9:
             raise BadInput(f"{path} has {line[:60]!r} where eight coordinates and an object belong: unpack it again.")
     values = np.array(rows, dtype=np.float64).reshape(-1, 9)
-    values = values[np.isfinite(values).all(axis=1)]
-    values = values[area(values[:, :8].reshape(-1, 4, 2)) >= AREA_MIN]
-    owners = np.rint(values[:, 8]).astype(np.int64)
-    rectangles = Rectangles.from_corners(values[:, :8].reshape(-1, 4, 2), opening_edge=0, object_id=owners)
-    return rectangles if objects is None else rectangles.take(np.isin(owners, objects.ids))
+    faults = {
+        NOT_A_NUMBER: np.asarray(~np.isfinite(values).all(axis=1)),
+        **corner_faults(values[:, :8].reshape(-1, 4, 2)),
+    }
+    if objects is not None:
+        faults["of an object that the picture does not list"] = ~np.isin(np.rint(values[:, 8]), objects.ids)
+    keep, left_out = sieved(len(values), faults)
+    corners, owners = values[keep, :8].reshape(-1, 4, 2), np.rint(values[keep, 8]).astype(np.int64)
+    return Rectangles.from_corners(corners, opening_edge=0, object_id=owners, left_out=left_out)

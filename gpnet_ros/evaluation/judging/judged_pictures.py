@@ -18,7 +18,7 @@ from gpnet_ros.data.shards.index import INDEX_FILE, Index, file_sha256, read_ind
 from gpnet_ros.data.shards.samples import decode_sample
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.code_sum import code_sum
-from gpnet_ros.evaluation.judging.judgement import METRICS
+from gpnet_ros.evaluation.judging.judgement import METRICS, Metric
 from gpnet_ros.sim.scenes.arrangement import Arrangement
 from gpnet_ros.sim.scenes.files import scene_files
 from gpnet_ros.sim.scenes.fixed_sets import make_test_scene
@@ -26,6 +26,8 @@ from gpnet_ros.sim.scenes.recipe import TEST_SET_SCENES, TEST_SET_SIZE, TEST_SET
 
 #: Where test sets are kept once they were made.
 DATA = Path("data")
+#: Metrics that compare with true rectangles.
+_BY_RECTANGLES: tuple[Metric, ...] = ("any", "any50", "object", "top", "top50")
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,6 +206,33 @@ def open_pictures(
         return MadeTestSet(data)
     _check_is(data, folder, read_index(folder))
     return Shards(folder, name=data)
+
+
+def refuse_graspless(pictures: Pictures, metric: Metric, most: int | None = None) -> None:
+    """Refuse to judge by true grasps where no picture has one: every model would score 0 %.
+
+    Reads pictures only until one has a true grasp, which is the first of any usual set.
+
+    Args:
+        pictures: the set.
+        metric: what is asked; those that execute grasps need no true ones.
+        most: only the first so many pictures are judged; all without.
+
+    Raises:
+        BadInput: there is no true grasp.
+    """
+    if metric not in _BY_RECTANGLES:
+        return
+    names = pictures.names[:most]
+    for index in range(len(names)):
+        sample = pictures[index].sample
+        true = sample.top_rectangles() if metric.startswith("top") else sample.rectangles
+        if true is not None and len(true):
+            return
+    raise BadInput(
+        f"None of the {len(names)} pictures has a true grasp that --metric {metric} could compare with: look at the "
+        "labels with gpnet data check, which says how many rectangles were left out and why, and give other data."
+    )
 
 
 def _check_is(name: str, folder: Path, index: Index) -> None:

@@ -154,4 +154,7 @@ def _objects(path: Path) -> dict[str, str]:
 
 
 def _rectangles(path: Path | None) -> Rectangles | None:
-    return None if path is None else Rectangles.from_corners(read_corners(path), opening_edge=0)
+    if path is None:
+        return None
+    corners, left_out = read_corners(path)
+    return Rectangles.from_corners(corners, opening_edge=0, left_out=left_out)

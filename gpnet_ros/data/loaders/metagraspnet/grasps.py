@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from gpnet_ros.data.loaders.sieve import NO_AREA, OFF_PICTURE, sieved
 from gpnet_ros.data.masks import shown_ids
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
@@ -114,7 +115,8 @@ def drawn(lines: NDArray[Any], path: Path, frame: Frame, ids: NDArray[np.int32] 
     points = lines.astype(np.float64)
     height, width = frame.shape
     center, along = points.mean(axis=1), points[:, 1] - points[:, 0]
-    keep = ((center > -0.5) & (center < np.array([width, height]) - 0.5)).all(axis=1) & (along != 0).any(axis=1)
+    inside = ((center > -0.5) & (center < np.array([width, height]) - 0.5)).all(axis=1)
+    keep, left_out = sieved(len(points), {OFF_PICTURE: ~inside, NO_AREA: (along == 0).all(axis=1)})
     points, center, along = points[keep], center[keep], along[keep]
     opening = np.hypot(*along.T)
     t = np.linspace(0.25, 0.75, 33)[:, None]
@@ -125,7 +127,8 @@ def drawn(lines: NDArray[Any], path: Path, frame: Frame, ids: NDArray[np.int32] 
         z = [float(np.median(row[np.isfinite(row)])) if np.isfinite(row).any() else np.nan for row in frame.depth[v, u]]
         jaw = np.where(np.isfinite(z), _PAD_WIDTH * frame.intrinsics.fx / np.array(z), jaw)
     object_id = None if ids is None else np.array([_most(row) for row in ids[v, u]], dtype=np.int64)
-    return Rectangles(center, np.arctan2(along[:, 1], along[:, 0]), opening, jaw, object_id=object_id)
+    angle = np.arctan2(along[:, 1], along[:, 0])
+    return Rectangles(center, angle, opening, jaw, object_id=object_id, left_out=left_out)
 
 
 def centers_of_mass(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.data.loaders.reading import read_json
+from gpnet_ros.data.loaders.sieve import NO_AREA, sieved
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.rectangle import Rectangles
@@ -124,14 +125,16 @@ def read_grasps(path: Path, known: set[int] | None, vertical_min: float) -> Rect
         raise BadInput(f"{path} holds a grasp that is not [id, [[x, y], [w, h], angle], 4 scores]: damaged.") from error
     if rows.ndim != 2 or rows.shape[1] != 10 or not (np.abs(rows) < 2**31).all():
         raise BadInput(f"{path} holds a grasp that is not [id, [[x, y], [w, h], angle], 4 scores]: it is damaged.")
-    rows = rows[(rows[:, 6] >= vertical_min) & (rows[:, 3:5] > 0).all(axis=1) & (rows[:, 0] != _GRASP_TABLE)]
+    faults = {NO_AREA: ~(rows[:, 3:5] > 0).all(axis=1), "of the table": rows[:, 0] == _GRASP_TABLE}
+    keep, left_out = sieved(len(rows), faults)
+    rows = rows[keep & (rows[:, 6] >= vertical_min)]
     object_id = np.rint(rows[:, 0]).astype(np.int64)
     unknown = set(object_id.tolist()) - known if known is not None else set()
     if unknown:
         raise BadInput(f"{path} has a grasp of object {min(unknown)}, which the view does not list: it is damaged.")
     w, h, theta = rows[:, 3], rows[:, 4], np.radians(rows[:, 5])
     angle = np.where(w >= h, theta, theta + np.pi / 2)
-    return Rectangles(rows[:, 1:3], angle, np.maximum(w, h), np.minimum(w, h), rows[:, 9], object_id)
+    return Rectangles(rows[:, 1:3], angle, np.maximum(w, h), np.minimum(w, h), rows[:, 9], object_id, left_out)
 
 
 def read_intrinsics(info: Any, path: Path, width: int, height: int) -> Intrinsics | None:
