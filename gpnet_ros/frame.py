@@ -15,6 +15,9 @@ from gpnet_ros.errors import FrameRefused
 MEDIAN_DEPTH_RANGE = (0.15, 3.0)
 #: Frames with a smaller share of valid depth pixels are refused, unless a parameter says otherwise.
 VALID_SHARE_MIN = 0.3
+#: Least focal length per pixel of the longer side: a pinhole camera that sees 157 degrees, wider than any lens that a
+#: pinhole model describes. What is shorter is no number of pixels.
+FOCAL_SHARE_MIN = 0.1
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,12 @@ class Intrinsics:
             raise FrameRefused(
                 f"Camera model {values} is not usable: width, height, fx and fy must be positive "
                 "and finite; take them from the camera's own camera_info."
+            )
+        if min(self.fx, self.fy) < FOCAL_SHARE_MIN * max(self.width, self.height):
+            raise FrameRefused(
+                f"The focal lengths fx {self.fx:.4g} and fy {self.fy:.4g} px are too short for a picture of "
+                f"{self.width}x{self.height} px: they must be in pixels, not shares of the picture's size nor "
+                "millimetres; take fx, fy, cx and cy from the camera's own camera_info."
             )
 
     @property

@@ -18,6 +18,10 @@ from gpnet_ros.frame import Frame, Intrinsics, depth_from_raw
 
 PathLike = str | os.PathLike[str]
 _MODEL = ("width", "height", "fx", "fy", "cx", "cy")
+_DEPTH_KEYS = ("depth_unit_m", "invalid_depth")
+_REMARKS = ("origin", "licence", "note")  # for people
+_STRAIGHT = ("distortion", "distortion_coefficients", "coeffs", "D", "d")  # usable if all zero
+_TO_RGB = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}  # by number of channels
 _ADVICE = f"it must be a JSON object with numbers {', '.join(_MODEL)} and depth_unit_m"
 
 
@@ -25,9 +29,11 @@ def load_frame(color: PathLike | None, depth: PathLike | None = None, camera: Pa
     """A frame from files.
 
     Args:
-        color: 8-bit colour image (PNG, JPEG, ...).
-        depth: 16-bit PNG in `depth_unit_m`, or .npy/.tiff of floats in metres; None for colour only.
-        camera: JSON with width, height, fx, fy, cx, cy [px], depth_unit_m [m], invalid_depth.
+        color: 8-bit colour or gray image (PNG, JPEG, ...); gray gives three equal channels.
+        depth: whole numbers in `depth_unit_m` (16-bit PNG, .npy of integers), or floats in metres, (H, W) or
+            (H, W, 1); None for colour only.
+        camera: JSON with width, height, fx, fy, cx, cy [px], depth_unit_m [m], invalid_depth; origin, licence and
+            note are for people, and distortion may be there if it is all zero. Other keys are refused.
 
     Raises:
         BadInput: a file is missing or is not what it should be; FrameRefused when the parts do not fit.
@@ -86,7 +92,25 @@ def _read_camera(path: Path) -> dict[str, Any]:
         raise BadInput(f"Camera file {path} cannot be read ({error}): {_ADVICE}.") from error
     if not isinstance(model, dict):
         raise BadInput(f"Camera file {path} holds {type(model).__name__}: {_ADVICE}.")
+    _refuse_unknown(model, path)
     return model
+
+
+def _refuse_unknown(model: dict[str, Any], path: Path) -> None:
+    """What is not understood could change where every pixel looks, so nothing is skipped."""
+    for key in (key for key in _STRAIGHT if key in model):
+        values = model[key] if isinstance(model[key], list) else [model[key]]
+        if any(value not in (0, None) for value in values):
+            raise BadInput(
+                f"Camera file {path}: {key} is {model[key]!r}, but only pictures without distortion can be used: "
+                "rectify colour and depth first (cv2.undistort, or image_proc), and give the model of the result."
+            )
+    known = (*_MODEL, *_DEPTH_KEYS, *_REMARKS, *_STRAIGHT)
+    if unknown := [key for key in model if key not in known]:
+        raise BadInput(
+            f"Camera file {path} has unknown keys {', '.join(map(repr, unknown))}; allowed are "
+            f"{', '.join((*_MODEL, *_DEPTH_KEYS, *_REMARKS))}: put remarks into note and leave the others out."
+        )
 
 
 def _number(model: dict[str, Any], key: str, path: PathLike | None) -> float:
@@ -107,26 +131,29 @@ def _read_image(path: Path, what: str) -> NDArray[Any]:
 
 def _read_color(path: Path) -> NDArray[np.uint8]:
     image = _read_image(path, "Colour")
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (3, 4):
+    channels = 1 if image.ndim == 2 else image.shape[2]
+    if image.dtype != np.uint8 or channels not in _TO_RGB:
         raise BadInput(
-            f"Colour file {path} has shape {image.shape} and type {image.dtype}: give an 8-bit colour image "
+            f"Colour file {path} has shape {image.shape} and type {image.dtype}: give an 8-bit colour or gray image "
             "(is it the depth file?)."
         )
-    code = cv2.COLOR_BGR2RGB if image.shape[2] == 3 else cv2.COLOR_BGRA2RGB
-    return cv2.cvtColor(image, code).astype(np.uint8, copy=False)
+    return cv2.cvtColor(image, _TO_RGB[channels]).astype(np.uint8, copy=False)
 
 
 def _read_depth(path: Path, model: dict[str, Any], camera: PathLike | None) -> NDArray[np.float32]:
     raw = _read_npy(path) if path.suffix == ".npy" else _read_image(path, "Depth")
-    if raw.ndim != 2 or raw.dtype not in (np.uint16, np.float32, np.float64):
+    if raw.ndim == 3 and raw.shape[2] == 1:
+        raw = raw[..., 0]
+    whole = np.issubdtype(raw.dtype, np.integer) and raw.dtype.itemsize > 1  # 8 bits are a picture, not depth
+    if raw.ndim != 2 or not (whole or np.issubdtype(raw.dtype, np.floating)):
         raise BadInput(
-            f"Depth file {path} has shape {raw.shape} and type {raw.dtype}: give one channel of 16 bits "
-            "(PNG in depth_unit_m) or of floats in metres (is it the colour file?)."
+            f"Depth file {path} has shape {raw.shape} and type {raw.dtype}: give one channel of whole numbers of 16 "
+            "bits or more (PNG or .npy in depth_unit_m) or of floats in metres (is it the colour file?)."
         )
-    if raw.dtype != np.uint16:
+    if not whole:
         return depth_from_raw(raw, 1.0)
     if camera is None:
-        raise BadInput(f"Depth file {path} holds 16-bit units: give a camera file that states depth_unit_m.")
+        raise BadInput(f"Depth file {path} holds whole numbers: give a camera file that states depth_unit_m.")
     unit = _number(model, "depth_unit_m", camera)
     invalid = model.get("invalid_depth", 0)
     return depth_from_raw(np.where(raw == invalid, 0, raw), unit)

@@ -212,3 +212,78 @@ def test_folder_without_frames_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("period", "limit"), [(1 / 30, 2.0), (1.0, 3.0), (2 / 3, 2.0)])
 def test_stall_is_two_seconds_or_three_periods(period: float, limit: float) -> None:
     assert stall_limit(period) == pytest.approx(limit)
+
+
+def test_gray_is_three_equal_channels(folder: Folder) -> None:
+    folder.write(folder.color, folder.red[..., 2])
+    color = load_frame(folder.color, folder.depth, folder.camera).color
+    assert color is not None
+    assert color.shape == (6, 8, 3)
+    assert (color == 200).all()
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.int32, np.uint32, np.int64])
+@pytest.mark.parametrize("axes", [2, 3])
+def test_whole_numbers_are_depth_in_units(folder: Folder, tmp_path: Path, dtype: Any, axes: int) -> None:
+    path = tmp_path / "depth.npy"
+    np.save(path, folder.raw.astype(dtype).reshape((6, 8, 1)[:axes]))
+    depth = load_frame(folder.color, path, folder.camera).depth
+    assert depth is not None
+    assert np.isnan(depth[0, 0]) and depth[3, 3] == np.float32(0.7)
+    with pytest.raises(BadInput, match="depth_unit_m"):
+        load_frame(folder.color, path)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("axes", [2, 3])
+def test_floats_are_depth_in_metres(folder: Folder, tmp_path: Path, dtype: Any, axes: int) -> None:
+    path = tmp_path / "depth.npy"
+    np.save(path, (folder.raw / 1000).astype(dtype).reshape((6, 8, 1)[:axes]))
+    depth = load_frame(folder.color, path).depth
+    assert depth is not None
+    assert np.isnan(depth[0, 0]) and depth[3, 3] == pytest.approx(0.7, abs=1e-3)
+
+
+@pytest.mark.parametrize(("shape", "dtype"), [((6, 8, 2), np.uint16), ((6, 8), np.uint8), ((6, 8), np.bool_)])
+def test_other_arrays_are_no_depth(folder: Folder, tmp_path: Path, shape: tuple[int, ...], dtype: Any) -> None:
+    path = tmp_path / "depth.npy"
+    np.save(path, np.ones(shape, dtype))
+    with pytest.raises(BadInput, match="one channel"):
+        load_frame(folder.color, path, folder.camera)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"distortion": [0.1, -0.2, 0, 0, 0]}, r"distortion is \[0.1, -0.2, 0, 0, 0\].*rectify"),
+        ({"coeffs": [0.0, 1e-9]}, "coeffs.*rectify"),
+        ({"D": 0.3}, "D is 0.3.*rectify"),
+        ({"depth_scale": 0.001}, "unknown keys 'depth_scale'; allowed are width, height"),
+        ({"K": [1], "invalid": 3}, "unknown keys 'K', 'invalid'"),
+    ],
+)
+def test_no_key_of_the_camera_file_is_skipped(folder: Folder, more: dict[str, Any], words: str) -> None:
+    folder.describe(**more)
+    with pytest.raises(BadInput, match=words):
+        load_frame(folder.color, folder.depth, folder.camera)
+
+
+def test_remarks_and_no_distortion_are_allowed(folder: Folder) -> None:
+    folder.describe(note="mine", origin="here", licence="MIT", distortion=[0, 0.0, 0], invalid_depth=0)
+    assert load_frame(folder.color, folder.depth, folder.camera).intrinsics is not None
+
+
+@pytest.mark.parametrize("focal", [(0.7195, 1.279), (1.93, 1.93), (9.0, 0.7)])
+def test_focal_lengths_that_are_no_pixels_are_told(folder: Folder, focal: tuple[float, float]) -> None:
+    wide = np.zeros((386, 516, 3), np.uint8)
+    folder.write(folder.color, wide)
+    folder.describe(fx=focal[0], fy=focal[1], width=516, height=386)
+    with pytest.raises(BadInput, match=rf"fx {focal[0]:g} and fy {focal[1]:g} px.*in pixels"):
+        load_frame(folder.color, None, folder.camera)
+
+
+@pytest.mark.parametrize("unit", [0.0001, 1.0, 0.01])
+def test_a_wrong_depth_unit_is_told(folder: Folder, unit: float) -> None:
+    folder.describe(depth_unit_m=unit)
+    with pytest.raises(BadInput, match="check depth_unit_m"):
+        load_frame(folder.color, folder.depth, folder.camera).check()
