@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return int(module.run(parser.parse_args(words[len(name.split()) :])))
     except BadInput as error:
-        print(f"gpnet {name}: {error}", file=sys.stderr)
+        print(f"gpnet {name}: {_in_options(error, parser)}", file=sys.stderr)
         return 2
     except GpnetError as error:
         print(f"gpnet {name}: {error}", file=sys.stderr)
@@ -73,16 +73,34 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
+def _in_options(error: BadInput, parser: argparse.ArgumentParser) -> str:
+    """The message, which names the option in place of the setting that the option fills."""
+    message, setting = str(error), getattr(error, "setting", "")
+    for option in parser._option_string_actions:
+        # --min-quality fills quality_min
+        if (
+            setting
+            and message.startswith(setting)
+            and sorted(option.strip("-").split("-")) == sorted(setting.split("_"))
+        ):
+            return option + message.removeprefix(setting)
+    return message
+
+
 def _overview(words: list[str]) -> int:
-    asked = not words or words[0] in ("-h", "--help", "help")
-    out = sys.stdout if asked else sys.stderr
-    if not asked:
-        known = ", ".join(COMMANDS)
-        print(f"gpnet: unknown command {' '.join(words[:2])!r}; known are: {known}; see gpnet --help.", file=out)
+    """All commands, or those of a group such as `data`; 2 when something else was asked for."""
+    group = words[0] if words and any(name.startswith(f"{words[0]} ") for name in COMMANDS) else ""
+    known = [name for name in COMMANDS if not group or name.split()[0] == group]
+    front = " ".join(filter(None, ("gpnet", group)))
+    rest = words[1:] if group else words
+    if rest and rest[0] not in ("-h", "--help", "help"):
+        unknown = " ".join(words[:2])
+        told = f"{front}: unknown command {unknown!r}; known are: {', '.join(known)}; see {front} --help."
+        print(told, file=sys.stderr)
         return 2
-    print("usage: gpnet COMMAND [OPTIONS]     (gpnet COMMAND --help explains each)\n", file=out)
-    for name, module in COMMANDS.items():
-        print(f"  {name:16}{_summary(module)}", file=out)
+    print(f"usage: {front} COMMAND [OPTIONS]     ({front} COMMAND --help explains each)\n")
+    for name in known:
+        print(f"  {name:16}{_summary(COMMANDS[name])}")
     return 0
 
 

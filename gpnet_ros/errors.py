@@ -19,7 +19,16 @@ class FrameRefused(BadInput):
 
 
 class SettingsError(BadInput):
-    """A configuration file holds an unknown key or a value outside its bounds."""
+    """A configuration file holds an unknown key or a value outside its bounds.
+
+    Attributes:
+        setting: name of the setting whose value is not allowed; empty when it is not about one.
+    """
+
+    def __init__(self, message: str, setting: str = "") -> None:
+        """Args: message for a person, and the name of the setting that it begins with."""
+        super().__init__(message)
+        self.setting = setting
 
 
 class ModelRefused(BadInput):

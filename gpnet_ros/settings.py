@@ -45,16 +45,17 @@ def validate(settings: Any) -> None:
         value, m = getattr(settings, f.name), f.metadata
         if "doc" not in m:
             continue
-        name = f"{type(settings).__name__}.{f.name}"
+        name = f.name
         if m["choices"] and value not in m["choices"]:
-            raise SettingsError(f"{name} is {value!r}; allowed: {', '.join(m['choices'])}.")
+            raise SettingsError(f"{name} is {value!r}; allowed: {', '.join(m['choices'])}.", name)
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, bool) or not isinstance(number, (int, float)):
                 continue
             low = -math.inf if m["low"] is None else m["low"]
             high = math.inf if m["high"] is None else m["high"]
             if not math.isfinite(number) or not low <= number <= high:
-                raise SettingsError(f"{name} is {number}; allowed: {low} to {high} {m['unit']}".rstrip() + ".")
+                text = f"{name} is {number}; allowed: {low} to {high} {m['unit']}".rstrip() + "."
+                raise SettingsError(text, name)
 
 
 def from_dict(cls: type[_S], values: dict[str, Any], source: str = "settings") -> _S:
@@ -71,7 +72,10 @@ def from_dict(cls: type[_S], values: dict[str, Any], source: str = "settings") -
         if key not in known:
             raise SettingsError(f"{source}: unknown setting {key!r}; known: {', '.join(sorted(known))}.")
     built = {k: _convert(hints[k], v, f"{source}: {k}") for k, v in values.items()}
-    return cls(**built)
+    try:
+        return cls(**built)
+    except SettingsError as error:
+        raise SettingsError(f"{source}: {error}", error.setting) from error
 
 
 def load_settings(cls: type[_S], path: str | os.PathLike[str]) -> _S:

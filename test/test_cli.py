@@ -44,6 +44,36 @@ def test_overview_names_every_command(capsys: pytest.CaptureFixture[str]) -> Non
     assert all(name in out for name in COMMANDS)
 
 
+@pytest.mark.parametrize("group", ["data", "bench"])
+@pytest.mark.parametrize("asked", [["--help"], ["-h"], []])
+def test_a_group_lists_its_commands(group: str, asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([group, *asked]) == 0
+    out = capsys.readouterr().out
+    assert all((f"  {name} " in out) == name.startswith(group) for name in COMMANDS)
+    assert f"gpnet {group} COMMAND" in out
+
+
+def test_an_unknown_command_of_a_group_is_refused_with_those_of_the_group(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "nope"]) == 2
+    told = capsys.readouterr().err
+    assert "data show" in told
+    assert "bench" not in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["train", "--data", "x", "--set", "batch=1"], "gpnet train: --set: batch is 1; allowed: 2 to"),
+        (["demo", "--factor", "0"], "gpnet demo: --factor is 0.0; allowed: 0.05 to"),
+        (["demo", "--seed", "-1"], "gpnet demo: --seed is -1; allowed: 0 to"),
+        (["detect", str(COLOR), "--min-quality", "3"], "gpnet detect: --min-quality is 3.0; allowed: 0.0 to 1.0."),
+    ],
+)
+def test_a_refusal_names_the_option(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.startswith(told)
+
+
 def test_unknown_command_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["grab"]) == 2
     assert "detect" in capsys.readouterr().err
