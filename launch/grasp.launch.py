@@ -15,7 +15,7 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from gpnet_ros.errors import SettingsError
-from gpnet_ros.nodes.table import RunSettings, environment, node_processes, simulation_command
+from gpnet_ros.nodes.table import RunSettings, environment, node_processes, require_programs, simulation_command
 from gpnet_ros.settings import from_dict
 
 #: Longest wait for a process after SIGINT before SIGTERM [s]: the planner stops the arm first.
@@ -46,7 +46,9 @@ def declare(field: dataclasses.Field[Any]) -> DeclareLaunchArgument:
 
 def start(context: LaunchContext) -> list[Any]:
     """The processes for the arguments that were given."""
-    run = from_dict(RunSettings, {field.name: value(field, context) for field in dataclasses.fields(RunSettings)})
+    given = {field.name: value(field, context) for field in dataclasses.fields(RunSettings)}
+    run = from_dict(RunSettings, given, "launch argument")
+    require_programs(run)
     actions: list[Any] = []
     if run.sim:
         actions.append(ExecuteProcess(cmd=simulation_command(run), name="sim", output="both", sigterm_timeout=PATIENCE))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gpnet_ros.cell import load_cell
 from gpnet_ros.errors import BadInput
+from gpnet_ros.parent import end_with_parent
 from gpnet_ros.settings import config_dir, load_settings
 from gpnet_ros.sim.cell.process import CellRun, SimSettings, serve_cell
 
@@ -37,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInput(f"--run-dir {folder} cannot be made ({error.strerror}); choose another one.") from error
+    end_with_parent(always=False)
     about = CellRun(folder, arguments.ip, arguments.seed, arguments.objects, arguments.factor)
     serve_cell(about, settings, load_cell(arguments.cell))
     return 0

@@ -26,6 +26,7 @@ from std_msgs.msg import Header
 from gpnet_ros.errors import GpnetError
 from gpnet_ros.nodes import params
 from gpnet_ros.nodes.parameters import NodeSettings
+from gpnet_ros.parent import end_with_parent
 
 _S = TypeVar("_S", bound=NodeSettings)
 
@@ -196,6 +197,8 @@ def run(make: Callable[[], ManagedNode[Any]], nice: int = 0) -> None:
         nice: change of the process's nice value; the planner's heartbeat, without which the arm stops, must
             not wait for pictures. A negative one needs root and is left out without.
 
+    It ends with its parent, so that no launch leaves an arm behind.
+
     Exits with 2 and one sentence when the node refuses its settings or cannot become active.
     """
     with contextlib.suppress(OSError):
@@ -203,6 +206,7 @@ def run(make: Callable[[], ManagedNode[Any]], nice: int = 0) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    end_with_parent()
     # With rclpy's own handlers ROS would end before the threads that publish and before the arm has stopped.
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = None

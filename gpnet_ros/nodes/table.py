@@ -5,6 +5,7 @@ The launch file and the starter of `gpnet demo` both read it. Nothing here needs
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from gpnet_ros.errors import SettingsError
 from gpnet_ros.maps import P_SOURCES
 from gpnet_ros.nodes.params_file import ParamsFile
+from gpnet_ros.parent import LAUNCHER
 from gpnet_ros.picking.mode_gate import MODES
 from gpnet_ros.settings import config_dir, setting, validate
 
@@ -134,8 +136,21 @@ def simulation_command(run: RunSettings) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Environment of all processes: the shared-memory profile, without which most frames are lost."""
-    return dict.fromkeys(PROFILE_VARIABLES, str(config_dir() / "fastdds.xml"))
+    """Environment of all processes: who starts them, and the shared-memory profile, without which frames are lost."""
+    return {LAUNCHER: str(os.getpid()), **dict.fromkeys(PROFILE_VARIABLES, str(config_dir() / "fastdds.xml"))}
+
+
+def require_programs(run: RunSettings) -> None:
+    """Look for other packages' programs before anything starts: a launch that fails halfway leaves an arm behind.
+
+    Raises:
+        SettingsError: RViz is wanted and not installed.
+    """
+    prefixes = filter(None, os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep))
+    if run.rviz and not any((Path(prefix) / "lib" / "rviz2" / "rviz2").is_file() for prefix in prefixes):
+        raise SettingsError(
+            "rviz:=true needs rviz2, which is not installed: apt install ros-$ROS_DISTRO-rviz2, or rviz:=false."
+        )
 
 
 def _files(node: str) -> tuple[Path, ...]:

@@ -22,7 +22,14 @@ from gpnet_ros.nodes.starter import (
     node_command,
     ros_environment,
 )
-from gpnet_ros.nodes.table import PROFILE_VARIABLES, NodeProcess, RunSettings, node_processes, simulation_command
+from gpnet_ros.nodes.table import (
+    PROFILE_VARIABLES,
+    NodeProcess,
+    RunSettings,
+    node_processes,
+    require_programs,
+    simulation_command,
+)
 from gpnet_ros.settings import config_dir
 
 
@@ -99,6 +106,16 @@ def test_a_command_line_carries_files_namespace_and_typed_values() -> None:
     assert words.index("a.yaml") < words.index("b.yaml")  # the later file wins
     assert {"__ns:=/cell", "__node:=planner_node", "sim:=true", 'ip:="1.2.3.4"'} <= set(words)
     assert "--seed" in simulation_command(RunSettings(sim=True))
+
+
+def test_rviz_is_looked_for_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMENT_PREFIX_PATH", f"/nowhere:{tmp_path}")
+    require_programs(RunSettings())
+    with pytest.raises(SettingsError, match="rviz2"):
+        require_programs(RunSettings(rviz=True))
+    (tmp_path / "lib" / "rviz2").mkdir(parents=True)
+    (tmp_path / "lib" / "rviz2" / "rviz2").touch()
+    require_programs(RunSettings(rviz=True))
 
 
 def test_the_shared_memory_profile_is_set_for_both_generations_of_fast_dds() -> None:
