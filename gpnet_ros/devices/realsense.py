@@ -218,4 +218,10 @@ def _rgb(color: Any) -> np.ndarray:
 
 
 def _intrinsics(model: Any) -> Intrinsics:
+    """The pinhole model of the colour stream; what a lens bends beside it is never dropped."""
+    if any(model.coeffs):
+        raise DeviceError(
+            f"The camera's colour carries a lens distortion {list(model.coeffs)}, only 0 is allowed (as of a D435); "
+            "use realsense2_camera with image_proc and remap to its rectified topics."
+        )
     return Intrinsics(model.width, model.height, model.fx, model.fy, model.ppx, model.ppy)

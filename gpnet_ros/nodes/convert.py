@@ -11,6 +11,7 @@ import array
 import math
 from typing import Any
 
+import cv2
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Pose, PoseStamped
@@ -32,6 +33,11 @@ T_BASE_LINK_BASE: Transform = transform(np.diag([-1.0, -1.0, 1.0]), np.zeros(3))
 #: Encoding of a depth image -> metres per unit (REP 118).
 DEPTH_UNITS = {"32FC1": 1.0, "16UC1": 0.001, "mono16": 0.001}
 _COLOR_CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
+#: Encodings of 2 bytes a pixel (sensor_msgs/image_encodings.hpp): colour shared by two pixels, luma second or first.
+_YUV = {
+    **dict.fromkeys(("uyvy", "yuv422"), cv2.COLOR_YUV2RGB_UYVY),
+    **dict.fromkeys(("yuyv", "yuv422_yuy2"), cv2.COLOR_YUV2RGB_YUY2),
+}
 _DTYPES: dict[str, Any] = {"32FC1": np.float32, "16UC1": np.uint16, "mono16": np.uint16}
 
 
@@ -71,6 +77,8 @@ def color_from_image(message: Image) -> NDArray[np.uint8]:
         FrameRefused: an encoding that neither this package nor an installed cv_bridge reads.
     """
     channels = _COLOR_CHANNELS.get(message.encoding)
+    if message.encoding in _YUV:
+        return np.asarray(cv2.cvtColor(_rows(message, np.dtype(np.uint8), 2), _YUV[message.encoding]), np.uint8)
     if channels is None:
         return _with_cv_bridge(message, "rgb8")
     values = _rows(message, np.dtype(np.uint8), channels)
@@ -116,9 +124,10 @@ def from_camera_info(message: CameraInfo) -> Intrinsics:
     Raises:
         FrameRefused: an empty model, or a lens distortion that a pinhole model would ignore.
     """
-    if any(abs(d) > 0.02 for d in message.d):
+    if any(d != 0.0 for d in message.d):
         raise FrameRefused(
-            f"camera_info carries a lens distortion {list(message.d)}; rectify the images first (image_proc)."
+            f"camera_info carries a lens distortion {list(message.d)}, only 0 is allowed; "
+            "rectify colour and depth first (image_proc) and remap to the rectified topics."
         )
     k = message.k
     return Intrinsics(message.width, message.height, float(k[0]), float(k[4]), float(k[2]), float(k[5]))
@@ -191,9 +200,15 @@ def _with_cv_bridge(message: Image, wanted: str) -> NDArray:
     try:
         from cv_bridge import CvBridge
     except ImportError as error:
-        known = ", ".join([*_COLOR_CHANNELS, *_DTYPES])
+        known = ", ".join([*_COLOR_CHANNELS, *_YUV, *_DTYPES])
         raise FrameRefused(
             f"Encoding {message.encoding!r} is not read without cv_bridge; known are {known}: "
             "install ros-<distro>-cv-bridge or change the camera's format."
         ) from error
-    return np.asarray(CvBridge().imgmsg_to_cv2(message, wanted))
+    try:
+        return np.asarray(CvBridge().imgmsg_to_cv2(message, wanted))
+    except Exception as error:  # its own class of errors, and defects of its own under numpy 2
+        raise FrameRefused(
+            f"cv_bridge cannot read encoding {message.encoding!r} as {wanted} ({type(error).__name__}: {error}); "
+            "change the camera's format."
+        ) from error

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gpnet_ros.devices import realsense
 from gpnet_ros.devices.realsense import RealSenseCamera, RealSenseSettings
 from gpnet_ros.errors import DeviceError
 
@@ -271,3 +272,11 @@ def test_absent_camera_and_missing_recording_are_told(tmp_path: Path) -> None:
         RealSenseCamera(RealSenseSettings(serial="923322071234")).open()
     with pytest.raises(DeviceError, match=r"nowhere\.bag"):
         RealSenseCamera(RealSenseSettings(bag=str(tmp_path / "nowhere.bag"))).open()
+
+
+def test_a_lens_distortion_is_refused_not_dropped() -> None:
+    camera = model()
+    assert realsense._intrinsics(camera).width == W
+    camera.coeffs = [0.0, 0.01, 0.0, 0.0, 0.0]
+    with pytest.raises(DeviceError, match="distortion"):
+        realsense._intrinsics(camera)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -44,6 +47,32 @@ def test_other_orders_of_channels_are_the_same_picture(encoding: str, values: np
     np.testing.assert_array_equal(convert.color_from_image(message), COLOR)
 
 
+@pytest.mark.parametrize(("encoding", "luma"), [("yuv422", 1), ("uyvy", 1), ("yuv422_yuy2", 0), ("yuyv", 0)])
+def test_yuv_with_colour_shared_by_two_pixels_is_read(encoding: str, luma: int) -> None:
+    # Rows of white, black, red, green and blue with their Y, U, V of ITU-R BT.601.
+    known = [(255, 255, 255, 235, 128, 128), (0, 0, 0, 16, 128, 128), (255, 0, 0, 81, 90, 240)]
+    known += [(0, 255, 0, 145, 54, 34), (0, 0, 255, 41, 240, 110)]
+    packed = np.zeros((5, 4, 2), np.uint8)
+    for row, (_, _, _, y, u, v) in enumerate(known):
+        packed[row, :, luma] = y
+        packed[row, :, 1 - luma] = (u, v, u, v)
+    seen = convert.color_from_image(convert.to_image(packed, encoding, 0.0, "camera"))
+    for row, (r, g, b, *_) in enumerate(known):
+        np.testing.assert_allclose(seen[row].astype(int), np.tile((r, g, b), (4, 1)), atol=3)
+
+
+def test_what_cv_bridge_cannot_read_is_a_refused_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    class CvBridge:
+        def imgmsg_to_cv2(self, message: object, wanted: str) -> None:
+            raise AttributeError("newbyteorder")
+
+    monkeypatch.setitem(sys.modules, "cv_bridge", SimpleNamespace(CvBridge=CvBridge))
+    message = convert.to_image(COLOR, "rgb8", 0.0, "camera")
+    message.encoding = "bayer_rggb16"
+    with pytest.raises(FrameRefused, match="bayer_rggb16"):
+        convert.color_from_image(message)
+
+
 def test_padded_rows_and_big_endian_depth_are_read() -> None:
     raw = np.array([[500, 0, 1200], [65535, 800, 1]], np.uint16)
     message = convert.to_image(raw, "16UC1", 0.0, "camera")
@@ -65,9 +94,10 @@ def test_millimetres_and_metres_are_the_same_depth() -> None:
 def test_a_camera_model_comes_back() -> None:
     message = convert.to_camera_info(CAMERA, 1.0, "camera")
     assert convert.from_camera_info(message) == CAMERA
-    message.d = [0.1, 0.0, 0.0, 0.0, 0.0]
-    with pytest.raises(FrameRefused, match="distortion"):
-        convert.from_camera_info(message)
+    for d in ([0.1, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.001, 0.0]):
+        message.d = d
+        with pytest.raises(FrameRefused, match="distortion"):
+            convert.from_camera_info(message)
 
 
 def test_a_truncated_image_and_an_unknown_encoding_are_refused() -> None:
