@@ -7,6 +7,12 @@ from collections.abc import Callable
 from gpnet_ros.ur_controller.robot import Robot, RuntimeState
 from gpnet_ros.ur_controller.wire import LineService, Link
 
+#: What an e-Series in local mode does not do for the dashboard ("Dashboard Server e-Series", remote control).
+_REMOTE_ONLY = frozenset([
+    "stop", "play", "pause", "power on", "power off", "brake release", "unlock protective stop",
+    "close safety popup", "close popup", "restart safety",
+])  # fmt: skip
+
 
 class DashboardService(LineService):
     """Port 29999: one command per line, one answer per line."""
@@ -54,6 +60,8 @@ class DashboardService(LineService):
 
     def _reply(self, command: str) -> str:
         word = command.lower()
+        if word in _REMOTE_ONLY and not self.robot.remote:
+            return "Command is not allowed due to safety reasons"
         if word in self._answers:
             return self._answers[word]()
         if word.startswith("load "):

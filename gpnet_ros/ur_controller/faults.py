@@ -59,7 +59,10 @@ class Faults:
             "pstop": lambda _: robot.protective_stop("fault injection"),
             "estop": lambda _: robot.emergency_stop(),
             "safeguard": lambda _: robot.safeguard_stop(),
-            "release": lambda _: robot.release(),
+            "release": lambda request: robot.release(bool(request.get("resumes", False))),
+            "reduced": lambda request: robot.set_reduced(bool(request.get("on", True))),
+            "pendant": self._press,
+            "slider": self._slide,
             "drop": self._drop,
             "freeze": self._freeze,
             "busy": self._hold_input,
@@ -98,6 +101,23 @@ class Faults:
         self.robot.remote = bool(request.get("on", True))
         return {"remote": self.robot.remote}
 
+    def _press(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Press `button` pause, play or stop on the pendant, which no remote control mode can refuse."""
+        robot, button = self.robot, str(request.get("button"))
+        if button == "stop":
+            robot.stop_program("pendant")
+            return {"done": True}
+        if button not in ("pause", "play"):
+            raise BadInput(f"Button {button!r} is unknown: choose pause, play or stop.")
+        return {"done": robot.pause() if button == "pause" else robot.play()}
+
+    def _slide(self, request: dict[str, Any]) -> None:
+        """Set the speed slider to `value` 0 .. 1."""
+        value = float(request["value"])
+        if not 0.0 <= value <= 1.0:
+            raise BadInput(f"Speed slider {value} is not usable: give a share from 0 to 1.")
+        self.robot.arm.rate = value
+
     def _set_input(self, request: dict[str, Any]) -> dict[str, Any]:
         """Set or clear the digital input `index`."""
         robot, bit = self.robot, 1 << int(request["index"])
@@ -116,5 +136,6 @@ class Faults:
             "robot_mode": robot.mode,
             "reason": robot.reason,
             "watchdog": robot.watchdog is not None,
+            "command_word": robot.inputs.get("input_int_register_0", 0),
             "clients": len(self.network.links),
         }

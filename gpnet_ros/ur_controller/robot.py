@@ -29,7 +29,7 @@ class RuntimeState(IntEnum):
 class SafetyMode(IntEnum):
     """State of the safety system (RTDE guide, `safety_mode`)."""
 
-    NORMAL, PROTECTIVE_STOP, SAFEGUARD_STOP, ROBOT_EMERGENCY_STOP = 1, 3, 5, 7
+    NORMAL, REDUCED, PROTECTIVE_STOP, SAFEGUARD_STOP, ROBOT_EMERGENCY_STOP = 1, 2, 3, 5, 7
 
 
 class RobotMode(IntEnum):
@@ -41,6 +41,7 @@ class RobotMode(IntEnum):
 #: RTDE's `safety_status_bits` of each safety mode.
 SAFETY_BITS = {
     SafetyMode.NORMAL: 0x1,
+    SafetyMode.REDUCED: 0x2,
     SafetyMode.PROTECTIVE_STOP: 0x404,
     SafetyMode.SAFEGUARD_STOP: 0x410,
     SafetyMode.ROBOT_EMERGENCY_STOP: 0x4C0,
@@ -84,6 +85,7 @@ class Robot:
         self.payload, self.payload_cog = 0.0, [0.0, 0.0, 0.0]
         self.runtime, self.safety, self.mode = RuntimeState.STOPPED, SafetyMode.NORMAL, RobotMode.RUNNING
         self.remote = True
+        self.reduced = False  # whether the reduced mode is on while no stop is
         self.program: Program | None = None
         self.secondary: list[Program] = []
         self.watchdog: Watchdog | None = None
@@ -95,9 +97,14 @@ class Robot:
 
     # --- programs ---------------------------------------------------------------------------------------
     @property
+    def unstopped(self) -> bool:
+        """Whether no stop is active: normal or reduced mode."""
+        return self.safety in (SafetyMode.NORMAL, SafetyMode.REDUCED)
+
+    @property
     def accepts_programs(self) -> bool:
         """Whether a program may start: powered, not stopped, and in remote control."""
-        return self.safety == SafetyMode.NORMAL and self.mode == RobotMode.RUNNING and self.remote
+        return self.unstopped and self.mode == RobotMode.RUNNING and self.remote
 
     def start_program(self, program: Program) -> None:
         """Let a program run in place of the one that runs."""
@@ -114,7 +121,7 @@ class Robot:
 
     def play(self) -> bool:
         """Go on with a paused program; False if there is none or the robot is stopped."""
-        if self.program is None or self.safety != SafetyMode.NORMAL or self.mode != RobotMode.RUNNING:
+        if self.program is None or not self.unstopped or self.mode != RobotMode.RUNNING:
             return False
         self.runtime = RuntimeState.PLAYING
         return True
@@ -130,12 +137,12 @@ class Robot:
     # --- safety and power -------------------------------------------------------------------------------
     def protective_stop(self, reason: str) -> None:
         """Stop: the arm brakes and the program is paused until somebody unlocks and plays."""
-        if self.safety == SafetyMode.NORMAL:
+        if self.unstopped:
             self._halt(SafetyMode.PROTECTIVE_STOP, reason)
 
     def safeguard_stop(self) -> None:
         """Stop because the safeguard input opened."""
-        if self.safety == SafetyMode.NORMAL:
+        if self.unstopped:
             self._halt(SafetyMode.SAFEGUARD_STOP, "safeguard stop")
 
     def emergency_stop(self) -> None:
@@ -144,10 +151,26 @@ class Robot:
         self.stop_program("emergency stop")
         self.mode = RobotMode.POWER_OFF
 
-    def release(self) -> None:
-        """Leave an emergency or safeguard stop; the program does not go on by itself."""
-        if self.safety in (SafetyMode.ROBOT_EMERGENCY_STOP, SafetyMode.SAFEGUARD_STOP):
-            self.safety = SafetyMode.NORMAL
+    def set_reduced(self, on: bool) -> None:
+        """Switch the reduced mode on or off; during a stop it shows once that is left."""
+        self.reduced = on
+        if self.unstopped:
+            self._leave_stop()
+
+    def release(self, resumes: bool = False) -> None:
+        """Leave an emergency or safeguard stop; a program goes on by itself only after an automatic reset.
+
+        Args:
+            resumes: the safeguard resets automatically, so that a program it paused goes on.
+        """
+        guarded = self.safety == SafetyMode.SAFEGUARD_STOP
+        if guarded or self.safety == SafetyMode.ROBOT_EMERGENCY_STOP:
+            self._leave_stop()
+        if resumes and guarded:
+            self.play()
+
+    def _leave_stop(self) -> None:
+        self.safety = SafetyMode.REDUCED if self.reduced else SafetyMode.NORMAL
 
     def unlock(self) -> str:
         """Unlock a protective stop; returns the reason why it cannot be, or ""."""
@@ -156,7 +179,7 @@ class Robot:
         if self.safety == SafetyMode.PROTECTIVE_STOP and waited < UNLOCK_AFTER:
             return "Cannot unlock protective stop until 5s after occurrence. Always inspect cause of protective stop"
         if self.safety == SafetyMode.PROTECTIVE_STOP:
-            self.safety = SafetyMode.NORMAL
+            self._leave_stop()
             # An arm that still presses must be able to move away; pressing harder stops it again.
             self._allowed_force = max(self.force_limit, 1.2 * self._force())
         return ""
@@ -166,12 +189,12 @@ class Robot:
         if not on:
             self.stop_program("power off")
             self.mode = RobotMode.POWER_OFF
-        elif self.safety == SafetyMode.NORMAL and self.mode == RobotMode.POWER_OFF:
+        elif self.unstopped and self.mode == RobotMode.POWER_OFF:
             self.mode = RobotMode.IDLE
 
     def release_brakes(self) -> None:
         """Go from idle to running."""
-        if self.safety == SafetyMode.NORMAL and self.mode != RobotMode.RUNNING:
+        if self.unstopped and self.mode != RobotMode.RUNNING:
             self.mode = RobotMode.RUNNING
 
     def _halt(self, safety: SafetyMode, reason: str) -> None:

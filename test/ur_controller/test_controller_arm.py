@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from gpnet_ros.kinematics import UR10, UrKinematics
 from gpnet_ros.pose import distance, from_rotvec, transform
 from gpnet_ros.ur_controller.arm import JOINT_RANGE, Trapezoid
+from gpnet_ros.ur_controller.dashboard import DashboardService
 from gpnet_ros.ur_controller.kinematic import KinematicPlant
 from gpnet_ros.ur_controller.model import find_model
+from gpnet_ros.ur_controller.program import Program
 from gpnet_ros.ur_controller.robot import UNLOCK_AFTER, Robot, RuntimeState, SafetyMode
 from gpnet_ros.ur_controller.script_port import ScriptService
 
@@ -254,3 +256,51 @@ def test_plant_inverts_itself(dh):
         solved = plant.inverse(plant.forward(q), q + rng.uniform(-0.02, 0.02, 6))
         assert solved is not None and np.abs(solved - q).max() < 1e-6
     assert plant.inverse(transform(np.eye(3), [3, 0, 0]), plant.q) is None
+
+
+def robot_that_plays() -> Robot:
+    robot = Robot(KinematicPlant(UR10), find_model("ur10-cb3"))
+    program = Program("p", "")
+
+    def main():
+        while True:
+            yield
+
+    program.start(main)
+    robot.start_program(program)
+    return robot
+
+
+def test_automatic_reset_resumes_the_program_and_a_plain_release_does_not() -> None:
+    robot = robot_that_plays()
+    robot.safeguard_stop()
+    robot.release()
+    assert robot.unstopped and robot.runtime == RuntimeState.PAUSED
+    robot.play()
+    robot.safeguard_stop()
+    assert not robot.unstopped and robot.runtime == RuntimeState.PAUSED
+    robot.release(resumes=True)
+    assert robot.unstopped and robot.runtime == RuntimeState.PLAYING
+
+
+def test_reduced_mode_lasts_over_a_stop_and_stops_nothing() -> None:
+    robot = robot_that_plays()
+    robot.set_reduced(True)
+    assert robot.safety == SafetyMode.REDUCED and robot.runtime == RuntimeState.PLAYING and robot.accepts_programs
+    robot.safeguard_stop()
+    robot.set_reduced(True)
+    assert robot.safety == SafetyMode.SAFEGUARD_STOP
+    robot.release()
+    assert robot.safety == SafetyMode.REDUCED
+    robot.set_reduced(False)
+    assert robot.safety == SafetyMode.NORMAL
+
+
+def test_local_mode_refuses_what_moves_or_stops_at_the_dashboard_and_still_answers() -> None:
+    robot = robot_that_plays()
+    service = DashboardService(robot)
+    robot.remote = False
+    assert service._reply("stop") == service._reply("play") == "Command is not allowed due to safety reasons"
+    assert robot.runtime == RuntimeState.PLAYING and service._reply("running") == "Program running: true"
+    robot.remote = True
+    assert service._reply("stop") == "Stopped" and robot.runtime == RuntimeState.STOPPED

@@ -15,6 +15,7 @@ import numpy as np
 
 from gpnet_ros.cell import Cell
 from gpnet_ros.devices.arm import ArmState, ArmStatus, MoveResult, MoveStatus
+from gpnet_ros.devices.ur.ending import Orphan
 from gpnet_ros.devices.ur.link import UrLink
 from gpnet_ros.devices.ur.messages import FAULT, PLAYING, ROBOT_RUNNING, ChildConfig, ChildReport, safety_stop
 from gpnet_ros.devices.ur.move import MoveOutcome
@@ -43,6 +44,7 @@ class UrArm:
         self._refusal = ""  # why the controller disagrees with the configuration
         self._lost = ""  # why the link is gone, until a new child has reported
         self._number = 0
+        self._orphan = Orphan(settings.robot_ip)
         self._moving, self._resuming = threading.Lock(), threading.Lock()
         self._cancel = threading.Event()
         self._closing = threading.Event()
@@ -71,6 +73,9 @@ class UrArm:
         with self._resuming:
             if self._link is not None:
                 self._link.close(orderly=True)
+                if self._link.armed_offset is not None and self._link.process.returncode != 0:
+                    self._orphan.found()
+                self._orphan.settle()
                 self._link = None
 
     def _replace_link(self, armed: bool) -> UrLink:
@@ -82,6 +87,9 @@ class UrArm:
         settings = self.settings
         if self._link is not None:
             self._link.close()
+            if self._link.armed_offset is not None:
+                self._orphan.found()
+        self._orphan.settle()
         mass, cog = self._payload
         config = ChildConfig(
             0, settings.robot_ip, armed, settings.digital_outputs, settings.watchdog_hz,
@@ -110,6 +118,7 @@ class UrArm:
                     except DeviceError:
                         self._closing.wait(_RETRY)
                         continue
+                self._orphan.settle()
             if self.settings.auto_resume and self.state().status in ("needs_resume", "protective_stop"):
                 try:
                     self.resume()
@@ -176,6 +185,7 @@ class UrArm:
             if link is None or not link.is_alive:
                 link = self._replace_link(armed=False)
             make_ready(link, self.settings.robot_ip)
+            self._orphan.forget()
             self._model = controller_model(self.settings.robot_ip)
             link = self._replace_link(armed=True)
             self._refusal = agreement(link, self._model, self.settings, self.cell)

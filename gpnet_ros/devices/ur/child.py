@@ -15,13 +15,25 @@ import os
 import select
 import sys
 import time
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
 from gpnet_ros.devices.arm import MoveStatus
-from gpnet_ros.devices.ur.dashboard import ask
-from gpnet_ros.devices.ur.messages import FAILED_EXIT, PLAYING, ChildConfig, ChildReport, safety_stop
-from gpnet_ros.devices.ur.move import ArmSample, MoveOrder, MoveOutcome, RunningMove
+from gpnet_ros.devices.ur.ending import Ending
+from gpnet_ros.devices.ur.messages import (
+    FAILED_EXIT,
+    FAULT,
+    NO_PROGRAM,
+    PLAYING,
+    UNSTOPPED,
+    ChildConfig,
+    ChildReport,
+    safety_stop,
+)
+from gpnet_ros.devices.ur.move import STILL_SPEED, ArmSample, MoveOrder, MoveOutcome, RunningMove
+from gpnet_ros.devices.ur.rtde import RtdeClient
+from gpnet_ros.errors import LinkLost
 
 #: Period of the loop [s]; a CB3 sends a new state every 8 ms.
 LOOP_PERIOD = 0.01
@@ -54,6 +66,9 @@ class Child:
         self._beat = time.monotonic()
         self._stamp, self._advanced = -1.0, time.monotonic()
         self.armed, self.reason = False, ""
+        self._watch: RtdeClient | None = None  # every sample; what ur_rtde shows is the newest only
+        self._ending: Ending | None = None  # from the first sign of trouble on
+        self._halted = False  # the robot brakes by itself, and a paused program takes no stop
         if config.armed:
             self._arm()
 
@@ -68,7 +83,7 @@ class Child:
         self._control = RTDEControlInterface(config.ip, -1.0, int(RTDEControlInterface.FLAG_NO_WAIT))
         self._control.reuploadScript()
         end = time.monotonic() + UPLOAD_TIMEOUT
-        while not self._control.isProgramRunning():
+        while not (self._control.isProgramRunning() and self._rx.getRuntimeState() == PLAYING):
             if time.monotonic() > end:
                 raise RuntimeError("the uploaded program did not start (remote control off, or a stop is active)")
             time.sleep(0.005)
@@ -81,6 +96,8 @@ class Child:
             if not step():
                 raise RuntimeError(f"the controller refused {name}")
         offset = self._kick_then(self._control.getTCPOffset)
+        self._watch = RtdeClient(config.ip)
+        self._watch.subscribe(("safety_status_bits", "runtime_state"))
         self._control.kickWatchdog()
         self.armed = True
         self._beat = time.monotonic()
@@ -106,11 +123,17 @@ class Child:
             outcome = self._supervise(report)
             report = report._replace(armed=self.armed, moving=self._move is not None, reason=self.reason)
             if outcome is not None or select.select([], [self.pipe], [], 0)[1]:
-                self.pipe.send(("state", tuple(report)))  # never blocks the loop for a frozen parent
+                self._tell("state", tuple(report))  # never blocks the loop for a frozen parent
             if outcome is not None:
-                self.pipe.send(("done", *outcome))
+                self._tell("done", *outcome)
             due = max(due + LOOP_PERIOD, time.monotonic() - LOOP_PERIOD)
             time.sleep(max(0.0, due - time.monotonic()))
+
+    def _tell(self, *message: Any) -> None:
+        try:
+            self.pipe.send(message)
+        except OSError:
+            self._leave("the planner is gone", LOST_EXIT)
 
     def _obey(self) -> None:
         try:
@@ -138,7 +161,7 @@ class Child:
         if not self.armed or self._move is not None:
             why = "Another move is running." if self.armed else "Not armed: call resume."
             tcp = self._rx.getActualTCPPose()
-            self.pipe.send(("done", order.number, MoveStatus.REFUSED.value, why, tcp, 0.0, 0.0))
+            self._tell("done", order.number, MoveStatus.REFUSED.value, why, tcp, 0.0, 0.0)
             return
         command = self._control.moveJ if order.kind == "joint" else self._control.moveL
 
@@ -178,52 +201,84 @@ class Child:
         )  # fmt: skip
 
     def _supervise(self, report: ChildReport) -> MoveOutcome | None:
-        """Kick the watchdog, follow the move, give up the program when anything is wrong; a move's outcome."""
-        if not self.armed:
+        """Kick the watchdog, follow the move, end the program for good at the first trouble; a move's outcome."""
+        if self._control is None:
             return None
+        self._look_for_trouble(report)
         outcome = None
-        now = time.monotonic()
-        age = now - self._beat
-        halted = stop_reason(report)
-        trouble = halted
-        if not halted and age <= (FRESH_RESTING if self._move is None else FRESH_MOVING):
+        if self.armed:
             self._control.kickWatchdog()
-        elif not halted:
-            trouble = f"The planner's heartbeat was {age:.2f} s old."
         if self._move is not None:
-            if trouble:
-                self._move.end(MoveStatus.STOPPED, trouble, now, halted=bool(halted))
             finished = self._control.getAsyncOperationProgress() < 0
+            now = time.monotonic()
             outcome = self._move.follow(ArmSample(now, report.q, report.qd, report.tcp, report.force, finished))
             if outcome is not None:
                 self._move = None
-        if trouble and self._move is None:
-            self._disarm(trouble)
+        if not self.armed and outcome is None and (self._halted or self._move is None):
+            self._end_program(report.runtime)
         return outcome
 
-    def _disarm(self, reason: str) -> None:
-        """End the program for good: a paused one would go on by itself when the stop is released."""
-        self.armed, self.reason = False, reason
+    def _look_for_trouble(self, report: ChildReport) -> None:
+        """Disarm for good, even if a stop has gone by itself meanwhile, and when the planner's heart has stopped."""
+        now = time.monotonic()
+        age = now - self._beat
+        halted = "" if self._halted else self._first_stop(report)
+        late = age > (FRESH_RESTING if self._move is None else FRESH_MOVING)
+        trouble = halted or (f"The planner's heartbeat was {age:.2f} s old." if late else "")
+        if halted and self._watch is not None:
+            self._halted = True
+            self._watch.close()
+        if not (self.armed and trouble):
+            return
+        self.armed, self.reason = False, trouble
+        if self._move is not None:
+            self._move.end(MoveStatus.STOPPED, trouble, now, halted=bool(halted))
+
+    def _first_stop(self, report: ChildReport) -> str:
+        """Why the robot did not run the program in any sample since the last look; empty when it always did."""
+        assert self._watch is not None
         try:
-            ask(self.config.ip, "stop")
-        except Exception:  # the watchdog, which nobody kicks any more, does the same
-            self.reason = f"{reason} The dashboard server did not answer."
+            samples = [*self._watch.samples(), (report.safety_bits, report.runtime)]
+        except LinkLost:
+            os._exit(LOST_EXIT)
+        return next(filter(None, (stop_reason(bits, runtime) for bits, runtime in samples)), "")
+
+    def _end_program(self, runtime: int) -> None:
+        """End it without waiting for anybody; go when the dashboard refuses, so that others can end it."""
+        if self._ending is None:
+            self._ending = Ending(self.config.ip, self._control.stopScript)
+        self._ending.see(runtime)
+        if self._ending.refused and self._move is None and runtime not in (NO_PROGRAM, PLAYING):
+            # A paused program that ur_rtde cannot reach, as in local mode: its registers must be free for `ending`.
+            self._leave("the controller refused to stop", LOST_EXIT)
 
     def _leave(self, reason: str, status: int) -> None:
-        """Stop the arm and go; the program is ended, or dies of its watchdog."""
+        """Stop the arm and go; as another process that ends the program, which a paused one's watchdog does not."""
+        if self._control is None:
+            os._exit(status)
         if self.armed and self._move is not None:
             self._control.stopL(DECELERATION, True)
-        if self.armed and status == ORDERLY_EXIT:
-            self._disarm(reason)
-        os._exit(status)
+            # The dashboard's stop would brake harder than this one: give it the time that the watchdog does.
+            end = time.monotonic() + 1.0 / self.config.watchdog_hz
+            while time.monotonic() < end and self._rx.getRuntimeState() == PLAYING:
+                if max(map(abs, self._rx.getActualQd())) < STILL_SPEED:
+                    break
+                time.sleep(0.005)
+        self.armed, self.reason = False, reason
+        for fd in range(3, 256):  # every link of ur_rtde ends with this program, and its registers become free
+            with suppress(OSError):
+                os.set_inheritable(fd, False)
+        os.execv(sys.executable, [sys.executable, "-m", "gpnet_ros.devices.ur.ending", self.config.ip])
 
 
-def stop_reason(report: ChildReport) -> str:
+def stop_reason(safety_bits: int, runtime: int) -> str:
     """Why the robot does not run the program, in one sentence; empty when it does."""
-    stop = safety_stop(report.safety_bits)
+    stop = safety_stop(safety_bits)
     if stop:
         return f"The robot is in a {stop.replace('_', ' ')}."
-    if report.runtime != PLAYING:
+    if safety_bits & FAULT or not safety_bits & UNSTOPPED:
+        return f"The robot's safety system stopped it (bits {safety_bits:#x})."
+    if runtime != PLAYING:
         return "The program on the controller is not running any more."
     return ""
 
@@ -234,8 +289,6 @@ def main() -> None:
     pipe = Connection(os.dup(config.fd))
     try:
         Child(config).run()
-    except (EOFError, BrokenPipeError):
-        os._exit(LOST_EXIT)
     except BaseException as error:
         try:
             pipe.send(("failed", str(error)))

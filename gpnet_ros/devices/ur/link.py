@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from multiprocessing import Pipe
 from pathlib import Path
@@ -116,7 +117,7 @@ class UrLink:
                     beaten = now
                     self.send("beat", now)
         except (EOFError, OSError, LinkLost):
-            pass
+            self._let_end()
         self.process.kill()
         status = self.process.wait()
         if not self.failure:
@@ -126,6 +127,11 @@ class UrLink:
             self.is_alive = False
             self._pipe.close()
             self._changed.notify_all()
+
+    def _let_end(self) -> None:
+        """A child that has let go of its pipe may be ending its program as `ending`: give it a moment."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(GOODBYE / 2)
 
     def _take(self, message: tuple[Any, ...]) -> None:
         name, *rest = message

@@ -9,6 +9,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
+#: Safety status bits: normal or reduced mode, one of which shows while no stop is active.
+UNSTOPPED = 0b11
 #: Safety status bits: protective, safeguard, the three emergency stops, violation and fault.
 PROTECTIVE, SAFEGUARD, EMERGENCY, FAULT = 1 << 2, 1 << 4, 0b111 << 5, 0b11 << 8
 #: Runtime states: no program, a program runs.
