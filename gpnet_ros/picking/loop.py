@@ -148,7 +148,7 @@ class PickingLoop:
         return True, "Stopped; the grip is held."
 
     def resume(self) -> tuple[bool, str]:
-        """Go on after a pause; after a stop, a lost link or a start make the arm ready, and the jaws may move."""
+        """End a pause; after a stop, a lost link or a launch only make ready: the jaws may move, the arm does not."""
         with self._changed:
             if self.settings.mode != "dry_run" and self.attention.arm_state() is None:
                 return False, "The arm is not connected yet: call resume when the state is needs_resume."
@@ -193,6 +193,8 @@ class PickingLoop:
         if self._resume_wanted:
             self._make_ready()
         refusal = self._refusal()
+        if refusal and not self.settings.auto_resume:
+            self._task = ""  # reset is one act, restart another: only start or pick begins again
         if self._task and not self._paused and not refusal:
             self._turn()
             return
@@ -229,6 +231,8 @@ class PickingLoop:
             by_itself = self.settings.auto_resume and not self._stopping.is_set()
             if not self._resume_wanted and not by_itself:
                 return
+            if not self.settings.auto_resume:
+                self._task = ""  # reset is one act, restart another, and a stop between two picks counts too
             self._resume_wanted = False
             self._stopping.clear()
         if self.settings.mode == "dry_run":
@@ -274,6 +278,7 @@ class PickingLoop:
         s, tally, finished = self.settings, self.picker.tally, turn.finished
         if turn.halt and not s.auto_resume and s.mode != "dry_run":  # on hardware a person has to look first
             self._halted = self._halted or turn.halt
+            finished = finished or "stopped"  # a resume makes ready; going on takes another word
         if finished is None and tally.failures >= s.failures_max:
             finished = "failures"
         if finished is None and tally.picks >= s.max_picks:

@@ -239,7 +239,10 @@ def test_after_a_stop_on_the_way_the_grip_is_held_until_resume_and_then_put_down
         assert not b.loop.start()[0]
         assert (len(b.arm.moves), b.gripper.commands) == (moves, commands)
         b.loop.resume()
-        assert b.result(1)["status"] == "nothing_left"  # the held object was put down, the task went on
+        b.until_state("idle")  # made ready, and nothing more
+        assert (len(b.arm.moves), b.gripper.commands) == (moves, commands)
+        assert b.loop.start()[0]
+        assert b.result(1)["status"] == "nothing_left"  # the held object was put down first
     assert b.names()[moves:][-4:] == ["carry", "place", "retreat", "home"]
     assert not b.gripper.state().object_detected
     assert b.gripper.commands == [*commands, CELL.gripper.stroke]
@@ -299,7 +302,33 @@ def test_a_resume_while_moving_is_no_word_for_a_later_stop() -> None:
         assert b.notes.states.count("resuming") == resumed
         b.arm.move = move  # type: ignore[method-assign]
         assert b.loop.resume() == (True, "Resuming; the state tells when it is done.")
-        assert b.result(1)["status"] == "picked"  # the task goes on by the person's word
+        b.until_state("idle")
+        moves = len(b.arm.moves)
+        assert len(b.notes.results) == 1  # ready, and nothing more
+        assert b.loop.start()[0]
+        assert b.result(1)["status"] == "picked"
+        assert len(b.arm.moves) > moves
+
+
+def test_a_stop_between_two_picks_needs_a_start_after_the_resume() -> None:
+    with bench(auto=False) as b:
+        b.eyes.boxes = 9
+        b.until_state("needs_resume")
+        b.loop.resume()
+        b.until_state("idle")
+        b.loop.start()
+        b.result()
+        b.loop.pause()
+        b.until_state("paused")
+        b.arm.stop_with("needs_resume")  # a stop that has gone when a person looks
+        b.until_state("needs_resume")
+        moves, results = len(b.arm.moves), len(b.notes.results)
+        b.loop.resume()
+        b.until_state("idle")
+        assert (len(b.arm.moves), len(b.notes.results)) == (moves, results)
+        assert b.loop.start()[0]
+        b.result(results)
+        assert len(b.arm.moves) > moves
 
 
 def test_a_stop_takes_a_resume_back_that_has_not_begun() -> None:
