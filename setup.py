@@ -78,6 +78,7 @@ setup(
         "ray": ["ray>=2.40"],
         "train": ["tensorboard>=2.14"],
         "export": ["onnx>=1.17", "onnxruntime>=1.20"],
+        "test": ["pytest>=8,<9", "pytest-timeout>=2", "hypothesis>=6"],  # without it `colcon test` runs nothing
     },
     zip_safe=True,
     entry_points={

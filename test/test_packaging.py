@@ -74,6 +74,21 @@ def test_colcon_builds_a_package_that_ros2_finds(tmp_path: Path) -> None:
     assert (prefix / "share" / "ament_index" / "resource_index" / "packages" / "gpnet_ros").is_file()
 
 
+def test_colcon_runs_the_tests(tmp_path: Path) -> None:
+    pytest.importorskip("colcon_core")
+    source = copy_of_source(tmp_path / "src")
+    (source / "test").mkdir()
+    (source / "test" / "test_one.py").write_text("def test_good(): pass\n\ndef test_bad(): assert False\n")
+    colcon = [sys.executable, "-m", "colcon"]
+    run([*colcon, "build"], tmp_path)
+    run([*colcon, "test"], tmp_path)
+    told = subprocess.run(
+        [*colcon, "test-result"], cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert told.returncode == 1
+    assert "2 tests, 0 errors, 1 failure" in told.stdout, told.stdout
+
+
 def test_package_xml_names_every_ros_package_that_is_imported() -> None:
     tree = ElementTree.parse(ROOT / "package.xml").getroot()
     assert tree.get("format") == "3"
