@@ -54,13 +54,14 @@ def start(context: LaunchContext) -> list[Any]:
         actions.append(ExecuteProcess(cmd=simulation_command(run), name="sim", output="both", sigterm_timeout=PATIENCE))
     for process in node_processes(run):
         files = [str(file) for file in process.files]
+        overrides = [{name: typed(v) for name, v in process.overrides.items()}] if process.overrides else []
         actions.append(
             Node(
                 package="gpnet_ros",
                 executable=process.executable,
                 name=process.name,
                 namespace=run.namespace,
-                parameters=[*files, {name: typed(v) for name, v in process.overrides.items()}],
+                parameters=[*files, *overrides],
                 output="both",
                 emulate_tty=True,
                 sigterm_timeout=PATIENCE,
