@@ -25,6 +25,8 @@ FAULTS = {
     9: "no communication for a second", 10: "supply voltage too low", 11: "automatic release under way",
     12: "internal fault", 13: "activation fault", 14: "too much current", 15: "automatic release completed",
 }  # fmt: skip
+#: Of these, those that only a new activation clears (the bit rACT from 0 to 1).
+LASTING = frozenset(FAULTS) - {5, 7}
 #: gOBJ still shows the previous motion for a moment after a request.
 LAG = 0.1
 _POLL = 0.01
@@ -70,20 +72,27 @@ class RobotiqGripper:
 
     @property
     def is_active(self) -> bool:
-        """Whether activation is complete; False too when the gripper cannot be reached."""
+        """Whether activation is complete and no fault asks for a new one; False too when it cannot be reached."""
         try:
-            return self._get("STA") == ACTIVE
+            return self._get("STA") == ACTIVE and self._get("FLT") not in LASTING
         except DeviceError:
             return False
 
     def activate(self) -> None:
-        """Reset and activate, unless active already: the fingers move over their whole stroke."""
-        if self._get("STA") == ACTIVE:
+        """Reset and activate, unless active and without a fault: the fingers move over their whole stroke.
+
+        Raises:
+            DeviceError: it cannot be reached, does not become active, or the fault is still there.
+        """
+        if self._get("STA") == ACTIVE and self._get("FLT") not in LASTING:
             return
         self._set(ACT=0, ATR=0)
         self._wait("STA", 0, "does not reset")
         self._set(ACT=1)
         self._wait("STA", ACTIVE, "does not become active")
+        fault = self._get("FLT")
+        if fault in LASTING:
+            raise DeviceError(f"The gripper still reports fault {fault} ({FAULTS[fault]}) after a new activation.")
 
     def move(self, width: float, speed: float, force: float) -> GripResult:
         """Bring the pads to an opening [m] at a speed [m/s] with a force [N], and wait until they stop."""

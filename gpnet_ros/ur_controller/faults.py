@@ -67,6 +67,7 @@ class Faults:
             "freeze": self._freeze,
             "busy": self._hold_input,
             "grip": self._fake_grip,
+            "gripper_fault": self._set_gripper_fault,
             "remote": self._set_remote,
             "input": self._set_input,
             "state": self._state,
@@ -95,6 +96,10 @@ class Faults:
             raise BadInput(f"Grip result {result!r} is unknown: choose ok, fail or hold.")
         self.gripper.fault = "" if result == "ok" else result
         self.gripper.fault_position = int(request.get("position", 120 if result == "hold" else GRIPPER_CLOSED))
+
+    def _set_gripper_fault(self, request: dict[str, Any]) -> None:
+        """Let the gripper report fault `code` until it is activated anew, or for ever with `stays`."""
+        self.gripper.code, self.gripper.code_stays = int(request["code"]), bool(request.get("stays", False))
 
     def _set_remote(self, request: dict[str, Any]) -> dict[str, Any]:
         """Switch remote control on or off."""

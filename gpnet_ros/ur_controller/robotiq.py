@@ -26,6 +26,7 @@ class RobotiqService(LineService):
         self.robot, self.plant = robot, plant
         self.registers = dict.fromkeys(_SETTABLE, 0)
         self.fault, self.fault_position = "", GRIPPER_CLOSED
+        self.code, self.code_stays = 0, False  # gFLT on demand, and whether a new activation leaves it
         self._active_from = float("inf")
         self._requested_at = -float("inf")
 
@@ -54,6 +55,7 @@ class RobotiqService(LineService):
         self.registers.update(values)
         if values.get("ACT") == 1 and not was_active:
             self._active_from = self.plant.time + _ACTIVATION
+            self.code = self.code if self.code_stays else 0
             self.plant.set_gripper(0, 255, 0)  # Activation opens the fingers: what is held falls.
         elif self.registers["GTO"] and self._state == _ACTIVE and {"GTO", "POS"} & set(values):
             self._go()
@@ -83,7 +85,7 @@ class RobotiqService(LineService):
             "STA": self._state,
             "PRE": self.registers["POS"],
             "OBJ": self._object(),
-            "FLT": 0 if self._state == _ACTIVE else _NOT_ACTIVATED,
+            "FLT": self.code if self._state == _ACTIVE else _NOT_ACTIVATED,
             "POS": self.fault_position if self._faked else self.plant.gripper_position,
         }
         return str(answers.get(name, self.registers.get(name, "?")))

@@ -205,3 +205,22 @@ def test_digital_lines_are_needed() -> None:
     with pytest.raises(LinkLost):
         device.activate()
     assert device.move(float("nan"), 0.1, 40.0).status is GripStatus.REFUSED
+
+
+@pytest.mark.parametrize("code", [8, 14])
+def test_fault_is_cleared_by_a_new_activation_and_by_nothing_else(code: int) -> None:
+    with gripper() as (running, device):
+        running.admin("gripper_fault", code=code)
+        assert device.move(0.02, 0.1, 40.0).status is GripStatus.FAULT
+        assert not device.is_active and device.state().fault
+        device.activate()
+        assert device.is_active and not device.state().fault
+        assert device.move(0.02, 0.1, 40.0).status is GripStatus.DONE
+
+
+def test_fault_that_stays_is_told_by_the_activation() -> None:
+    with gripper() as (running, device):
+        running.admin("gripper_fault", code=8, stays=True)
+        with pytest.raises(DeviceError, match=r"fault 8 .too hot"):
+            device.activate()
+        assert not device.is_active
