@@ -92,7 +92,8 @@ class Controller:
                 before = now
                 if owed >= dt:
                     owed = self._advance(owed)
-                    self.rtde.publish()
+                    if not self.network.frozen:
+                        self.rtde.publish()
         finally:
             self.close()
 
