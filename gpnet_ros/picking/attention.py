@@ -21,6 +21,8 @@ from gpnet_ros.pose import Transform, invert
 _SLICE = 0.25
 #: A frame so much older than it may be [s] is of a recording, or of a camera with another clock.
 RECORDED = 3600.0
+#: The clock of a bag stands still between two of its messages: a frame of the very time [s] that it shows counts.
+_SAME_TIME = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +152,7 @@ class Attention:
         if not self._controller_clock:
             self._fresh_after = min(self._fresh_after, self._now())  # the clock of a bag begins anew with the bag
         late = self._fresh_after - frame.stamp
-        if late < 0:
+        if late < _SAME_TIME:
             return ""
         if late > RECORDED:
             return (

@@ -256,7 +256,7 @@ def test_camera_info_is_needed_once_and_may_have_been_sent_before(tmp_path: Path
 
 def test_a_bag_is_followed_by_its_own_stamps_and_again_when_it_begins_anew(tmp_path: Path) -> None:
     domain = DOMAIN + 4
-    with World(domain) as world, planner(domain, tmp_path / "log", use_sim_time=True):
+    with World(domain) as world, planner(domain, tmp_path / "log", use_sim_time=True, look_timeout=PATIENCE):
         clock = world.node.create_publisher(Clock, "/clock", PUBLISH_QOS)
         began = [time.time()]
 

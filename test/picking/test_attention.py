@@ -1,0 +1,51 @@
+"""Which frames count by the clock of a bag, which stands still between two of its messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from support.scenes import CELL, sight
+
+from gpnet_ros.cell import load_hand_eye
+from gpnet_ros.devices.fake import FakeArm
+from gpnet_ros.picking.attention import Attention, Sight
+
+#: A time of which seconds and nanoseconds, added as floats, differ from all nanoseconds by a rounding.
+SEC, NANOSEC = 1_600_000_000, 123_456_789
+
+
+class OneFrame:
+    """Eyes that see one frame for ever."""
+
+    def __init__(self, stamp: float) -> None:
+        self.stamp = stamp
+
+    def newest(self, timeout: float) -> Sight | None:
+        return sight(self.stamp)
+
+    def why_none(self) -> str:
+        return "There is always one."
+
+
+def attention(stamp: float, now: Callable[[], float]) -> Attention:
+    arm = FakeArm(CELL, auto_resume=True)
+    arm.connect()
+    return Attention(OneFrame(stamp), arm, CELL, load_hand_eye(), False, 0.3, now)
+
+
+@pytest.mark.parametrize("later", [0, 1, 10**9])
+def test_a_frame_of_the_very_time_that_the_clock_shows_counts(later: int) -> None:
+    clock = [(SEC * 10**9 + NANOSEC + later) * 1e-9]
+    watching = attention(SEC + NANOSEC * 1e-9, lambda: clock[0])
+    watching.from_now()
+    clock[0] = (SEC * 10**9 + NANOSEC) * 1e-9  # the bag begins anew
+    assert watching.look(0.1, lambda: False, pytest.fail) is not None, watching.reason
+
+
+def test_a_frame_of_before_does_not_count() -> None:
+    shown = SEC + NANOSEC * 1e-9
+    watching = attention(shown - 0.001, lambda: shown)
+    watching.from_now()
+    assert watching.look(0.1, lambda: False, pytest.fail) is None
+    assert "before the view was free" in watching.reason
