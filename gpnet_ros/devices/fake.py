@@ -157,6 +157,7 @@ class FakeGripper:
         """An open gripper of this stroke [m] that is active or has to be activated."""
         self._width, self._stroke, self._active = stroke, stroke, active
         self.object_width = object_width
+        self._closed_to = stroke
         self.script: deque[GripStatus] = deque()
         self.commands: list[float] = []
 
@@ -166,8 +167,9 @@ class FakeGripper:
         return self._active
 
     def activate(self) -> None:
-        """Make the gripper obey."""
-        self._active = True
+        """Make the gripper obey; it opens, and what it held falls."""
+        if not self._active:
+            self._active, self._width, self._closed_to = True, self._stroke, self._stroke
 
     def move(self, width: float, speed: float, force: float) -> GripResult:
         """Go to the width [m], or to the object in between; speed and force do not matter."""
@@ -176,6 +178,7 @@ class FakeGripper:
         status = self.script.popleft() if self.script else GripStatus.DONE
         if status is GripStatus.DONE:
             self.commands.append(width)
+            self._closed_to = width
             self._width = min(max(width, self.object_width or 0.0, 0.0), self._stroke)
         return GripResult(status, self._width, self._holds(), "" if status is GripStatus.DONE else status.value)
 
@@ -187,4 +190,4 @@ class FakeGripper:
         """Do nothing: there is no connection."""
 
     def _holds(self) -> bool:
-        return self.object_width is not None and bool(self.commands) and self.commands[-1] < self.object_width
+        return self.object_width is not None and self._closed_to < self.object_width

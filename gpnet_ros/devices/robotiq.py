@@ -10,15 +10,26 @@ import re
 import socket
 import threading
 import time
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from gpnet_ros.devices.gripper import GripperState, GripResult, GripStatus
-from gpnet_ros.errors import DeviceError, LinkLost
+from gpnet_ros.errors import DeviceError, LinkLost, SettingsError
 from gpnet_ros.settings import setting, validate
 
 URCAP_PORT = 63352
 ACTIVE = 3  # gSTA: activation is complete
-MOVING, STOPPED_CLOSING = 0, 2  # gOBJ
+MOVING, STOPPED_CLOSING, AT_TARGET = 0, 2, 3  # gOBJ
+#: What a full closing asks for: past every end, so that the fingers press on what is there, be it thin or each other.
+FULLY_CLOSED = 255
+#: Jaw speed [m/s] and force [N] of the closing that measures where the fingers end: slow and with the least force.
+REFERENCE_SPEED, REFERENCE_FORCE = 0.05, 20.0
+#: Fingers that stop against something so few units before the set end (4.5 mm) have met: thicker pads. Earlier
+#: they have something between them.
+PADS = 12
+#: An object is thicker than so many units of 0.4 mm: where the end was measured, and where it was not.
+THINNEST_MEASURED, THINNEST = 1, 2
 #: What gFLT says; 0 is well, and 5 and 7 only mean that the gripper is not activated.
 FAULTS = {
     5: "activation must be completed first", 7: "the activation bit is not set", 8: "too hot",
@@ -61,12 +72,23 @@ class RobotiqSettings:
         return self.stroke * min(max(share, 0.0), 1.0)
 
 
+class _End(NamedTuple):
+    """How a motion of the fingers ended."""
+
+    position: int  # 0 .. 255
+    seen: int  # gOBJ
+    stopped: bool  # within its time
+    seconds: float  # that time
+
+
 class RobotiqGripper:
     """Implements the Gripper Protocol; a lost connection is opened again by the next command."""
 
     def __init__(self, settings: RobotiqSettings) -> None:
         """Nothing is connected yet."""
         self.settings = settings
+        self._ends = settings  # as `settings`, with the ends of the stroke as they were measured last
+        self._measured = False
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
 
@@ -78,14 +100,24 @@ class RobotiqGripper:
         except DeviceError:
             return False
 
+    @property
+    def ends(self) -> tuple[int, int] | None:
+        """Positions 0 .. 255 at which the empty fingers end, open and closed; None before they were measured."""
+        return (self._ends.open_position, self._ends.closed_position) if self._measured else None
+
     def activate(self) -> None:
-        """Reset and activate, unless active and without a fault: the fingers move over their whole stroke.
+        """Reset, activate, and measure both ends, unless active and without a fault.
+
+        The fingers move over their whole stroke, more than once, and end open: what they hold falls. Where they
+        stop against something too early to have met each other, the closed end stays as the settings say.
 
         Raises:
             DeviceError: it cannot be reached, does not become active, or the fault is still there.
         """
+        self._wait_for_power()
         if self._get("STA") == ACTIVE and self._get("FLT") not in LASTING:
             return
+        self._ends, self._measured = self.settings, False
         self._set(ACT=0, ATR=0)
         self._wait("STA", 0, "does not reset")
         self._set(ACT=1)
@@ -93,40 +125,65 @@ class RobotiqGripper:
         fault = self._get("FLT")
         if fault in LASTING:
             raise DeviceError(f"The gripper still reports fault {fault} ({FAULTS[fault]}) after a new activation.")
+        self._measure_ends()
+
+    def _measure_ends(self) -> None:
+        """Close on nothing and open again; see `PADS` for what is believed."""
+        closed = self._go(FULLY_CLOSED, REFERENCE_SPEED, REFERENCE_FORCE)
+        opened = self._go(0, REFERENCE_SPEED, REFERENCE_FORCE)
+        if not closed.stopped or not opened.stopped:
+            raise DeviceError("The gripper does not end its way when it opens and closes: see pads, power and cable.")
+        if closed.seen == AT_TARGET or closed.position >= self.settings.closed_position - PADS:
+            self._learn(closed.position, opened.position if opened.seen == AT_TARGET else None)
+
+    def _learn(self, closed: int, opened: int | None = None) -> None:
+        """Believe these ends, unless no gripper has them: something is in the way of the fingers."""
+        opened = self._ends.open_position if opened is None else opened
+        with suppress(SettingsError):
+            self._ends = replace(self.settings, open_position=opened, closed_position=closed)
+            self._measured = True
 
     def move(self, width: float, speed: float, force: float) -> GripResult:
         """Bring the pads to an opening [m] at a speed [m/s] with a force [N], and wait until they stop."""
-        settings = self.settings
         if not all(0.0 <= value < 1e4 for value in (width, speed, force)):  # NaN fails too
             text = f"Grip of {width} m, {speed} m/s, {force} N is not usable: give finite values from zero up."
             return GripResult(GripStatus.REFUSED, float("nan"), False, text)
-        position = settings.position(width)
+        position = self._ends.position(width) if width > 0.0 else FULLY_CLOSED
         try:
             if self._get("STA") != ACTIVE:
                 text = "The gripper is not activated: a person has to call activate; its fingers will move."
-                return GripResult(GripStatus.REFUSED, settings.width(self._get("POS")), False, text)
-            units = {"SPE": _units(speed, settings.speed_range), "FOR": _units(force, settings.force_range)}
-            self._set(POS=position, **units, GTO=1)
-            return self._finish(position, settings.stroke / max(speed, settings.speed_range[0]) + 2.0)
+                return GripResult(GripStatus.REFUSED, self._ends.width(self._get("POS")), False, text)
+            end = self._go(position, speed, force)
         except LinkLost as error:
             return GripResult(GripStatus.LINK_LOST, float("nan"), False, str(error))
         except DeviceError as error:
             return GripResult(GripStatus.FAULT, float("nan"), False, str(error))
+        if not end.stopped:
+            text = f"The gripper did not stop within {end.seconds:.1f} s: check its pressure, power and cable."
+            return GripResult(GripStatus.TIMEOUT, self._ends.width(end.position), False, text)
+        # Empty, or nearer to each other than ever: this is where the fingers meet.
+        if position == FULLY_CLOSED and (end.seen == AT_TARGET or end.position > self._ends.closed_position):
+            self._learn(end.position)
+        return GripResult(GripStatus.DONE, self._ends.width(end.position), self._is_held(end.position, end.seen))
 
     def state(self) -> GripperState:
         """The present state of the jaws, read from the registers."""
         fault = self._get("FLT")
         position, active = self._get("POS"), self._get("STA") == ACTIVE
-        held = self._get("OBJ") == STOPPED_CLOSING and self._is_between(position)
-        return GripperState(self.settings.width(position), held, active, FAULTS.get(fault, "") if active else "")
+        held = self._is_held(position, self._get("OBJ"))
+        return GripperState(self._ends.width(position), held, active, FAULTS.get(fault, "") if active else "")
 
     def close(self) -> None:
         """Close the connection; the fingers hold what they hold."""
         with self._lock:
             self._drop()
 
-    def _finish(self, position: int, seconds: float) -> GripResult:
+    def _go(self, position: int, speed: float, force: float) -> _End:
+        """Send the fingers to a position at a speed [m/s] with a force [N]; where and how they stop."""
         settings = self.settings
+        units = {"SPE": _units(speed, settings.speed_range), "FOR": _units(force, settings.force_range)}
+        self._set(POS=position, **units, GTO=1)
+        seconds = settings.stroke / max(speed, settings.speed_range[0]) + 2.0
         began = time.monotonic()
         while True:
             waited = time.monotonic() - began
@@ -135,18 +192,27 @@ class RobotiqGripper:
                 raise DeviceError(f"The gripper reports fault {fault} ({FAULTS[fault]}): see its manual, section 4.")
             stopped = waited > LAG and self._get("PRE") == position and self._get("OBJ") != MOVING
             if stopped or waited > seconds:
-                break
+                return _End(self._get("POS"), self._get("OBJ"), stopped, seconds)
             time.sleep(_POLL)
-        reached, seen = self._get("POS"), self._get("OBJ")
-        if not stopped:
-            text = f"The gripper did not stop within {seconds:.1f} s: check its pressure, power and cable."
-            return GripResult(GripStatus.TIMEOUT, settings.width(reached), False, text)
-        held = seen == STOPPED_CLOSING and self._is_between(reached)
-        return GripResult(GripStatus.DONE, settings.width(reached), held)
 
-    def _is_between(self, position: int) -> bool:
-        """Whether fingers that stopped here have something between them."""
-        return position < self.settings.closed_position - 2
+    def _is_held(self, position: int, seen: int) -> bool:
+        """Whether fingers that stopped here with this gOBJ have something between them."""
+        thinnest = THINNEST_MEASURED if self._measured else THINNEST
+        return seen == STOPPED_CLOSING and position < self._ends.closed_position - thinnest
+
+    def _wait_for_power(self) -> None:
+        """A gripper knows nothing for a moment after its power has come back."""
+        end = time.monotonic() + self.settings.activation_timeout
+        while True:
+            try:
+                self._get("STA")
+                return
+            except LinkLost:
+                raise
+            except DeviceError:
+                if time.monotonic() > end:
+                    raise
+            time.sleep(_POLL)
 
     def _wait(self, name: str, value: int, complaint: str) -> None:
         end = time.monotonic() + self.settings.activation_timeout

@@ -87,7 +87,7 @@ class PickingLoop:
         )  # fmt: skip
         self.state = ""
         self._task = ""  # "", "loop" or "one"
-        self._paused = self._approved = self._resume_wanted = False
+        self._paused = self._approved = self._resume_wanted = self._opens = False
         self._halted = ""  # why nothing moves until a person resumes
         self._next_connect = -np.inf
         self._changed = threading.Condition()
@@ -141,22 +141,25 @@ class PickingLoop:
         with self._changed:
             if not self.settings.auto_resume and self.settings.mode != "dry_run":
                 self._halted = self._halted or "Stopped by a person."
-            self._task, self._paused, self._approved, self._resume_wanted = "", False, False, False
+            self._task, self._paused, self._approved, self._resume_wanted, self._opens = "", False, False, False, False
             self._stopping.set()
             self._changed.notify_all()
         self.arm.cancel()
         return True, "Stopped; the grip is held."
 
     def resume(self) -> tuple[bool, str]:
-        """End a pause; after a stop, a lost link or a launch only make ready: the jaws may move, the arm does not."""
+        """End a pause; after a stop or a launch only make ready: the arm stays, and see `Manipulator.make_ready`."""
         with self._changed:
             if self.settings.mode != "dry_run" and self.attention.arm_state() is None:
                 return False, "The arm is not connected yet: call resume when the state is needs_resume."
             # A word for what has happened, never one in advance for the next stop.
-            self._paused, self._resume_wanted = False, bool(self._refusal())
+            refusal = self._refusal()
+            self._opens = not self._task and self.manipulator.may_open_here
+            self._paused, self._resume_wanted = False, bool(refusal) or self._opens
             self._changed.notify_all()
             if self._resume_wanted:
-                return True, "Resuming; the state tells when it is done."
+                what = "The jaws open where the arm stands" if self._opens else "Resuming"
+                return True, f"{what}; the state tells when it is done."
         return True, "Nothing had stopped the arm; a pause has ended."
 
     def _begin(self, task: str) -> tuple[bool, str]:
@@ -233,13 +236,15 @@ class PickingLoop:
                 return
             if not self.settings.auto_resume:
                 self._task = ""  # reset is one act, restart another, and a stop between two picks counts too
-            self._resume_wanted = False
+            opens, self._opens, self._resume_wanted = self._opens, False, False
             self._stopping.clear()
         if self.settings.mode == "dry_run":
             return
         self._say("resuming")
         try:
-            self.manipulator.make_ready()
+            waits = self.manipulator.make_ready(opens)
+            if waits:
+                self.listener.refused(waits)
             self.attention.from_now()
             with self._changed:
                 if not self._stopping.is_set():  # a stop meanwhile is the newer word

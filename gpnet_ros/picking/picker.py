@@ -110,12 +110,14 @@ class Picker:
         return Turn(status, message, halt=message)
 
     def _tidy(self) -> None:
-        """After an interruption: arm home, and a held object into the tote."""
+        """After an interruption: arm home, there a gripper without activation opened, a held object into the tote."""
         if not self.manipulator.is_home():
             self.say("moving")
             result = self.manipulator.go_home(self.stopped)
             if result.status is not PickStatus.DONE:
                 raise TurnOver(self.give_up(result.status.value, result.message))
+        if self.manipulator.jaws_wait:
+            self.manipulator.open_over_tote()
         if not self.manipulator.holds():
             return
         sight = self._look()

@@ -224,3 +224,67 @@ def test_fault_that_stays_is_told_by_the_activation() -> None:
         with pytest.raises(DeviceError, match=r"fault 8 .too hot"):
             device.activate()
         assert not device.is_active
+
+
+# --- where the fingers really end -----------------------------------------------------------------------
+def test_an_activation_measures_where_empty_fingers_end() -> None:
+    with gripper(active=False) as (running, device):
+        running.admin("grip", result="fail", position=222)  # they meet there, and the gripper feels nothing
+        assert device.ends is None
+        device.activate()
+        assert device.ends == (0, 222)
+        assert device.state().width == 0.085  # it ends open
+        empty = device.move(0.0, 0.15, 40.0)
+        assert not empty.object_detected and empty.width == 0.0
+
+
+def test_fingers_that_meet_are_nothing_and_a_thin_object_is_held() -> None:
+    with gripper(active=False) as (running, device):
+        running.admin("grip", result="hold", position=222)  # thicker pads: the gripper feels them as an object
+        device.activate()
+        assert not device.move(0.0, 0.15, 40.0).object_detected
+        assert not device.state().object_detected
+        device.move(0.085, 0.15, 40.0)
+        running.admin("grip", result="hold", position=219)  # 1.1 mm
+        assert device.move(0.0, 0.15, 40.0).object_detected
+        assert device.state().object_detected
+
+
+def test_what_lies_between_the_jaws_at_the_activation_is_not_learnt() -> None:
+    with gripper("--object-position", "120", active=False) as (_, device):
+        device.activate()
+        assert device.ends is None
+        assert device.move(0.0, 0.15, 40.0).object_detected
+
+
+def test_thin_thing_at_the_activation_is_forgotten_at_the_first_deeper_closing() -> None:
+    with gripper(active=False) as (running, device):
+        running.admin("grip", result="hold", position=220)  # 3 mm: it might as well be the pads
+        device.activate()
+        assert device.ends == (0, 220)
+        running.admin("grip", result="ok")
+        assert not device.move(0.0, 0.15, 40.0).object_detected
+        device.move(0.085, 0.15, 40.0)
+        running.admin("grip", result="hold", position=220)
+        assert device.move(0.0, 0.15, 40.0).object_detected
+
+
+def test_gripper_that_was_active_already_is_measured_by_its_first_empty_closing_only() -> None:
+    with gripper() as (running, device):
+        again = RobotiqGripper(RobotiqSettings(robot_ip=running.ip))
+        again.activate()
+        assert again.ends is None
+        running.admin("grip", result="hold", position=224)
+        assert again.move(0.0, 0.15, 40.0).object_detected and again.ends is None
+        again.move(0.085, 0.15, 40.0)
+        running.admin("grip", result="fail", position=224)
+        assert not again.move(0.0, 0.15, 40.0).object_detected and again.ends == (0, 224)
+        again.close()
+        assert device.ends == (0, 228)
+
+
+def test_position_that_no_gripper_ends_at_is_not_learnt() -> None:
+    with gripper(active=False) as (running, device):
+        running.admin("grip", result="fail", position=60)
+        device.activate()
+        assert device.ends is None

@@ -22,8 +22,8 @@ from gpnet_ros.motion import Move, plan_pick
 from gpnet_ros.pick import Decision
 from gpnet_ros.picking.attention import Sight
 from gpnet_ros.picking.loop import LoopSettings, PickingLoop
-from gpnet_ros.picking.record import PickRecord
-from gpnet_ros.pose import transform
+from gpnet_ros.picking.record import PickRecord, Turn
+from gpnet_ros.pose import invert, transform
 
 PATIENCE = 20.0
 
@@ -513,3 +513,149 @@ def test_an_arm_that_cannot_be_reached_is_tried_again_and_the_loop_lives() -> No
     finally:
         made.loop.close()
     assert made.notes.reasons[0] == "The controller does not answer."
+
+
+# --- a gripper that lost its activation -----------------------------------------------------------------
+def over_the_heap(b: Bench) -> None:
+    """The arm stands over the heap with something in its jaws, and the gripper has lost its power."""
+    b.arm._q = CELL.kinematics.inverse_near(
+        transform(np.diag([1.0, -1.0, -1.0]), (0.65, 0.0, 0.25)) @ invert(CELL.T_flange_tcp), np.array(CELL.home)
+    )
+    b.gripper._closed_to, b.gripper._width = 0.0, 0.03
+    b.loop.manipulator._hang = 0.05  # as of a pick of its own
+
+
+def opened_at(b: Bench) -> list[np.ndarray]:
+    """Where the arm stands at each activation from now on, (6,) [rad]."""
+    places, activate = [], b.gripper.activate
+
+    def note() -> None:
+        places.append(b.arm.state().q)
+        activate()
+
+    b.gripper.activate = note  # type: ignore[method-assign]
+    return places
+
+
+def test_a_resume_away_from_the_tote_opens_nothing_and_says_what_would_fall_where() -> None:
+    with bench(auto=False) as b:
+        b.until_state("needs_resume")
+        over_the_heap(b)
+        places = opened_at(b)
+        b.loop.resume()
+        b.until_state("idle")
+        assert places == [] and b.arm.moves == [] and b.gripper._closed_to == 0.0
+        assert "0.25 m" in b.notes.reasons[-1] and "resume again" in b.notes.reasons[-1]
+
+
+def test_a_start_then_goes_home_with_what_is_held_and_opens_over_the_tote() -> None:
+    with bench(auto=False) as b:
+        b.until_state("needs_resume")
+        over_the_heap(b)
+        places = opened_at(b)
+        b.loop.resume()
+        b.until_state("idle")
+        assert b.loop.start()[0]
+        assert b.result()["status"] == "picked"
+        assert len(places) == 1 and np.allclose(places[0], CELL.home)
+        assert b.names()[0] == "rise"
+
+
+def test_what_hangs_down_nobody_knows_how_far_is_not_carried_across_the_totes_wall() -> None:
+    with bench(auto=False) as b:
+        b.until_state("needs_resume")
+        over_the_heap(b)
+        b.loop.manipulator._hang = None
+        places = opened_at(b)
+        b.loop.resume()
+        b.until_state("idle")
+        b.loop.start()
+        assert b.result()["status"] == "refused" and "resume to open the jaws" in b.result()["message"]
+        assert places == [] and b.arm.moves == []
+        b.until_state("needs_resume")
+        b.loop.resume()
+        b.until_state("idle")
+        assert len(places) == 1 and b.arm.moves == []
+
+
+def test_a_second_resume_elsewhere_is_a_first_one() -> None:
+    with bench(auto=False) as b:
+        b.until_state("needs_resume")
+        over_the_heap(b)
+        b.loop.resume()
+        b.until_state("idle")
+        b.arm._q = b.arm._q + np.array([0.2, 0.0, 0.0, 0.0, 0.0, 0.0])
+        places, told = opened_at(b), len(b.notes.reasons)
+        b.loop.stop()
+        b.until_state("needs_resume")
+        b.loop.resume()
+        b.notes.wait(lambda: len(b.notes.reasons) > told)
+        assert places == []
+
+
+def test_a_second_resume_opens_where_the_arm_stands_and_moves_nothing_else() -> None:
+    with bench(auto=False) as b:
+        b.until_state("needs_resume")
+        over_the_heap(b)
+        b.loop.resume()
+        b.until_state("idle")
+        accepted, answer = b.loop.resume()
+        assert accepted and "open" in answer
+        b.notes.wait(lambda: b.notes.states.count("idle") == 2)
+        assert b.gripper.is_active and b.arm.moves == []
+
+
+def test_a_second_resume_before_the_first_has_told_is_none() -> None:
+    with bench(auto=False) as b:
+        b.until_state("needs_resume")
+        over_the_heap(b)
+        resume, begun, go_on = b.arm.resume, threading.Event(), threading.Event()
+
+        def slow() -> None:
+            begun.set()
+            assert go_on.wait(PATIENCE)
+            resume()
+
+        b.arm.resume = slow  # type: ignore[method-assign]
+        b.loop.resume()
+        assert begun.wait(PATIENCE)
+        b.loop.resume()
+        go_on.set()
+        b.until_state("idle")
+        assert not b.gripper.is_active
+
+
+def test_power_lost_between_two_picks_ends_the_task_and_opens_nothing() -> None:
+    with bench(auto=False) as b:
+        b.eyes.boxes = 9
+        b.until_state("needs_resume")
+        b.loop.resume()
+        b.until_state("idle")
+        places = opened_at(b)
+        execute = b.loop.picker.execute
+
+        def lose(turn: Turn) -> Turn:
+            done = execute(turn)
+            b.gripper._active = False
+            return done
+
+        b.loop.picker.execute = lose  # type: ignore[method-assign]
+        b.loop.start()
+        b.result()
+        b.until_state("needs_resume")
+        assert places == [] and not b.loop.start()[0]
+
+
+def test_in_simulation_too_it_goes_home_before_it_opens() -> None:
+    made = Bench(LoopSettings(mode="run", auto_resume=True), 0.03)
+    over_the_heap(made)
+    places = opened_at(made)
+    made.loop.open()
+    try:
+        made.until_state("idle")
+        assert places == []
+        made.loop.start()
+        assert made.result()["status"] == "picked"
+        assert len(places) == 1 and np.allclose(places[0], CELL.home)
+    finally:
+        made.loop.close()
