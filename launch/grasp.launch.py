@@ -9,13 +9,13 @@ import dataclasses
 from typing import Any
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, SetEnvironmentVariable, Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from gpnet_ros.errors import SettingsError
-from gpnet_ros.nodes.table import RunSettings, environment, node_processes, require_programs, simulation_command
+from gpnet_ros.nodes.table import RunSettings, environment, node_processes, remaps, require_room, simulation_command
 from gpnet_ros.settings import from_dict
 
 #: Longest wait for a process after SIGINT before SIGTERM [s]: the planner stops the arm first.
@@ -48,10 +48,15 @@ def start(context: LaunchContext) -> list[Any]:
     """The processes for the arguments that were given."""
     given = {field.name: value(field, context) for field in dataclasses.fields(RunSettings)}
     run = from_dict(RunSettings, given, "launch argument")
-    require_programs(run)
+    require_room(run)
     actions: list[Any] = []
     if run.sim:
-        actions.append(ExecuteProcess(cmd=simulation_command(run), name="sim", output="both", sigterm_timeout=PATIENCE))
+        ended = Shutdown(reason="the simulated cell has ended")  # nodes without it would try its address for ever
+        actions.append(
+            ExecuteProcess(
+                cmd=simulation_command(run), name="sim", output="both", sigterm_timeout=PATIENCE, on_exit=ended
+            )
+        )
     for process in node_processes(run):
         files = [str(file) for file in process.files]
         overrides = [{name: typed(v) for name, v in process.overrides.items()}] if process.overrides else []
@@ -62,13 +67,16 @@ def start(context: LaunchContext) -> list[Any]:
                 name=process.name,
                 namespace=run.namespace,
                 parameters=[*files, *overrides],
+                remappings=list(process.remaps.items()),
                 output="both",
                 emulate_tty=True,
                 sigterm_timeout=PATIENCE,
             )
         )
     if run.rviz:
-        actions.append(Node(package="rviz2", executable="rviz2", namespace=run.namespace))
+        actions.append(
+            Node(package="rviz2", executable="rviz2", namespace=run.namespace, remappings=list(remaps(run).items()))
+        )
     return actions
 
 

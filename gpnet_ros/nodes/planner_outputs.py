@@ -15,7 +15,7 @@ from gpnet_ros.cell import Cell, HandEye
 from gpnet_ros.devices.arm import ArmState
 from gpnet_ros.nodes import convert
 from gpnet_ros.nodes.planner_markers import markers
-from gpnet_ros.nodes.start import LATCHED_QOS, PUBLISH_QOS
+from gpnet_ros.nodes.start import LATCHED_QOS, PUBLISH_QOS, health_name
 from gpnet_ros.pick import Decision
 from gpnet_ros.picking.attention import Sight
 from gpnet_ros.picking.record import PickRecord, rejected_reasons
@@ -93,7 +93,7 @@ class Outputs:
     def diagnostics(self, arm: ArmState | None, picks: int, now: float) -> None:
         """Publish the health of arm and loop at time now [s]."""
         ok = arm is not None and arm.status in ("ready", "moving")
-        status = DiagnosticStatus(name="gpnet planner", hardware_id="" if arm is None else arm.model)
+        status = DiagnosticStatus(name=health_name(self.node, "planner"), hardware_id="" if arm is None else arm.model)
         status.level = DiagnosticStatus.OK if ok else DiagnosticStatus.WARN
         status.message = "no arm" if arm is None else arm.message or arm.status
         values = {"state": self.last_state, "picks": picks, "last refusal": self.last_refusal}

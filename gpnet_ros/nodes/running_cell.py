@@ -122,7 +122,11 @@ def open_cell(
         run, sim=True, robot_ip=free_address(), run_dir=str(folder / "cell"), params_file=str(parameters.resolve())
     )
     say(f"makes the heap and starts cell and nodes on {run.robot_ip}")
-    with _one_interrupt(), start_nodes(run, free_domain(), folder / "logs") as running, PlannerClient() as client:
+    with (
+        _one_interrupt(),
+        start_nodes(run, free_domain(), folder / "logs") as running,
+        PlannerClient(namespace=run.namespace) as client,
+    ):
         recording = Recording(client.node)
         cell = RunningCell(running, client, recording, CellDoor(run.robot_ip))
         say("cell is ready; waits for the first maps of the network")

@@ -49,6 +49,11 @@ PUBLISH_QOS = qos(1, reliable=True)
 LATCHED_QOS = qos(1, reliable=True, latched=True)
 
 
+def health_name(node: Any, part: str) -> str:
+    """Name of a part in /diagnostics, where all cells meet: the namespace tells them apart."""
+    return f"{node.get_namespace().strip('/')} gpnet {part}".lstrip()
+
+
 class ManagedNode(LifecycleNode, Generic[_S]):
     """A lifecycle node with its settings as parameters, which ends its threads while ROS still lives.
 
@@ -116,7 +121,7 @@ class ManagedNode(LifecycleNode, Generic[_S]):
             if isinstance(entity, Publisher):
                 self.destroy_publisher(entity)
             elif isinstance(entity, Subscription):
-                if entity.topic_name != "/clock":  # use_sim_time was switched on meanwhile
+                if entity.topic_name != self.resolve_topic_name("/clock"):  # use_sim_time was switched on meanwhile
                     self.destroy_subscription(entity)
             elif isinstance(entity, Service):
                 self.destroy_service(entity)
@@ -177,7 +182,7 @@ class WorkerNode(ManagedNode[_S]):
         if self.failure and self.running.is_set():
             self.get_logger().error(f"{self.failure} The node is inactive now; activate it again or restart it.")
             self.trigger_deactivate()
-        status = DiagnosticStatus(name=f"gpnet {self.get_name()}", message=self.failure or "ok")
+        status = DiagnosticStatus(name=health_name(self, self.get_name()), message=self.failure or "ok")
         status.level = DiagnosticStatus.ERROR if self.failure else DiagnosticStatus.OK
         header = Header(stamp=self.get_clock().now().to_msg())
         self._health.publish(DiagnosticArray(header=header, status=[status]))

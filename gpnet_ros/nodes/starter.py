@@ -102,6 +102,8 @@ def node_command(node: NodeProcess, namespace: str = "") -> list[str]:
     words = [sys.executable, "-m", f"gpnet_ros.nodes.{node.executable}", "--ros-args", "-r", f"__node:={node.name}"]
     if namespace:
         words += ["-r", f"__ns:=/{namespace.strip('/')}"]
+    for name, other in node.remaps.items():
+        words += ["-r", f"{name}:={other}"]
     for file in node.files:
         words += ["--params-file", str(file)]
     for name, value in node.overrides.items():

@@ -6,7 +6,9 @@ The launch file and the starter of `gpnet demo` both read it. Nothing here needs
 from __future__ import annotations
 
 import os
+import socket
 import sys
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from gpnet_ros.nodes.params_file import ParamsFile
 from gpnet_ros.parent import LAUNCHER
 from gpnet_ros.picking.mode_gate import MODES
 from gpnet_ros.settings import config_dir, setting, validate
+from gpnet_ros.sim.cell.door import CellDoor
 
 #: Environment variables that name the Fast DDS profile: of Kilted and later, and of Jazzy and older.
 PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
@@ -33,7 +36,9 @@ class RunSettings:
 
     sim: bool = setting(False, "Simulate camera and robot; nothing else changes.")
     robot_ip: str = setting(
-        "", "Address of the controller; empty: that of params_file or config/planner.yaml, in simulation 127.0.0.1."
+        "",
+        "Address of the controller; empty: that of params_file or config/planner.yaml, in simulation 127.0.0.1, "
+        "with a namespace a loopback address of its own.",
     )
     mode: str = setting(
         "",
@@ -54,13 +59,13 @@ class RunSettings:
         "Where P comes from; empty: that of params_file, else learned; oracle: the simulation's truth.",
         choices=("", *P_SOURCES, "oracle"),
     )
-    namespace: str = setting("", "Namespace of all nodes.")
+    namespace: str = setting("", "Namespace of all nodes; several cells side by side need one each.")
     use_sim_time: bool = setting(False, "Follow /clock, for bags; a simulation at another speed sets it by itself.")
     rviz: bool = setting(False, "Start RViz too.")
     seed: int = setting(1, "Seed of the simulated heap.", low=0, high=2**31)
     objects: int = setting(5, "Objects in the simulated heap.", low=0, high=20)
     factor: float = setting(1.0, "Simulated seconds per second.", low=0.05, high=50.0)
-    run_dir: str = setting("runs/launch", "Folder for the simulation's states.")
+    run_dir: str = setting("", "Folder for the simulation's states; empty: runs/launch, there one per namespace.")
 
     def __post_init__(self) -> None:
         validate(self)
@@ -70,12 +75,13 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class NodeProcess:
-    """One node: its executable, its name, its parameter files and the values that override them."""
+    """One node: its executable, its name, its parameter files, the values that override them, other names of topics."""
 
     executable: str
     name: str
     files: tuple[Path, ...] = ()
     overrides: dict[str, Any] = field(default_factory=dict)
+    remaps: dict[str, str] = field(default_factory=dict)
 
 
 def node_processes(run: RunSettings) -> list[NodeProcess]:
@@ -89,9 +95,22 @@ def node_processes(run: RunSettings) -> list[NodeProcess]:
         names.append("clock_node")
     file = ParamsFile(run.params_file, run.namespace)
     return [
-        NodeProcess(name, name, _files(name), {**_defaults(name, run), **file.values(name), **_given(name, run)})
+        NodeProcess(
+            name, name, _files(name), {**_defaults(name, run), **file.values(name), **_given(name, run)}, remaps(run)
+        )
         for name in names
     ]
+
+
+def remaps(run: RunSettings) -> dict[str, str]:
+    """Topics of all nodes of a graph that become those of one cell: its frames, and the clock that it makes itself.
+
+    Two cells have the same names of frames and two times; a clock that a person plays stays that of all.
+    """
+    if not _namespace(run):
+        return {}
+    own = ("tf", "tf_static", *(("clock",) if run.sim and run.factor != 1.0 else ()))
+    return {f"/{name}": name for name in own}
 
 
 def _defaults(node: str, run: RunSettings) -> dict[str, Any]:
@@ -104,13 +123,13 @@ def _defaults(node: str, run: RunSettings) -> dict[str, Any]:
 
 def _given(node: str, run: RunSettings) -> dict[str, Any]:
     """What a person has chosen for this run, and what makes it the run that was chosen."""
-    sim, cell = run.sim, {"run_dir": run.run_dir}
+    sim, cell = run.sim, {"run_dir": run_folder(run)}
     chosen: dict[str, dict[str, Any]] = {
         "camera_node": {"source": "sim", **cell} if sim else {},
         "inference_node": {"model": run.model, "device": run.device, "priority": run.priority},
         "oracle_node": cell,
         "planner_node": {
-            "robot": "sim" if sim else "", "robot_ip": _address(run) if sim else run.robot_ip, "mode": run.mode
+            "robot": "sim" if sim else "", "robot_ip": address(run) if sim else run.robot_ip, "mode": run.mode
         },
         "clock_node": cell,
     }  # fmt: skip
@@ -120,16 +139,28 @@ def _given(node: str, run: RunSettings) -> dict[str, Any]:
     return given
 
 
-def _address(run: RunSettings) -> str:
-    """Where the controller of a simulated cell listens."""
-    return run.robot_ip or "127.0.0.1"
+def _namespace(run: RunSettings) -> str:
+    return run.namespace.strip("/")
+
+
+def address(run: RunSettings) -> str:
+    """Where the controller of a simulated cell listens: with a namespace, an address that follows from it."""
+    if run.robot_ip or not _namespace(run):
+        return run.robot_ip or "127.0.0.1"
+    number = zlib.crc32(_namespace(run).encode())
+    return f"127.2.{number // 250 % 250 + 1}.{number % 250 + 1}"
+
+
+def run_folder(run: RunSettings) -> str:
+    """Where a simulated cell publishes its states: one folder per cell."""
+    return run.run_dir or str(Path("runs/launch", _namespace(run)))
 
 
 def simulation_command(run: RunSettings) -> list[str]:
     """Command line of the simulated cell."""
     arguments = {
-        "--ip": _address(run), "--seed": run.seed, "--objects": run.objects,
-        "--factor": run.factor, "--run-dir": run.run_dir,
+        "--ip": address(run), "--seed": run.seed, "--objects": run.objects,
+        "--factor": run.factor, "--run-dir": run_folder(run),
     }  # fmt: skip
     words = [str(word) for pair in arguments.items() for word in pair]
     return [sys.executable, "-m", "gpnet_ros.cli", "sim", *words]
@@ -140,17 +171,25 @@ def environment() -> dict[str, str]:
     return {LAUNCHER: str(os.getpid()), **dict.fromkeys(PROFILE_VARIABLES, str(config_dir() / "fastdds.xml"))}
 
 
-def require_programs(run: RunSettings) -> None:
-    """Look for other packages' programs before anything starts: a launch that fails halfway leaves an arm behind.
+def require_room(run: RunSettings) -> None:
+    """Look for what a run needs before anything starts: a launch that fails halfway leaves an arm behind.
 
     Raises:
-        SettingsError: RViz is wanted and not installed.
+        SettingsError: RViz is wanted and not installed, or another simulated cell has the address already; its
+            arm would be led by two planners.
     """
     prefixes = filter(None, os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep))
     if run.rviz and not any((Path(prefix) / "lib" / "rviz2" / "rviz2").is_file() for prefix in prefixes):
         raise SettingsError(
             "rviz:=true needs rviz2, which is not installed: apt install ros-$ROS_DISTRO-rviz2, or rviz:=false."
         )
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        if run.sim and probe.connect_ex((address(run), CellDoor.PORT)) == 0:
+            raise SettingsError(
+                f"A simulated cell runs at {address(run)} already: end it first, or give this one its own "
+                "namespace:=NAME (or robot_ip:=127.0.0.2 and run_dir:=FOLDER)."
+            )
 
 
 def _files(node: str) -> tuple[Path, ...]:

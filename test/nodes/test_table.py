@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import uuid
@@ -26,11 +27,14 @@ from gpnet_ros.nodes.table import (
     PROFILE_VARIABLES,
     NodeProcess,
     RunSettings,
+    address,
     node_processes,
-    require_programs,
+    require_room,
+    run_folder,
     simulation_command,
 )
 from gpnet_ros.settings import config_dir
+from gpnet_ros.sim.cell.door import CellDoor
 
 
 def by_name(run: RunSettings) -> dict[str, NodeProcess]:
@@ -100,22 +104,51 @@ def test_every_parameter_file_names_parameters_that_its_node_has() -> None:
 
 
 def test_a_command_line_carries_files_namespace_and_typed_values() -> None:
-    node = NodeProcess("planner_node", "planner_node", (Path("a.yaml"), Path("b.yaml")), {"sim": True, "ip": "1.2.3.4"})
+    values = {"sim": True, "ip": "1.2.3.4"}
+    node = NodeProcess("planner_node", "planner_node", (Path("a.yaml"), Path("b.yaml")), values, {"/tf": "tf"})
     words = node_command(node, "cell")
     assert words[:3] == [sys.executable, "-m", "gpnet_ros.nodes.planner_node"]
     assert words.index("a.yaml") < words.index("b.yaml")  # the later file wins
-    assert {"__ns:=/cell", "__node:=planner_node", "sim:=true", 'ip:="1.2.3.4"'} <= set(words)
+    assert {"__ns:=/cell", "/tf:=tf", "__node:=planner_node", "sim:=true", 'ip:="1.2.3.4"'} <= set(words)
     assert "--seed" in simulation_command(RunSettings(sim=True))
 
 
 def test_rviz_is_looked_for_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMENT_PREFIX_PATH", f"/nowhere:{tmp_path}")
-    require_programs(RunSettings())
+    require_room(RunSettings())
     with pytest.raises(SettingsError, match="rviz2"):
-        require_programs(RunSettings(rviz=True))
+        require_room(RunSettings(rviz=True))
     (tmp_path / "lib" / "rviz2").mkdir(parents=True)
     (tmp_path / "lib" / "rviz2" / "rviz2").touch()
-    require_programs(RunSettings(rviz=True))
+    require_room(RunSettings(rviz=True))
+
+
+def test_cells_of_two_namespaces_share_neither_address_nor_folder_nor_frames_nor_clock() -> None:
+    one, two, bare = (RunSettings(sim=True, factor=2.0, namespace=name) for name in ("/a", "b", ""))
+    assert len({address(run) for run in (one, two, bare)}) == len({run_folder(run) for run in (one, two, bare)}) == 3
+    for run in (one, two):
+        words, nodes = simulation_command(run), by_name(run)
+        assert words[words.index("--ip") + 1] == nodes["planner_node"].overrides["robot_ip"] == address(run)
+        assert words[words.index("--run-dir") + 1] == nodes["camera_node"].overrides["run_dir"] == run_folder(run)
+        assert all(n.remaps == {"/tf": "tf", "/tf_static": "tf_static", "/clock": "clock"} for n in nodes.values())
+    assert by_name(bare)["planner_node"].remaps == {}
+    assert address(bare) == "127.0.0.1"
+    chosen = RunSettings(sim=True, namespace="a", robot_ip="127.0.0.9", run_dir="here")
+    assert (address(chosen), run_folder(chosen)) == ("127.0.0.9", "here")
+
+
+def test_a_clock_that_a_person_plays_is_that_of_all_cells() -> None:
+    played = by_name(RunSettings(sim=True, namespace="a", use_sim_time=True))["planner_node"]
+    assert played.overrides["use_sim_time"] and "/clock" not in played.remaps
+
+
+def test_an_address_at_which_a_cell_runs_is_refused_before_anything_starts() -> None:
+    run = RunSettings(sim=True, namespace=f"taken{os.getpid()}")
+    require_room(run)
+    with socket.create_server((address(run), CellDoor.PORT)):
+        with pytest.raises(SettingsError, match=f"{address(run)} already.*namespace"):
+            require_room(run)
+        require_room(RunSettings(robot_ip=address(run)))  # a robot is meant to be there
 
 
 def test_the_shared_memory_profile_is_set_for_both_generations_of_fast_dds() -> None:

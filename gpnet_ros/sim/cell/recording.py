@@ -10,20 +10,28 @@ import numpy as np
 from gpnet_ros.errors import BadInput
 from gpnet_ros.sim.cell.state import State
 
-#: States per file: about half a minute.
-_CHUNK = 600
+#: States per file: about half a minute in which something moves; and files of a run, the newest two hours of that.
+_CHUNK, _FILES = 600, 240
+#: A pose or joint that has changed by more than this moves [m, rad].
+MOVED = 1e-3
+#: So long after the last movement states are still kept [s of simulated time]; more than a video shows.
+_STILL = 2.0
 _PATTERN = "states_*.npz"
 
 
 class Recorder:
-    """Writes states to numbered files of a run folder at a fixed rate of simulated time."""
+    """Writes states to numbered files of a run folder, at a fixed rate of simulated time and while something moves.
+
+    A cell that stands idle for days adds nothing to its folder, and one that works for days keeps the newest part.
+    """
 
     def __init__(self, folder: Path, rate: float) -> None:
         """Record `rate` states per simulated second [Hz] into `folder`."""
         self._folder, self._period = folder, 1.0 / rate
         self._states: list[State] = []
         self._files = 0
-        self._next = -np.inf
+        self._next = self._moved_at = -np.inf
+        self._before: State | None = None  # as it was when something moved last
         for old in folder.glob(_PATTERN):
             old.unlink()
 
@@ -32,9 +40,18 @@ class Recorder:
         if state.time < self._next:
             return
         self._next = state.time + self._period - 1e-4  # control periods do not divide every rate
+        if not self._is_worth_it(state):
+            return
         if self._states and (len(self._states) >= _CHUNK or self._states[0].version != state.version):
             self.flush()
         self._states.append(state)
+
+    def _is_worth_it(self, state: State) -> bool:
+        """Whether something moves, or has just moved."""
+        before = self._before
+        if before is None or before.version != state.version or _moved(before, state):
+            self._before, self._moved_at = state, state.time
+        return state.time - self._moved_at <= _STILL
 
     def flush(self) -> None:
         """Write the states that are in memory to a file."""
@@ -49,6 +66,14 @@ class Recorder:
         )
         self._files += 1
         self._states = []
+        (self._folder / f"states_{self._files - 1 - _FILES:04d}.npz").unlink(missing_ok=True)
+
+
+def _moved(before: State, now: State) -> bool:
+    """Whether a joint or a body is elsewhere; bodies that came or went have moved."""
+    if before.poses.shape != now.poses.shape:
+        return True
+    return bool(np.abs(now.poses - before.poses).max() > MOVED or np.abs(now.q - before.q).max() > MOVED)
 
 
 def read_states(folder: Path) -> Iterator[State]:

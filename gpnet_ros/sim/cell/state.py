@@ -6,11 +6,12 @@ heap that was loaded. One process writes; any number reads without ever delaying
 
 from __future__ import annotations
 
+import fcntl
 import json
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from gpnet_ros.errors import BadInput, DeviceError
 
 RING_FILE = "state.ring"
+_LOCK_FILE = "writer.lock"
 #: States that are kept: two seconds at 125 Hz.
 _SLOTS = 256
 #: Most bodies that a state can hold: 20 objects, the arm, the gripper.
@@ -74,8 +76,13 @@ class StateWriter:
     """The one writer of a run folder's ring."""
 
     def __init__(self, folder: Path) -> None:
-        """Create the ring, in place of one that an earlier run left."""
+        """Create the ring, in place of one that an earlier run left.
+
+        Raises:
+            BadInput: another simulated cell writes to that folder.
+        """
         folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _only_writer(folder)
         self.folder, path = folder, folder / RING_FILE
         # Whole or not at all; readers of the earlier run keep what they have mapped.
         fresh = path.with_suffix(".new")
@@ -174,6 +181,20 @@ def read_scene(folder: Path, version: int) -> SceneFile:
         return SceneFile(stored["seed"], stored["style"], stored["heap"])
     except (OSError, ValueError, KeyError) as error:
         raise BadInput(f"Scene {path} cannot be read ({error}); name the folder of a run of `gpnet sim`.") from error
+
+
+def _only_writer(folder: Path) -> IO[bytes]:
+    """The lock of a run folder; it is free again when its file is closed or its process has ended."""
+    lock = (folder / _LOCK_FILE).open("wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise BadInput(
+            f"Another simulated cell writes to {folder} ({error.strerror}); end it first, or choose another "
+            "folder: --run-dir, or run_dir:= of the launch."
+        ) from error
+    return lock
 
 
 def _map(path: Path, mode: str) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.pose import look_at
 from gpnet_ros.sim.camera.render import render
-from gpnet_ros.sim.cell.recording import read_states
+from gpnet_ros.sim.cell.recording import MOVED, read_states
 from gpnet_ros.sim.cell.scenery import RunScenery
 from gpnet_ros.sim.cell.state import State
 
@@ -23,7 +23,6 @@ _EYE, _TARGET = (1.85, -1.55, 1.15), (0.36, -0.22, 0.27)
 _FOCAL = 0.86  # focal length by image width: a normal lens
 #: Longest stretch in which nothing moves that is shown [s of simulated time].
 _IDLE_MAX = 1.0
-_MOVED = 1e-3  # a pose that changed by more than this moves [m]
 
 
 class Spectator:
@@ -63,7 +62,7 @@ def chosen_states(run_dir: Path, period: float) -> Iterator[tuple[float, State]]
     for state in read_states(run_dir):
         start = state.time if start is None else start
         if last is not None and last.version == state.version:
-            if np.abs(state.poses - last.poses).max() > _MOVED:
+            if np.abs(state.poses - last.poses).max() > MOVED:
                 moved_at = state.time
             if state.time - last.time < period or state.time - moved_at > _IDLE_MAX:
                 continue

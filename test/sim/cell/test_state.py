@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gpnet_ros.errors import BadInput, DeviceError
+from gpnet_ros.sim.cell import recording
 from gpnet_ros.sim.cell import state as ring
 from gpnet_ros.sim.cell.recording import Recorder, read_states
 from gpnet_ros.sim.cell.state import SceneFile, State, StateReader, StateWriter, read_scene
@@ -108,6 +109,17 @@ def test_a_new_run_does_not_disturb_readers_of_the_old_one(tmp_path):
     assert StateReader(tmp_path).newest() is None
 
 
+def test_a_folder_has_one_writer(tmp_path):
+    writer = StateWriter(tmp_path)
+    writer.write(make(7))
+    with pytest.raises(BadInput, match="Another simulated cell"):
+        StateWriter(tmp_path)
+    assert StateReader(tmp_path).newest().q[0] == 7
+    StateWriter(tmp_path / "other")
+    del writer
+    StateWriter(tmp_path)
+
+
 def test_scene_file_round_trip(tmp_path):
     writer = StateWriter(tmp_path)
     scene = SceneFile(1, None, {"objects": []})
@@ -139,3 +151,53 @@ def test_an_earlier_recording_is_replaced_and_none_is_refused(tmp_path):
     Recorder(tmp_path, 20.0)
     with pytest.raises(BadInput):
         next(read_states(tmp_path))
+
+
+def still(time, x=0.0):
+    """A cell of which one body is at x [m]."""
+    poses = np.zeros((5, 7))
+    poses[2, 0] = x
+    return State(time, 1, np.zeros(6), poses)
+
+
+def size(folder):
+    return sum(file.stat().st_size for file in folder.iterdir())
+
+
+def test_the_folder_of_an_idle_cell_does_not_grow(tmp_path):
+    idle, moving = tmp_path / "idle", tmp_path / "moving"
+    sizes = {}
+    for folder in (idle, moving):
+        folder.mkdir()
+        recorder = Recorder(folder, rate=20.0)
+        for k in range(20 * 3600):  # an hour; the idle one trembles as contacts do
+            recorder.add(still(k / 20, x=1e-4 * (k % 2) if folder == idle else 0.01 * (k % 2)))
+            if k == 20 * 60:
+                sizes[folder] = size(folder)
+        recorder.flush()
+    assert sizes[idle] == 0  # the first seconds wait in memory for more
+    assert 0 < size(idle) < 50_000
+    assert size(moving) > 50 * size(idle)
+
+
+def test_what_moves_after_a_rest_is_recorded_again(tmp_path):
+    recorder = Recorder(tmp_path, rate=20.0)
+    for k in range(2000):
+        recorder.add(still(k / 20, x=0.0 if k < 1000 else 0.01 * min(k - 1000, 100)))
+    recorder.flush()
+    times = np.array([state.time for state in read_states(tmp_path)])
+    assert times[0] == 0.0
+    assert not np.any((times > 5.0) & (times < 50.0))
+    assert np.sum((times > 50.0) & (times <= 55.0)) == 100
+    assert times[-1] < 60.0
+
+
+def test_a_cell_that_works_for_ever_keeps_the_newest_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(recording, "_FILES", 3)
+    recorder = Recorder(tmp_path, rate=20.0)
+    for k in range(10 * 600):
+        recorder.add(still(k / 20, x=0.01 * k))
+    recorder.flush()
+    assert len(list(tmp_path.glob("states_*"))) == 3
+    times = [state.time for state in read_states(tmp_path)]
+    assert times[0] == 7 * 600 / 20 and times[-1] == pytest.approx((10 * 600 - 1) / 20)
