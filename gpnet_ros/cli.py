@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "evaluate": "evaluate",
     "sim": "simulate",
     "video": "video",
+    "urdf": "cell_urdf",
     "bench clearing": "bench_clearing",
     "bench errors": "bench_errors",
     "bench labels": "bench_labels",
