@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from gpnet_ros.errors import FrameRefused
 
+#: Name of the frame in which colour images are seen (REP 103 optical frame), as realsense2_camera calls it.
+CAMERA_FRAME = "camera_color_optical_frame"
 #: Plausible range of a frame's median depth [m]: nearer than the D435's minimum range, or
 #: farther than a table-top camera can be, means a wrong unit or a wrong camera.
 MEDIAN_DEPTH_RANGE = (0.15, 3.0)
@@ -88,7 +90,7 @@ class Frame:
     depth: NDArray[np.float32] | None
     intrinsics: Intrinsics | None = None
     stamp: float = 0.0
-    frame_id: str = "camera_color_optical_frame"
+    frame_id: str = CAMERA_FRAME
 
     def __post_init__(self) -> None:
         if self.color is None and self.depth is None:

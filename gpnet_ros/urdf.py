@@ -17,6 +17,7 @@ from scipy.spatial.transform import Rotation
 
 from gpnet_ros.cell import Cell, HandEye
 from gpnet_ros.collision import Capsule, capsules
+from gpnet_ros.frame import CAMERA_FRAME
 from gpnet_ros.kinematics import JOINT_LIMIT, Dh
 from gpnet_ros.pose import Transform, transform
 from gpnet_ros.settings import Box
@@ -31,8 +32,6 @@ JOINTS = (
     ("wrist_2_joint", "wrist_2_link", 3.1416, 56.0),
     ("wrist_3_joint", "wrist_3_link", 3.1416, 56.0),
 )
-#: Frame of the camera's colour images (REP 103 optical frame), as realsense2_camera names it.
-CAMERA_FRAME = "camera_color_optical_frame"
 #: Housing of a D435 in its colour optical frame, width, height and depth [m] (data sheet: 90 x 25 x 25 mm).
 _CAMERA_SIZE = (0.090, 0.025, 0.025)
 #: Table top: how far it reaches around the workspace's centre, and how thick it is drawn [m].

@@ -12,10 +12,11 @@ from scipy.spatial.transform import Rotation
 from gpnet_ros.cell import Cell, load_cell, load_hand_eye
 from gpnet_ros.cli import main
 from gpnet_ros.collision import spheres
+from gpnet_ros.frame import CAMERA_FRAME
 from gpnet_ros.kinematics import ARMS
 from gpnet_ros.pose import Transform, transform
 from gpnet_ros.settings import config_dir
-from gpnet_ros.urdf import CAMERA_FRAME, JOINTS, urdf
+from gpnet_ros.urdf import JOINTS, urdf
 
 HALF_TURN = transform(np.diag([-1.0, -1.0, 1.0]), np.zeros(3))
 

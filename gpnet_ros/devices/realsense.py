@@ -15,7 +15,7 @@ import numpy as np
 
 from gpnet_ros.devices.camera import stall_limit
 from gpnet_ros.errors import DeviceError
-from gpnet_ros.frame import Frame, Intrinsics, depth_from_raw
+from gpnet_ros.frame import CAMERA_FRAME, Frame, Intrinsics, depth_from_raw
 from gpnet_ros.settings import setting, validate
 
 #: Exposure and white balance settle in about half a second after the start.
@@ -33,7 +33,7 @@ class RealSenseSettings:
     width: int = setting(640, "Of both streams.", unit="px", low=160, high=1920)
     height: int = setting(480, "Of both streams.", unit="px", low=120, high=1080)
     fps: int = setting(30, "Frames per second.", unit="Hz", low=1, high=90)
-    frame_id: str = setting("camera_color_optical_frame", "Name of the colour optical frame.")
+    frame_id: str = setting(CAMERA_FRAME, "Name of the colour optical frame.")
 
     def __post_init__(self) -> None:
         validate(self)

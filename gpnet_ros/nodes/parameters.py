@@ -6,12 +6,14 @@ import dataclasses
 from dataclasses import dataclass
 
 from gpnet_ros.devices.robots import GRIPPERS, ROBOTS
-from gpnet_ros.frame import VALID_SHARE_MIN
+from gpnet_ros.frame import CAMERA_FRAME, VALID_SHARE_MIN
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.maps import P_SOURCES
 from gpnet_ros.picking.mode_gate import MODES
 from gpnet_ros.settings import setting, validate
 
+#: What a planner may publish in TF.
+TF_CHOICES = ("all", "flange", "camera", "none")
 #: What rclpy itself declares in every node; not ours to refuse.
 BUILT_IN = ("use_sim_time", "start_type_description_service", "qos_overrides")
 
@@ -39,7 +41,7 @@ class CameraSettings(NodeSettings):
     fps: int = setting(15, "Frames per second of the D435.", unit="1/s", low=1, high=90)
     noise: bool = setting(True, "D435 noise on the simulated depth.")
     hand_eye_file: str = setting("", "Where the simulated camera is; empty for config/hand_eye.yaml.")
-    frame_id: str = setting("camera_color_optical_frame", "Name of the colour optical frame.")
+    frame_id: str = setting(CAMERA_FRAME, "Name of the colour optical frame.")
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ class PlannerSettings(NodeSettings):
     calibration_check_file: str = setting("", "Result of the calibration check; needed beyond hover on hardware.")
     calibration_max_age: int = setting(30, "An older calibration check does not count.", unit="days", low=1, high=3650)
     camera_serial: str = setting("", "Serial number of the camera in use.")
+    tf: str = setting("all", "Frames that it publishes in TF; others may own flange or camera.", choices=TF_CHOICES)
+    camera_frame: str = setting(CAMERA_FRAME, "Name of the colour optical frame in TF.")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from gpnet_ros.devices.robots import is_simulated, make_robot
 from gpnet_ros.errors import DeviceError, SettingsError
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.nodes import start
+from gpnet_ros.nodes.frames import Frames
 from gpnet_ros.nodes.parameters import PlannerSettings
 from gpnet_ros.nodes.planner_outputs import Outputs
 from gpnet_ros.nodes.sights import Sights
@@ -36,7 +37,8 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
         require_mode(s.mode, self.simulated, s.calibration_check_file, s.camera_serial, s.calibration_max_age)
         cell, hand_eye = load_cell(s.cell_file or None), load_hand_eye(s.hand_eye_file or None)
         arm, gripper = make_robot(s.robot, s.robot_ip, s.gripper, s.gripper_file, s.auto_resume, cell)
-        self.outputs = Outputs(self, cell, hand_eye)
+        frames = Frames(self, s.tf, s.camera_frame, hand_eye, self.get_clock().now().nanoseconds * 1e-9)
+        self.outputs = Outputs(self, cell, hand_eye, frames)
         how = LoopSettings(
             mode=s.mode, auto_resume=s.auto_resume, controller_clock=s.robot == "sim", max_picks=s.max_picks,
             failures_max=s.failures_max, look_timeout=s.look_timeout, valid_share_min=s.valid_share_min,

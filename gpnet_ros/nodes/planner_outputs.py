@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from geometry_msgs.msg import PoseStamped, TransformStamped
+from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
@@ -14,6 +14,7 @@ from visualization_msgs.msg import MarkerArray
 from gpnet_ros.cell import Cell, HandEye
 from gpnet_ros.devices.arm import ArmState
 from gpnet_ros.nodes import convert
+from gpnet_ros.nodes.frames import Frames
 from gpnet_ros.nodes.planner_markers import markers
 from gpnet_ros.nodes.start import LATCHED_QOS, PUBLISH_QOS, health_name
 from gpnet_ros.pick import Decision
@@ -42,10 +43,10 @@ TOPICS: dict[str, tuple[type, Any]] = {
 class Outputs:
     """Implements the loop's `LoopListener` on topics; every method may be called from any thread."""
 
-    def __init__(self, node: Any, cell: Cell, hand_eye: HandEye) -> None:
+    def __init__(self, node: Any, cell: Cell, hand_eye: HandEye, frames: Frames) -> None:
         self.node, self.cell, self.hand_eye = node, cell, hand_eye
         self.topics: dict[str, Any] = {t: node.create_publisher(k, t, qos) for t, (k, qos) in TOPICS.items()}
-        self.broadcaster = _tf_broadcaster(node)
+        self.frames = frames
         self.last_state, self.last_refusal = "idle", ""
 
     def _publish(self, topic: str, message: Any) -> None:
@@ -87,8 +88,7 @@ class Outputs:
         self._publish("joint_states", joints)
         tool0 = convert.to_pose_in_base_link(state.T_base_tcp @ invert(self.cell.T_flange_tcp), stamp)
         self._publish("~/tool0", tool0)
-        if self.broadcaster is not None:
-            self.broadcaster.sendTransform(_to_transform(tool0))
+        self.frames.flange(tool0)
 
     def diagnostics(self, arm: ArmState | None, picks: int, now: float) -> None:
         """Publish the health of arm and loop at time now [s]."""
@@ -100,20 +100,3 @@ class Outputs:
         values["arm"] = "none" if arm is None else arm.status
         status.values = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
         self._publish("/diagnostics", DiagnosticArray(header=convert.header(now, ""), status=[status]))
-
-
-def _to_transform(pose: PoseStamped) -> TransformStamped:
-    message = TransformStamped(header=pose.header, child_frame_id="tool0")
-    p, t = pose.pose.position, message.transform.translation
-    t.x, t.y, t.z = p.x, p.y, p.z
-    message.transform.rotation = pose.pose.orientation
-    return message
-
-
-def _tf_broadcaster(node: Any) -> Any:
-    """The broadcaster of tf2_ros, or None where it is not installed; `~/tool0` carries the same pose."""
-    try:
-        from tf2_ros import TransformBroadcaster
-    except ImportError:
-        return None
-    return TransformBroadcaster(node)
