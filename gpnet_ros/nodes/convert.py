@@ -11,7 +11,6 @@ import array
 import math
 from typing import Any
 
-import cv2
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Pose, PoseStamped
@@ -19,6 +18,15 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from gpnet_ros.encodings import (
+    COLOR_ENCODINGS,
+    DEPTH_UNITS,
+    camera_of,
+    color_of,
+    depth_of,
+    rows_of,
+    unknown_encoding,
+)
 from gpnet_ros.errors import FrameRefused
 from gpnet_ros.frame import Frame, Intrinsics, depth_from_raw
 from gpnet_ros.pose import Transform, from_xyz_quat, to_xyz_quat, transform
@@ -30,15 +38,6 @@ except (ImportError, AttributeError):  # the latter: an old transforms3d below i
 
 #: T_base_link_base: 180° about z, its own inverse.
 T_BASE_LINK_BASE: Transform = transform(np.diag([-1.0, -1.0, 1.0]), np.zeros(3))
-#: Encoding of a depth image -> metres per unit (REP 118).
-DEPTH_UNITS = {"32FC1": 1.0, "16UC1": 0.001, "mono16": 0.001}
-_COLOR_CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
-#: Encodings of 2 bytes a pixel (sensor_msgs/image_encodings.hpp): colour shared by two pixels, luma second or first.
-_YUV = {
-    **dict.fromkeys(("uyvy", "yuv422"), cv2.COLOR_YUV2RGB_UYVY),
-    **dict.fromkeys(("yuyv", "yuv422_yuy2"), cv2.COLOR_YUV2RGB_YUY2),
-}
-_DTYPES: dict[str, Any] = {"32FC1": np.float32, "16UC1": np.uint16, "mono16": np.uint16}
 
 
 def to_time(seconds: float) -> Time:
@@ -76,15 +75,9 @@ def color_from_image(message: Image) -> NDArray[np.uint8]:
     Raises:
         FrameRefused: an encoding that neither this package nor an installed cv_bridge reads.
     """
-    channels = _COLOR_CHANNELS.get(message.encoding)
-    if message.encoding in _YUV:
-        return np.asarray(cv2.cvtColor(_rows(message, np.dtype(np.uint8), 2), _YUV[message.encoding]), np.uint8)
-    if channels is None:
-        return _with_cv_bridge(message, "rgb8")
-    values = _rows(message, np.dtype(np.uint8), channels)
-    if channels == 1:
-        return np.repeat(values, 3, axis=2)
-    return np.ascontiguousarray(values[..., 2::-1] if message.encoding.startswith("bgr") else values[..., :3])
+    if message.encoding in COLOR_ENCODINGS:
+        return color_of(message)
+    return _with_cv_bridge(message, "rgb8")
 
 
 def depth_from_image(message: Image) -> NDArray[np.float32]:
@@ -93,18 +86,16 @@ def depth_from_image(message: Image) -> NDArray[np.float32]:
     Raises:
         FrameRefused: an encoding that neither this package nor an installed cv_bridge reads.
     """
-    dtype = _DTYPES.get(message.encoding)
-    if dtype is None:
-        return depth_from_raw(_with_cv_bridge(message, "32FC1"), 1.0)
-    order = np.dtype(dtype).newbyteorder(">" if message.is_bigendian else "<")
-    return depth_from_raw(_rows(message, order, 1)[..., 0], DEPTH_UNITS[message.encoding])
+    if message.encoding in DEPTH_UNITS:
+        return depth_of(message)
+    return depth_from_raw(_with_cv_bridge(message, "32FC1"), 1.0)
 
 
 def map_from_image(message: Image) -> NDArray[np.float32]:
     """(h, w) float32 of a 32FC1 map, values untouched."""
     if message.encoding != "32FC1":
         raise FrameRefused(f"Map encoding {message.encoding!r} is not 32FC1; use the maps of inference_node.")
-    return _rows(message, np.dtype("<f4"), 1)[..., 0].astype(np.float32)
+    return rows_of(message, np.dtype("<f4"), 1)[..., 0].astype(np.float32)
 
 
 def to_camera_info(camera: Intrinsics, stamp: float, frame_id: str) -> CameraInfo:
@@ -124,13 +115,7 @@ def from_camera_info(message: CameraInfo) -> Intrinsics:
     Raises:
         FrameRefused: an empty model, or a lens distortion that a pinhole model would ignore.
     """
-    if any(d != 0.0 for d in message.d):
-        raise FrameRefused(
-            f"camera_info carries a lens distortion {list(message.d)}, only 0 is allowed; "
-            "rectify colour and depth first (image_proc) and remap to the rectified topics."
-        )
-    k = message.k
-    return Intrinsics(message.width, message.height, float(k[0]), float(k[4]), float(k[2]), float(k[5]))
+    return camera_of(message)
 
 
 def to_frame(color: Image | None, depth: Image | None, camera: CameraInfo | None) -> Frame:
@@ -182,29 +167,12 @@ def from_pose_in_base_link(message: PoseStamped) -> Transform:
     return T_BASE_LINK_BASE @ from_pose(message.pose)
 
 
-def _rows(message: Image, dtype: np.dtype, channels: int) -> NDArray:
-    """(H, W, channels) view of the data, whatever the row padding."""
-    width = message.width * channels * dtype.itemsize
-    data = np.frombuffer(message.data, np.uint8)
-    if message.step < width or data.size < message.step * message.height or message.height == 0:
-        raise FrameRefused(
-            f"Image of {message.width}x{message.height} {message.encoding} has {data.size} bytes in rows of "
-            f"{message.step}, {width} bytes a row are needed: the message is truncated."
-        )
-    rows = data[: message.step * message.height].reshape(message.height, message.step)[:, :width]
-    return np.ascontiguousarray(rows).view(dtype).reshape(message.height, message.width, channels)
-
-
 def _with_cv_bridge(message: Image, wanted: str) -> NDArray:
     """Let cv_bridge read an encoding that is not among the common ones."""
     try:
         from cv_bridge import CvBridge
     except ImportError as error:
-        known = ", ".join([*_COLOR_CHANNELS, *_YUV, *_DTYPES])
-        raise FrameRefused(
-            f"Encoding {message.encoding!r} is not read without cv_bridge; known are {known}: "
-            "install ros-<distro>-cv-bridge or change the camera's format."
-        ) from error
+        raise unknown_encoding(message.encoding) from error
     try:
         return np.asarray(CvBridge().imgmsg_to_cv2(message, wanted))
     except Exception as error:  # its own class of errors, and defects of its own under numpy 2
