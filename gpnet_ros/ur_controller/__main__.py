@@ -9,11 +9,27 @@ import signal
 import sys
 import threading
 
-from gpnet_ros.errors import GpnetError
-from gpnet_ros.ur_controller.kinematic import KinematicPlant
+import numpy as np
+from numpy.typing import NDArray
+
+from gpnet_ros.errors import BadInput, GpnetError
+from gpnet_ros.ur_controller.kinematic import HOME, KinematicPlant
 from gpnet_ros.ur_controller.model import MODELS, find_model
 from gpnet_ros.ur_controller.robot import FORCE_LIMIT
 from gpnet_ros.ur_controller.server import RTDE_PORT, Controller
+
+
+def _joints(text: str) -> NDArray[np.float64]:
+    """Six angles [deg] as (6,) [rad]."""
+    try:
+        angles = np.deg2rad([float(word) for word in text.split(",")])
+    except ValueError:
+        angles = np.empty(0)
+    if angles.shape != (6,) or not (np.abs(angles) <= 2 * np.pi).all():
+        raise BadInput(
+            f"Joints {text!r} are not usable: give six angles [deg] within +-360, such as 180,-90,100,-100,-90,0."
+        )
+    return angles
 
 
 def main() -> int:
@@ -22,14 +38,16 @@ def main() -> int:
     parser.add_argument("--ip", default="127.0.0.1", help="loopback address to serve on")
     parser.add_argument("--model", default="ur10-cb3", choices=sorted(MODELS))
     parser.add_argument("--factor", type=float, default=1.0, help="simulated seconds per second")
+    parser.add_argument("--joints", help="where the arm stands at first: six joint angles [deg], A,B,...")
     parser.add_argument("--contact-height", type=float, help="z of a virtual table [m]")
     parser.add_argument("--object-position", type=int, help="finger position at which an object is met, 0..255")
     parser.add_argument("--force-limit", type=float, default=FORCE_LIMIT, help="protective stop above this [N]")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
-    plant = KinematicPlant(find_model(arguments.model).dh, contact_height=arguments.contact_height)
-    plant.object_position = arguments.object_position
     try:
+        start = HOME if arguments.joints is None else _joints(arguments.joints)
+        plant = KinematicPlant(find_model(arguments.model).dh, start, arguments.contact_height)
+        plant.object_position = arguments.object_position
         controller = Controller(plant, arguments.ip, arguments.model, arguments.factor, arguments.force_limit)
     except GpnetError as error:
         print(error, file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gpnet_ros.errors import BadInput, GpnetError
@@ -43,23 +43,34 @@ class AdminService(LineService):
             return {"ok": False, "error": str(error)}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Faults:
-    """The faults of one controller: what the admin port can do to robot, RTDE, gripper and network."""
+    """The faults of one controller: what the admin port can do to robot, RTDE, gripper and network.
+
+    A stop lasts for one cycle at least, as the controller works in cycles: what ends it sooner waits for `shown`.
+    """
 
     robot: Robot
     rtde: RtdeService
     gripper: RobotiqService
     network: Ports
+    _fresh: bool = False  # a stop began in this cycle, and nobody has seen it yet
+    _later: list[Callable[[], object]] = field(default_factory=list)
+
+    def shown(self) -> None:
+        """Do what had to wait: a cycle has ended, and its state was sent."""
+        waiting, self._fresh, self._later = self._later, False, []
+        for act in waiting:
+            act()
 
     def commands(self) -> dict[str, Command]:
         """The faults by the names that the admin port knows."""
         robot = self.robot
         return {
-            "pstop": lambda _: robot.protective_stop("fault injection"),
-            "estop": lambda _: robot.emergency_stop(),
-            "safeguard": lambda _: robot.safeguard_stop(),
-            "release": lambda request: robot.release(bool(request.get("resumes", False))),
+            "pstop": lambda _: self._stop(lambda: robot.protective_stop("fault injection")),
+            "estop": lambda _: self._stop(robot.emergency_stop),
+            "safeguard": lambda _: self._stop(robot.safeguard_stop),
+            "release": lambda request: self._end(lambda: robot.release(bool(request.get("resumes", False)))),
             "reduced": lambda request: robot.set_reduced(bool(request.get("on", True))),
             "pendant": self._press,
             "slider": self._slide,
@@ -72,6 +83,16 @@ class Faults:
             "input": self._set_input,
             "state": self._state,
         }
+
+    def _stop(self, act: Callable[[], object]) -> None:
+        self._fresh = True
+        act()
+
+    def _end(self, act: Callable[[], object]) -> None:
+        if self._fresh:
+            self._later.append(act)
+        else:
+            act()
 
     def _drop(self, request: dict[str, Any]) -> None:
         """Close every link, with RST if `reset`, and accept none for `refuse` [s]."""
@@ -114,6 +135,10 @@ class Faults:
             return {"done": True}
         if button not in ("pause", "play"):
             raise BadInput(f"Button {button!r} is unknown: choose pause, play or stop.")
+        if button == "play" and self._fresh:
+            self._end(robot.play)
+            return {"done": True}
+        self._fresh |= button == "pause"
         return {"done": robot.pause() if button == "pause" else robot.play()}
 
     def _slide(self, request: dict[str, Any]) -> None:

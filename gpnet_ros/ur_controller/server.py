@@ -70,7 +70,8 @@ class Controller:
             self._admin_port = Ports(ip, {ADMIN_PORT: self.admin})
         except OSError as error:
             raise DeviceError(f"A controller's port on {ip} is taken ({error}); choose another loopback IP.") from error
-        self.admin.commands |= Faults(self.robot, self.rtde, self.gripper, self.network).commands()
+        self._faults = Faults(self.robot, self.rtde, self.gripper, self.network)
+        self.admin.commands |= self._faults.commands()
 
     @property
     def commands(self) -> dict[str, Command]:
@@ -94,6 +95,7 @@ class Controller:
                     owed = self._advance(owed)
                     if not self.network.frozen:
                         self.rtde.publish()
+                    self._faults.shown()
         finally:
             self.close()
 

@@ -206,7 +206,9 @@ def test_admin_port_names_what_it_does_not_know():
             assert b'"ok": false' in link.makefile("rb").readline()
 
 
-@pytest.mark.parametrize("arguments", [["--ip", "192.168.0.1"], ["--ip", "nonsense"], ["--factor", "0"]])
+@pytest.mark.parametrize(
+    "arguments", [["--ip", "192.168.0.1"], ["--ip", "nonsense"], ["--factor", "0"], ["--joints", "1,2"]]
+)
 def test_bad_arguments_end_with_one_sentence(arguments):
     finished = subprocess.run(
         [sys.executable, "-m", "gpnet_ros.ur_controller", *arguments],

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,7 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.controller_process import ROOT, Running, controller
+from support.controller_process import Running, controller
+from support.moving_arm import CB3, E_SERIES, PATIENCE, STOPPED, joint, planner, robot, runtime, until
 
 from gpnet_ros.cell import Cell
 from gpnet_ros.devices.arm import ArmState, MoveResult, MoveStatus
@@ -29,10 +27,8 @@ from gpnet_ros.motion import Move
 from gpnet_ros.pose import distance, to_rotvec
 
 CELL = Cell()
-STOPPED = 1  # runtime_state
 SLOW = 0.25  # rad/s: the long move below would take 10 s
 LONG = 2.5  # rad
-PATIENCE = 20.0
 
 
 @contextmanager
@@ -43,15 +39,6 @@ def connected(running: Running, **settings: Any) -> Iterator[UrArm]:
         yield arm
     finally:
         arm.disconnect()
-
-
-def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def never() -> bool:
@@ -271,46 +258,20 @@ def test_lost_link_stops_the_arm_and_waits_for_a_person(fault: Callable[[Running
         assert arm.move(lifted(arm.state(), 0.02), never).status is MoveStatus.ARRIVED
 
 
-PLANNER = """
-import sys, time
-from gpnet_ros.cell import Cell
-from gpnet_ros.devices.ur.arm import UrArm
-from gpnet_ros.devices.ur.settings import UrSettings
-from gpnet_ros.motion import Move
-arm = UrArm(UrSettings(robot_ip=sys.argv[1]), Cell())
-arm.connect()
-arm.resume()
-q = arm.state().q.copy()
-q[0] -= 2.5
-print(arm._link.process.pid, flush=True)
-result = arm.move(Move("long", "joint", 0.25, 1.0, q=q), lambda: False)
-print(result.status.value, arm.state().status, flush=True)
-arm.disconnect()
-"""
-
-
+@pytest.mark.parametrize("model", [CB3, E_SERIES])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-def test_killed_or_frozen_planner_stops_the_arm(number: signal.Signals) -> None:
-    with controller() as running:
-        start = running.admin("state")["q"][0]
-        command = [sys.executable, "-c", PLANNER, running.ip]
-        planner = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert planner.stdout is not None
-        child = int(planner.stdout.readline())
-        try:
-            assert until(lambda: abs(running.admin("state")["q"][0] - start) > 0.05)
-            planner.send_signal(number)
+def test_killed_or_frozen_planner_stops_the_arm(number: signal.Signals, model: str) -> None:
+    with robot(model) as running:
+        start = joint(running)
+        with planner(running, model, LONG, SLOW) as leader:
+            leader.process.send_signal(number)
             assert_stopped_early(running, start)
             if number == signal.SIGSTOP:
-                planner.send_signal(signal.SIGCONT)
-                assert planner.stdout.readline().split() == ["stopped", "needs_resume"]
-                assert planner.wait(PATIENCE) == 0
-            assert until(lambda: not os.path.exists(f"/proc/{child}"))
-            assert running.admin("state")["runtime_state"] == STOPPED
-        finally:
-            planner.kill()
-            planner.wait()
-            planner.stdout.close()
+                leader.process.send_signal(signal.SIGCONT)
+                assert leader.result() == ["stopped", "needs_resume"]
+                assert leader.leave() == 0
+            assert until(lambda: not os.path.exists(f"/proc/{leader.child}"))
+            assert runtime(running) == STOPPED
 
 
 # --- stops of the robot ---------------------------------------------------------------------------------
@@ -425,7 +386,3 @@ def test_safety_bits_have_names() -> None:
     assert [safety_stop(bits) for bits in (1, PROTECTIVE, SAFEGUARD, EMERGENCY, 1 << 7 | PROTECTIVE)] == [
         "", "protective_stop", "safeguard_stop", "emergency_stop", "emergency_stop",
     ]  # fmt: skip
-
-
-def test_planner_text_of_this_file_is_the_move_of_this_file() -> None:
-    assert f'"joint", {SLOW}, 1.0' in PLANNER and f"-= {LONG}" in PLANNER
