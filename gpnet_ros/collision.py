@@ -1,7 +1,7 @@
-"""Shape of arm and tool as capsules, and their distance to boxes and to the height map.
+"""Shape of arm and tool as capsules, and their distance to boxes, to the height map and to each other.
 
-A capsule is sampled as a row of spheres that overlap, so that one vectorised expression answers for
-every sample of a motion at once.
+Against boxes and heap a capsule is sampled as a row of spheres that overlap, so that one vectorised expression
+answers for every sample of a motion at once; capsules among themselves are measured axis to axis.
 """
 
 from __future__ import annotations
@@ -24,6 +24,19 @@ LINK_OFFSETS = {"ur10": (0.2209, 0.0490), "ur10e": (0.1760, 0.0393), "ur3e": (0.
 RADII = {"shoulder": 0.095, "upper arm": 0.080, "elbow": 0.075, "forearm": 0.065, "wrist": 0.050}
 #: Spheres along a capsule are at most this part of the radius apart; the waist between them is 97 % wide.
 SPHERE_SPACING = 0.5
+#: Which bodies of the arm each other one is kept away from. Neighbours that a joint or two hold apart are left out:
+#: their rounded-up capsules overlap in every pose.
+APART = {
+    "base": ("forearm", "wrist 1", "wrist 2", "wrist 3", "palm", "finger"),
+    "shoulder": ("forearm", "wrist 1", "wrist 2", "wrist 3", "palm", "finger"),
+    "upper arm": ("wrist 1", "wrist 2", "wrist 3", "palm", "finger"),
+    "elbow": ("wrist 2", "wrist 3", "palm", "finger"),
+    "forearm": ("wrist 3", "palm", "finger"),
+    "wrist 1": ("palm", "finger"),
+}
+#: Joints [rad] with the tool square to wrist 1, as it stands whenever it points down. What such a wrist holds nearer
+#: together than the limit and this spare [m] always is, and is not judged: capsules are too round for it (UR3e).
+SQUARE, SQUARE_SPARE = (0.0, 0.0, 0.0, 0.0, np.pi / 2, 0.0), 0.002
 #: Cells of the height map are merged in squares of this side [m] for motions that travel over the heap.
 COARSE_SIDE = 0.010
 
@@ -95,6 +108,69 @@ def capsules(cell: Cell, opening: float) -> tuple[Capsule, ...]:
         Capsule("finger", 6, (finger_x, 0, palm_end), (finger_x, 0, tip), finger_radius),
         Capsule("finger", 6, (-finger_x, 0, palm_end), (-finger_x, 0, tip), finger_radius),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class SelfGaps:
+    """Distances between bodies of the arm that could meet.
+
+    Attributes:
+        gaps: between surfaces, (n, p) [m] for n samples and p pairs; negative: they touch.
+        names: of the two bodies of each pair, (p,).
+    """
+
+    gaps: NDArray[np.float64]
+    names: tuple[tuple[str, str], ...]
+
+
+def self_gaps(frames: NDArray[np.float64], cell: Cell, opening: float) -> SelfGaps:
+    """Distances between bodies of arm and tool that are no neighbours, at every sample of a motion.
+
+    Args:
+        frames: link frames (n, 7, 4, 4).
+        cell: arm and gripper.
+        opening: between the pads [m].
+    """
+    bodies = (base_column(cell), *capsules(cell, opening))
+    pairs = [(i, j) for i, a in enumerate(bodies) for j, b in enumerate(bodies) if b.name in APART.get(a.name, ())]
+    square = cell.kinematics.link_frames(np.array([SQUARE]))
+    built = _pair_gaps(square, bodies, pairs)[0]
+    least = cell.limits.self_gap + SQUARE_SPARE
+    pairs = [p for p, gap in zip(pairs, built, strict=True) if bodies[p[0]].name != "wrist 1" or gap > least]
+    names = tuple((bodies[i].name, bodies[j].name) for i, j in pairs)
+    return SelfGaps(_pair_gaps(frames, bodies, pairs), names)
+
+
+def base_column(cell: Cell) -> Capsule:
+    """What stands on the table and carries joint 1; `capsules` leaves it out, for it never moves."""
+    return Capsule("base", 0, (0, 0, 0), (0, 0, cell.kinematics.dh.d[0]), RADII["shoulder"])
+
+
+def _pair_gaps(
+    frames: NDArray[np.float64], bodies: tuple[Capsule, ...], pairs: list[tuple[int, int]]
+) -> NDArray[np.float64]:
+    """Gaps (n, p) [m] between pairs of capsules at link frames (n, 7, 4, 4)."""
+    chosen = frames[:, [c.frame for c in bodies]]
+    ends = np.array([(c.start, c.end) for c in bodies], dtype=np.float64)
+    axes = np.einsum("nmij,mkj->nmki", chosen[..., :3, :3], ends) + chosen[..., None, :3, 3]
+    radii = np.array([c.radius for c in bodies])
+    one, other = (np.array([pair[k] for pair in pairs]) for k in range(2))
+    return segment_distance(axes[:, one], axes[:, other]) - radii[one] - radii[other]
+
+
+def segment_distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distances (...) [m] between straight segments (..., 2, 3) [m], each given by its two ends."""
+    d1, d2 = one[..., 1, :] - one[..., 0, :], other[..., 1, :] - other[..., 0, :]
+    r = one[..., 0, :] - other[..., 0, :]
+    a, b, c, e, f = (np.einsum("...i,...i->...", x, y) for x, y in ((d1, d1), (d1, d2), (d1, r), (d2, d2), (d2, r)))
+    tiny = 1e-12
+    # Where the lines come nearest, cut to the first segment, then to the second, then back: exact for segments.
+    cross = a * e - b * b
+    s = np.where(cross > tiny, np.clip((b * f - c * e) / np.maximum(cross, tiny), 0.0, 1.0), 0.0)
+    t = np.clip((b * s + f) / np.maximum(e, tiny), 0.0, 1.0)
+    s = np.clip((b * t - c) / np.maximum(a, tiny), 0.0, 1.0)
+    apart = r + s[..., None] * d1 - t[..., None] * d2
+    return np.sqrt(np.einsum("...i,...i->...", apart, apart))
 
 
 def spheres(frames: NDArray[np.float64], cell: Cell, opening: float) -> Spheres:

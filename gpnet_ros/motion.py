@@ -7,11 +7,12 @@ its own calibration. In one file because hover, pick, place and home are built o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.transform import Rotation, Slerp
 
 from gpnet_ros.cell import Cell
 from gpnet_ros.errors import BadInput, Unreachable
@@ -22,6 +23,10 @@ from gpnet_ros.pose import Transform, invert, transform
 HEAP_TOP_UNKNOWN = 0.20
 #: Half a turn about the approach: the same grasp, for the jaw is symmetric.
 HALF_TURN = np.diag([-1.0, -1.0, 1.0, 1.0])
+#: Lines are followed in steps of this length [m] to see how fast joints turn on them.
+PACE_STEP = 0.02
+#: A line is slowed to this share of the joints' limits, and no further than to this share of its own speed.
+PACE_SHARE, PACE_LEAST = 0.9, 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +151,7 @@ def plan_pick(
         _linear("retreat", _at_height(place, _home_height(cell)), cell),
         _joint("home", cell.home, cell),
     )
-    return Plan("pick", steps, np.asarray(q_start, dtype=np.float64), hang)
+    return Plan("pick", _paced(steps, q_start, cell), np.asarray(q_start, dtype=np.float64), hang)
 
 
 def plan_hover(T_base_tcp_grasp: Transform, q_start: ArrayLike, cell: Cell, heap_top: float | None = None) -> Plan:
@@ -168,7 +173,7 @@ def plan_hover(T_base_tcp_grasp: Transform, q_start: ArrayLike, cell: Cell, heap
         _linear("retreat", _at_height(grasp, hover_z + motion.clearance), cell),
         _joint("home", cell.home, cell),
     )
-    return Plan("hover", steps, np.asarray(q_start, dtype=np.float64))
+    return Plan("hover", _paced(steps, q_start, cell), np.asarray(q_start, dtype=np.float64))
 
 
 def plan_home(
@@ -203,7 +208,7 @@ def plan_home(
         if not np.isfinite(kinematics.follow((risen @ invert(cell.T_flange_tcp))[None], start)).all():
             raise Unreachable(f"The arm cannot rise straight up from joints {start.round(3)}; move it by hand.")
         steps.append(_linear("rise", risen, cell))
-    return Plan("home", (*steps, _joint("home", cell.home, cell)), start, hang, holding)
+    return Plan("home", _paced((*steps, _joint("home", cell.home, cell)), start, cell), start, hang, holding)
 
 
 def plan_place(q_start: ArrayLike, cell: Cell, hang: float, spot: int = 0) -> Plan:
@@ -223,7 +228,7 @@ def plan_place(q_start: ArrayLike, cell: Cell, hang: float, spot: int = 0) -> Pl
         _linear("retreat", _at_height(place, _home_height(cell)), cell),
         _joint("home", cell.home, cell),
     )
-    return Plan("pick", steps, start, hang, holding=True)
+    return Plan("pick", _paced(steps, start, cell), start, hang, holding=True)
 
 
 def _joint(name: str, q: ArrayLike, cell: Cell) -> Move:
@@ -234,6 +239,52 @@ def _joint(name: str, q: ArrayLike, cell: Cell) -> Move:
 def _linear(name: str, T_base_tcp: Transform, cell: Cell) -> Move:
     motion = cell.motion
     return Move(name, "linear", motion.linear_speed, motion.linear_acceleration, T_base_tcp=T_base_tcp)
+
+
+def _paced(steps: tuple[Move | Grip, ...], q_start: ArrayLike, cell: Cell) -> tuple[Move | Grip, ...]:
+    """The steps with straight lines slowed until every joint keeps its speed and acceleration on them."""
+    q, paced = np.asarray(q_start, dtype=np.float64), list(steps)
+    for i, step in enumerate(steps):
+        if isinstance(step, Grip):
+            continue
+        if step.q is not None:
+            q = step.q
+            continue
+        T_start = cell.kinematics.forward(q) @ cell.T_flange_tcp
+        path = _line_joints(T_start, step, q, cell)
+        if not np.isfinite(path).all():
+            return tuple(paced)  # the safety check says what is wrong with it
+        paced[i], q = _slower(step, path, T_start, cell), path[-1]
+    return tuple(paced)
+
+
+def _line_joints(T_start: Transform, line: Move, q: Joints, cell: Cell) -> NDArray[np.float64]:
+    """Joints (n, 6) [rad] at even distances along a straight line from T_start (4, 4), where the joints are q (6,)."""
+    assert line.T_base_tcp is not None
+    way = line.T_base_tcp[:3, 3] - T_start[:3, 3]
+    turns = Rotation.from_matrix(np.stack([T_start[:3, :3], line.T_base_tcp[:3, :3]]))
+    s = np.linspace(0.0, 1.0, int(np.ceil(np.linalg.norm(way) / PACE_STEP)) + 4)
+    poses = np.tile(np.eye(4), (len(s), 1, 1))
+    poses[:, :3, 3] = T_start[:3, 3] + s[:, None] * way
+    poses[:, :3, :3] = Slerp([0.0, 1.0], turns)(s).as_matrix()
+    return cell.kinematics.follow(poses @ invert(cell.T_flange_tcp), q)
+
+
+def _slower(line: Move, path: NDArray[np.float64], T_start: Transform, cell: Cell) -> Move:
+    """The line at a speed at which the joints (n, 6) [rad] along it keep their limits; no slower than a tenth."""
+    assert line.T_base_tcp is not None
+    length = float(np.linalg.norm(line.T_base_tcp[:3, 3] - T_start[:3, 3]))
+    step = max(length, 1e-3) / (len(path) - 1)
+    turn = np.gradient(path, step, axis=0, edge_order=2)  # rad per metre
+    bend = float(np.abs(np.gradient(turn, step, axis=0)).max())
+    most = float(np.abs(turn).max())
+    fastest = PACE_SHARE * cell.limits.joint_speed / max(line.speed * most, 1e-9)
+    # Time stretched by 1/k takes the speed k times and every acceleration k^2 times as large.
+    needed = line.acceleration * most + line.speed**2 * bend
+    k = min(1.0, fastest, float(np.sqrt(PACE_SHARE * cell.limits.line_joint_acceleration / max(needed, 1e-9))))
+    if not PACE_LEAST <= k < 1.0:
+        return line
+    return replace(line, speed=k * line.speed, acceleration=k**2 * line.acceleration)
 
 
 def _best_yaw(grasp: Transform, z: float, q_start: ArrayLike, cell: Cell) -> tuple[Transform, Joints]:

@@ -18,7 +18,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from gpnet_ros.cell import Cell
 from gpnet_ros.clearance import needed_raise
-from gpnet_ros.collision import Spheres, Terrain, spheres
+from gpnet_ros.collision import Spheres, Terrain, self_gaps, spheres
 from gpnet_ros.errors import UnsafePlan
 from gpnet_ros.height_map import HeightMap
 from gpnet_ros.kinematics import JOINT_LIMIT, Joints
@@ -30,6 +30,8 @@ JOINT_STEP = 0.03
 LINE_STEP = 0.010
 #: A line that moves less than this sideways [m] is vertical: its lowest point answers for its columns.
 VERTICAL = 0.002
+#: Bodies of the arm come at most this much nearer [m] between two samples: the rounding of a pass at JOINT_STEP.
+SELF_DIP = 0.001
 #: Longest straight line [m] and joint travel [rad] of one move; more is a mistake, and slow to judge.
 LINE_MAX = 2.0
 TRAVEL_MAX = 4 * np.pi
@@ -83,7 +85,10 @@ def check(plan: Plan, cell: Cell, q_start: ArrayLike, heights: HeightMap | None 
             _judge_sweep(segment, cell)
         else:
             _judge_line(segment, cell)
-        body = spheres(cell.kinematics.link_frames(segment.q), cell, segment.opening)
+            _judge_line_acceleration(segment, cell)
+        frames = cell.kinematics.link_frames(segment.q)
+        body = spheres(frames, cell, segment.opening)
+        _judge_self(segment, frames, cell)
         _judge_boxes(segment, body, cell)
         _judge_table(segment, body, cell)
         if heights is not None and terrain is not None:
@@ -218,6 +223,30 @@ def _judge_line(segment: Segment, cell: Cell) -> None:
         _require(move.name, "the length of the descent", way.sum(), 0.0, limits.descent_length, "m")
         drop = segment.T_base_tcp[0, 2, 3] - segment.T_base_tcp[-1, 2, 3]
         _require(move.name, "the sideways part of the descent", way.sum() - drop, -1.0, VERTICAL, "m")
+
+
+def _judge_line_acceleration(segment: Segment, cell: Cell) -> None:
+    """Straight lines: how hard a joint must accelerate to follow the TCP's ramps of speed, and the line's bend."""
+    move, q = segment.move, segment.q
+    way = np.linalg.norm(np.diff(segment.T_base_tcp[:, :3, 3], axis=0), axis=1)
+    step = np.maximum(way, LINE_STEP / 10)
+    turn = np.diff(q, axis=0) / step[:, None]  # rad per metre of the way, between the samples
+    bend = np.abs(np.diff(turn, axis=0)).max(axis=1, initial=0.0) / ((step[1:] + step[:-1]) / 2)
+    s, length = np.concatenate([[0.0], np.cumsum(step)]), float(step.sum())
+    # The ramps begin at both ends; speed^2 grows with twice the way times the acceleration.
+    square = np.minimum(move.speed**2, 2 * move.acceleration * np.minimum(s, length - s))
+    ramp = 2 * move.acceleration * np.minimum(s[:-1], length - s[1:]) < move.speed**2
+    bent = np.concatenate([bend[:1], np.maximum(bend[1:], bend[:-1]), bend[-1:]])
+    needed = np.abs(turn).max(axis=1) * move.acceleration * ramp + bent * np.maximum(square[:-1], square[1:])
+    _require(move.name, "a joint acceleration on the line", needed, 0.0, cell.limits.line_joint_acceleration, "rad/s^2")
+
+
+def _judge_self(segment: Segment, frames: NDArray[np.float64], cell: Cell) -> None:
+    """Forearm, wrist and tool keep off each other and off the rest of the arm."""
+    near = self_gaps(frames, cell, segment.opening)
+    one, other = near.names[int(np.argmin(near.gaps.min(axis=0)))]
+    what = f"the gap between {other} and {one}"
+    _require(segment.move.name, what, near.gaps - SELF_DIP, cell.limits.self_gap, np.inf, "m")
 
 
 def _judge_boxes(segment: Segment, body: Spheres, cell: Cell) -> None:

@@ -12,7 +12,7 @@ from support.boxes import down
 
 from gpnet_ros import safety
 from gpnet_ros.cell import Cell, HandEye, Tote, load_cell, load_hand_eye
-from gpnet_ros.errors import BadInput, SettingsError, Unreachable
+from gpnet_ros.errors import BadInput, SettingsError, Unreachable, UnsafePlan
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.height_map import HeightMap
 from gpnet_ros.motion import HALF_TURN, Grip, Move, Plan, plan_home, plan_hover, plan_pick
@@ -182,6 +182,32 @@ def test_home_rises_first_where_the_arm_is_low() -> None:
     np.testing.assert_allclose(target(plan, "rise")[:2, 3], (0.65, 0.0), atol=1e-9)
     assert target(plan, "rise")[2, 3] > 0.3
     assert [s.name for s in plan_home(HOME, CELL).steps] == ["home"]
+
+
+def test_lines_are_slowed_where_a_joint_would_be_too_fast() -> None:
+    fast = dataclasses.replace(CELL, motion=dataclasses.replace(CELL.motion, linear_speed=0.5, linear_acceleration=1.5))
+    slowed = refused = 0
+    for grasp in grid(2, 4, (0.02,)):
+        plan = plan_pick(grasp, 0.05, HOME, fast, 0.1)
+        safety.check(plan, fast, HOME, FLAT)
+        lines = [s for s in plan.steps if isinstance(s, Move) and s.kind == "linear"]
+        slowed += sum(s.speed < fast.motion.linear_speed for s in lines)
+        hasty = tuple(
+            dataclasses.replace(s, speed=0.5, acceleration=1.5) if isinstance(s, Move) and s.kind == "linear" else s
+            for s in plan.steps
+        )
+        try:
+            safety.check(dataclasses.replace(plan, steps=hasty), fast, HOME, FLAT)
+        except UnsafePlan as error:
+            refused += "joint acceleration" in str(error)
+    assert slowed > 5
+    assert refused > 2, "the lines need not have been slowed"
+
+
+def test_lines_keep_the_speed_that_was_set_where_they_may() -> None:
+    for grasp in grid(2, 4, (0.02,)):
+        steps = plan_pick(grasp, 0.05, HOME, CELL, 0.1).steps
+        assert {s.speed for s in steps if isinstance(s, Move) and s.kind == "linear"} == {CELL.motion.linear_speed}
 
 
 @pytest.mark.parametrize("place", [(1.6, 0.0), (0.0, 0.05)])

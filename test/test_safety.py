@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.judged_plans import CELL, HOME, REFUSALS, SWEEPS, down, heap, limited, line, pick
+from support.judged_plans import CELL, HOME, REFUSALS, SWEEPS, down, heap, limited, line, pick, shifted
 
 from gpnet_ros import safety
 from gpnet_ros.cell import Limits
@@ -67,6 +67,30 @@ def _poison(value: Any, bad: float) -> list[Any]:
         broken[i] = bad
         found.append(broken)
     return found[:13]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_joint_accelerations_of_a_line_are_those_of_its_roll_out(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    target = shifted(*rng.uniform((-0.25, -0.15, -0.15), (0.25, 0.25, 0.2)))
+    speed, acceleration = rng.uniform(0.1, 0.45), rng.uniform(0.4, 1.5)
+    way = target[:3, 3] - shifted()[:3, 3]
+    length = float(np.linalg.norm(way))
+    # The trapezoid of speed in time, integrated, and the joints along it: second differences of what the arm does.
+    top = min(speed, np.sqrt(acceleration * length))
+    ramp, seconds = top / acceleration, length / top + top / acceleration
+    t = np.linspace(0.0, seconds, 801)
+    s = np.where(t < ramp, acceleration * t**2 / 2, length - acceleration * (seconds - t) ** 2 / 2)
+    s = np.where((t >= ramp) & (t <= seconds - ramp), top * ramp / 2 + top * (t - ramp), s)
+    poses = np.tile(shifted(), (len(t), 1, 1))
+    poses[:, :3, 3] += s[:, None] / length * way
+    q = CELL.kinematics.follow(poses @ np.linalg.inv(CELL.T_flange_tcp), HOME)
+    seen = float(np.abs(np.diff(q, 2, axis=0)).max() / (t[1] - t[0]) ** 2)
+    move = {"speed": speed, "acceleration": acceleration}
+    passes, refused = (limited(line_joint_acceleration=part * seen) for part in (1.35, 0.95))
+    safety.check(*line(target, passes, **move))
+    with pytest.raises(UnsafePlan, match="joint acceleration on"):
+        safety.check(*line(target, refused, **move))
 
 
 def test_the_message_names_move_limit_and_next_step() -> None:
