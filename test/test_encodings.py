@@ -1,4 +1,4 @@
-"""Pixels of messages, raw and compressed, without ROS: what was packed comes back, and what cannot be read is refused."""
+"""Pixels of messages, raw and compressed, without ROS: what was packed comes back, what cannot be read is refused."""
 
 from __future__ import annotations
 
