@@ -100,6 +100,16 @@ def candidates(maps: Maps, frame: Frame, settings: SelectSettings | None = None)
         cv2.circle(open_cells, (column, row), s.separation, -1.0, thickness=-1)
 
 
+def grasp_at(
+    maps: Maps, frame: Frame, pixel: tuple[float, float], settings: SelectSettings | None = None
+) -> Grasp | Rejected:
+    """The grasp that the maps name at a pixel (u, v) of the colour image [px], good or not; see `candidates`."""
+    column, row = (int(i) for i in np.rint(maps.grid.to_grid(pixel)))
+    q_star = maps.q_star
+    score = float(q_star[row, column])
+    return _decode(maps, frame, row, column, pixel, score, q_star, settings or SelectSettings())
+
+
 def surface_depth(frame: Frame, pixel: tuple[float, float], window: int = 5) -> float:
     """Median of the valid depth [m] in a window around a pixel.
 

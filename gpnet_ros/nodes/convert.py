@@ -15,7 +15,7 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Pose, PoseStamped
 from numpy.typing import NDArray
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
 from gpnet_ros.encodings import (
@@ -38,6 +38,8 @@ except (ImportError, AttributeError):  # the latter: an old transforms3d below i
 
 #: T_base_link_base: 180° about z, its own inverse.
 T_BASE_LINK_BASE: Transform = transform(np.diag([-1.0, -1.0, 1.0]), np.zeros(3))
+#: Fields of a coloured cloud; RViz reads `rgb` as 0x00RRGGBB in the bits of a float.
+_CLOUD = ["x", "y", "z", "rgb"]
 
 
 def to_time(seconds: float) -> Time:
@@ -62,11 +64,16 @@ def to_image(values: NDArray, encoding: str, stamp: float, frame_id: str) -> Ima
     message = Image(header=header(stamp, frame_id), encoding=encoding, is_bigendian=0)
     message.height, message.width = int(values.shape[0]), int(values.shape[1])
     message.step = int(values.strides[0]) if values.flags.c_contiguous else int(values[0].nbytes)
+    message.data = _bytes(values)
+    return message
+
+
+def _bytes(values: NDArray) -> array.array[int]:
+    """The bytes of an array in one copy; assigning a list or the array itself to a message takes 200 ms."""
     data = array.array("B")
     flat: Any = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
-    data.frombytes(flat)  # one copy; assigning a list or the array itself takes 200 ms
-    message.data = data
-    return message
+    data.frombytes(flat)
+    return data
 
 
 def color_from_image(message: Image) -> NDArray[np.uint8]:
@@ -89,6 +96,22 @@ def depth_from_image(message: Image) -> NDArray[np.float32]:
     if message.encoding in DEPTH_UNITS:
         return depth_of(message)
     return depth_from_raw(_with_cv_bridge(message, "32FC1"), 1.0)
+
+
+def to_point_cloud(points: NDArray[np.float32], colors: NDArray[np.uint8], stamp: float, frame_id: str) -> PointCloud2:
+    """Cloud of points (n, 3) [m] in a frame, each with its RGB (n, 3), with stamp [s]; the layout that RViz reads."""
+    rows = np.zeros(len(points), np.dtype({"names": _CLOUD, "formats": ["<f4", "<f4", "<f4", "<u4"]}))
+    for name, values in zip(_CLOUD, points.T, strict=False):
+        rows[name] = values
+    red, green, blue = colors.astype(np.uint32).T
+    rows["rgb"] = (red << 16) | (green << 8) | blue
+    message = PointCloud2(header=header(stamp, frame_id), height=1, width=len(rows), is_dense=True)
+    message.fields = [
+        PointField(name=name, offset=4 * k, datatype=PointField.FLOAT32, count=1) for k, name in enumerate(_CLOUD)
+    ]
+    message.point_step, message.row_step = rows.itemsize, rows.nbytes
+    message.data = _bytes(rows)
+    return message
 
 
 def map_from_image(message: Image) -> NDArray[np.float32]:

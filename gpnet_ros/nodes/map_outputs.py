@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
+from gpnet_ros.map_pictures import colored_surface, false_colors
 from gpnet_ros.maps import Maps
 from gpnet_ros.nodes import convert
 from gpnet_ros.nodes.start import PUBLISH_QOS
@@ -19,11 +20,13 @@ MAP_TOPICS = ("quality", "priority", "q_star", "angle", "width")
 
 
 class MapOutputs:
-    """Publishers of the maps, of their camera model and of the overlay."""
+    """Publishers of the maps and their camera model, and for the eye: pictures, coloured surface, overlay."""
 
     def __init__(self, node: Any) -> None:
-        names = [f"maps/{name}" for name in MAP_TOPICS]
-        self.images: dict[str, Any] = {n: node.create_publisher(Image, n, PUBLISH_QOS) for n in [*names, "overlay"]}
+        maps = [f"maps/{name}" for name in MAP_TOPICS]
+        names = [*maps, *(f"{name}/color" for name in maps), "overlay"]
+        self.images: dict[str, Any] = {n: node.create_publisher(Image, n, PUBLISH_QOS) for n in names}
+        self.points: Any = node.create_publisher(PointCloud2, "maps/points", PUBLISH_QOS)
         self.info: Any = node.create_publisher(CameraInfo, "maps/camera_info", PUBLISH_QOS)
 
     def publish(self, frame: Frame, maps: Maps) -> None:
@@ -36,6 +39,19 @@ class MapOutputs:
             message = convert.to_image(value.astype(np.float32), "32FC1", frame.stamp, frame.frame_id)
             self.images[f"maps/{name}"].publish(message)
         self.info.publish(convert.to_camera_info(maps.grid.intrinsics(frame.intrinsics), frame.stamp, frame.frame_id))
-        if self.images["overlay"].get_subscription_count():
+        self._publish_for_the_eye(frame, maps)
+
+    def _publish_for_the_eye(self, frame: Frame, maps: Maps) -> None:
+        """Only what somebody looks at costs anything."""
+        watched = {name for name, image in self.images.items() if image.get_subscription_count()}
+        pictures = {f"maps/{name}/color" for name in MAP_TOPICS} & watched
+        if pictures:
+            colors = {f"maps/{name}/color": image for name, image in false_colors(maps).items()}
+            for name in pictures:
+                self.images[name].publish(convert.to_image(colors[name], "rgb8", frame.stamp, frame.frame_id))
+        if "overlay" in watched:
             image = draw_best(frame, maps)
             self.images["overlay"].publish(convert.to_image(image, "rgb8", frame.stamp, frame.frame_id))
+        if self.points.get_subscription_count() and frame.depth is not None:
+            points, rgb = colored_surface(frame, maps)
+            self.points.publish(convert.to_point_cloud(points, rgb, frame.stamp, frame.frame_id))

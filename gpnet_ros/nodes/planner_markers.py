@@ -1,8 +1,11 @@
-"""What a person sees of a decision in RViz: the workspace, the grasp as a gripper, candidates and why they lost."""
+"""What a person sees of a decision in RViz: the cell, the grasp as a gripper, its way, and candidates that lost.
+
+Namespaces, which RViz can show and hide: `workspace`, `tote`, `keep_out`, `chosen`, `way`, `rejected`, `reason`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from geometry_msgs.msg import Point
@@ -11,71 +14,112 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from gpnet_ros.cell import Cell
+from gpnet_ros.grasp import Grasp, Rejected, grasp_at
 from gpnet_ros.nodes import convert
 from gpnet_ros.pick import Decision
 from gpnet_ros.picking.attention import Sight
-from gpnet_ros.pose import Transform, transform
+from gpnet_ros.pose import Transform, lift, transform
+from gpnet_ros.settings import Box
+from gpnet_ros.tool_path import tool_path
 
-GREEN, RED, BLUE = (0.1, 0.85, 0.25, 0.8), (0.9, 0.2, 0.15, 0.9), (0.2, 0.5, 0.95, 0.8)
+GREEN, GRAY, RED = (0.1, 0.85, 0.25, 0.8), (0.6, 0.6, 0.6, 0.35), (0.9, 0.2, 0.15, 0.9)
+BLUE, PALE_BLUE, PALE_RED, YELLOW = (0.2, 0.5, 0.95, 0.8), (0.2, 0.5, 0.95, 0.35), (0.9, 0.2, 0.15, 0.2), (1, 0.8, 0, 1)
 FRAME = "base_link"
+#: Width of drawn lines, and height of letters [m].
+_LINE, _LETTER = 0.003, 0.012
+#: So many candidates that lost are drawn, the first ones: they were the likelier ones.
+_LOSERS = 12
 
 
-def markers(decision: Decision, sight: Sight, T_base_camera: Transform, cell: Cell) -> MarkerArray:
-    """All markers of one decision, with the camera at T_base_camera (4, 4); they replace those of the one before."""
-    found = [Marker(action=Marker.DELETEALL), workspace_marker(cell), *_rejected(decision, sight, T_base_camera, cell)]
+def markers(decision: Decision, sight: Sight, T_base_camera: Transform | None, cell: Cell) -> MarkerArray:
+    """All markers of one decision; they replace those of the one before.
+
+    Args:
+        decision: with its grasp and those that lost.
+        sight: on which it was made.
+        T_base_camera: camera at the exposure, (4, 4) [m]; None leaves out the candidates that lost.
+        cell: what stands around.
+    """
+    found = [Marker(action=Marker.DELETEALL), *cell_markers(cell)]
+    if T_base_camera is not None:
+        found.extend(_losers(decision.rejected[:_LOSERS], sight, T_base_camera, cell))
     if decision.T_base_tcp is not None and decision.opening is not None:
-        found.extend(gripper_ghost(decision.T_base_tcp, decision.opening, cell))
+        found.extend(gripper_ghost(decision.T_base_tcp, decision.opening, cell, "chosen", GREEN))
+    if decision.plan is not None:
+        found.append(_line(tool_path(decision.plan, cell), "way", YELLOW))
     for number, marker in enumerate(found):
         marker.header = convert.header(sight.frame.stamp, FRAME)
-        marker.ns, marker.id = "gpnet", number
+        marker.id = number
     return MarkerArray(markers=found)
 
 
-def workspace_marker(cell: Cell) -> Marker:
-    """The outline of the workspace on the table."""
+def cell_markers(cell: Cell) -> list[Marker]:
+    """The outline of the workspace on the table, the walls of the tote and the keep-out boxes."""
     half, (x, y) = cell.workspace.side / 2, cell.workspace.centre
     square = half * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]]) + (x, y)
-    line = _marker(Marker.LINE_STRIP, np.eye(4), (0.003, 0.0, 0.0), BLUE)
-    corners = np.column_stack([square, np.full(5, cell.workspace.table_z), np.ones(5)])
-    for corner in corners @ convert.T_BASE_LINK_BASE.T:
-        line.points.append(Point(x=float(corner[0]), y=float(corner[1]), z=float(corner[2])))
-    line.pose.orientation.w = 1.0
-    return line
+    outline = _line(np.column_stack([square, np.full(5, cell.workspace.table_z)]), "workspace", BLUE)
+    return [outline, *_boxes(cell.tote.walls, "tote", PALE_BLUE), *_boxes(cell.keep_out, "keep_out", PALE_RED)]
 
 
-def gripper_ghost(T_base_tcp: Transform, opening: float, cell: Cell) -> list[Marker]:
+def gripper_ghost(
+    T_base_tcp: Transform, opening: float, cell: Cell, name: str, color: tuple[float, ...]
+) -> list[Marker]:
     """Two fingers and the palm as boxes at T_base_tcp (4, 4), as far open [m] as on the way down."""
     g = cell.gripper
     aside = (opening + g.finger_thickness) / 2
     finger = (g.finger_thickness, g.pad_width, g.finger_length)
     parts = [((side * aside, 0.0, -g.finger_length / 2), finger) for side in (-1, 1)]
     parts.append(((0.0, 0.0, -g.finger_length - 0.01), (g.palm[0], g.palm[1], 0.02)))
-    return [
-        _marker(Marker.CUBE, convert.T_BASE_LINK_BASE @ T_base_tcp @ transform(np.eye(3), at), size, GREEN)
-        for at, size in parts
-    ]
+    return [_marker(Marker.CUBE, T_base_tcp @ transform(np.eye(3), at), size, name, color) for at, size in parts]
 
 
-def _rejected(decision: Decision, sight: Sight, T_base_camera: Transform, cell: Cell) -> Iterator[Marker]:
-    """A dot and its reason for each candidate that lost, where its pixel meets the table."""
+def _losers(rejected: Iterable[Rejected], sight: Sight, T_base_camera: Transform, cell: Cell) -> Iterator[Marker]:
+    """A pale gripper and its reason for each candidate that lost; where no depth is known, the reason on the table."""
     if sight.frame.intrinsics is None:
         return
-    for candidate in decision.rejected:
-        ray = T_base_camera[:3, :3] @ sight.frame.intrinsics.deproject(candidate.pixel, 1.0)
-        if ray[2] > -1e-3:
-            continue
-        reach = (cell.workspace.table_z - T_base_camera[2, 3]) / ray[2]
-        T = convert.T_BASE_LINK_BASE @ transform(np.eye(3), T_base_camera[:3, 3] + reach * ray)
-        yield _marker(Marker.SPHERE, T, (0.008, 0.008, 0.008), RED)
-        T[2, 3] += 0.02
-        text = _marker(Marker.TEXT_VIEW_FACING, T, (0.0, 0.0, 0.012), RED)
+    for candidate in rejected:
+        grasp = grasp_at(sight.maps, sight.frame, candidate.pixel)
+        if isinstance(grasp, Grasp) and grasp.depth is not None and grasp.width is not None:
+            T_camera_grasp = lift(grasp.pixel, grasp.angle, grasp.depth, sight.frame.intrinsics, T_base_camera)
+            T = T_base_camera @ T_camera_grasp
+            yield from gripper_ghost(T, min(grasp.width, cell.gripper.stroke), cell, "rejected", GRAY)
+        else:
+            point = _on_table(candidate.pixel, sight, T_base_camera, cell)
+            if point is None:
+                continue
+            T = transform(np.eye(3), point)
+        above = transform(np.eye(3), T[:3, 3] + (0.0, 0.0, 0.02))
+        text = _marker(Marker.TEXT_VIEW_FACING, above, (0.0, 0.0, _LETTER), "reason", RED)
         text.text = candidate.reason
         yield text
 
 
-def _marker(kind: int, T_base_link_marker: Transform, size: ArrayLike, color: tuple[float, ...]) -> Marker:
-    marker = Marker(type=kind, action=Marker.ADD, pose=convert.to_pose(T_base_link_marker))
+def _on_table(pixel: tuple[float, float], sight: Sight, T_base_camera: Transform, cell: Cell) -> ArrayLike | None:
+    """Where the ray through a pixel meets the table, (3,) [m]; None when it does not."""
+    assert sight.frame.intrinsics is not None
+    ray = T_base_camera[:3, :3] @ sight.frame.intrinsics.deproject(pixel, 1.0)
+    if ray[2] > -1e-3:
+        return None
+    return T_base_camera[:3, 3] + (cell.workspace.table_z - T_base_camera[2, 3]) / ray[2] * ray
+
+
+def _boxes(boxes: Iterable[Box], name: str, color: tuple[float, ...]) -> Iterator[Marker]:
+    for box in boxes:
+        low, high = np.array(box.low), np.array(box.high)
+        yield _marker(Marker.CUBE, transform(np.eye(3), (low + high) / 2), high - low, name, color)
+
+
+def _line(points: ArrayLike, name: str, color: tuple[float, ...]) -> Marker:
+    """A line through points (n, 3) [m] of base."""
+    line = _marker(Marker.LINE_STRIP, convert.T_BASE_LINK_BASE, (_LINE, 0.0, 0.0), name, color)
+    turned = np.asarray(points, dtype=np.float64) @ convert.T_BASE_LINK_BASE[:3, :3].T
+    line.points = [Point(x=x, y=y, z=z) for x, y, z in turned.tolist()]
+    return line
+
+
+def _marker(kind: int, T_base_marker: Transform, size: ArrayLike, name: str, color: tuple[float, ...]) -> Marker:
+    pose = convert.to_pose(convert.T_BASE_LINK_BASE @ T_base_marker)
+    marker = Marker(type=kind, action=Marker.ADD, pose=pose, ns=name)
     marker.scale.x, marker.scale.y, marker.scale.z = (float(v) for v in np.asarray(size))
-    r, g, b, a = color
-    marker.color = ColorRGBA(r=r, g=g, b=b, a=a)
+    marker.color = ColorRGBA(**dict(zip("rgba", map(float, color), strict=True)))
     return marker

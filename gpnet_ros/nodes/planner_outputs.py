@@ -71,9 +71,8 @@ class Outputs:
         if decision.T_base_grasp is not None:
             pose = convert.to_pose_in_base_link(decision.T_base_grasp, sight.frame.stamp)
             self._publish("~/grasp", pose)
-        if self.hand_eye.mount == "fixed":
-            seen = markers(decision, sight, self.hand_eye.T_base_camera(), self.cell)
-            self._publish("~/markers", seen)
+        T_base_camera = self.hand_eye.T_base_camera() if self.hand_eye.mount == "fixed" else None
+        self._publish("~/markers", markers(decision, sight, T_base_camera, self.cell))
 
     def result(self, record: PickRecord) -> None:
         """Publish how a turn of the loop ended, as JSON."""

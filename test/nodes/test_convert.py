@@ -167,3 +167,24 @@ def test_quaternion_of_tf_transformations_is_used_with_w_not_negative(monkeypatc
         o = convert.to_pose(T).orientation
         assert len(asked) == 1
         np.testing.assert_allclose([o.x, o.y, o.z, o.w], ours)
+
+
+def test_a_coloured_cloud_has_the_layout_that_rviz_reads() -> None:
+    rng = np.random.default_rng(3)
+    points = rng.normal(size=(50, 3)).astype(np.float32)
+    colors = rng.integers(0, 256, (50, 3), dtype=np.uint8)
+    message = convert.to_point_cloud(points, colors, 12.25, "eye")
+    assert (message.header.frame_id, convert.from_time(message.header.stamp)) == ("eye", 12.25)
+    assert [(f.name, f.offset, f.datatype, f.count) for f in message.fields] == [
+        ("x", 0, 7, 1), ("y", 4, 7, 1), ("z", 8, 7, 1), ("rgb", 12, 7, 1)
+    ]  # fmt: skip
+    assert (message.height, message.width, message.point_step, message.row_step) == (1, 50, 16, 800)
+    words = np.frombuffer(message.data, "<f4").reshape(50, 4)
+    np.testing.assert_array_equal(words[:, :3], points)
+    packed = np.frombuffer(message.data, "<u4").reshape(50, 4)[:, 3]
+    np.testing.assert_array_equal(np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1), colors)
+
+
+def test_a_cloud_without_a_point_is_a_message_too() -> None:
+    none = convert.to_point_cloud(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.uint8), 0.0, "eye")
+    assert (none.width, len(none.data)) == (0, 0)

@@ -181,9 +181,8 @@ def test_markers_show_workspace_gripper_and_grasp(world: World) -> None:
     one_pick(world)
     heard = world.heard["planner_node/markers"]
     world.wait_until(lambda: bool(heard), 10, "markers")
-    kinds = [m.type for m in heard[-1].markers if m.action == Marker.ADD]
-    assert kinds.count(Marker.CUBE) == 3
-    assert Marker.LINE_STRIP in kinds
+    shown = {m.ns for m in heard[-1].markers if m.action == Marker.ADD}
+    assert {"workspace", "tote", "keep_out", "chosen", "way"} <= shown
 
 
 def test_joint_states_and_flange_come_fifty_times_a_second(world: World) -> None:
