@@ -30,7 +30,8 @@ def tool_path(plan: Plan, cell: Cell) -> NDArray[np.float64]:
             continue
         assert move.T_base_tcp is not None
         points.append(move.T_base_tcp[None, :3, 3])
-        q = kinematics.inverse_near(move.T_base_tcp @ invert(cell.T_flange_tcp), q)
-        if q is None or not np.isfinite(q).all():
+        reached = kinematics.inverse_near(move.T_base_tcp @ invert(cell.T_flange_tcp), q)
+        if reached is None:
             break
+        q = reached
     return np.concatenate(points)

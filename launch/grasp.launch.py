@@ -16,7 +16,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from gpnet_ros.errors import SettingsError
 from gpnet_ros.nodes.table import RunSettings, environment, node_processes, remaps, require_room, simulation_command
-from gpnet_ros.settings import config_dir, from_dict
+from gpnet_ros.settings import from_dict
 
 #: Longest wait for a process after SIGINT before SIGTERM [s]: the planner stops the arm first.
 PATIENCE = "15"
