@@ -15,8 +15,17 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from gpnet_ros.errors import SettingsError
-from gpnet_ros.nodes.table import RunSettings, environment, node_processes, remaps, require_room, simulation_command
-from gpnet_ros.settings import from_dict
+from gpnet_ros.nodes.table import (
+    RunSettings,
+    environment,
+    has_robot_model,
+    node_processes,
+    remaps,
+    require_room,
+    robot_description,
+    simulation_command,
+)
+from gpnet_ros.settings import config_dir, from_dict
 
 #: Longest wait for a process after SIGINT before SIGTERM [s]: the planner stops the arm first.
 PATIENCE = "15"
@@ -73,11 +82,18 @@ def start(context: LaunchContext) -> list[Any]:
                 sigterm_timeout=PATIENCE,
             )
         )
+    if has_robot_model(run):
+        text = {"robot_description": typed(robot_description(run)), "use_sim_time": run.use_sim_time}
+        actions.append(program("robot_state_publisher", run, parameters=[text]))
     if run.rviz:
-        actions.append(
-            Node(package="rviz2", executable="rviz2", namespace=run.namespace, remappings=list(remaps(run).items()))
-        )
+        actions.append(program("rviz2", run, arguments=["-d", str(config_dir() / "grasp.rviz")]))
     return actions
+
+
+def program(package: str, run: RunSettings, **more: Any) -> Node:
+    """Another package's program of the package's name, in the namespace of the run and on its topics."""
+    topics = list(remaps(run).items())
+    return Node(package=package, executable=package, namespace=run.namespace, remappings=topics, output="both", **more)
 
 
 def typed(value: Any) -> Any:

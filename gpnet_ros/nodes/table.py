@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.errors import SettingsError
 from gpnet_ros.maps import P_SOURCES
 from gpnet_ros.nodes.params_file import ParamsFile
@@ -20,6 +21,7 @@ from gpnet_ros.parent import LAUNCHER
 from gpnet_ros.picking.mode_gate import MODES
 from gpnet_ros.settings import config_dir, setting, validate
 from gpnet_ros.sim.cell.door import CellDoor
+from gpnet_ros.urdf import urdf
 
 #: Environment variables that name the Fast DDS profile: of Kilted and later, and of Jazzy and older.
 PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
@@ -61,7 +63,17 @@ class RunSettings:
     )
     namespace: str = setting("", "Namespace of all nodes; several cells side by side need one each.")
     use_sim_time: bool = setting(False, "Follow /clock, for bags; a simulation at another speed sets it by itself.")
-    rviz: bool = setting(False, "Start RViz too.")
+    cell_file: str = setting("", "Cell file of all nodes; empty: that of params_file, else config/cell.yaml.")
+    hand_eye_file: str = setting(
+        "", "Hand-eye file of all nodes; empty: that of params_file, else config/hand_eye.yaml."
+    )
+    robot_model: str = setting(
+        "auto",
+        "Start robot_state_publisher with the cell's description, in place of the planner's frames; auto: where it is "
+        "installed; false: where another publisher owns tool0.",
+        choices=("auto", "true", "false"),
+    )
+    rviz: bool = setting(False, "Start RViz too, with config/grasp.rviz.")
     seed: int = setting(1, "Seed of the simulated heap.", low=0, high=2**31)
     objects: int = setting(5, "Objects in the simulated heap.", low=0, high=20)
     factor: float = setting(1.0, "Simulated seconds per second.", low=0.05, high=50.0)
@@ -124,12 +136,14 @@ def _defaults(node: str, run: RunSettings) -> dict[str, Any]:
 def _given(node: str, run: RunSettings) -> dict[str, Any]:
     """What a person has chosen for this run, and what makes it the run that was chosen."""
     sim, cell = run.sim, {"run_dir": run_folder(run)}
+    files = {"cell_file": run.cell_file, "hand_eye_file": run.hand_eye_file}
     chosen: dict[str, dict[str, Any]] = {
-        "camera_node": {"source": "sim", **cell} if sim else {},
-        "inference_node": {"model": run.model, "device": run.device, "priority": run.priority},
+        "camera_node": {"hand_eye_file": run.hand_eye_file, **({"source": "sim", **cell} if sim else {})},
+        "inference_node": {"model": run.model, "device": run.device, "priority": run.priority, **files},
         "oracle_node": cell,
         "planner_node": {
-            "robot": "sim" if sim else "", "robot_ip": address(run) if sim else run.robot_ip, "mode": run.mode
+            "robot": "sim" if sim else "", "robot_ip": address(run) if sim else run.robot_ip, "mode": run.mode,
+            "tf": "none" if has_robot_model(run) else "", **files,
         },
         "clock_node": cell,
     }  # fmt: skip
@@ -137,6 +151,27 @@ def _given(node: str, run: RunSettings) -> dict[str, Any]:
     if node != "clock_node" and (run.use_sim_time or (sim and run.factor != 1.0)):
         given["use_sim_time"] = True
     return given
+
+
+def has_robot_model(run: RunSettings) -> bool:
+    """Whether robot_state_publisher is started; then all frames are its own."""
+    return run.robot_model == "true" or (run.robot_model == "auto" and _is_installed("robot_state_publisher"))
+
+
+def robot_description(run: RunSettings) -> str:
+    """The description of the cell that the planner of this run works with.
+
+    Raises:
+        SettingsError: a file cannot be read, see `cell.load_cell`.
+    """
+    planner = next(process for process in node_processes(run) if process.name == "planner_node").overrides
+    return urdf(load_cell(planner.get("cell_file") or None), load_hand_eye(planner.get("hand_eye_file") or None))
+
+
+def _is_installed(package: str) -> bool:
+    """Whether ROS has the package's program of the same name."""
+    prefixes = filter(None, os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep))
+    return any((Path(prefix) / "lib" / package / package).is_file() for prefix in prefixes)
 
 
 def _namespace(run: RunSettings) -> str:
@@ -175,13 +210,15 @@ def require_room(run: RunSettings) -> None:
     """Look for what a run needs before anything starts: a launch that fails halfway leaves an arm behind.
 
     Raises:
-        SettingsError: RViz is wanted and not installed, or another simulated cell has the address already; its
-            arm would be led by two planners.
+        SettingsError: RViz or robot_state_publisher is wanted and not installed, or another simulated cell has the
+            address already; its arm would be led by two planners.
     """
-    prefixes = filter(None, os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep))
-    if run.rviz and not any((Path(prefix) / "lib" / "rviz2" / "rviz2").is_file() for prefix in prefixes):
+    wanted = {"rviz2": run.rviz, "robot_state_publisher": run.robot_model == "true"}
+    option = {"rviz2": "rviz", "robot_state_publisher": "robot_model"}
+    for package in (p for p, is_wanted in wanted.items() if is_wanted and not _is_installed(p)):
         raise SettingsError(
-            "rviz:=true needs rviz2, which is not installed: apt install ros-$ROS_DISTRO-rviz2, or rviz:=false."
+            f"{option[package]}:=true needs {package}, which is not installed: "
+            f"apt install ros-$ROS_DISTRO-{package.replace('_', '-')}, or {option[package]}:=false."
         )
     with socket.socket() as probe:
         probe.settimeout(1.0)

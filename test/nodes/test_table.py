@@ -28,8 +28,10 @@ from gpnet_ros.nodes.table import (
     NodeProcess,
     RunSettings,
     address,
+    has_robot_model,
     node_processes,
     require_room,
+    robot_description,
     run_folder,
     simulation_command,
 )
@@ -118,9 +120,51 @@ def test_rviz_is_looked_for_before_anything_starts(tmp_path: Path, monkeypatch: 
     require_room(RunSettings())
     with pytest.raises(SettingsError, match="rviz2"):
         require_room(RunSettings(rviz=True))
-    (tmp_path / "lib" / "rviz2").mkdir(parents=True)
-    (tmp_path / "lib" / "rviz2" / "rviz2").touch()
+    install(tmp_path, "rviz2")
     require_room(RunSettings(rviz=True))
+
+
+def install(prefix: Path, package: str) -> None:
+    (prefix / "lib" / package).mkdir(parents=True)
+    (prefix / "lib" / package / package).touch()
+
+
+def test_the_robot_model_has_all_frames_where_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def planner_tf(run: RunSettings) -> str | None:
+        (planner,) = [p for p in node_processes(run) if p.name == "planner_node"]
+        return planner.overrides.get("tf")
+
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
+    assert not has_robot_model(RunSettings())
+    assert planner_tf(RunSettings()) is None
+    with pytest.raises(SettingsError, match="robot-state-publisher, or robot_model:=false"):
+        require_room(RunSettings(robot_model="true"))
+    install(tmp_path, "robot_state_publisher")
+    require_room(RunSettings(robot_model="true"))
+    assert has_robot_model(RunSettings())
+    assert planner_tf(RunSettings()) == "none"
+    assert not has_robot_model(RunSettings(robot_model="false"))
+    assert planner_tf(RunSettings(robot_model="false")) is None
+
+
+def test_the_description_is_of_the_cell_that_the_planner_works_with(tmp_path: Path) -> None:
+    (tmp_path / "cell.yaml").write_text("arm: ur10e\n", "utf-8")
+    (tmp_path / "params.yaml").write_text(
+        f"/**:\n  ros__parameters:\n    cell_file: {tmp_path / 'cell.yaml'}\n", "utf-8"
+    )
+    assert 'name="gpnet_ur10"' in robot_description(RunSettings())
+    assert 'name="gpnet_ur10e"' in robot_description(RunSettings(cell_file=str(tmp_path / "cell.yaml")))
+    assert 'name="gpnet_ur10e"' in robot_description(RunSettings(params_file=str(tmp_path / "params.yaml")))
+
+
+def test_cell_and_hand_eye_reach_every_node_that_knows_them() -> None:
+    run = RunSettings(cell_file="a.yaml", hand_eye_file="b.yaml")
+    known = {"camera_node": {"hand_eye_file"}, "inference_node": {"cell_file", "hand_eye_file"}}
+    known["planner_node"] = known["inference_node"]
+    for process in node_processes(run):
+        given = {k: v for k, v in process.overrides.items() if k in ("cell_file", "hand_eye_file")}
+        expected = {"cell_file": "a.yaml", "hand_eye_file": "b.yaml"}
+        assert given == {k: expected[k] for k in known[process.name]}
 
 
 def test_cells_of_two_namespaces_share_neither_address_nor_folder_nor_frames_nor_clock() -> None:
