@@ -79,6 +79,7 @@ class Faults:
             "busy": self._hold_input,
             "grip": self._fake_grip,
             "gripper_fault": self._set_gripper_fault,
+            "gripper_power": lambda request: self.gripper.plug(bool(request.get("on", True))),
             "remote": self._set_remote,
             "input": self._set_input,
             "state": self._state,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -90,6 +91,7 @@ class Robot:
         self.secondary: list[Program] = []
         self.watchdog: Watchdog | None = None
         self.reason = ""  # of the last stop
+        self.when_power_goes: list[Callable[[], None]] = []  # who loses its power with the arm's
         self.contact_cycles = 0
         self.history: deque[Vector] = deque([np.array(plant.q)], maxlen=512)
         self._stopped_at = self._stopped_wall = 0.0
@@ -149,7 +151,7 @@ class Robot:
         """Stop and cut the power: the program is lost."""
         self._halt(SafetyMode.ROBOT_EMERGENCY_STOP, "emergency stop")
         self.stop_program("emergency stop")
-        self.mode = RobotMode.POWER_OFF
+        self._cut_power()
 
     def set_reduced(self, on: bool) -> None:
         """Switch the reduced mode on or off; during a stop it shows once that is left."""
@@ -188,7 +190,7 @@ class Robot:
         """Switch power on, to idle with brakes closed, or off."""
         if not on:
             self.stop_program("power off")
-            self.mode = RobotMode.POWER_OFF
+            self._cut_power()
         elif self.unstopped and self.mode == RobotMode.POWER_OFF:
             self.mode = RobotMode.IDLE
 
@@ -196,6 +198,11 @@ class Robot:
         """Go from idle to running."""
         if self.unstopped and self.mode != RobotMode.RUNNING:
             self.mode = RobotMode.RUNNING
+
+    def _cut_power(self) -> None:
+        self.mode = RobotMode.POWER_OFF
+        for lose in self.when_power_goes:
+            lose()
 
     def _halt(self, safety: SafetyMode, reason: str) -> None:
         _log.warning("Safety mode %d: %s", safety, reason)

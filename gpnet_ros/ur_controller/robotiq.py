@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpnet_ros.ur_controller.plant import AT_TARGET, GRIPPER_CLOSED, MOVING, STOPPED_CLOSING, Plant
-from gpnet_ros.ur_controller.robot import Robot, SafetyMode
+from gpnet_ros.ur_controller.robot import Robot, RobotMode
 from gpnet_ros.ur_controller.wire import LineService, Link
 
 _RESET, _ACTIVATING, _ACTIVE = 0, 1, 3  # gSTA
@@ -19,6 +19,10 @@ class RobotiqService(LineService):
     Attributes:
         fault: "" for none, "fail" for fingers that report an empty close without having moved, or "hold" for
             an object that is reported at `fault_position`.
+        is_plugged: whether the tool's power reaches it.
+
+    Its power goes with the arm's: then it knows nothing, moves nothing, and holds what it holds, as its screws do not
+    turn back by themselves. When the power is back it has to be activated.
     """
 
     def __init__(self, robot: Robot, plant: Plant) -> None:
@@ -29,6 +33,24 @@ class RobotiqService(LineService):
         self.code, self.code_stays = 0, False  # gFLT on demand, and whether a new activation leaves it
         self._active_from = float("inf")
         self._requested_at = -float("inf")
+        self.is_plugged = True
+        robot.when_power_goes.append(self._lose_power)
+
+    @property
+    def _is_dark(self) -> bool:
+        return self.robot.mode == RobotMode.POWER_OFF or not self.is_plugged
+
+    def plug(self, on: bool) -> None:
+        """Let the tool's power reach the gripper, or not."""
+        self.is_plugged = on
+        if not on:
+            self._lose_power()
+
+    def _lose_power(self) -> None:
+        self.registers = dict.fromkeys(_SETTABLE, 0)
+        self._active_from = float("inf")
+        if self.plant.gripper_object == MOVING:
+            self.plant.set_gripper(self.plant.gripper_position, 0, 0)
 
     def answer(self, link: Link, line: bytes) -> None:
         """Answer `GET name` with its value, `SET name value ...` with ack or nack, anything else with silence."""
@@ -51,6 +73,8 @@ class RobotiqService(LineService):
             return False
         if not set(values) <= set(_SETTABLE) or not all(0 <= value <= 255 for value in values.values()):
             return False
+        if self._is_dark:  # the controller took it; nobody is there
+            return True
         was_active = self.registers["ACT"]
         self.registers.update(values)
         if values.get("ACT") == 1 and not was_active:
@@ -79,7 +103,7 @@ class RobotiqService(LineService):
         return self.plant.gripper_object
 
     def _value(self, name: str) -> str:
-        if self.robot.safety == SafetyMode.ROBOT_EMERGENCY_STOP:
+        if self._is_dark:
             return "?"
         answers = {
             "STA": self._state,

@@ -77,10 +77,9 @@ class RtdeService(Service):
             if not link.open:
                 return
 
-    def publish(self) -> None:
+    def publish(self, snapshot: Snapshot) -> None:
         """Send the state at the end of a cycle to every client whose turn it is."""
         self._cycles += 1
-        snapshot = Snapshot(self.robot)
         for link, session in list(self.sessions.items()):
             recipe = session.output
             if not session.started or recipe is None or self._cycles % session.every:

@@ -1,4 +1,4 @@
-"""The script ports: program text comes in and is started (Universal Robots, "Remote Control" guide)."""
+"""What the script ports receive: program text, which is started (Universal Robots, "Remote Control" guide)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 class ScriptService(Service):
-    """Ports 30001 to 30003. The state stream of the real ports is left out; a program outlives its link."""
+    """Program text of ports 30001 to 30003; a program outlives its link."""
 
     def __init__(self, robot: Robot) -> None:
         """Start programs on one robot."""

@@ -16,6 +16,8 @@ from gpnet_ros.ur_controller.robot import FORCE_LIMIT, Robot
 from gpnet_ros.ur_controller.robotiq import RobotiqService
 from gpnet_ros.ur_controller.rtde import RtdeService
 from gpnet_ros.ur_controller.script_port import ScriptService
+from gpnet_ros.ur_controller.signals import Snapshot
+from gpnet_ros.ur_controller.streams import STATE_PERIOD, StreamService, realtime_message, state_message
 from gpnet_ros.ur_controller.wire import Ports, Service, wait
 
 RTDE_PORT, DASHBOARD_PORT, GRIPPER_PORT, ADMIN_PORT = 30004, 29999, 63352, 29998
@@ -59,7 +61,10 @@ class Controller:
         self.rtde = RtdeService(self.robot)
         self.gripper = RobotiqService(self.robot, plant)
         script, self.admin = ScriptService(self.robot), AdminService()
-        services: dict[int, Service] = dict.fromkeys(SCRIPT_PORTS, script)
+        state = StreamService(self.robot, script, state_message, STATE_PERIOD)
+        realtime = StreamService(self.robot, script, realtime_message)
+        self._streams = (state, realtime)
+        services: dict[int, Service] = dict(zip(SCRIPT_PORTS, (state, state, realtime), strict=True))
         services |= {
             RTDE_PORT: self.rtde,
             DASHBOARD_PORT: DashboardService(self.robot),
@@ -94,10 +99,17 @@ class Controller:
                 if owed >= dt:
                     owed = self._advance(owed)
                     if not self.network.frozen:
-                        self.rtde.publish()
+                        self._publish()
                     self._faults.shown()
         finally:
             self.close()
+
+    def _publish(self) -> None:
+        """Tell the state at the end of a cycle to whoever listens."""
+        snapshot = Snapshot(self.robot)
+        self.rtde.publish(snapshot)
+        for stream in self._streams:
+            stream.publish(snapshot)
 
     def close(self) -> None:
         """Close all ports of the controller."""

@@ -53,6 +53,11 @@ class Snapshot:
         return [float(x) for x in self.robot.arm.wrench()]
 
     @cached_property
+    def tcp_offset(self) -> list[float]:
+        """The pose of the TCP in the flange (6,): position [m] and rotation vector [rad]."""
+        return [float(x) for x in to_rotvec(self.robot.arm.T_flange_tcp)]
+
+    @cached_property
     def status_bits(self) -> int:
         """The robot status of RTDE: bit 0 power is on, bit 1 a program runs."""
         return (self.robot.mode == RobotMode.RUNNING) | (self.robot.runtime == RuntimeState.PLAYING) << 1
@@ -100,6 +105,14 @@ _CONSTANT = {
     "analog_io_types": _constant("UINT32", 0),
     "tool_mode": _constant("UINT32", 253),
     "tool_output_voltage": _constant("INT32", 0),
+    "tool_analog_input_types": _constant("UINT32", 0),
+    "tool_output_mode": _constant("UINT8", 0),
+    "tool_digital_output0_mode": _constant("UINT8", 0),
+    "tool_digital_output1_mode": _constant("UINT8", 0),
+    "euromap67_input_bits": _constant("UINT32", 0),
+    "euromap67_output_bits": _constant("UINT32", 0),
+    "euromap67_24V_voltage": _constant("DOUBLE", 0.0),
+    "euromap67_24V_current": _constant("DOUBLE", 0.0),
 }  # fmt: skip
 _STATE: dict[str, Output] = {
     "timestamp": ("DOUBLE", lambda s: s.robot.plant.time),
@@ -113,7 +126,7 @@ _STATE: dict[str, Output] = {
     "ft_raw_wrench": ("VECTOR6D", lambda s: s.wrench),
     "target_TCP_pose": ("VECTOR6D", lambda s: s.target_pose),
     "target_TCP_speed": ("VECTOR6D", lambda s: s.target_twist),
-    "tcp_offset": ("VECTOR6D", lambda s: to_rotvec(s.robot.arm.T_flange_tcp).tolist()),
+    "tcp_offset": ("VECTOR6D", lambda s: s.tcp_offset),
     "actual_digital_input_bits": ("UINT64", lambda s: s.robot.digital_inputs),
     "actual_digital_output_bits": ("UINT64", lambda s: s.robot.digital_outputs),
     "robot_mode": ("INT32", lambda s: s.robot.mode),
@@ -137,19 +150,27 @@ def _register(values: str, index: int) -> Callable[[Snapshot], Any]:
     return lambda s: getattr(s.robot, values)[index]
 
 
-#: Output variables: type and value.
+def _input(name: str) -> Callable[[Snapshot], Any]:
+    return lambda s: s.robot.inputs.get(name, 0)
+
+
+_REGISTERS = {
+    **{f"input_int_register_{i}": "INT32" for i in range(48)},
+    **{f"input_double_register_{i}": "DOUBLE" for i in range(48)},
+    "input_bit_registers0_to_31": "UINT32",
+    "input_bit_registers32_to_63": "UINT32",
+}
+#: Output variables: type and value. Input registers can be read back.
 OUTPUTS: dict[str, Output] = {
     **_CONSTANT,
     **_STATE,
     **{f"output_int_register_{i}": ("INT32", _register("output_int", i)) for i in range(48)},
     **{f"output_double_register_{i}": ("DOUBLE", _register("output_double", i)) for i in range(48)},
+    **{name: (kind, _input(name)) for name, kind in _REGISTERS.items()},
 }
 #: Input variables: type.
 INPUTS: dict[str, str] = {
-    **{f"input_int_register_{i}": "INT32" for i in range(48)},
-    **{f"input_double_register_{i}": "DOUBLE" for i in range(48)},
-    "input_bit_registers0_to_31": "UINT32",
-    "input_bit_registers32_to_63": "UINT32",
+    **_REGISTERS,
     **{f"{group}_digital_output{part}": "UINT8" for group in ("standard", "configurable", "tool")
        for part in ("", "_mask")},
     "speed_slider_mask": "UINT32",

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 _CHUNK = 65536
 # A client that does not read loses packages once this much waits for it [bytes].
 _BACKLOG = 65536
+_STREAMED = 16384  # ours: what a stream may have on its way [bytes]
 
 
 class Service:
@@ -55,12 +56,21 @@ class Link:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether a droppable package would be left out now."""
+        return bool(self._waiting)
+
     def send(self, data: bytes, droppable: bool = False) -> None:
         """Queue bytes; a droppable package is left out while older bytes wait."""
         if self._waiting and (droppable or len(self._waiting) > _BACKLOG):
             return
         self._waiting += data
         self.flush()
+
+    def keep_little(self) -> None:
+        """Let little wait for a client of a stream: what it gets late is of no use to it."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _STREAMED)
 
     def flush(self) -> None:
         """Hand the socket what it takes."""

@@ -288,3 +288,51 @@ def test_position_that_no_gripper_ends_at_is_not_learnt() -> None:
         running.admin("grip", result="fail", position=60)
         device.activate()
         assert device.ends is None
+
+
+# --- lost power -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("fault", ["estop", "gripper_power"])
+def test_gripper_without_power_holds_and_opens_by_a_new_activation_only(fault: str) -> None:
+    with gripper("--object-position", "120") as (running, device):
+        assert device.move(0.0, 0.15, 40.0).object_detected
+        running.admin(fault, on=False)
+        assert not device.is_active
+        with pytest.raises(DeviceError, match="power"):
+            device.state()
+        assert device.move(0.085, 0.15, 40.0).status is GripStatus.FAULT
+        power_returns(running, fault)
+        assert not device.is_active and device.move(0.085, 0.15, 40.0).status is GripStatus.REFUSED
+        assert device.state().width == pytest.approx(0.085 * (1 - 120 / 228), abs=2 * STEP)
+        device.activate()
+        assert device.is_active and device.state().width == 0.085
+
+
+def test_fingers_that_move_stand_when_the_power_goes() -> None:
+    with gripper() as (running, device):
+        mover = threading.Thread(target=lambda: device.move(0.0, 0.02, 20.0))
+        mover.start()
+        watcher = RobotiqGripper(RobotiqSettings(robot_ip=running.ip))
+        assert until(lambda: watcher.state().width < 0.07)
+        running.admin("gripper_power", on=False)
+        running.admin("gripper_power", on=True)
+        mover.join(20)
+        stands = watcher.state().width
+        began = running.admin("state")["time"]
+        assert until(lambda: running.admin("state")["time"] > began + 1.0)
+        assert watcher.state().width == stands > 0.0
+        watcher.close()
+
+
+def power_returns(running: Running, fault: str) -> None:
+    if fault == "gripper_power":
+        running.admin("gripper_power", on=True)
+        return
+    running.admin("release")
+    with socket.create_connection((running.ip, 29999), timeout=10) as link:
+        stream = link.makefile("rw")
+        for command in ("power on", "brake release"):
+            stream.readline()
+            stream.write(command + "\n")
+            stream.flush()
+        stream.readline()
+    assert until(lambda: running.admin("state")["robot_mode"] == 7)

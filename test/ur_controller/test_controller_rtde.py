@@ -18,7 +18,7 @@ from gpnet_ros.ur_controller.robot import Robot
 from gpnet_ros.ur_controller.robotiq import RobotiqService
 from gpnet_ros.ur_controller.rtde import RtdeService
 from gpnet_ros.ur_controller.server import Controller
-from gpnet_ros.ur_controller.signals import INPUTS, OUTPUTS
+from gpnet_ros.ur_controller.signals import INPUTS, OUTPUTS, Snapshot
 
 FORMATS = {"DOUBLE": "d", "VECTOR6D": "6d", "UINT32": "I", "UINT64": "Q", "INT32": "i", "UINT8": "B"}
 
@@ -140,7 +140,7 @@ def test_every_variable_can_be_packed():
     service.received(link, _package("I", ",".join(INPUTS).encode()))
     service.received(link, _package("S", b""))
     link.sent = b""
-    service.publish()
+    service.publish(Snapshot(service.robot))
     assert link.sent[2:3] == b"U" and struct.unpack_from(">H", link.sent)[0] == len(link.sent)
 
 
@@ -155,7 +155,7 @@ def test_no_package_breaks_the_server(packages, rubbish):
             service.received(link, _package(kind, payload))
     if link.open:
         service.received(link, rubbish)
-    service.publish()
+    service.publish(Snapshot(service.robot))
 
 
 def test_dashboard_answers_what_the_robot_is():
