@@ -80,6 +80,9 @@ class Link:
         except BlockingIOError:
             return
         except OSError:
+            # A client that leaves a stream unread resets the link: what it said before still counts.
+            self._waiting = b""
+            self.read()
             self.close()
 
     def close(self, reset: bool = False) -> None:

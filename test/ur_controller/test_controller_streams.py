@@ -130,3 +130,23 @@ def test_clients_that_do_not_read_hold_nothing_up_and_find_whole_messages_later(
         assert stamps == sorted(stamps) and all(len(message(late)) == 1220 for _ in range(5))
         for other in others:
             other.close()
+
+
+def test_program_of_a_client_that_leaves_the_stream_unread_is_taken() -> None:
+    with controller("--model", "ur10e") as running:
+        for count in range(30):
+            with connected(running, (PRIMARY, SECONDARY, REALTIME)[count % 3]) as link:
+                exactly(link, 4)  # the stream runs, and the rest stays unread
+                link.sendall(
+                    f"def p{count}():\n write_output_integer_register(0, {count})\n sleep(100)\nend\n".encode()
+                )
+            end = time.monotonic() + 20
+            with connected(running, RTDE_PORT) as link:
+                assert rtde(link, "O", b"output_int_register_0")
+                link.sendall(struct.pack(">HB", 3, ord("S")))
+                seen = -1
+                while seen != count:
+                    assert time.monotonic() < end, f"program {count} was lost"
+                    size, kind = struct.unpack(">HB", exactly(link, 3))
+                    body = exactly(link, size - 3)
+                    seen = struct.unpack(">i", body)[0] if chr(kind) == "U" else seen
