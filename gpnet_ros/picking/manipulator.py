@@ -105,7 +105,7 @@ class Manipulator:
         x, y, z = self.arm.state().T_base_tcp[:3, 3]
         tote, table = self.cell.tote, self.cell.workspace.table_z
         aside = np.abs(np.array([x, y]) - tote.centre)
-        over = bool((aside <= np.array(tote.inner) / 2).all()) and z > tote.floor_z + tote.height
+        over = bool((aside <= np.array(tote.inner) / 2).all() and z > tote.floor_z + tote.height)
         return over, float(z) - (tote.floor_z if over else table)
 
     def _opening(self) -> str:
