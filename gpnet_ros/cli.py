@@ -15,6 +15,8 @@ from gpnet_ros.errors import BadInput, GpnetError
 COMMANDS: dict[str, str] = {
     "demo": "demo",
     "detect": "detect",
+    "bag info": "bag_info",
+    "bag extract": "bag_extract",
     "generate": "generate",
     "data show": "data_show",
     "data sheet": "contact_sheet",

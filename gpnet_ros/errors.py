@@ -18,6 +18,10 @@ class FrameRefused(BadInput):
     """The frame cannot be trusted: wrong unit, wrong camera, too many holes, wrong size."""
 
 
+class BagRefused(BadInput):
+    """A bag is truncated or damaged, lacks a topic, holds an unknown type, or is of another camera."""
+
+
 class SettingsError(BadInput):
     """A configuration file holds an unknown key or a value outside its bounds.
 

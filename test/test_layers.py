@@ -30,7 +30,7 @@ ONLY_IN = {
     **{module: {"sim"} for module in ("mujoco", "embreex", "manifold3d", "trimesh", "coacd")},
     "h5py": {"data"},
     "ray": {"gpnet_ros.workers"},
-    "rosbags": {"evaluation"},
+    "rosbags": {"data", "evaluation"},
     "matplotlib": {"data", "training", "evaluation", "paper", "commands"},
     "av": {"sim", "evaluation"},
     "torch": {"network", "data", "training", "evaluation"},

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import queue
-import struct
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
 
+from gpnet_ros.data.bags import bag
 from gpnet_ros.nodes.convert import T_BASE_LINK_BASE
 from gpnet_ros.nodes.exposures import CAMERA_INFO, COLOR, DEPTH, Exposure
 from gpnet_ros.nodes.sights import MAPS_INFO, PLANNER_MAPS, to_sight
@@ -143,12 +143,8 @@ class Recording:
 
 
 def stamp_of(raw: bytes) -> float:
-    """Stamp [s] of a serialised message that begins with a Header, as `convert.from_time` gives it.
-
-    A serialised message has four bytes of encapsulation, whose second one tells the byte order, then
-    the seconds and nanoseconds (OMG DDSI-RTPS 2.3, section 10).
-    """
-    seconds, nanoseconds = struct.unpack_from("<iI" if raw[1] & 1 else ">iI", raw, 4)
+    """Stamp [s] of a serialised message that begins with a Header, as `convert.from_time` gives it."""
+    seconds, nanoseconds = bag.stamp_of(raw)
     return float(seconds + nanoseconds * 1e-9)
 
 

@@ -1,0 +1,1 @@
+"""ROS 2 bags of a colour and depth camera, read without ROS."""
