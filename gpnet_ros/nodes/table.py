@@ -16,6 +16,7 @@ from typing import Any
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.errors import SettingsError
 from gpnet_ros.maps import P_SOURCES
+from gpnet_ros.nodes.arrivals import CAMERA_INFO, COLOR, DEPTH
 from gpnet_ros.nodes.params_file import ParamsFile
 from gpnet_ros.parent import LAUNCHER
 from gpnet_ros.picking.mode_gate import MODES
@@ -67,6 +68,10 @@ class RunSettings:
     hand_eye_file: str = setting(
         "", "Hand-eye file of all nodes; empty: that of params_file, else config/hand_eye.yaml."
     )
+    camera: str = setting(
+        "own", "Who publishes the camera: camera_node, or another package's node.", choices=("own", "external")
+    )
+    camera_prefix: str = setting("/camera/camera", "Before the topics of an external camera; realsense2_camera's.")
     robot_model: str = setting(
         "auto",
         "Start robot_state_publisher with the cell's description, in place of the planner's frames; auto: where it is "
@@ -83,6 +88,8 @@ class RunSettings:
         validate(self)
         if self.priority == "oracle" and not self.sim:
             raise SettingsError("priority 'oracle' knows only the simulated cell: set sim:=true, or choose another.")
+        if self.camera == "external" and self.sim:
+            raise SettingsError("camera 'external' cannot see the simulated cell: set sim:=false, or camera:=own.")
 
 
 @dataclass(frozen=True)
@@ -102,13 +109,18 @@ def node_processes(run: RunSettings) -> list[NodeProcess]:
     Raises:
         SettingsError: the parameter file cannot be read, or names what no node knows.
     """
-    names = ["camera_node", "oracle_node" if run.priority == "oracle" else "inference_node", "planner_node"]
+    names = ["camera_node"] if run.camera == "own" else []
+    names += ["oracle_node" if run.priority == "oracle" else "inference_node", "planner_node"]
     if run.sim and run.factor != 1.0:
         names.append("clock_node")
     file = ParamsFile(run.params_file, run.namespace)
     return [
         NodeProcess(
-            name, name, _files(name), {**_defaults(name, run), **file.values(name), **_given(name, run)}, remaps(run)
+            name,
+            name,
+            _files(name),
+            {**_defaults(name, run), **file.values(name), **_given(name, run)},
+            {**remaps(run), **_camera_topics(run)},
         )
         for name in names
     ]
@@ -123,6 +135,13 @@ def remaps(run: RunSettings) -> dict[str, str]:
         return {}
     own = ("tf", "tf_static", *(("clock",) if run.sim and run.factor != 1.0 else ()))
     return {f"/{name}": name for name in own}
+
+
+def _camera_topics(run: RunSettings) -> dict[str, str]:
+    """Topics of another package's camera in place of our own."""
+    if run.camera == "own":
+        return {}
+    return {topic: f"{run.camera_prefix.rstrip('/')}/{topic}" for topic in (COLOR, DEPTH, CAMERA_INFO)}
 
 
 def _defaults(node: str, run: RunSettings) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from gpnet_ros.nodes.exposures import CAMERA_INFO, COLOR, DEPTH  # noqa: E402
 from gpnet_ros.nodes.map_outputs import MapOutputs  # noqa: E402
 from gpnet_ros.nodes.start import LATCHED_QOS, PUBLISH_QOS, SENSOR_QOS  # noqa: E402
 from gpnet_ros.nodes.starter import ros_environment  # noqa: E402
+from gpnet_ros.nodes.table import RunSettings, node_processes  # noqa: E402
 from gpnet_ros.picking.attention import Sight  # noqa: E402
 
 #: Each file of test/nodes has its own domains.
@@ -40,19 +41,22 @@ DOMAIN = 60
 PATIENCE = 60.0
 
 
-def command(domain: int, **parameters: Any) -> dict[str, Any]:
+def command(domain: int, more: list[str], **parameters: Any) -> dict[str, Any]:
     """Arguments of `subprocess` for a planner with a fake robot."""
     values = {"robot": "fake", "mode": "run", "auto_resume": True, "look_timeout": 5.0, **parameters}
     words = [word for name, value in values.items() for word in ("-p", f"{name}:={value}")]
     environment = {**os.environ, **ros_environment(domain), "OMP_NUM_THREADS": "1"}
-    return {"args": [sys.executable, "-m", "gpnet_ros.nodes.planner_node", "--ros-args", *words], "env": environment}
+    return {
+        "args": [sys.executable, "-m", "gpnet_ros.nodes.planner_node", "--ros-args", *words, *more],
+        "env": environment,
+    }
 
 
 @contextmanager
-def planner(domain: int, log: Path, **parameters: Any) -> Iterator[None]:
+def planner(domain: int, log: Path, more: list[str] | None = None, **parameters: Any) -> Iterator[None]:
     """A planner process with a fake robot; it must end by SIGINT with status 0."""
     with log.open("wb") as file:
-        process = subprocess.Popen(**command(domain, **parameters), stdout=file, stderr=file)
+        process = subprocess.Popen(**command(domain, more or [], **parameters), stdout=file, stderr=file)
         try:
             yield
             process.send_signal(signal.SIGINT)
@@ -253,6 +257,21 @@ def test_camera_info_is_needed_once_and_may_have_been_sent_before(tmp_path: Path
         assert result["status"] == "picked", result
 
 
+def test_frames_of_an_external_camera_come_under_its_prefix(tmp_path: Path) -> None:
+    domain = DOMAIN + 5
+    process = next(p for p in node_processes(RunSettings(camera="external")) if p.name == "planner_node")
+    words = [word for name, other in process.remaps.items() for word in ("-r", f"{name}:={other}")]
+    with World(domain) as world, planner(domain, tmp_path / "log", words):
+        world.wait_until(lambda: world.state == "idle", PATIENCE, "the planner")
+        for topic in (COLOR, DEPTH, CAMERA_INFO):
+            kind = CameraInfo if topic == CAMERA_INFO else Image
+            world.outputs[topic] = world.node.create_publisher(kind, f"/camera/camera/{topic}", PUBLISH_QOS)
+        end = time.monotonic() + PATIENCE
+        while (result := one_pick(world))["status"] == "no_frame":
+            assert time.monotonic() < end, result
+        assert result["status"] == "picked", result
+
+
 def test_a_bag_is_followed_by_its_own_stamps_and_again_when_it_begins_anew(tmp_path: Path) -> None:
     domain = DOMAIN + 4
     with World(domain) as world, planner(domain, tmp_path / "log", use_sim_time=True, look_timeout=PATIENCE):
@@ -313,7 +332,8 @@ def test_a_person_arms_the_robot_and_nobody_else(tmp_path: Path) -> None:
     ],
 )
 def test_settings_that_cannot_be_right_end_the_node_with_one_sentence(parameters: dict[str, Any], word: str) -> None:
-    done = subprocess.run(**command(DOMAIN + 2, **parameters), capture_output=True, text=True, timeout=60, check=False)
+    started = command(DOMAIN + 2, [], **parameters)
+    done = subprocess.run(**started, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert word in done.stderr
     assert "Traceback" not in done.stderr

@@ -243,3 +243,16 @@ def test_processes_end_in_order_and_the_deaf_are_killed(monkeypatch: pytest.Monk
     for process in processes.values():
         assert process.stdout is not None
         process.stdout.close()
+
+
+def test_an_external_camera_takes_the_place_of_ours_under_its_own_topics() -> None:
+    nodes = by_name(RunSettings(camera="external"))
+    assert set(nodes) == {"inference_node", "planner_node"}
+    for node in nodes.values():
+        assert node.remaps["color/image_raw"] == "/camera/camera/color/image_raw"
+        assert node.remaps["aligned_depth_to_color/image_raw"] == "/camera/camera/aligned_depth_to_color/image_raw"
+    other = by_name(RunSettings(camera="external", camera_prefix="/d435/"))["planner_node"]
+    assert other.remaps["color/camera_info"] == "/d435/color/camera_info"
+    assert by_name(RunSettings())["planner_node"].remaps == {}
+    with pytest.raises(SettingsError, match="camera:=own"):
+        RunSettings(camera="external", sim=True)
