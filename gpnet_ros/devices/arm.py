@@ -37,7 +37,7 @@ class ArmState:
         T_base_tcp: actual tool pose, from the controller's own (calibrated) kinematics.
         tcp_force: force and torque on the tool at the TCP, base axes, (6,) [N, Nm].
         status: may the arm move, and if not, why.
-        message: one sentence for a person; empty when ready.
+        message: one sentence for a person; empty when ready, and while moving unless the move waits for a person.
         model: what the controller calls itself, e.g. "UR10 3.15.8"; empty until it was asked.
     """
 
@@ -66,7 +66,7 @@ class MoveStatus(Enum):
     STOPPED = "stopped"  # protective, emergency or safeguard stop, or the program ended
     LINK_LOST = "link_lost"
     REFUSED = "refused"  # nothing moved
-    TIMEOUT = "timeout"  # stood still short of the goal, e.g. the speed slider at zero
+    TIMEOUT = "timeout"  # stood still short of the goal, and not because the speed slider is at zero
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -13,13 +14,16 @@ import rclpy
 from rclpy.context import Context
 from rclpy.exceptions import InvalidHandle
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from gpnet_ros.errors import DeviceError
-from gpnet_ros.nodes.start import LATCHED_QOS
+from gpnet_ros.nodes.start import LATCHED_QOS, PUBLISH_QOS
 
 SERVICES = ("start", "stop", "pause", "resume", "pick")
+#: An arm at rest seems to move less than this in any joint [rad].
+_MOVED = 5e-4
 
 
 class PlannerClient:
@@ -40,6 +44,9 @@ class PlannerClient:
         self.results: list[dict[str, Any]] = []
         self.state = self.refused = ""
         self._changed = threading.Condition()
+        self._joints: list[float] = []
+        self._moved = -math.inf
+        self.node.create_subscription(JointState, "joint_states", self._take_joints, PUBLISH_QOS)
         for topic, take in (("state", self._take_state), ("result", self._take_result), ("refused", self._take_reason)):
             self.node.create_subscription(String, f"{planner}/{topic}", take, LATCHED_QOS)
         self._services = {name: self.node.create_client(Trigger, f"{planner}/{name}") for name in SERVICES}
@@ -86,12 +93,13 @@ class PlannerClient:
         """Wait until something holds; it is asked whenever a message arrives.
 
         Raises:
-            DeviceError: it did not hold within timeout [s].
+            DeviceError: it did not hold, and the arm did not move, for timeout [s]: with the speed slider low a
+                pick takes as long as it takes.
         """
-        end = time.monotonic() + timeout
+        began = time.monotonic()
         with self._changed:
             while not condition():
-                left = end - time.monotonic()
+                left = timeout - min(time.monotonic() - began, self.quiet())
                 if left <= 0:
                     found = f"state {self.state!r}, last reason {self.refused!r}"
                     raise DeviceError(f"Waited {timeout:.0f} s in vain for {what}; {found}.")
@@ -101,10 +109,21 @@ class PlannerClient:
         """Result number `seen` (counted from 0 in `results`), waiting for it.
 
         Raises:
-            DeviceError: it did not come in time [s].
+            DeviceError: it did not come, and the arm did not move, for timeout [s].
         """
         self.wait_until(lambda: len(self.results) > seen, timeout, f"result {seen + 1}")
         return self.results[seen]
+
+    def quiet(self) -> float:
+        """For how long the arm has not moved [s]; inf where it never did."""
+        return time.monotonic() - self._moved
+
+    def _take_joints(self, message: JointState) -> None:
+        now = list(message.position)
+        if not self._joints:
+            self._joints = now
+        elif max(abs(a - b) for a, b in zip(now, self._joints)) > _MOVED:
+            self._joints, self._moved = now, time.monotonic()
 
     def _take_state(self, message: String) -> None:
         with self._changed:

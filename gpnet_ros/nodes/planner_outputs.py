@@ -91,7 +91,7 @@ class Outputs:
 
     def diagnostics(self, arm: ArmState | None, picks: int, now: float) -> None:
         """Publish the health of arm and loop at time now [s]."""
-        ok = arm is not None and arm.status in ("ready", "moving")
+        ok = arm is not None and arm.status in ("ready", "moving") and not arm.message
         status = DiagnosticStatus(name=health_name(self.node, "planner"), hardware_id="" if arm is None else arm.model)
         status.level = DiagnosticStatus.OK if ok else DiagnosticStatus.WARN
         status.message = "no arm" if arm is None else arm.message or arm.status

@@ -63,6 +63,10 @@ class RunningCell:
         self.running.require_alive()
         return f"its state is {self.client.state!r}, its last refusal {self.client.refused!r}"
 
+    def quiet(self) -> float:
+        """For how long the arm has not moved [s]."""
+        return self.client.quiet()
+
     def load_heap(self, seed: int, objects: int) -> None:
         """Put another heap into the cell, and wait until the network has seen it.
 

@@ -60,7 +60,8 @@ class PickingLoop:
     """The planner's work, in one thread.
 
     Attributes:
-        state: connecting, idle, needs_resume, resuming, paused, looking, deciding, awaiting_approval or moving.
+        state: connecting, idle, needs_resume, resuming, paused, looking, deciding, awaiting_approval, moving,
+            or waiting: a move that stands because the speed slider is at zero.
         picker: does one pick after the other; holds the counts.
     """
 

@@ -53,6 +53,14 @@ class Manipulator:
             return str(error)
         return ""
 
+    def waits(self) -> str:
+        """What a move that is under way waits for, in one sentence; empty while it goes on."""
+        try:
+            state = self.arm.state()
+        except DeviceError:
+            return ""
+        return state.message if state.status == "moving" else ""
+
     @property
     def jaws_wait(self) -> bool:
         """Whether the gripper is to be activated yet, and a person was told what may fall where."""

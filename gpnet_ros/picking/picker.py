@@ -57,6 +57,7 @@ class Picker:
     stopped: Callable[[], bool]
     memory: Memory = field(default_factory=Memory)
     tally: LoopTally = field(default_factory=LoopTally)
+    _waiting: bool = False
 
     def propose(self) -> Turn:
         """Tidy up, look and decide: a turn whose decision may have a plan, and nothing has moved for it yet.
@@ -86,7 +87,7 @@ class Picker:
         decision = turn.decision
         assert decision is not None and decision.plan is not None
         self.say("moving")
-        result, halt = self.manipulator.run(decision.plan, self.stopped), ""
+        result, halt = self.manipulator.run(decision.plan, self._watch), ""
         times = turn.times | result.times
         self.tally.picks += 1
         if result.status is PickStatus.PICKED:
@@ -96,7 +97,7 @@ class Picker:
             self.tally.failures += 1
             if decision.T_base_tcp is not None:
                 self.memory.remember(decision.T_base_tcp)
-            way = self.manipulator.go_home(self.stopped)
+            way = self.manipulator.go_home(self._watch)
             times |= {f"back {name}": seconds for name, seconds in way.times.items()}
             if way.status is not PickStatus.DONE:
                 result, halt = replace(result, message=f"{result.message} {way.message}"), way.message
@@ -109,11 +110,21 @@ class Picker:
         self.tally.failures += 1
         return Turn(status, message, halt=message)
 
+    def _watch(self) -> bool:
+        """Whether to stop, asked all the time while the arm moves; tells meanwhile when it waits for a person."""
+        reason = self.manipulator.waits()
+        if bool(reason) != self._waiting:
+            self._waiting = bool(reason)
+            self.say("waiting" if reason else "moving")
+            if reason:
+                self.listener.refused(reason)
+        return self.stopped()
+
     def _tidy(self) -> None:
         """After an interruption: arm home, there a gripper without activation opened, a held object into the tote."""
         if not self.manipulator.is_home():
             self.say("moving")
-            result = self.manipulator.go_home(self.stopped)
+            result = self.manipulator.go_home(self._watch)
             if result.status is not PickStatus.DONE:
                 raise TurnOver(self.give_up(result.status.value, result.message))
         if self.manipulator.jaws_wait:
@@ -123,7 +134,7 @@ class Picker:
         sight = self._look()
         self.say("moving")
         heights = height_map(sight.frame, self.attention.T_base_camera(), self.attention.cell)
-        result = self.manipulator.put_down(heights, self.tally.placed, self.stopped)
+        result = self.manipulator.put_down(heights, self.tally.placed, self._watch)
         self.tally.placed += 1
         if result.status is PickStatus.SLIPPED:
             raise TurnOver

@@ -132,7 +132,7 @@ _STATE: dict[str, Output] = {
     "robot_mode": ("INT32", lambda s: s.robot.mode),
     "safety_mode": ("INT32", lambda s: s.robot.safety),
     "safety_status": ("INT32", lambda s: s.robot.safety),
-    "speed_scaling": ("DOUBLE", lambda s: s.robot.arm.rate),
+    "speed_scaling": ("DOUBLE", lambda s: s.robot.arm.rate * (s.robot.runtime == RuntimeState.PLAYING)),
     "target_speed_fraction": ("DOUBLE", lambda s: s.robot.arm.rate),
     "runtime_state": ("UINT32", lambda s: s.robot.runtime),
     "robot_status_bits": ("UINT32", lambda s: s.status_bits),

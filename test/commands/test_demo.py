@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import mmap
 import os
 import signal
@@ -87,6 +88,9 @@ class World:
         self.broken()
         return "its state is 'looking'"
 
+    def quiet(self) -> float:
+        return math.inf
+
     def play(self, **more: Any) -> RosRound:
         return play_round(FakeCell([], {0: self}, 0), **more)
 
@@ -122,6 +126,27 @@ def test_planner_that_hangs_ends_the_round_with_what_it_was_doing() -> None:
     done = World(PERFECT[:1], ended="").play(result_limit=0.05)
     assert done.failed and "no result" in done.ended and "looking" in done.ended
     assert done.removed == (1,) and len(done.picks) == 1
+
+
+class Slow(World):
+    """Gives a result only when asked for the fifth time; in between the arm has rested for `rested` [s]."""
+
+    def __init__(self, rested: float) -> None:
+        super().__init__(PERFECT)
+        self.asked, self.rested = 0, rested
+
+    def next(self, timeout: float) -> Said | None:
+        self.asked += 1
+        return super().next(timeout) if self.asked % 5 == 0 else None
+
+    def quiet(self) -> float:
+        return self.rested
+
+
+def test_pick_that_takes_long_is_waited_for_as_long_as_the_arm_moves() -> None:
+    moment = 1e-9  # s, over at once
+    assert Slow(rested=0.0).play(result_limit=moment).cleared
+    assert Slow(rested=math.inf).play(result_limit=moment).failed
 
 
 def test_process_that_dies_ends_the_round_with_its_reason() -> None:
@@ -216,6 +241,9 @@ class FakeCell:
 
     def check(self) -> str:
         return self.world.check()
+
+    def quiet(self) -> float:
+        return self.world.quiet()
 
     def load_heap(self, seed: int, objects: int) -> None:
         self.seed = seed

@@ -151,6 +151,14 @@ def one_pick(world: World) -> dict[str, Any]:
     return world.next_result(seen, PATIENCE)
 
 
+def test_a_client_knows_for_how_long_the_arm_has_rested(world: World) -> None:
+    world.wait_until(lambda: bool(world.heard["joint_states"]) and world.quiet() > 0.3, PATIENCE, "rest")
+    began = time.monotonic()
+    world._take_joints(JointState(position=[9.0] * 6))  # it was elsewhere, and is back with the next message
+    assert world.quiet() <= time.monotonic() - began
+    world.wait_until(lambda: world.quiet() > 0.3, PATIENCE, "rest")
+
+
 def refused_pick(world: World, word: str) -> None:
     """Picks that must all be refused, until the reason is that of the frame shown now, not of one before it."""
     end = time.monotonic() + PATIENCE

@@ -15,7 +15,7 @@ import pytest
 from support.scenes import CELL, sight, table_and_box
 
 from gpnet_ros.cell import load_hand_eye
-from gpnet_ros.devices.arm import MoveStatus
+from gpnet_ros.devices.arm import MoveResult, MoveStatus
 from gpnet_ros.devices.fake import FakeArm, FakeGripper
 from gpnet_ros.errors import DeviceError, FrameRefused
 from gpnet_ros.motion import Move, plan_pick
@@ -374,6 +374,35 @@ def test_an_old_proposal_is_dropped_and_made_anew(monkeypatch: pytest.MonkeyPatc
         b.until_state("awaiting_approval")
         assert b.loop.pick()[1] == "Approved."
         assert b.result()["status"] == "picked"
+
+
+@pytest.mark.parametrize("ends_by", ["slider", "stop"])
+def test_a_move_that_waits_for_the_slider_is_told_and_a_stop_ends_it(ends_by: str) -> None:
+    with bench(auto=False) as b:
+        b.until_state("needs_resume")
+        b.loop.resume()
+        b.until_state("idle")
+        raised, move, state = threading.Event(), b.arm.move, b.arm.state
+
+        def waiting(_: Move, cancelled: Callable[[], bool]) -> MoveResult:
+            b.arm.state = lambda: replace(state(), status="moving", message="The slider is low.")  # type: ignore[method-assign]
+            while not (raised.is_set() or cancelled()):
+                raised.wait(0.01)
+            b.arm.state = state  # type: ignore[method-assign]
+            if not raised.is_set():
+                return MoveResult(MoveStatus.CANCELLED, "Cancelled.", state().T_base_tcp)
+            b.arm.move = move  # type: ignore[method-assign]
+            return move(_, cancelled)
+
+        b.arm.move = waiting  # type: ignore[method-assign]
+        b.loop.start()
+        b.until_state("waiting")
+        assert "The slider is low." in b.notes.reasons
+        assert b.notes.results == []
+        raised.set() if ends_by == "slider" else b.loop.stop()
+        assert b.result()["status"] == ("picked" if ends_by == "slider" else "cancelled")
+        assert b.notes.states.count("waiting") == 1
+        assert "moving" in b.notes.states[b.notes.states.index("waiting") :] or ends_by == "stop"
 
 
 def test_the_simulation_goes_on_by_itself() -> None:

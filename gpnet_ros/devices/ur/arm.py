@@ -27,6 +27,8 @@ from gpnet_ros.pose import from_rotvec, to_rotvec
 if TYPE_CHECKING:
     from gpnet_ros.motion import Move
 
+#: What a move says that waits.
+AT_ZERO = "The speed slider is at zero: the move goes on when it is raised on the pendant, and ends with a stop."
 #: A replaced child that cannot connect is tried again after this long [s].
 _RETRY = 0.5
 
@@ -169,7 +171,7 @@ class UrArm:
             return "needs_resume", f"{report.reason} Nothing moves until a person calls resume.".strip()
         if report.runtime != PLAYING:
             return "needs_resume", "The program has ended: call resume."
-        return ("moving", "") if report.moving else ("ready", "")
+        return ("moving", AT_ZERO if report.waiting else "") if report.moving else ("ready", "")
 
     # --- a person's confirmation ------------------------------------------------------------------------
     def resume(self) -> None:

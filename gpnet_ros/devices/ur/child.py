@@ -31,7 +31,7 @@ from gpnet_ros.devices.ur.messages import (
     ChildReport,
     safety_stop,
 )
-from gpnet_ros.devices.ur.move import STILL_SPEED, ArmSample, MoveOrder, MoveOutcome, RunningMove
+from gpnet_ros.devices.ur.move import STILL_SPEED, MoveOrder, MoveOutcome, RunningMove, sample_of
 from gpnet_ros.devices.ur.rtde import RtdeClient
 from gpnet_ros.errors import LinkLost
 
@@ -121,7 +121,8 @@ class Child:
             self._check_link()
             report = self._report()
             outcome = self._supervise(report)
-            report = report._replace(armed=self.armed, moving=self._move is not None, reason=self.reason)
+            moving, waiting = self._move is not None, bool(self._move and self._move.waits)
+            report = report._replace(armed=self.armed, moving=moving, waiting=waiting, reason=self.reason)
             if outcome is not None or select.select([], [self.pipe], [], 0)[1]:
                 self._tell("state", tuple(report))  # never blocks the loop for a frozen parent
             if outcome is not None:
@@ -160,8 +161,7 @@ class Child:
     def _begin(self, order: MoveOrder) -> None:
         if not self.armed or self._move is not None:
             why = "Another move is running." if self.armed else "Not armed: call resume."
-            tcp = self._rx.getActualTCPPose()
-            self._tell("done", order.number, MoveStatus.REFUSED.value, why, tcp, 0.0, 0.0)
+            self._tell("done", order.number, MoveStatus.REFUSED.value, why, self._rx.getActualTCPPose(), 0.0, 0.0)
             return
         command = self._control.moveJ if order.kind == "joint" else self._control.moveL
 
@@ -197,7 +197,7 @@ class Child:
         return ChildReport(
             self._stamp, rx.getActualQ(), rx.getActualQd(), rx.getActualTCPPose(), rx.getActualTCPForce(),
             rx.getRobotMode(), rx.getSafetyStatusBits(), rx.getRuntimeState(), rx.getActualDigitalInputBits(),
-            rx.getActualDigitalOutputBits(), self.armed, self._move is not None, self.reason,
+            rx.getActualDigitalOutputBits(), rx.getTargetSpeedFraction(), rx.getSpeedScaling(),
         )  # fmt: skip
 
     def _supervise(self, report: ChildReport) -> MoveOutcome | None:
@@ -210,8 +210,7 @@ class Child:
             self._control.kickWatchdog()
         if self._move is not None:
             finished = self._control.getAsyncOperationProgress() < 0
-            now = time.monotonic()
-            outcome = self._move.follow(ArmSample(now, report.q, report.qd, report.tcp, report.force, finished))
+            outcome = self._move.follow(sample_of(report, time.monotonic(), finished))
             if outcome is not None:
                 self._move = None
         if not self.armed and outcome is None and (self._halted or self._move is None):

@@ -62,9 +62,12 @@ class ChildReport(NamedTuple):
     runtime: int
     inputs: int  # digital lines, one bit each
     outputs: int
-    armed: bool  # a program runs that takes moves
-    moving: bool
-    reason: str  # why it is not armed any more
+    slider: float  # speed slider of the pendant, 0 to 1
+    scaling: float  # what the controller makes of the speed; 0 in every stop, too
+    armed: bool = False  # a program runs that takes moves
+    moving: bool = False
+    waiting: bool = False  # the move waits for the slider to be raised
+    reason: str = ""  # why it is not armed any more
 
 
 def safety_stop(bits: int) -> str:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from gpnet_ros.picking.attention import Sight
     from gpnet_ros.sim.heap.heap import Heap
 
-#: Longest wait for the next result [s of wall time at factor 1]: a pick takes about ten.
+#: Longest wait for the next result [s of wall time at factor 1] in which the arm does not move; with the speed
+#: slider low a pick takes as long as it takes.
 RESULT_LIMIT = 120.0
 #: The planner's word for a camera or network that fell silent.
 _BLIND = "no_frame"
@@ -77,6 +78,9 @@ class PlayableCell(Protocol):
         Raises:
             DeviceError: a process has ended.
         """
+
+    def quiet(self) -> float:
+        """For how long the arm has not moved [s]."""
 
     def load_heap(self, seed: int, objects: int) -> None:
         """Put the heap of a seed into the cell, and wait until the network has seen it."""
@@ -138,7 +142,7 @@ def play_round(
     Args:
         cell: with the heap to clear in it.
         on_pick: told each pick with its report; returns the pick as it is to be kept.
-        result_limit: longest wait for one result [s].
+        result_limit: longest wait for one result [s] in which the arm does not move.
 
     Raises:
         GpnetError: the cell does not answer at the start. Later errors end the round as failed.
@@ -184,8 +188,8 @@ def settle(pick: RosPick, truth: TruthReport) -> RosPick:
 
 
 def _await(cell: PlayableCell, limit: float) -> PlannerReport:
-    end, doing = time.monotonic() + limit, ""
-    while time.monotonic() < end:
+    began, doing = time.monotonic(), ""
+    while min(time.monotonic() - began, cell.quiet()) < limit:
         report = cell.recording.next(0.5)
         if report is not None:
             return report

@@ -30,9 +30,18 @@ class Robot:
     def _stop(self) -> None:
         self.stopped += 1
 
-    def sample(self, tcp: list[float], speed: float = 0.0, force: float = 0.0, finished: bool = False) -> ArmSample:
+    def sample(
+        self,
+        tcp: list[float],
+        speed: float = 0.0,
+        force: float = 0.0,
+        finished: bool = False,
+        slider: float = 1.0,
+        scaling: float = 1.0,
+    ) -> ArmSample:
         self.now += STEP
-        return ArmSample(self.now, tcp, [speed] * 6, tcp, [0.0, 0.0, force, 0.0, 0.0, 0.0], finished)
+        wrench = [0.0, 0.0, force, 0.0, 0.0, 0.0]
+        return ArmSample(self.now, tcp, [speed] * 6, tcp, wrench, finished, slider, scaling)
 
     def feed(self, seconds: float, tcp: list[float], **what: float) -> MoveOutcome | None:
         for _ in range(round(seconds / STEP)):
@@ -150,6 +159,78 @@ def test_standing_short_of_the_goal_is_a_timeout() -> None:
     outcome = robot.feed(0.3, START)
     assert status(outcome) is MoveStatus.TIMEOUT and "100.0 mm" in str(outcome)
     assert robot.stopped == 1  # or the move would go on when somebody turns the slider up
+
+
+def descend(slider: float, speed: float, kind: str = "linear") -> MoveOutcome | None:
+    """The whole way from START to GOAL at a speed [m/s], as a controller with this slider would go it."""
+    robot = Robot(kind)
+    robot.feed(0.3, START, slider=slider)
+    for z in np.arange(START[2], GOAL[2], -speed * STEP):
+        found = robot.feed(STEP, [*START[:2], z, *START[3:]], speed=speed, slider=slider)
+        if found is not None:
+            return found
+    return robot.feed(0.5, GOAL, finished=True, slider=slider)
+
+
+@pytest.mark.parametrize("slider", [1.0, 0.3, 0.1, 0.05, 0.02, 0.01])
+@pytest.mark.parametrize("kind", ["linear", "descend"])
+def test_move_that_comes_nearer_has_all_the_time(slider: float, kind: str) -> None:
+    assert status(descend(slider, 0.05 * slider, kind)) is MoveStatus.ARRIVED
+    crawls = descend(slider, 2e-6, kind)  # a gear that slips, not a slider
+    assert status(crawls) is MoveStatus.TIMEOUT
+
+
+@pytest.mark.parametrize(("slider", "scaling", "least"), [(1.0, 1.0, 2.0), (0.05, 0.05, 6.0), (0.05, 1.0, 6.0)])
+def test_standing_for_no_reason_is_a_timeout_at_any_slider(slider: float, scaling: float, least: float) -> None:
+    robot = Robot()
+    robot.feed(0.2, START, speed=0.2)
+    assert robot.feed(least - 0.1, START, slider=slider, scaling=scaling) is None
+    outcome = robot.feed(0.3, START, slider=slider, scaling=scaling)
+    assert status(outcome) is MoveStatus.TIMEOUT and f"slider of {slider:.0%}" in str(outcome)
+
+
+def test_at_zero_a_move_waits_and_only_there() -> None:
+    robot = Robot()
+    robot.feed(0.2, START, speed=0.2)
+    assert not robot.move.waits
+    assert robot.feed(60.0, START, slider=0.0, scaling=0.0) is None and robot.move.waits
+    assert robot.feed(1.5, START) is None and not robot.move.waits  # raised: all its patience is left
+    assert status(robot.feed(1.0, START)) is MoveStatus.TIMEOUT
+
+
+def test_slider_that_is_raised_leaves_patience_in_proportion() -> None:
+    robot = Robot()
+    robot.feed(0.2, START, speed=0.2)
+    assert robot.feed(25.0, START, slider=0.01) is None  # of 30 s
+    assert robot.feed(0.2, START) is None
+    assert status(robot.feed(0.3, START)) is MoveStatus.TIMEOUT
+
+
+def test_controller_that_scales_to_nothing_with_the_slider_up_is_not_waited_for() -> None:
+    robot = Robot()
+    robot.feed(0.2, START, speed=0.2)
+    assert status(robot.feed(20.0, START, scaling=0.0)) is MoveStatus.TIMEOUT
+    assert not robot.move.waits
+
+
+def test_move_that_waits_is_cancelled_and_meets_contact_as_any_other() -> None:
+    robot = Robot("descend")
+    robot.feed(0.5, START, slider=0.0)
+    robot.move.end(MoveStatus.CANCELLED, "Cancelled.", robot.now)
+    assert not robot.move.waits
+    assert status(robot.feed(0.05, START, slider=0.0)) is MoveStatus.CANCELLED
+    robot = Robot("descend")
+    robot.feed(0.5, START, slider=0.0)
+    assert status(robot.feed(0.05, START, slider=0.0, force=31.0)) is MoveStatus.CONTACT
+
+
+def test_standstill_is_relative_to_what_the_slider_leaves_of_the_speed() -> None:
+    # 0.1 rad/s at 5 %: what would count as rest at full speed is motion.
+    for slider, moving in ((0.05, True), (1.0, False)):
+        robot = Robot()
+        robot.feed(0.2, START, speed=0.2)
+        robot.move.end(MoveStatus.CANCELLED, "Cancelled.", robot.now)
+        assert (robot.feed(0.5, START, speed=0.005, slider=slider) is None) is moving
 
 
 def test_program_that_ends_early_is_a_stop() -> None:
