@@ -166,6 +166,19 @@ class HandEye:
     )
 
     def __post_init__(self) -> None:
+        far = max(abs(value) for value in self.position)
+        if 5.0 < far <= 1e4:
+            raise SettingsError(
+                f"position is {list(self.position)}; allowed: -5 to 5 m: are these millimetres? Divide them by 1000.",
+                "position",
+            )
+        length = float(np.linalg.norm(self.quaternion))
+        if not abs(length - 1.0) < 0.02:
+            raise SettingsError(
+                f"quaternion is {list(self.quaternion)}, of length {length:.3g}; it must have length 1 and the "
+                "order x, y, z, w: are these angles or a rotation vector?",
+                "quaternion",
+            )
         validate(self)
 
     @property

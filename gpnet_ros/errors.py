@@ -22,6 +22,10 @@ class BagRefused(BadInput):
     """A bag is truncated or damaged, lacks a topic, holds an unknown type, or is of another camera."""
 
 
+class HandEyeRefused(FrameRefused):
+    """The camera cannot be where the hand-eye calibration says: nothing that is seen can be placed in base."""
+
+
 class SettingsError(BadInput):
     """A configuration file holds an unknown key or a value outside its bounds.
 

@@ -18,6 +18,7 @@ from gpnet_ros.errors import Unreachable, UnsafePlan
 from gpnet_ros.fit import LEFT_HEIGHT, Fit, Memory, fit_in_cell, likeliest_first
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import Grasp, Rejected, SelectSettings, candidates
+from gpnet_ros.hand_eye_check import check_hand_eye
 from gpnet_ros.height_map import HeightMap, height_map
 from gpnet_ros.maps import Maps
 from gpnet_ros.motion import Plan, plan_hover, plan_pick
@@ -87,7 +88,10 @@ def decide(
 
     Raises:
         FrameRefused: the frame has no depth or no camera model.
+        HandEyeRefused: the camera cannot be where T_base_camera says; nothing can be said of the table then.
     """
+    if frame.intrinsics is not None:
+        check_hand_eye(frame.intrinsics, frame.depth, T_base_camera, cell.workspace)
     heights = height_map(frame, T_base_camera, cell)
     if not something_left(heights, cell):
         return Decision("nothing_left")

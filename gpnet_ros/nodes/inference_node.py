@@ -7,13 +7,16 @@ from typing import Any
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from gpnet_ros.cell import load_cell, load_hand_eye
+from gpnet_ros.errors import FrameRefused, HandEyeRefused
 from gpnet_ros.frame import Frame
+from gpnet_ros.hand_eye_check import check_hand_eye
 from gpnet_ros.maps import Maps, prioritise, workspace_grid
 from gpnet_ros.network.detector import Detector
 from gpnet_ros.nodes import start
 from gpnet_ros.nodes.maps_node import MapsNode
 from gpnet_ros.nodes.parameters import InferenceSettings
 from gpnet_ros.pose import Transform
+from gpnet_ros.settings import Workspace
 
 
 class InferenceNode(MapsNode[InferenceSettings]):
@@ -23,6 +26,7 @@ class InferenceNode(MapsNode[InferenceSettings]):
         super().__init__("inference_node", InferenceSettings)
         self.detector: Detector | None = None
         self.T_base_camera: Transform | None = None
+        self._workspace: Workspace | None = None
 
     def activate(self) -> None:
         """Load the weights and their self test, then answer every frame."""
@@ -45,7 +49,7 @@ class InferenceNode(MapsNode[InferenceSettings]):
         self.T_base_camera = None
         if self.settings.view == "whole":
             return None
-        workspace = load_cell(self.settings.cell_file or None).workspace
+        workspace = self._workspace = load_cell(self.settings.cell_file or None).workspace
         hand_eye = load_hand_eye(self.settings.hand_eye_file or None)
         if hand_eye.mount == "flange":
             self.get_logger().info("the camera is on the flange: the network sees the whole frame")
@@ -60,7 +64,25 @@ class InferenceNode(MapsNode[InferenceSettings]):
         if detector is None:
             return None
         frame.check(self.settings.valid_share_min)
+        self._check_hand_eye(frame)
         return self.prioritise(detector(frame), frame)
+
+    def _check_hand_eye(self, frame: Frame) -> None:
+        """Warn of a hand-eye that does not fit what is seen; the planner, which knows of the arm in view, decides.
+
+        Raises:
+            HandEyeRefused: the workspace cannot be in the picture.
+        """
+        if self.T_base_camera is None or self._workspace is None or frame.intrinsics is None:
+            return
+        seen = (frame.intrinsics, frame.depth, self.T_base_camera, self._workspace)
+        check_hand_eye(*seen, by_surface=False)
+        try:
+            check_hand_eye(*seen)
+        except HandEyeRefused as doubt:
+            self.get_logger().warning(str(doubt), throttle_duration_sec=5.0)
+        except FrameRefused:  # something stands before the camera, such as the arm
+            return
 
     def prioritise(self, maps: Maps, frame: Frame) -> Maps:
         """Maps with the priority that the parameter asks for."""

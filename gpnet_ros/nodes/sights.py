@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sensor_msgs.msg import CameraInfo, Image
 
 from gpnet_ros.errors import FrameRefused
+from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Grid, Maps
 from gpnet_ros.nodes import convert
 from gpnet_ros.nodes.exposures import DEPTH, Exposure, Exposures
@@ -18,11 +20,16 @@ MAPS_INFO = "maps/camera_info"
 
 
 class Sights:
-    """Implements `Eyes` on topics."""
+    """Implements `Eyes` on topics.
+
+    Attributes:
+        judge: refuses frames of which there are no maps for a reason of its own; None judges none.
+    """
 
     def __init__(self, node: Any, valid_share_min: float) -> None:
         self.valid_share_min = valid_share_min
         self.exposures = Exposures(node, {**dict.fromkeys(PLANNER_MAPS, Image), MAPS_INFO: CameraInfo})
+        self.judge: Callable[[Frame], None] | None = None
         self._judged: Any = None
 
     def newest(self, timeout: float) -> Sight | None:
@@ -44,7 +51,10 @@ class Sights:
         stamp = waiting.messages[DEPTH].header.stamp
         if stamp != self._judged:
             self._judged = stamp
-            waiting.frame(need_camera=True).check(self.valid_share_min)
+            frame = waiting.frame(need_camera=True)
+            frame.check(self.valid_share_min)
+            if self.judge is not None:
+                self.judge(frame)
 
     def why_none(self) -> str:
         """Name the topics that are silent, for a person."""

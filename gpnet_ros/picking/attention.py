@@ -11,8 +11,9 @@ import numpy as np
 
 from gpnet_ros.cell import Cell, HandEye
 from gpnet_ros.devices.arm import Arm, ArmState
-from gpnet_ros.errors import BadInput, DeviceError
+from gpnet_ros.errors import BadInput, DeviceError, FrameRefused, HandEyeRefused
 from gpnet_ros.frame import Frame, Intrinsics
+from gpnet_ros.hand_eye_check import check_hand_eye
 from gpnet_ros.maps import Maps
 from gpnet_ros.occlusion import blocks_view
 from gpnet_ros.pose import Transform, invert
@@ -23,6 +24,8 @@ _SLICE = 0.25
 RECORDED = 3600.0
 #: The clock of a bag stands still between two of its messages: a frame of the very time [s] that it shows counts.
 _SAME_TIME = 1e-6
+#: Longest wait [s] for a first camera model before the arm goes home: how to get there needs no camera.
+_FIRST_LOOK = 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +80,7 @@ class Attention:
         self._controller_clock, self._valid_share_min = controller_clock, valid_share_min
         self._fresh_after, self._was_in_view = -np.inf, True
         self._intrinsics: Intrinsics | None = None
+        self._kept: Sight | None = None
         self.reason = ""
 
     def look(self, timeout: float, stopped: Callable[[], bool], refused: Callable[[str], None]) -> Sight | None:
@@ -86,17 +90,24 @@ class Attention:
             timeout: longest wait [s].
             stopped: asked all the time.
             refused: told why an exposure cannot be used at all.
+
+        Raises:
+            HandEyeRefused: the camera cannot be where its calibration says.
         """
         end, self.reason = time.monotonic() + timeout, ""
         while not stopped():
             try:
-                sight = self.eyes.newest(_SLICE)
+                sight, self._kept = self._kept or self.eyes.newest(_SLICE), None
                 if sight is not None:
                     sight.frame.check(self._valid_share_min)
                     self._intrinsics = sight.frame.intrinsics
+                    self.check_hand_eye(sight.frame, by_surface=False)  # whether the arm is in view depends on it
                     self.reason = self._stale(sight.frame)
                     if not self.reason:
+                        self.check_hand_eye(sight.frame)
                         return sight
+            except HandEyeRefused:  # no later frame can be better
+                raise
             except BadInput as error:
                 self.reason = str(error)
                 refused(self.reason)
@@ -104,6 +115,52 @@ class Attention:
                 self.reason = self.reason or self.eyes.why_none()
                 return None
         return None
+
+    def look_ahead(self, stopped: Callable[[], bool]) -> None:
+        """Judge the hand-eye before anything moves, as far as the camera model alone allows; for `look` to go on from.
+
+        Raises:
+            HandEyeRefused: a fixed camera cannot be where its calibration says.
+        """
+        end = time.monotonic() + _FIRST_LOOK
+        while self._intrinsics is None and not stopped() and time.monotonic() < end:
+            try:
+                self._kept = self.eyes.newest(_SLICE)
+            except HandEyeRefused:
+                raise
+            except BadInput:  # `look` tells it
+                return
+            if self._kept is not None:
+                self._intrinsics = self._kept.frame.intrinsics
+                self.check_hand_eye(self._kept.frame, by_surface=False)
+
+    def check_hand_eye(self, frame: Frame, by_surface: bool = True) -> None:
+        """Refuse a hand-eye calibration that cannot be true.
+
+        Args:
+            frame: that the camera sees.
+            by_surface: the arm is not in view and stands still. Before that is known, a fixed camera is judged by
+                geometry alone, and one on the flange not at all.
+
+        Raises:
+            HandEyeRefused, FrameRefused: see `hand_eye_check.check_hand_eye`; from another pose than home a camera on
+                the flange may well look elsewhere.
+        """
+        if frame.intrinsics is None:
+            return
+        seen = (frame.intrinsics, frame.depth, self.hand_eye.T_parent_camera, self.cell.workspace)
+        if self.hand_eye.mount == "fixed":
+            check_hand_eye(*seen, by_surface=by_surface)
+            return
+        state = self.arm_state()
+        if state is None or not by_surface:
+            return
+        try:
+            check_hand_eye(*seen, state.T_base_tcp @ invert(self.cell.T_flange_tcp))
+        except HandEyeRefused as error:
+            if np.abs(state.q - np.array(self.cell.home)).max() <= self.cell.limits.start_tolerance:
+                raise
+            raise FrameRefused(f"{error} Or is it the arm, which does not stand at home?") from error
 
     def note_view(self) -> None:
         """Let frames count from when the view was first seen to be free; call it between two steps of the arm."""

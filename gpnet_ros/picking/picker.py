@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from gpnet_ros.errors import HandEyeRefused
 from gpnet_ros.fit import Memory
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.height_map import height_map
@@ -65,6 +66,13 @@ class Picker:
         Raises:
             TurnOver: there is nothing to decide on, or no way to a tidy start.
         """
+        try:
+            return self._proposal()
+        except HandEyeRefused as error:
+            self.listener.refused(str(error))
+            raise TurnOver(Turn("hand_eye", str(error), finished="hand_eye")) from error
+
+    def _proposal(self) -> Turn:
         if self.mode != "dry_run":
             self._tidy()
         began = time.monotonic()
@@ -123,6 +131,8 @@ class Picker:
     def _tidy(self) -> None:
         """After an interruption: arm home, there a gripper without activation opened, a held object into the tote."""
         if not self.manipulator.is_home():
+            self.say("looking")
+            self.attention.look_ahead(self.stopped)
             self.say("moving")
             result = self.manipulator.go_home(self._watch)
             if result.status is not PickStatus.DONE:

@@ -26,8 +26,8 @@ class Turn:
     """One turn of the loop: what was seen, decided and done, and how it ended.
 
     Attributes:
-        status: value of a `PickStatus`, or proposed (nothing has moved yet), dry_run, no_frame, nothing_left,
-            nothing_graspable or defect.
+        status: value of a `PickStatus`, or proposed (nothing has moved yet), dry_run, no_frame, hand_eye (its
+            calibration cannot be true), nothing_left, nothing_graspable or defect.
         message: one sentence for a person.
         times: wall time [s] of each step, by its name.
         sight, decision, result: as far as the turn came.

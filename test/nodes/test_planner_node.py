@@ -23,7 +23,8 @@ from geometry_msgs.msg import PoseStamped  # noqa: E402
 from rosgraph_msgs.msg import Clock  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Image, JointState  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
-from support.scenes import CENTRE, HEIGHT, sight  # noqa: E402
+from support.cameras import mistaken  # noqa: E402
+from support.scenes import CENTRE, HEIGHT, T_BASE_CAMERA, sight  # noqa: E402
 from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
 
 from gpnet_ros.errors import DeviceError, FrameRefused  # noqa: E402
@@ -35,6 +36,7 @@ from gpnet_ros.nodes.start import LATCHED_QOS, PUBLISH_QOS, SENSOR_QOS  # noqa: 
 from gpnet_ros.nodes.starter import ros_environment  # noqa: E402
 from gpnet_ros.nodes.table import RunSettings, node_processes  # noqa: E402
 from gpnet_ros.picking.attention import Sight  # noqa: E402
+from gpnet_ros.pose import to_xyz_quat  # noqa: E402
 
 #: Each file of test/nodes has its own domains.
 DOMAIN = 60
@@ -86,6 +88,7 @@ class World(PlannerClient):
             self.node.create_subscription(kind, topic, self._keep(topic), qos)
         self.show: Callable[[Sight], Sight | None] = lambda s: s
         self.leave_out: tuple[str, ...] = ()
+        self.with_maps = True
         self._showing = threading.Event()
         self._shower = threading.Thread(target=self._keep_showing, daemon=True)
         self._shower.start()
@@ -127,7 +130,8 @@ class World(PlannerClient):
             frame.check()
         except FrameRefused:
             return  # as inference_node does
-        self.maps.publish(frame, seen.maps)
+        if self.with_maps:
+            self.maps.publish(frame, seen.maps)
 
 
 @pytest.fixture(scope="module")
@@ -307,6 +311,21 @@ def test_a_bag_without_its_clock_is_refused_with_what_to_set(tmp_path: Path) -> 
         world.show = lambda s: replace(s, frame=replace(s.frame, stamp=s.frame.stamp - 1e8))
         world.wait_until(lambda: world.state == "idle", PATIENCE, "the planner")
         refused_pick(world, "use_sim_time:=true")
+
+
+@pytest.mark.parametrize("with_maps", [True, False])
+def test_a_hand_eye_in_base_link_is_told_with_maps_and_where_inference_gave_none(
+    tmp_path: Path, with_maps: bool
+) -> None:
+    domain, file = DOMAIN + 5, tmp_path / "hand_eye.yaml"
+    position, quaternion = (list(map(float, p)) for p in to_xyz_quat(mistaken(T_BASE_CAMERA, "base_link")))
+    file.write_text(f"position: {position}\nquaternion: {quaternion}\n")
+    with World(domain) as world, planner(domain, tmp_path / "log", hand_eye_file=file, look_timeout=60.0):
+        world.with_maps = with_maps
+        world.wait_until(lambda: world.state == "idle", PATIENCE, "the planner")
+        result = one_pick(world)
+        assert result["status"] == "hand_eye", result
+        assert "base_link" in result["message"]
 
 
 def test_after_bad_frames_a_good_one_is_picked_from(world: World) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.cameras import mistaken
 from support.scenes import CELL, sight, table_and_box
 
-from gpnet_ros.cell import load_hand_eye
+from gpnet_ros.cell import HandEye, load_hand_eye
 from gpnet_ros.devices.arm import MoveResult, MoveStatus
 from gpnet_ros.devices.fake import FakeArm, FakeGripper
 from gpnet_ros.errors import DeviceError, FrameRefused
@@ -23,7 +24,7 @@ from gpnet_ros.pick import Decision
 from gpnet_ros.picking.attention import Sight
 from gpnet_ros.picking.loop import LoopSettings, PickingLoop
 from gpnet_ros.picking.record import PickRecord, Turn
-from gpnet_ros.pose import invert, transform
+from gpnet_ros.pose import invert, to_xyz_quat, transform
 
 PATIENCE = 20.0
 
@@ -83,11 +84,13 @@ class Notes:
 class Bench:
     """A loop with its fakes."""
 
-    def __init__(self, settings: LoopSettings, object_width: float | None) -> None:
+    def __init__(self, settings: LoopSettings, object_width: float | None, hand_eye: HandEye | None = None) -> None:
         self.arm = FakeArm(CELL, auto_resume=settings.auto_resume)
         self.gripper = FakeGripper(object_width=object_width)
         self.eyes, self.notes = Scene(self.gripper), Notes()
-        self.loop = PickingLoop(self.arm, self.gripper, CELL, load_hand_eye(), self.eyes, self.notes, settings)
+        self.loop = PickingLoop(
+            self.arm, self.gripper, CELL, hand_eye or load_hand_eye(), self.eyes, self.notes, settings
+        )
 
     def until_state(self, state: str) -> None:
         self.notes.wait(lambda: self.loop.state == state)
@@ -101,10 +104,15 @@ class Bench:
 
 
 @contextmanager
-def bench(mode: str = "run", auto: bool = True, object_width: float | None = 0.03, **more: Any) -> Iterator[Bench]:
-    made = Bench(
-        LoopSettings(mode=mode, auto_resume=auto, look_timeout=more.pop("look_timeout", 5.0), **more), object_width
-    )
+def bench(
+    mode: str = "run",
+    auto: bool = True,
+    object_width: float | None = 0.03,
+    hand_eye: HandEye | None = None,
+    **more: Any,
+) -> Iterator[Bench]:
+    settings = LoopSettings(mode=mode, auto_resume=auto, look_timeout=more.pop("look_timeout", 5.0), **more)
+    made = Bench(settings, object_width, hand_eye)
     made.loop.open()
     try:
         yield made
@@ -495,6 +503,72 @@ def test_an_arm_that_stands_in_the_view_is_said_so() -> None:
         b.arm._q = np.array(approach.q)
         b.loop.pick()
         assert "between camera and workspace" in b.result()["message"]
+
+
+def given(T: np.ndarray, mount: str = "fixed") -> HandEye:
+    position, quaternion = to_xyz_quat(T)
+    return HandEye(mount, tuple(position.tolist()), tuple(quaternion.tolist()))
+
+
+@pytest.mark.parametrize("away", [0.0, 0.5], ids=["at home", "elsewhere"])
+@pytest.mark.parametrize("kind", ["base_link", "inverted", "camera_link"])
+def test_with_a_wrong_hand_eye_nothing_moves_and_the_mistake_is_named(kind: str, away: float) -> None:
+    wrong = given(mistaken(load_hand_eye().T_base_camera(), kind))
+    with bench(hand_eye=wrong, look_timeout=PATIENCE) as b:
+        b.arm._q = np.array(CELL.home) + [0.0, 0.0, 0.0, 0.0, 0.0, away]
+        b.until_state("idle")
+        b.loop.start()
+        assert b.result()["status"] == b.result()["finished"] == "hand_eye"
+        assert kind in b.result()["message"]
+        assert kind in b.notes.reasons[0]
+        b.until_state("idle")
+        assert b.arm.moves == []
+        assert b.gripper.commands == []
+        assert b.notes.decisions == []
+
+
+def test_an_arm_away_from_home_goes_there_when_no_camera_shows_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gpnet_ros.picking.attention._FIRST_LOOK", 0.1)
+    with bench(look_timeout=0.2) as b:
+        b.eyes.silent = True
+        b.arm._q = np.array(CELL.home) + [0.0, 0.0, 0.0, 0.0, 0.0, 0.5]
+        b.until_state("idle")
+        b.loop.pick()
+        assert b.result()["status"] == "no_frame"
+        assert np.allclose(b.arm.state().q, CELL.home)
+
+
+def test_a_surface_that_nothing_explains_is_a_refused_frame_and_the_next_one_counts() -> None:
+    with bench("dry_run", auto=False, look_timeout=0.3) as b:
+        b.eyes.spoil = lambda s: replace(s, frame=replace(s.frame, depth=s.frame.depth * np.float32(1.3)))
+        b.until_state("idle")
+        b.loop.pick()
+        assert b.result()["status"] == "no_frame"
+        assert "below the table" in b.result()["message"]
+        b.eyes.spoil = lambda s: s
+        b.loop.pick()
+        assert b.result(1)["status"] == "dry_run"
+
+
+def test_a_camera_on_the_flange_is_judged_where_it_looks_from() -> None:
+    """It sees what the fixed one sees: the arm stands where that is so, and is at home there, or is not."""
+    at_home = FakeArm(CELL)
+    at_home.connect()
+    T_flange = at_home.state().T_base_tcp @ invert(CELL.T_flange_tcp)
+    right = invert(T_flange) @ load_hand_eye().T_base_camera()
+    with bench("dry_run", auto=False, hand_eye=given(right, "flange"), look_timeout=0.3) as b:
+        b.until_state("idle")
+        b.loop.pick()
+        assert b.result()["status"] == "dry_run"
+    with bench("dry_run", auto=False, hand_eye=given(mistaken(right, "camera_link"), "flange"), look_timeout=0.3) as b:
+        b.until_state("idle")
+        b.loop.pick()
+        assert b.result()["status"] == "hand_eye"
+        assert "camera_link" in b.result()["message"]
+        b.arm._q = np.array(CELL.home) + [0.0, 0.0, 0.0, 0.0, 0.0, 0.1]
+        b.loop.pick()
+        assert b.result(1)["status"] == "no_frame"
+        assert "does not stand at home" in b.result(1)["message"]
 
 
 def test_a_defect_is_seen_and_nothing_moves_after_it() -> None:
