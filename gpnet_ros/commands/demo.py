@@ -55,10 +55,10 @@ def run(args: argparse.Namespace) -> int:
     show.say(f"{title} (all simulated)")
     show.say(f"run folder {folder.path}")
     end = show.play(lambda say: open_cell(settings, folder.path, planner, say))
-    folder.write()
+    show.keep("tables and summary", folder.write)
     if not args.no_video and end != "interrupted":
         show.video()
-    folder.write()
+        show.keep("tables and summary", folder.write)
     show.say(f"{folder.headline()} {folder.details()}")
     show.say(f"open {folder.path / SUMMARY}")
     if args.json:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from support.full_disk import fill, make_room
 from support.rounds import BY
 from support.truths import grip, truth_of
 
@@ -357,6 +358,36 @@ def test_demo_that_breaks_says_why_and_keeps_what_it_has(
     answer = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert "inference_node has ended" in answer["ended"] and answer["objects_removed"] == 1
     assert "inference_node" in (tmp_path / "run" / "summary.html").read_text()
+
+
+@pytest.mark.parametrize("room", [True, False], ids=["room is made", "full to the end"])
+def test_full_disk_costs_what_is_written_and_not_the_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], room: bool
+) -> None:
+    world = World(PERFECT, ended="nothing_left")
+    following = world.next
+
+    def filling(timeout: float) -> Said | None:
+        if len(world.script) == 2:  # the first pick is written
+            fill(os.getpid())
+        if room and len(world.script) == 1:
+            make_room(os.getpid())
+        return following(timeout)
+
+    world.next = filling  # type: ignore[method-assign]
+    try:
+        assert run_demo(monkeypatch, world, tmp_path / "run") == 0
+    finally:
+        make_room(os.getpid())
+    lines = capsys.readouterr().out.splitlines()
+    answer = json.loads(lines[-1])
+    assert answer["cleared"] and answer["picks_ok"] == 2
+    assert any("not kept: tables and summary" in line and "make room" in line for line in lines)
+    assert answer["not_kept"]
+    kept = json.loads((tmp_path / "run" / "picks.json").read_text())
+    assert len(kept["picks"]) == (3 if room else 1)
+    assert len((tmp_path / "run" / "picks.csv").read_text().splitlines()) == 1 + len(kept["picks"])
+    assert not list((tmp_path / "run").glob("*.new"))
 
 
 def test_demo_that_is_interrupted_leaves_a_readable_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -21,13 +21,18 @@ RESULT_TOPIC = "planner_node/result"
 
 
 class DecisionBag:
-    """Writes one bag; use as a context, so that it is readable whatever ends the run."""
+    """Writes one bag; use as a context, so that it is readable whatever ends the run.
+
+    Attributes:
+        failure: why the bag could not be closed, so that it may not be whole; empty when it was.
+    """
 
     def __init__(self, folder: Path) -> None:
         """The bag is a folder, as rosbag2 has it: `<folder>/<name>.mcap` and `metadata.yaml`."""
         self._types = get_typestore(Stores.ROS2_JAZZY)
         self._writer = Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP)
         self._connections: dict[str, Connection] = {}
+        self.failure = ""
 
     def __enter__(self) -> DecisionBag:
         """Open the bag for writing."""
@@ -37,8 +42,11 @@ class DecisionBag:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the bag: only now it can be read."""
-        self._writer.close()
+        """Close the bag: only now it can be read. A full disk is noted in `failure`."""
+        try:
+            self._writer.close()
+        except OSError as full:
+            self.failure = full.strerror or str(full)
 
     def add(self, messages: dict[str, bytes], record: dict[str, Any]) -> None:
         """Store one decision in the bag.
@@ -46,6 +54,9 @@ class DecisionBag:
         Args:
             messages: serialised messages by topic.
             record: the planner's result; its stamp [s] is the time of all of them.
+
+        Raises:
+            OSError: it cannot be written, as on a full disk.
         """
         stamp = record.get("stamp")
         if stamp is None:

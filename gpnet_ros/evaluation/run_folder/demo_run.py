@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -24,7 +24,11 @@ Say = Callable[[str], None]
 
 
 class DemoRun:
-    """One run, told line by line and written into its folder."""
+    """One run, told line by line and written into its folder; a full disk costs what is written, not the run.
+
+    Attributes:
+        not_kept: what could not be written, and why; told on the terminal too.
+    """
 
     def __init__(self, folder: RunFolder, tell: Say) -> None:
         """Nothing runs yet.
@@ -35,6 +39,8 @@ class DemoRun:
         """
         self.folder, self.tell, self.began = folder, tell, time.monotonic()
         self.first_pick: float | None = None
+        self.not_kept: list[str] = []
+        self._bag_is_broken = False
 
     def say(self, text: str) -> None:
         """Tell one line, with the minutes since the start."""
@@ -49,9 +55,9 @@ class DemoRun:
         """
         outcome = self.folder.outcome
         try:
-            with open_cell(self.say) as cell, DecisionBag(self.folder.path / BAG) as bag:
+            with open_cell(self.say) as cell:
                 self.say("the planner picks")
-                done = self._round(cell, bag)
+                done = self._recorded_round(cell)
         except KeyboardInterrupt:
             outcome.ended = "interrupted by Ctrl-C"
             return "interrupted"
@@ -63,22 +69,50 @@ class DemoRun:
         outcome.removed = len(done.removed)
         return "broke" if done.failed else "ended"
 
-    def _round(self, cell: PlayableCell, bag: DecisionBag) -> RosRound:
+    def keep(self, what: str, write: Callable[[], object]) -> bool:
+        """Write something; whether that worked. Where it did not, the run goes on and says what is missing."""
+        try:
+            write()
+        except OSError as error:
+            self._lost(what, error.strerror or str(error))
+            return False
+        return True
+
+    def _lost(self, what: str, why: str) -> None:
+        self.not_kept.append(f"{what}: {why}")
+        self.say(f"not kept: {what} ({why}). The run goes on; make room on the disk of {self.folder.path}.")
+
+    def _recorded_round(self, cell: PlayableCell) -> RosRound:
+        bag = DecisionBag(self.folder.path / BAG)
+        with ExitStack() as stack:
+            opened = self.keep("the bag", lambda: stack.enter_context(bag))
+            done = self._round(cell, bag if opened else None)
+        if bag.failure and not self._bag_is_broken:
+            self._lost("the end of the bag", bag.failure)
+        return done
+
+    def _round(self, cell: PlayableCell, bag: DecisionBag | None) -> RosRound:
         """Play and record one round."""
         began = time.monotonic()
 
-        def keep(pick: RosPick, report: PlannerReport) -> RosPick:
+        def note(pick: RosPick, report: PlannerReport) -> RosPick:
             if pick.executed and self.first_pick is None:
                 self.first_pick = round(time.monotonic() - self.began, 1)
             self.say(pick.line())
-            bag.add(report.messages, report.record)
+            self._store(bag, pick, report)
             self.folder.outcome.seconds = time.monotonic() - began
             self.folder.outcome.removed = (self.folder.outcome.removed or 0) + int(pick.ok)
             kept = replace(pick, picture=self._picture(pick, report))
-            self.folder.add(kept)
+            self.keep("tables and summary", lambda: self.folder.add(kept))
             return kept
 
-        return play_round(cell, keep)
+        return play_round(cell, note)
+
+    def _store(self, bag: DecisionBag | None, pick: RosPick, report: PlannerReport) -> None:
+        """Into the bag, as long as that can be written."""
+        if bag is not None and not self._bag_is_broken:
+            what = f"the bag, from look {len(self.folder.picks) + 1} on"
+            self._bag_is_broken = not self.keep(what, lambda: bag.add(report.messages, report.record))
 
     def _picture(self, pick: RosPick, report: PlannerReport) -> str:
         """Draw what was decided on; the file's name, empty when that was lost."""
@@ -91,8 +125,8 @@ class DemoRun:
             return ""
         name = self.folder.picture_name(pick)
         title = "simulated: " + " ".join(pick.line().split())
-        draw_decision(self.folder.path / name, sight.frame, sight.maps, pick.record, title)
-        return name
+        path, frame, maps = self.folder.path / name, sight.frame, sight.maps
+        return name if self.keep(name, lambda: draw_decision(path, frame, maps, pick.record, title)) else ""
 
     def video(self) -> None:
         """Render the recorded states into the folder's video."""
@@ -100,7 +134,7 @@ class DemoRun:
         path = self.folder.path / VIDEO
         try:
             write_video(self.folder.path / "cell", path, _FPS, _SPEED, _WIDTH, workers=os.cpu_count() or 1)
-        except GpnetError as error:
+        except (GpnetError, OSError) as error:
             self.say(f"no video: {error}")
         except KeyboardInterrupt:
             path.unlink(missing_ok=True)
@@ -121,4 +155,5 @@ class DemoRun:
             "picks_topmost": sum(p.topmost for p in done),
             "seconds": round(o.seconds, 1),
             "seconds_to_first_pick": self.first_pick,
+            "not_kept": self.not_kept,
         }

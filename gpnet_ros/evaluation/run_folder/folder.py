@@ -6,6 +6,7 @@ Everything is written as soon as it is known, so that a run that was cut short i
 from __future__ import annotations
 
 import csv
+import io
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -87,12 +88,12 @@ class RunFolder:
         try:
             (folder / LOGS).mkdir(parents=True, exist_ok=True)
             (folder / SETTINGS).write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+            run = RunFolder(folder, title, RunOutcome(objects))
+            run.write()
         except OSError as error:
             raise BadInput(
                 f"The folder {folder} cannot be written ({error.strerror}); choose another --out."
             ) from error
-        run = RunFolder(folder, title, RunOutcome(objects))
-        run.write()
         return run
 
     def picture_name(self, pick: RosPick) -> str:
@@ -102,12 +103,20 @@ class RunFolder:
         return f"look_{sum(not p.executed for p in self.picks) + 1:02d}.png"
 
     def add(self, pick: RosPick) -> None:
-        """Append a pick and write the tables."""
+        """Append a pick and write the tables.
+
+        Raises:
+            OSError: they cannot be written, as on a full disk; the pick is in the next that can.
+        """
         self.picks.append(pick)
         self.write()
 
     def write(self) -> None:
-        """Write tables and summary as things stand."""
+        """Write tables and summary as things stand.
+
+        Raises:
+            OSError: one cannot be written, as on a full disk; what stood there before is still there.
+        """
         rows = [pick.row() for pick in self.picks]
         head = {
             "simulated": True,
@@ -118,15 +127,21 @@ class RunFolder:
             "ended": self.outcome.ended,
             "seconds": round(self.outcome.seconds, 1),
         }
-        (self.path / JSON).write_text(json.dumps({**head, "picks": rows}, indent=1), encoding="utf-8")
-        with (self.path / CSV).open("w", newline="", encoding="utf-8") as file:
-            flat = [csv_row(row) for row in rows]
-            writer = csv.DictWriter(file, list(flat[0]) if flat else ["pick"])
-            writer.writeheader()
-            writer.writerows(flat)
+        self._put(JSON, json.dumps({**head, "picks": rows}, indent=1))
+        self._put(CSV, _table(rows))
         links = [name for name in (VIDEO, CSV, JSON, BAG, SETTINGS, LOGS) if (self.path / name).exists()]
         text = summary_html(self.title, self.headline(), self.details(), self.picks, links)
-        (self.path / SUMMARY).write_text(text, encoding="utf-8")
+        self._put(SUMMARY, text)
+
+    def _put(self, name: str, text: str) -> None:
+        """Write a file whole or not at all."""
+        fresh = self.path / f"{name}.new"
+        try:
+            fresh.write_text(text, encoding="utf-8", newline="")
+            fresh.replace(self.path / name)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
 
     def headline(self) -> str:
         """The outcome of the run in one sentence."""
@@ -149,6 +164,15 @@ class RunFolder:
             f"{len(done)} picks in {self.outcome.seconds:.0f} s: {len(brought)} brought an object into the tote, "
             f"{top} of these a topmost one.{more} The round ended: {(self.outcome.ended or 'not yet').rstrip('.')}."
         )
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    """The picks as text of a CSV file."""
+    text, flat = io.StringIO(), [csv_row(row) for row in rows]
+    writer = csv.DictWriter(text, list(flat[0]) if flat else ["pick"])
+    writer.writeheader()
+    writer.writerows(flat)
+    return text.getvalue()
 
 
 def draw_decision(path: Path, frame: Frame, maps: Maps, record: dict[str, Any], title: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import threading
@@ -34,6 +35,7 @@ from gpnet_ros.ur_controller.server import (
     Controller,
 )
 
+_log = logging.getLogger(__name__)
 #: Nice value of this process where the user may set it.
 _PRIORITY = -10
 
@@ -77,11 +79,15 @@ class CellProcess:
         """Make the heap and open the ports; nothing runs yet.
 
         Raises:
-            BadInput: no such heap, address or factor.
+            BadInput: no such heap, address or factor, or a run folder that cannot be written.
             DeviceError: a port is taken.
         """
         self.settings, self.run_dir = settings, run.run_dir
-        self._writer = StateWriter(run.run_dir)
+        try:
+            self._writer = StateWriter(run.run_dir)
+        except OSError as error:
+            why = f"The run folder {run.run_dir} cannot be written ({error.strerror})"
+            raise BadInput(f"{why}: make room there, or name another one.") from error
         self._recorder = Recorder(run.run_dir, settings.record_rate) if settings.record_rate else None
         self._maker = HeapMaker()
         self._error = ""
@@ -89,7 +95,7 @@ class CellProcess:
         true_dh = calibrated_dh(settings.calibration, find_model(settings.model).dh)
         self.plant = CellPlant(heap, cell, true_dh)
         self.truth = Truth(self.plant)
-        self._seed, self._described = run.seed, 0
+        self._seed, self._described, self._describe_from = run.seed, 0, -np.inf
         self.controller = Controller(self.plant, run.ip, settings.model, run.factor, settings.force_limit)
         self.controller.commands.update({
             "truth": lambda _: self.truth.report().to_dict(),
@@ -131,14 +137,23 @@ class CellProcess:
         """Watcher of the plant: take a heap that is ready, publish the state, record it."""
         if self._maker.busy:
             self._take_heap()
-        if plant.version != self._described:
-            style = None if self.settings.style < 0 else self.settings.style
-            self._writer.write_scene(plant.version, SceneFile(self._seed, style, plant.world.heap.to_dict()))
-            self._described = plant.version
+        if plant.version != self._described and plant.time >= self._describe_from:
+            self._describe(plant)
         state = plant.state()
         self._writer.write(state)
         if self._recorder:
             self._recorder.add(state)
+
+    def _describe(self, plant: CellPlant) -> None:
+        """Write the heap's scene file; on a full disk the controller runs on, and tries again every second."""
+        style = None if self.settings.style < 0 else self.settings.style
+        try:
+            self._writer.write_scene(plant.version, SceneFile(self._seed, style, plant.world.heap.to_dict()))
+            self._described, self._error = plant.version, ""
+        except OSError as error:
+            self._describe_from = plant.time + 1.0
+            self._error = f"The heap cannot be shown: {self.run_dir} cannot be written ({error.strerror}); make room."
+            _log.error(self._error)
 
     def load_heap(self, request: dict[str, Any]) -> dict[str, Any]:
         """Admin command: another heap of `objects` objects from `seed`, or the stored `heap` itself.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from gpnet_ros.errors import BadInput
 from gpnet_ros.sim.cell.state import State
 
+_log = logging.getLogger(__name__)
 #: States per file: about half a minute in which something moves; and files of a run, the newest two hours of that.
 _CHUNK, _FILES = 600, 240
 #: A pose or joint that has changed by more than this moves [m, rad].
@@ -54,19 +56,32 @@ class Recorder:
         return state.time - self._moved_at <= _STILL
 
     def flush(self) -> None:
-        """Write the states that are in memory to a file."""
+        """Write the states that are in memory to a file; where the disk is full they are lost, which is logged."""
         if not self._states:
             return
-        np.savez(
-            self._folder / f"states_{self._files:04d}.npz",
-            time=[s.time for s in self._states],
-            version=self._states[0].version,
-            q=np.array([s.q for s in self._states], dtype=np.float32),
-            poses=np.array([s.poses for s in self._states], dtype=np.float32),
-        )
+        states, self._states = self._states, []
+        path = self._folder / f"states_{self._files:04d}.npz"
+        try:
+            _save(path, states)
+        except OSError as error:  # the controller of a robot must not stop for a video
+            path.unlink(missing_ok=True)
+            lost = f"{states[0].time:.1f} to {states[-1].time:.1f} s"
+            _log.error(
+                "The recording lacks %s: %s cannot be written (%s); make room there.", lost, path, error.strerror
+            )
+            return
         self._files += 1
-        self._states = []
         (self._folder / f"states_{self._files - 1 - _FILES:04d}.npz").unlink(missing_ok=True)
+
+
+def _save(path: Path, states: list[State]) -> None:
+    np.savez(
+        path,
+        time=[s.time for s in states],
+        version=states[0].version,
+        q=np.array([s.q for s in states], dtype=np.float32),
+        poses=np.array([s.poses for s in states], dtype=np.float32),
+    )
 
 
 def _moved(before: State, now: State) -> bool:

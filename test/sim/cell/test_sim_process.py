@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.controller_process import CELL, ROOT, controller
+from support.full_disk import fill, make_room
 
 from gpnet_ros.cell import load_cell
+from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.sim.cell.camera import SimCamera
 from gpnet_ros.sim.cell.recording import read_states
@@ -118,6 +120,24 @@ def test_another_heap_comes_while_the_controller_goes_on(cell):
     until(lambda: not running.admin("heap")["loading"])
     status = running.admin("heap")
     assert status["version"] == version + 1 and "99" in status["error"]
+
+
+def test_a_full_disk_stops_no_controller_and_is_told(cell):
+    running, folder = cell
+    version = running.admin("heap")["version"]
+    fill(running.process.pid)
+    try:
+        assert running.admin("load_heap", seed=8, objects=2)["ok"]
+        until(lambda: "cannot be written" in running.admin("heap")["error"])
+        before = running.admin("state")["time"]
+        until(lambda: running.admin("state")["time"] > before + 2.0)
+        assert StateReader(folder).newest().version == version + 1
+        with pytest.raises(BadInput):
+            read_scene(folder, version + 1)
+    finally:
+        make_room(running.process.pid)
+    until(lambda: running.admin("heap")["error"] == "")
+    assert len(read_scene(folder, version + 1).heap["objects"]) == 2
 
 
 def test_the_end_leaves_a_recording(tmp_path):

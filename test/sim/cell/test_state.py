@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import time
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
+from support.full_disk import full_disk
 
 from gpnet_ros.errors import BadInput, DeviceError
 from gpnet_ros.sim.cell import recording
@@ -201,3 +203,16 @@ def test_a_cell_that_works_for_ever_keeps_the_newest_files(tmp_path, monkeypatch
     assert len(list(tmp_path.glob("states_*"))) == 3
     times = [state.time for state in read_states(tmp_path)]
     assert times[0] == 7 * 600 / 20 and times[-1] == pytest.approx((10 * 600 - 1) / 20)
+
+
+def test_a_full_disk_costs_the_states_of_that_time_and_is_logged(tmp_path, caplog, capsys):
+    recorder = Recorder(tmp_path, rate=20.0)
+    for k in range(3):
+        with full_disk() if k == 1 else nullcontext():
+            for n in range(20):
+                recorder.add(still(k + n / 20, x=0.01 * n + k))
+            recorder.flush()
+    times = [state.time for state in read_states(tmp_path)]
+    assert len(times) == 40 and not [time for time in times if 1.0 <= time < 2.0]
+    assert "lacks 1.0 to 1.9" in caplog.text or "lacks 1.0 to 2.0" in caplog.text
+    assert "make room" in caplog.text
