@@ -7,14 +7,18 @@ controller's `base` frame, whose z = 0 is the table top.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gpnet_ros.errors import SettingsError
 from gpnet_ros.kinematics import ARMS, UrKinematics
 from gpnet_ros.pose import Transform, from_xyz_quat, transform
 from gpnet_ros.settings import Box, GripperGeometry, Workspace, config_dir, load_settings, setting, validate
+
+#: Radius [m] of the bracket that holds a camera on the flange, without `housing_margin`, and the names of both.
+BRACKET_RADIUS, CAMERA_BODIES = 0.01, ("camera", "camera bracket")
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,19 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class FlangeBody:
+    """A capsule that is fixed to the flange beside the gripper: its axis from start to end, and its radius."""
+
+    name: str
+    start: tuple[float, float, float] = setting((0.0, 0.0, 0.0), "In the flange.", unit="m", low=-1.0, high=1.0)
+    end: tuple[float, float, float] = setting((0.0, 0.0, 0.0), "In the flange.", unit="m", low=-1.0, high=1.0)
+    radius: float = setting(0.03, "Around that line.", unit="m", low=0.001, high=0.3)
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+@dataclass(frozen=True)
 class Cell:
     """Everything that planning and safety know of the cell."""
 
@@ -124,12 +141,19 @@ class Cell:
     """Where the objects go."""
     keep_out: tuple[Box, ...] = ()
     """Boxes that neither arm nor tool may touch: mast, camera, and whatever else stands there."""
+    flange_bodies: tuple[FlangeBody, ...] = ()
+    """What hangs at the flange beside the gripper; a camera on the flange comes from the hand-eye, see `carrying`."""
     home: tuple[float, ...] = setting(
         (1.3158, -1.6376, 1.8901, -1.8232, -1.5708, -0.255),
         "Looking pose over the tote.",
         unit="rad",
         low=-7.0,
         high=7.0,
+    )
+    # A calibrated UR differs from its data sheet by some millimetres; another model by tens of them.
+    arm_tolerance: float = setting(0.015, "Controller's TCP against the model's.", unit="m", low=0.001, high=0.1)
+    arm_tolerance_angle: float = setting(
+        0.026, "Controller's TCP against the model's (1.5 degrees).", unit="rad", low=0.001, high=0.2
     )
     motion: MotionSettings = field(default_factory=MotionSettings)
     """How the planner moves."""
@@ -149,6 +173,11 @@ class Cell:
         """The arm's nominal kinematics, that of its data sheet."""
         return UrKinematics(ARMS[self.arm])
 
+    def carrying(self, hand_eye: HandEye) -> Cell:
+        """The cell with a camera on the flange among what the arm must not hit anything with."""
+        own = tuple(body for body in self.flange_bodies if body.name not in CAMERA_BODIES)
+        return replace(self, flange_bodies=(*own, *hand_eye.flange_bodies))
+
     @property
     def T_flange_tcp(self) -> Transform:
         """Pose (4, 4) [m] of the point between the closed fingertips in the flange."""
@@ -163,6 +192,17 @@ class HandEye:
     position: tuple[float, float, float] = setting((0.85, 0.0, 0.85), "Of the camera.", unit="m", low=-5.0, high=5.0)
     quaternion: tuple[float, float, float, float] = setting(
         (-0.70239184, -0.70239184, 0.08152121, 0.08152121), "Of the camera, xyzw.", low=-1.0, high=1.0
+    )
+
+    # The colour sensor of a D435 stands 32.5 mm beside the middle of its 90 x 25 x 25 mm, 4 mm behind the glass.
+    housing_low: tuple[float, float, float] = setting(
+        (-0.0125, -0.0125, -0.021), "Camera's housing in its optical frame.", unit="m", low=-0.5, high=0.5
+    )
+    housing_high: tuple[float, float, float] = setting(
+        (0.0775, 0.0125, 0.004), "Camera's housing in its optical frame.", unit="m", low=-0.5, high=0.5
+    )
+    housing_margin: float = setting(
+        0.02, "Around housing and bracket: screws, plug and cable.", unit="m", low=0.0, high=0.2
     )
 
     def __post_init__(self) -> None:
@@ -180,6 +220,27 @@ class HandEye:
                 "quaternion",
             )
         validate(self)
+        if not (np.array(self.housing_low) < self.housing_high).all():
+            raise SettingsError(
+                f"housing_low {self.housing_low} must be below housing_high {self.housing_high} on every axis.",
+                "housing_low",
+            )
+
+    @property
+    def flange_bodies(self) -> tuple[FlangeBody, ...]:
+        """Housing and bracket as capsules in the flange; none where the camera does not hang there."""
+        if self.mount != "flange":
+            return ()
+        low, high = np.array(self.housing_low), np.array(self.housing_high)
+        middle, half = (low + high) / 2, (high - low) / 2
+        along = half * (np.arange(3) == np.argmax(half))  # the axis runs along the longest side, from face to face
+        radius = float(np.linalg.norm(half - along)) + self.housing_margin
+        T = self.T_parent_camera
+        start, centre, end = (T[:3, :3] @ p + T[:3, 3] for p in (middle - along, middle, middle + along))
+        return (
+            FlangeBody("camera", _xyz(start), _xyz(end), radius),
+            FlangeBody("camera bracket", (0.0, 0.0, 0.0), _xyz(centre), self.housing_margin + BRACKET_RADIUS),
+        )
 
     @property
     def T_parent_camera(self) -> Transform:
@@ -197,6 +258,11 @@ class HandEye:
         if T_base_flange is None:
             raise SettingsError("The camera is on the flange: give the flange's pose at the frame's exposure.")
         return T_base_flange @ self.T_parent_camera
+
+
+def _xyz(point: NDArray[np.float64]) -> tuple[float, float, float]:
+    x, y, z = (float(v) for v in point)
+    return x, y, z
 
 
 def load_cell(path: str | os.PathLike[str] | None = None) -> Cell:

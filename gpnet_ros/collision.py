@@ -20,19 +20,21 @@ from gpnet_ros.settings import Box
 #: Universal Robots' robot description: UR10 shoulder_offset 0.220941, elbow_offset -0.1719; UR10e and
 #: UR3e likewise (0.176 and 0.0393; 0.12 and 0.027).
 LINK_OFFSETS = {"ur10": (0.2209, 0.0490), "ur10e": (0.1760, 0.0393), "ur3e": (0.1200, 0.0270)}
+#: Index of the flange among the link frames.
+FLANGE = 6
 #: Radii [m] of shoulder, upper arm, elbow, forearm, wrists; rounded up from the dimension drawings of the UR10.
 RADII = {"shoulder": 0.095, "upper arm": 0.080, "elbow": 0.075, "forearm": 0.065, "wrist": 0.050}
 #: Spheres along a capsule are at most this part of the radius apart; the waist between them is 97 % wide.
 SPHERE_SPACING = 0.5
-#: Which bodies of the arm each other one is kept away from. Neighbours that a joint or two hold apart are left out:
-#: their rounded-up capsules overlap in every pose.
+#: Which bodies of the arm each of these is kept away from, besides all that hangs at the flange. Neighbours that a
+#: joint or two hold apart are left out: their rounded-up capsules overlap in every pose.
 APART = {
-    "base": ("forearm", "wrist 1", "wrist 2", "wrist 3", "palm", "finger"),
-    "shoulder": ("forearm", "wrist 1", "wrist 2", "wrist 3", "palm", "finger"),
-    "upper arm": ("wrist 1", "wrist 2", "wrist 3", "palm", "finger"),
-    "elbow": ("wrist 2", "wrist 3", "palm", "finger"),
-    "forearm": ("wrist 3", "palm", "finger"),
-    "wrist 1": ("palm", "finger"),
+    "base": ("forearm", "wrist 1", "wrist 2", "wrist 3"),
+    "shoulder": ("forearm", "wrist 1", "wrist 2", "wrist 3"),
+    "upper arm": ("wrist 1", "wrist 2", "wrist 3"),
+    "elbow": ("wrist 2", "wrist 3"),
+    "forearm": ("wrist 3",),
+    "wrist 1": (),
 }
 #: Joints [rad] with the tool square to wrist 1, as it stands whenever it points down. What such a wrist holds nearer
 #: together than the limit and this spare [m] always is, and is not judged: capsules are too round for it (UR3e).
@@ -107,6 +109,7 @@ def capsules(cell: Cell, opening: float) -> tuple[Capsule, ...]:
         Capsule("palm", 6, (0, 0, 0), (0, 0, max(palm_end - palm_radius, 0.0)), palm_radius),
         Capsule("finger", 6, (finger_x, 0, palm_end), (finger_x, 0, tip), finger_radius),
         Capsule("finger", 6, (-finger_x, 0, palm_end), (-finger_x, 0, tip), finger_radius),
+        *(Capsule(body.name, 6, body.start, body.end, body.radius) for body in cell.flange_bodies),
     )
 
 
@@ -132,7 +135,12 @@ def self_gaps(frames: NDArray[np.float64], cell: Cell, opening: float) -> SelfGa
         opening: between the pads [m].
     """
     bodies = (base_column(cell), *capsules(cell, opening))
-    pairs = [(i, j) for i, a in enumerate(bodies) for j, b in enumerate(bodies) if b.name in APART.get(a.name, ())]
+    pairs = [
+        (i, j)
+        for i, a in enumerate(bodies)
+        for j, b in enumerate(bodies)
+        if a.name in APART and (b.name in APART[a.name] or b.frame == FLANGE)
+    ]
     square = cell.kinematics.link_frames(np.array([SQUARE]))
     built = _pair_gaps(square, bodies, pairs)[0]
     least = cell.limits.self_gap + SQUARE_SPARE

@@ -151,7 +151,16 @@ class GripperGeometry:
     finger_depth: float = setting(0.025, "How far the tips reach below the surface.", unit="m", low=0.0, high=0.1)
     finger_length: float = setting(0.060, "Tip to palm along the approach.", unit="m", low=0.01, high=0.3)
     palm: tuple[float, float] = setting((0.130, 0.080), "Palm along x and y.", unit="m", low=0.01, high=0.4)
-    mass: float = setting(0.925, "Mass of the gripper, for the payload.", unit="kg", low=0.0, high=10.0)
+    mass: float = setting(
+        0.925, "Mass of all that hangs at the flange, for the payload.", unit="kg", low=0.0, high=10.0
+    )
+    centre_of_gravity: tuple[float, float, float] = setting(
+        (0.0, 0.0, 0.06), "Of that mass, in the flange, for the payload.", unit="m", low=-0.5, high=0.5
+    )
+    held_mass: float = setting(0.15, "Assumed mass of an object that is held.", unit="kg", low=0.0, high=10.0)
+    held_mass_max: float = setting(
+        3.0, "Greatest mass of a held object that is believed when the arm weighs it.", unit="kg", low=0.0, high=10.0
+    )
 
     def __post_init__(self) -> None:
         validate(self)

@@ -9,7 +9,10 @@ import pytest
 from numpy.typing import NDArray
 from support.judged_plans import CELL, HOME
 
+from gpnet_ros.cell import HandEye, load_hand_eye
 from gpnet_ros.collision import Capsule, base_column, capsules, segment_distance, self_gaps
+from gpnet_ros.errors import SettingsError
+from gpnet_ros.settings import config_dir
 
 OPENING = 0.085
 K = CELL.kinematics
@@ -68,3 +71,30 @@ def test_what_a_folded_wrist_does_is_seen() -> None:
     near = self_gaps(K.link_frames(folded[None]), CELL, OPENING)
     assert near.names[int(near.gaps[0].argmin())] == ("forearm", "palm")
     assert near.gaps.min() < 0.0
+
+
+FLANGE_EYE = load_hand_eye(config_dir() / "hand_eye_flange.yaml")
+
+
+def test_a_camera_on_the_flange_is_part_of_the_arm() -> None:
+    carrying = CELL.carrying(FLANGE_EYE)
+    assert CELL.carrying(load_hand_eye()) == CELL, "a fixed camera hangs nowhere"
+    assert carrying.carrying(FLANGE_EYE) == carrying
+    names = {name for name in self_gaps(K.link_frames(HOME[None]), carrying, OPENING).names if name[1] == "camera"}
+    assert {one for one, _ in names} == {"base", "shoulder", "upper arm", "elbow", "forearm", "wrist 1"}
+
+
+def test_the_camera_s_capsule_covers_its_housing_and_margin() -> None:
+    rng = np.random.default_rng(3)
+    (camera,) = (b for b in CELL.carrying(FLANGE_EYE).flange_bodies if b.name == "camera")
+    inside = rng.uniform(FLANGE_EYE.housing_low, FLANGE_EYE.housing_high, (500, 3))
+    T = FLANGE_EYE.T_parent_camera
+    points = inside @ T[:3, :3].T + T[:3, 3]
+    ends = np.array([camera.start, camera.end])
+    away = segment_distance(np.repeat(points[:, None], 2, axis=1), np.broadcast_to(ends, (500, 2, 3)))
+    assert away.max() + FLANGE_EYE.housing_margin <= camera.radius + 1e-9
+
+
+def test_a_housing_inside_out_is_refused() -> None:
+    with pytest.raises(SettingsError, match="housing_low"):
+        HandEye(housing_low=(0.1, 0.0, 0.0))

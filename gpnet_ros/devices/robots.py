@@ -49,7 +49,15 @@ def make_robot(
         return FakeArm(cell, auto_resume=auto_resume), FakeGripper(cell.gripper.stroke, FAKE_OBJECT)
     if robot == "sim" and not _is_loopback(robot_ip):
         raise SettingsError(f"robot 'sim' with robot_ip {robot_ip} is not a simulation; use 127.0.0.x, or robot 'ur'.")
-    arm = UrArm(UrSettings(robot_ip, auto_resume, gripper == "digital"), cell)
+    settings = UrSettings(
+        robot_ip,
+        auto_resume,
+        gripper == "digital",
+        payload_cog=cell.gripper.centre_of_gravity,
+        tolerance=cell.arm_tolerance,
+        tolerance_angle=cell.arm_tolerance_angle,
+    )
+    arm = UrArm(settings, cell)
     if gripper == "digital":
         lines = load_settings(DigitalGripperSettings, gripper_file) if gripper_file else DigitalGripperSettings()
         return arm, DigitalGripper(arm, lines)

@@ -17,6 +17,7 @@ from gpnet_ros.errors import DeviceError, GpnetError
 from gpnet_ros.height_map import HeightMap
 from gpnet_ros.kinematics import Joints
 from gpnet_ros.motion import Plan, plan_home, plan_place
+from gpnet_ros.picking.payload import Payload
 from gpnet_ros.picking.runner import PickResult, PickStatus, run_plan
 from gpnet_ros.safety import check
 
@@ -35,6 +36,7 @@ class Manipulator:
         """
         self.arm, self.gripper, self.cell, self.grips = arm, gripper, cell, grips
         self._between_steps = between_steps
+        self._payload = Payload(arm, cell)
         self._hang: float | None = None
         self._told_at: Joints | None = None  # where the arm stood when a person was told what its jaws may drop
 
@@ -128,7 +130,9 @@ class Manipulator:
             self._hang = plan.hang
         try:
             tolerance = self.cell.limits.start_tolerance
-            return run_plan(plan, self.arm, self.gripper, cancelled, lambda _: self._between_steps(), tolerance)
+            return run_plan(
+                plan, self.arm, self.gripper, cancelled, lambda _: self._between_steps(), tolerance, self._payload
+            )
         finally:
             self._between_steps()
 

@@ -17,6 +17,7 @@ from gpnet_ros.devices.arm import Arm, MoveStatus
 from gpnet_ros.devices.gripper import Gripper, GripStatus
 from gpnet_ros.errors import DeviceError
 from gpnet_ros.motion import Grip, Move, Plan
+from gpnet_ros.picking.payload import Payload
 
 
 class PickStatus(Enum):
@@ -92,6 +93,7 @@ class _Run:
     arm: Arm
     gripper: Gripper
     cancelled: Callable[[], bool]
+    payload: Payload | None = None
     step: str = ""
     holding: bool = False
     held_once: bool = False
@@ -110,6 +112,8 @@ class _Run:
             self.times[step.name] = time.monotonic() - began
 
     def _move(self, move: Move) -> None:
+        if move.kind == "descend" and self.payload is not None:
+            self.payload.before_descent()
         result = self.arm.move(move, self.cancelled)
         if move.kind == "descend":
             self.force_peak = max(self.force_peak, result.force_peak)
@@ -129,6 +133,8 @@ class _Run:
             raise _End(PickStatus.MISSED, f"Nothing between the pads; they closed to {result.width * 1e3:.1f} mm.")
         self.holding = grip.takes
         self.held_once |= grip.takes
+        if self.payload is not None:
+            self.payload.tell(self.holding)
 
     def require_grip(self, when: str) -> None:
         """End the plan when the object is no longer between the pads."""
@@ -155,6 +161,7 @@ def run_plan(
     cancelled: Callable[[], bool],
     on_step: Callable[[str], None] | None = None,
     start_tolerance: float = Limits.start_tolerance,
+    payload: Payload | None = None,
 ) -> PickResult:
     """Carry out a plan that `safety.check` has passed.
 
@@ -163,16 +170,19 @@ def run_plan(
         arm, gripper: what moves.
         cancelled: asked before each step and all the time while the arm moves.
         on_step: told the name of each step as it begins.
+        payload: told what hangs at the flange as it changes.
         start_tolerance: joints may be this far [rad] from where the plan begins; more means that something moved them.
 
     Returns:
         How it ended. The arm stays where that was; see `Manipulator.go_home`.
     """
-    run = _Run(arm, gripper, cancelled, holding=plan.holding, held_once=plan.holding)
+    run = _Run(arm, gripper, cancelled, payload, holding=plan.holding, held_once=plan.holding)
     try:
         away = float(np.abs(arm.state().q - plan.q_start).max())
         if not away <= start_tolerance:
             raise _End(PickStatus.REFUSED, f"The arm is {away:.3f} rad from where the plan begins: plan it anew.")
+        if payload is not None:
+            payload.tell(plan.holding)
         for index, step in enumerate(plan.steps):
             if on_step is not None:
                 on_step(step.name)
@@ -180,6 +190,8 @@ def run_plan(
             before = plan.steps[index - 1] if index else None
             if run.holding and isinstance(before, Grip) and before.takes:
                 run.require_grip(f"after {step.name!r}")
+                if payload is not None:
+                    payload.after_lift()
     except _End as end:
         return run.result(end.status, end.message)
     except DeviceError as error:

@@ -41,6 +41,8 @@ def main() -> int:
     parser.add_argument("--joints", help="where the arm stands at first: six joint angles [deg], A,B,...")
     parser.add_argument("--contact-height", type=float, help="z of a virtual table [m]")
     parser.add_argument("--object-position", type=int, help="finger position at which an object is met, 0..255")
+    parser.add_argument("--tool-mass", type=float, help="what hangs at the flange [kg]; another payload shows as force")
+    parser.add_argument("--held-mass", type=float, default=0.0, help="of the object that the fingers meet [kg]")
     parser.add_argument("--force-limit", type=float, default=FORCE_LIMIT, help="protective stop above this [N]")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
@@ -48,6 +50,7 @@ def main() -> int:
         start = HOME if arguments.joints is None else _joints(arguments.joints)
         plant = KinematicPlant(find_model(arguments.model).dh, start, arguments.contact_height)
         plant.object_position = arguments.object_position
+        plant.tool_mass, plant.held_mass = arguments.tool_mass, arguments.held_mass
         controller = Controller(plant, arguments.ip, arguments.model, arguments.factor, arguments.force_limit)
     except GpnetError as error:
         print(error, file=sys.stderr)

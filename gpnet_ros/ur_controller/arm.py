@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.spatial.transform import Rotation
 
 from gpnet_ros.pose import Transform, invert, transform
-from gpnet_ros.ur_controller.plant import Plant, Vector
+from gpnet_ros.ur_controller.plant import GRAVITY, Plant, Vector
 
 Steps = Generator[None, None, None]
 
@@ -107,6 +107,13 @@ class MotionGenerator:
     def wrench(self) -> Vector:
         """External wrench at the TCP since the last zeroing, base axes, (6,) [N, Nm]."""
         return self.plant.wrench(self.T_flange_tcp) - self.wrench_bias
+
+    def felt(self, payload: float) -> Vector:
+        """The wrench (6,) [N, Nm] as a controller tells it that takes off the weight of a payload [kg]."""
+        wrench, hanging = self.wrench(), getattr(self.plant, "tool_mass", None)
+        if hanging is not None:  # a plant that does not know what hangs there hangs what the payload says
+            wrench = wrench + np.array([0.0, 0.0, (payload - hanging) * GRAVITY, 0.0, 0.0, 0.0])
+        return wrench
 
     # --- one cycle --------------------------------------------------------------------------------------
     def command(self, q: Vector | None, at_rest: bool = False) -> bool:

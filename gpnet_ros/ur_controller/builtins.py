@@ -137,10 +137,10 @@ class Builtins(Motions):
         return floats(self._robot.arm.twist(self._robot.plant.q, self._robot.plant.qd))
 
     def get_tcp_force(self) -> list[float]:
-        return floats(self._robot.arm.wrench())
+        return floats(self._robot.arm.felt(self._robot.payload))
 
     def force(self) -> float:
-        return float(np.linalg.norm(self._robot.arm.wrench()[:3]))
+        return float(np.linalg.norm(self._robot.arm.felt(self._robot.payload)[:3]))
 
     def get_joint_torques(self) -> list[float]:
         return [0.0] * 6

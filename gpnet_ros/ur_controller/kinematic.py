@@ -10,6 +10,7 @@ from gpnet_ros.kinematics import UR10, Dh, UrKinematics
 from gpnet_ros.pose import Transform
 from gpnet_ros.ur_controller.plant import (
     AT_TARGET,
+    GRAVITY,
     GRIPPER_CLOSED,
     MOVING,
     STOPPED_CLOSING,
@@ -29,6 +30,8 @@ class KinematicPlant:
     Attributes:
         contact_height: z of a horizontal spring plane in base that the TCP meets [m]; None for no plane.
         stiffness: of that plane [N/m].
+        tool_mass: what hangs at the flange [kg]; a payload that says otherwise shows as force. None: whatever it says.
+        held_mass: of the object that closing fingers meet [kg].
         object_position: finger position at which closing fingers meet an object; None for an empty hand.
         outputs: digital outputs as last set.
     """
@@ -38,6 +41,8 @@ class KinematicPlant:
         self.kinematics = UrKinematics(dh)
         self.contact_height, self.stiffness = contact_height, 20_000.0
         self.object_position: int | None = None
+        self.tool_mass: float | None = None
+        self.held_mass = 0.0
         self.outputs = 0
         self._q, self._qd, self._elapsed = np.array(q, dtype=np.float64), np.zeros(6), 0.0
         self._started = time.time()
@@ -78,11 +83,13 @@ class KinematicPlant:
         return self.kinematics.inverse_near(T_base_flange, q_near)
 
     def wrench(self, T_flange_tcp: Transform) -> Vector:
-        """Force and torque (6,) [N, Nm] at the TCP: the plane pushes up in proportion to how deep the TCP is in it."""
+        """Force and torque (6,) [N, Nm] at the TCP: the plane pushes as deep as the TCP is in it, a held mass pulls."""
         force = np.zeros(6)
         if self.contact_height is not None:
             z = float((self.forward(self._q) @ T_flange_tcp)[2, 3])
             force[2] = self.stiffness * max(0.0, self.contact_height - z)
+        if self._object == STOPPED_CLOSING:
+            force[2] -= self.held_mass * GRAVITY
         return force
 
     def set_outputs(self, bits: int) -> None:

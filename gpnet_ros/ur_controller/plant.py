@@ -11,6 +11,8 @@ from gpnet_ros.pose import Transform
 
 Vector = NDArray[np.float64]  # (6,)
 
+GRAVITY = 9.81  # [m/s^2]
+
 GRIPPER_CLOSED = 228  # position at which the empty 2F-85 stops; 0 is open (Robotiq 2F manual, section 4.4: 0..255)
 MOVING, STOPPED_OPENING, STOPPED_CLOSING, AT_TARGET = 0, 1, 2, 3  # gOBJ of the Robotiq 2F register map
 

@@ -49,8 +49,8 @@ class Snapshot:
 
     @cached_property
     def wrench(self) -> list[float]:
-        """Force and torque at the TCP in base (6,) [N, Nm]."""
-        return [float(x) for x in self.robot.arm.wrench()]
+        """Force and torque at the TCP in base (6,) [N, Nm], less the payload's weight."""
+        return [float(x) for x in self.robot.arm.felt(self.robot.payload)]
 
     @cached_property
     def tcp_offset(self) -> list[float]:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from gpnet_ros.cell import Cell, load_cell
-from gpnet_ros.devices.arm import MoveStatus
+from gpnet_ros.devices.arm import MoveResult, MoveStatus
 from gpnet_ros.devices.fake import FakeArm, FakeGripper
 from gpnet_ros.devices.gripper import GripperState, GripStatus
 from gpnet_ros.height_map import HeightMap
 from gpnet_ros.kinematics import UrKinematics
-from gpnet_ros.motion import Plan, plan_home, plan_hover, plan_pick
+from gpnet_ros.motion import Move, Plan, plan_home, plan_hover, plan_pick
 from gpnet_ros.picking.manipulator import Manipulator
 from gpnet_ros.picking.runner import PickResult, PickStatus, run_plan
 from gpnet_ros.pose import Transform, transform
@@ -280,3 +280,47 @@ def flat() -> HeightMap:
     side, n = 0.01, 80
     centre = CELL.workspace.centre
     return HeightMap((centre[0] - n * side / 2, centre[1] - n * side / 2), side, np.zeros((n, n), np.float32))
+
+
+class Loaded(FakeArm):
+    """Remembers the payload of each move."""
+
+    def move(self, move: Move, cancelled: Callable[[], bool]) -> MoveResult:
+        self.loads = {**getattr(self, "loads", {}), move.name: self.payload[0]}
+        return super().move(move, cancelled)
+
+
+def test_the_controller_knows_what_is_held_and_when_it_is_let_go() -> None:
+    arm, gripper = Loaded(CELL, auto_resume=True), FakeGripper(object_width=0.03, active=True)
+    arm.connect()
+    manipulator = manipulator_of(arm, gripper)
+    assert manipulator.run(pick_plan(), never).status is PickStatus.PICKED
+    held = CELL.gripper.mass + CELL.gripper.held_mass
+    for name in MOVES:
+        assert arm.loads[name] == pytest.approx(held if name in ("lift", "carry", "place") else CELL.gripper.mass)
+
+
+def test_the_payload_stays_through_an_interruption_and_goes_with_the_object() -> None:
+    arm, gripper = Loaded(CELL, auto_resume=True), FakeGripper(object_width=0.03, active=True)
+    arm.connect()
+    manipulator = manipulator_of(arm, gripper)
+    fail_at(arm, "carry", MoveStatus.CANCELLED)
+    assert manipulator.run(pick_plan(), never).holding
+    held = CELL.gripper.mass + CELL.gripper.held_mass
+    arm.payload = (0.0, (0.0, 0.0, 0.0))  # another planner had the robot meanwhile
+    assert manipulator.go_home(never).status is PickStatus.DONE
+    assert arm.loads["home"] == pytest.approx(held)
+    gripper.object_width = None
+    assert manipulator.go_home(never).status is PickStatus.DONE
+    assert arm.loads["home"] == pytest.approx(CELL.gripper.mass)
+
+
+def test_a_missed_object_weighs_nothing() -> None:
+    arm, gripper = Loaded(CELL, auto_resume=True), FakeGripper(object_width=None, active=True)
+    arm.connect()
+    assert manipulator_of(arm, gripper).run(pick_plan(), never).status is PickStatus.MISSED
+    assert arm.payload[0] == pytest.approx(CELL.gripper.mass)
+
+
+def manipulator_of(arm: FakeArm, gripper: FakeGripper) -> Manipulator:
+    return Manipulator(arm, gripper, CELL, True, lambda: None)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from support.boxes import down
 
-from gpnet_ros.cell import Cell, load_cell
+from gpnet_ros.cell import Cell, load_cell, load_hand_eye
 from gpnet_ros.height_map import HeightMap
 from gpnet_ros.motion import Grip, Move, Plan, plan_hover, plan_pick
 from gpnet_ros.pose import Transform, transform
-from gpnet_ros.settings import Box
+from gpnet_ros.settings import Box, config_dir
 
 CELL = load_cell()
 HOME = np.array(CELL.home)
@@ -74,6 +74,13 @@ def boxed(low: tuple[float, float, float], high: tuple[float, float, float]) -> 
     return dataclasses.replace(CELL, keep_out=(Box("post", low, high),))
 
 
+def with_camera(cell: Cell, lower: float = 0.0) -> Cell:
+    """The cell with a camera on the flange, `lower` [m] nearer to the fingertips than it is shipped."""
+    eye = load_hand_eye(config_dir() / "hand_eye_flange.yaml")
+    x, y, z = eye.position
+    return cell.carrying(dataclasses.replace(eye, position=(x, y, z + lower)))
+
+
 def toted(dx: float = 0.0, dy: float = 0.0, z: float = 0.12, hang: float = 0.0, holding: bool = True) -> Arguments:
     """A line from over the tote into it, at an offset from its centre."""
     q = CELL.kinematics.on_branch(
@@ -85,7 +92,7 @@ def toted(dx: float = 0.0, dy: float = 0.0, z: float = 0.12, hang: float = 0.0, 
     return plan, CELL, q, None
 
 
-def over_heap(heights: HeightMap, dx: float = -0.1, **plan: Any) -> Arguments:
+def over_heap(heights: HeightMap, dx: float = -0.1, cell: Cell = CELL, **plan: Any) -> Arguments:
     """A sideways line 0.15 m above the table over the heap; it begins there."""
     start = down(0.70, 0.0, 0.15, np.pi / 2)
     q = CELL.kinematics.on_branch(
@@ -93,7 +100,7 @@ def over_heap(heights: HeightMap, dx: float = -0.1, **plan: Any) -> Arguments:
     )
     target = start.copy()
     target[0, 3] += dx
-    return Plan("home", (Move("across", "linear", 0.1, 0.5, T_base_tcp=target),), q, **plan), CELL, q, heights
+    return Plan("home", (Move("across", "linear", 0.1, 0.5, T_base_tcp=target),), q, **plan), cell, q, heights
 
 
 def wall_gap(gap: float) -> Arguments:
@@ -299,6 +306,14 @@ REFUSALS: dict[str, tuple[Callable[[], Arguments], Callable[[], Arguments]]] = {
     ),
     "pick without a height map": (lambda: (*pick()[:3], None), pick),
     "five joints": (lambda: (*line()[:2], HOME[:5], None), line),
+    "post at the camera on the flange": (
+        lambda: line(cell=with_camera(boxed((-0.06, -0.82, 0.44), (-0.02, -0.78, 0.50)))),
+        lambda: line(cell=boxed((-0.06, -0.82, 0.44), (-0.02, -0.78, 0.50))),
+    ),
+    "camera on the flange over a tower": (
+        lambda: over_heap(heap(0.0, (0.58, 0.03, 0.01, 0.11)), cell=with_camera(CELL, 0.15)),
+        lambda: over_heap(heap(0.0, (0.58, 0.03, 0.01, 0.11)), cell=with_camera(CELL)),
+    ),
     "wrong place in the middle": (
         lambda: (dataclasses.replace(pick()[0], steps=(*pick()[0].steps[:3], DOWN, *pick()[0].steps[4:])), *pick()[1:]),
         pick,

@@ -35,6 +35,7 @@ class CellPlant:
     Attributes:
         world: model and state; replaced by `load_heap`.
         version: counts the heaps; 1 is the first.
+        tool_mass: what truly hangs at the flange [kg].
         watchers: called with the plant after every control period.
     """
 
@@ -50,6 +51,7 @@ class CellPlant:
         self.world: World = build_world(heap, dh, cell, cell.home)
         self.fingers = Fingers(self.world)
         self.version, self.outputs = 1, 0
+        self.tool_mass = c.GRIPPER_MASS
         self.watchers: list[Callable[[CellPlant], None]] = []
         # Added up from zero: the wall clock's own digits would swallow parts of every period.
         self._start, self._elapsed = time.time(), 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,17 +19,22 @@ from support.moving_arm import CB3, E_SERIES, PATIENCE, STOPPED, joint, planner,
 
 from gpnet_ros.cell import Cell
 from gpnet_ros.devices.arm import ArmState, MoveResult, MoveStatus
+from gpnet_ros.devices.robotiq import RobotiqGripper, RobotiqSettings
+from gpnet_ros.devices.robots import make_robot
 from gpnet_ros.devices.ur.arm import UrArm
 from gpnet_ros.devices.ur.messages import EMERGENCY, PLAYING, PROTECTIVE, SAFEGUARD, safety_stop
 from gpnet_ros.devices.ur.settings import UrSettings
 from gpnet_ros.devices.ur.start import agreement
 from gpnet_ros.errors import DeviceError, RobotStopped
 from gpnet_ros.motion import Move
+from gpnet_ros.picking.payload import Payload
 from gpnet_ros.pose import distance, to_rotvec
+from gpnet_ros.settings import GripperGeometry
 
 CELL = Cell()
 SLOW = 0.25  # rad/s: the long move below would take 10 s
 LONG = 2.5  # rad
+SCRIPT_PORT = 30003
 
 
 @contextmanager
@@ -110,6 +116,83 @@ def test_payload_is_set_after_the_upload_and_on_demand(healthy: tuple[Running, U
     assert running.client(ask)["mass"] == pytest.approx(CELL.gripper.mass)
     arm.set_payload(1.4, (0.0, 0.01, 0.08))
     assert until(lambda: running.client(ask)["mass"] == pytest.approx(1.4))
+
+
+def test_the_payload_outlives_a_program_that_ended(healthy: tuple[Running, UrArm]) -> None:
+    running, arm = healthy
+    ask = "r = receive(); until(r.getPayload); done(mass=r.getPayload(), cog=r.getPayloadCog())"
+    arm.set_payload(1.1, (0.0, 0.01, 0.09))
+    assert until(lambda: running.client(ask)["mass"] == pytest.approx(1.1))
+    with socket.create_connection((running.ip, SCRIPT_PORT), timeout=10) as link:
+        link.sendall(b"set_payload(0.2, [0.0, 0.0, 0.01])\n")  # a program of its own: it ends ours
+        assert until(lambda: arm.state().status == "needs_resume")
+    assert until(lambda: running.client(ask)["mass"] == pytest.approx(0.2))
+    arm.resume()
+    seen = running.client(ask)
+    assert (seen["mass"], seen["cog"]) == (pytest.approx(1.1), pytest.approx([0.0, 0.01, 0.09]))
+
+
+def test_the_cell_file_reaches_the_arm() -> None:
+    gripper = GripperGeometry(mass=1.7, centre_of_gravity=(0.01, -0.02, 0.05))
+    cell = Cell(gripper=gripper, arm_tolerance=0.004, arm_tolerance_angle=0.01)
+    arm, _ = make_robot("ur", "127.0.0.1", "robotiq", "", False, cell)
+    assert isinstance(arm, UrArm)
+    settings = arm.settings
+    assert (settings.payload_cog, settings.tolerance, settings.tolerance_angle) == ((0.01, -0.02, 0.05), 0.004, 0.01)
+    with controller() as running:
+        arm, _ = make_robot("sim", running.ip, "robotiq", "", False, cell)
+        arm.connect()
+        try:
+            arm.resume()
+            ask = "r = receive(); until(r.getPayload); done(mass=r.getPayload(), cog=r.getPayloadCog())"
+            seen = running.client(ask)
+        finally:
+            arm.disconnect()
+    assert (seen["mass"], seen["cog"]) == (pytest.approx(1.7), pytest.approx([0.01, -0.02, 0.05]))
+
+
+@pytest.mark.parametrize(("model", "weighed"), [("ur10e", 0.7), ("ur10-cb3", CELL.gripper.held_mass)])
+def test_what_is_lifted_is_weighed_where_the_arm_has_a_force_sensor(model: str, weighed: float) -> None:
+    options = ("--model", model, "--tool-mass", "0.925", "--held-mass", "0.7", "--object-position", "120")
+    cell = Cell(arm="ur10e" if model == "ur10e" else "ur10")
+    with controller(*options, factor=0.5) as running:
+        arm, _ = make_robot("sim", running.ip, "robotiq", "", False, cell)
+        gripper = RobotiqGripper(RobotiqSettings(running.ip, activation_timeout=60.0))
+        arm.connect()
+        try:
+            arm.resume()
+            gripper.activate()
+            payload = Payload(arm, cell)
+            payload.tell(False)
+            payload.before_descent()
+            assert gripper.move(0.0, 0.1, 40.0).object_detected
+            payload.tell(True)
+            assert arm.move(lifted(arm.state(), 0.04), never).status is MoveStatus.ARRIVED
+            payload.after_lift()
+            ask = (
+                f"r = receive(); until(lambda: abs(r.getPayload() - {0.925 + weighed}) < 0.02); done(m=r.getPayload())"
+            )
+            assert running.client(ask)["m"] == pytest.approx(0.925 + weighed, abs=0.02)
+        finally:
+            gripper.close()
+            arm.disconnect()
+
+
+def test_a_wrong_payload_does_not_move_the_contact_of_a_descent() -> None:
+    depths = []
+    for mass in (0.925, 4.0):
+        with controller("--contact-height", "0.2", "--tool-mass", "0.925") as running, connected(running) as arm:
+            arm.resume()
+            arm.set_payload(mass, (0.0, 0.0, 0.06))
+            above = arm.state().T_base_tcp.copy()
+            above[2, 3] = 0.24
+            assert arm.move(Move("above", "linear", 0.3, 0.8, T_base_tcp=above), never).ok
+            below = above.copy()
+            below[2, 3] = 0.18
+            found = arm.move(Move("down", "descend", 0.05, 0.3, T_base_tcp=below, force_limit=30.0), never)
+            assert found.status is MoveStatus.CONTACT
+            depths.append(found.T_base_tcp[2, 3])
+    assert abs(depths[0] - depths[1]) < 0.004
 
 
 def test_linear_and_joint_moves_arrive(healthy: tuple[Running, UrArm]) -> None:
