@@ -79,8 +79,7 @@ class PickingLoop:
     ) -> None:
         """Nothing is connected and nothing runs before `open`; now is the clock [s] of the frames' stamps."""
         s = self.settings = settings
-        cell = cell.carrying(hand_eye)
-        self.arm, self.listener = arm, listener
+        self.arm, self.listener, cell = arm, listener, cell.carrying(hand_eye)
         self.attention = Attention(eyes, arm, cell, hand_eye, s.controller_clock, s.valid_share_min, now)
         self.manipulator = Manipulator(arm, gripper, cell, s.mode in GRIPPING, self.attention.note_view)
         self._stopping, self._closing = threading.Event(), threading.Event()
