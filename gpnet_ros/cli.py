@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "evaluate": "evaluate",
     "sim": "simulate",
     "video": "video",
+    "view": "view",
     "urdf": "cell_urdf",
     "bench clearing": "bench_clearing",
     "bench errors": "bench_errors",
