@@ -7,7 +7,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 NAME = "gpnet_ros"
-NODES = ("camera_node", "inference_node", "planner_node", "clock_node", "oracle_node")
+NODES = ("camera_node", "inference_node", "planner_node", "clock_node", "oracle_node", "replay_node")
 
 
 def node_shims():

@@ -17,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "detect": "detect",
     "bag info": "bag_info",
     "bag extract": "bag_extract",
+    "bag replay": "bag_replay",
     "generate": "generate",
     "data show": "data_show",
     "data sheet": "contact_sheet",

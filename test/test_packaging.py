@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-NODES = ("camera_node", "inference_node", "planner_node", "clock_node", "oracle_node")
+NODES = ("camera_node", "inference_node", "planner_node", "clock_node", "oracle_node", "replay_node")
 #: Modules that come with a ROS package of another name.
 PACKAGE_OF = {"message_filters": "message_filters", "tf2_ros": "tf2_ros", "rclpy": "rclpy"}
 
@@ -52,6 +52,7 @@ def test_wheel_holds_nodes_launch_config_and_models(tmp_path: Path) -> None:
     expected = [
         "package.xml",
         "launch/grasp.launch.py",
+        "launch/replay.launch.py",
         "config/cell.yaml",
         "config/train/best.yaml",
         "models/gpnet/weights.safetensors",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from gpnet_ros.data.bags.frames import TOLERANCE
 from gpnet_ros.devices.robots import GRIPPERS, ROBOTS
 from gpnet_ros.frame import CAMERA_FRAME, VALID_SHARE_MIN
 from gpnet_ros.grasp import SelectSettings
@@ -102,6 +103,22 @@ class ClockSettings(NodeSettings):
     start_timeout: float = setting(60.0, "For the simulated cell to begin.", unit="s", low=1.0, high=600.0)
 
 
+@dataclass(frozen=True)
+class ReplaySettings(NodeSettings):
+    """Parameters of replay_node."""
+
+    bag_file: str = setting("", "The bag: a folder, .mcap or .db3.")
+    prefix: str = setting("", "What the camera's topics begin with; empty: the only camera.")
+    rate: float = setting(1.0, "Seconds of the bag per second.", low=0.01, high=100.0)
+    loop: bool = setting(False, "Play it again and again; else the node ends with the bag.")
+    start_offset: float = setting(0.0, "Leave out so much of its beginning.", unit="s", low=0.0, high=1e6)
+    tolerance: float = setting(
+        TOLERANCE, "Pair images without a partner of their own stamp within this time.", unit="s", low=0.0, high=1.0
+    )
+    clock: bool = setting(True, "Publish the bag's time as /clock.")
+    wait: float = setting(10.0, "Longest wait for somebody who listens.", unit="s", low=0.0, high=600.0)
+
+
 #: Executable -> its parameters.
 PARAMETERS: dict[str, type[NodeSettings]] = {
     "camera_node": CameraSettings,
@@ -109,6 +126,7 @@ PARAMETERS: dict[str, type[NodeSettings]] = {
     "oracle_node": OracleSettings,
     "planner_node": PlannerSettings,
     "clock_node": ClockSettings,
+    "replay_node": ReplaySettings,
 }
 
 

@@ -1,0 +1,131 @@
+"""replay_node: the frames of a bag on the topics of a camera, with the bag's time as /clock."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image
+
+from gpnet_ros.data.bags.bag import Bag, BagMessage, with_stamp
+from gpnet_ros.data.bags.frames import BagFrame, BagFrames
+from gpnet_ros.data.bags.topics import COMPRESSED
+from gpnet_ros.errors import FrameRefused, SettingsError
+from gpnet_ros.nodes import convert, start
+from gpnet_ros.nodes.exposures import CAMERA_INFO, COLOR, DEPTH
+from gpnet_ros.nodes.parameters import ReplaySettings
+from gpnet_ros.nodes.playback import Playback
+
+#: A clock is for those that come later, too, and some of them want it reliable.
+_CLOCK_QOS = start.qos(10, reliable=True)
+
+
+class ReplayNode(start.WorkerNode[ReplaySettings]):
+    """Publishes a bag as camera_node would; raw images go out as they were recorded, packed ones are unpacked."""
+
+    def __init__(self) -> None:
+        super().__init__("replay_node", ReplaySettings)
+        self.bag: Bag | None = None
+
+    def configure(self) -> None:
+        """Create the topics."""
+        super().configure()
+        kinds: dict[str, type] = {COLOR: Image, DEPTH: Image, CAMERA_INFO: CameraInfo}
+        self.outputs: dict[str, Any] = {t: self.create_publisher(k, t, start.PUBLISH_QOS) for t, k in kinds.items()}
+        self.clock: Any = self.create_publisher(Clock, "/clock", _CLOCK_QOS) if self.settings.clock else None
+
+    def activate(self) -> None:
+        """Open the bag and play it.
+
+        Raises:
+            BagRefused: it cannot be read, or holds no frame.
+        """
+        s = self.settings
+        if not s.bag_file:
+            raise SettingsError("replay_node: bag_file is empty; name the bag to play, a folder, .mcap or .db3.")
+        self.bag = Bag(Path(s.bag_file)).__enter__()
+        frames = BagFrames(self.bag, s.prefix or None, s.tolerance)
+        self.playback = Playback(frames, s.rate, s.start_offset)
+        colors = len(frames.stamps[frames.topics.color])
+        self.get_logger().info(
+            f"plays {len(self.playback.numbers)} frames of {s.bag_file}, {len(frames.pairs)} of its {colors} colour "
+            f"images have depth: {frames.topics.color} and {frames.topics.depth}"
+        )
+        super().activate()
+
+    def halt(self) -> None:
+        """Stop playing and close the bag."""
+        super().halt()
+        if self.bag is not None:
+            self.bag.__exit__(None, None, None)
+            self.bag = None
+
+    def work(self) -> None:
+        """Play until the end, or again and again; then end the process, as `ros2 bag play` does."""
+        self._wait_for_someone()
+        while self.running.is_set() and self.playback.play(self.show, self.tell_time, self._wait):
+            if not self.settings.loop:
+                self.get_logger().info("the bag has ended")
+                os.kill(os.getpid(), signal.SIGTERM)
+                break
+        while not self._wait(0.2):
+            pass
+
+    def show(self, frame: BagFrame) -> None:
+        """Publish one exposure; all its messages carry the stamp of the colour image."""
+        try:
+            messages = {CAMERA_INFO: with_stamp(frame.info.raw, frame.stamp)}
+            messages[COLOR] = self._image(frame, frame.color)
+            messages[DEPTH] = self._image(frame, frame.depth)
+        except FrameRefused as error:
+            self.get_logger().warning(str(error), throttle_duration_sec=2.0)
+            return
+        for topic, message in messages.items():
+            self.outputs[topic].publish(message)
+
+    def tell_time(self, nanoseconds: int) -> None:
+        """Publish the bag's time [ns]."""
+        if self.clock is not None:
+            seconds, rest = divmod(nanoseconds, 10**9)
+            self.clock.publish(Clock(clock=convert.Time(sec=seconds, nanosec=rest)))
+
+    def _image(self, frame: BagFrame, message: BagMessage) -> Any:
+        """An image as it was recorded, or unpacked."""
+        assert self.bag is not None
+        if self.bag.topics[message.topic].type != COMPRESSED:
+            return with_stamp(message.raw, frame.stamp)
+        seen = self.playback.frames.frame(frame)
+        values, encoding = (seen.color, "rgb8") if message is frame.color else (seen.depth, "32FC1")
+        assert values is not None
+        image = convert.to_image(values, encoding, seen.stamp, seen.frame_id)
+        seconds, rest = divmod(frame.stamp, 10**9)
+        image.header.stamp = convert.Time(sec=seconds, nanosec=rest)  # to the nanosecond
+        return image
+
+    def _wait_for_someone(self) -> None:
+        """Wait until somebody listens: what is published before is lost."""
+        end = time.monotonic() + self.settings.wait
+        while time.monotonic() < end and not self.outputs[COLOR].get_subscription_count():
+            if self._wait(0.05):
+                return
+        if not self.outputs[COLOR].get_subscription_count():
+            self.get_logger().warning(f"nobody listens to {self.outputs[COLOR].topic_name}; plays all the same")
+
+    def _wait(self, seconds: float) -> bool:
+        """Wait so long [s]; whether the node halts."""
+        if seconds > 0:
+            time.sleep(seconds)
+        return not self.running.is_set()
+
+
+def main() -> None:
+    """Run replay_node until the bag has ended, or until it is told to end."""
+    start.run(ReplayNode)
+
+
+if __name__ == "__main__":
+    main()

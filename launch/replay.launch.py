@@ -1,0 +1,35 @@
+"""Plays a bag in the camera's place, with inference_node and a planner in dry_run that follow its clock.
+
+    ros2 launch gpnet_ros replay.launch.py bag:=shelf
+    ros2 service call /planner_node/pick std_srvs/srv/Trigger     # one decision; ~/start decides again and again
+
+Which processes run, with which parameters, is decided in gpnet_ros/nodes/replay_table.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import OpaqueFunction, SetEnvironmentVariable
+
+from gpnet_ros.nodes.launching import arguments, given, node_action
+from gpnet_ros.nodes.replay_table import ReplayRun, replay_processes
+from gpnet_ros.nodes.table import environment
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Arguments with the names, defaults and choices of `ReplayRun`."""
+    return LaunchDescription(
+        [
+            *(SetEnvironmentVariable(name, value) for name, value in environment().items()),
+            *arguments(ReplayRun),
+            OpaqueFunction(function=start),
+        ]
+    )
+
+
+def start(context: LaunchContext) -> list[Any]:
+    """The processes for the arguments that were given."""
+    run = given(ReplayRun, context)
+    return [node_action(process, run.namespace) for process in replay_processes(run)]
