@@ -72,9 +72,10 @@ def _declare(field: dataclasses.Field[Any]) -> DeclareLaunchArgument:
 def _value(field: dataclasses.Field[Any], context: LaunchContext) -> Any:
     """The value of an argument in the type of its setting."""
     text = LaunchConfiguration(field.name).perform(context)
-    if isinstance(field.default, bool):
+    kind: type = type(field.default)
+    if kind is bool:
         return text == "true"
     try:
-        return type(field.default)(text)
+        return kind(text)
     except ValueError as error:
         raise SettingsError(f"{field.name} is {text!r}; a number is needed.") from error
