@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "evaluate": "evaluate",
     "sim": "simulate",
     "video": "video",
+    "params": "params",
     "view": "view",
     "urdf": "cell_urdf",
     "bench clearing": "bench_clearing",

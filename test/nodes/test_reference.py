@@ -1,0 +1,41 @@
+"""docs/ros.md holds what the code says: parameters, launch arguments, topics."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from gpnet_ros.cli import main
+from gpnet_ros.nodes.parameters import PARAMETERS
+from gpnet_ros.nodes.reference import reference
+from gpnet_ros.nodes.table import RunSettings
+from gpnet_ros.settings import config_dir
+
+PAGE = (config_dir().parent / "docs" / "ros.md").read_text("utf-8")
+
+
+def test_the_page_ends_with_the_tables_that_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["params"]) == 0
+    printed = capsys.readouterr().out
+    assert PAGE.endswith(printed), "replace the tables at the end of docs/ros.md by what `gpnet params` prints"
+
+
+@pytest.mark.parametrize("kind", [RunSettings, *PARAMETERS.values()])
+def test_every_setting_has_a_row_with_its_default(kind: type) -> None:
+    text = reference()
+    for field in dataclasses.fields(kind):
+        assert f"| `{field.name}` |" in text
+        assert field.metadata["doc"] in text
+
+
+def test_every_topic_of_the_nodes_is_on_the_page() -> None:
+    pytest.importorskip("rclpy")
+    from gpnet_ros.nodes.map_outputs import MAP_TOPICS
+    from gpnet_ros.nodes.planner_outputs import TOPICS
+
+    for topic in TOPICS:
+        assert topic.removeprefix("~/") in PAGE, topic
+    for name in MAP_TOPICS:
+        assert f"{name}`" in PAGE.replace("maps/", ""), name
+        assert f"{name}/color" in PAGE
