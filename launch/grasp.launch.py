@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import ExecuteProcess, OpaqueFunction, SetEnvironmentVariable, Shutdown
+from launch.actions import ExecuteProcess, LogInfo, OpaqueFunction, SetEnvironmentVariable, Shutdown
 from launch_ros.actions import Node
 
 from gpnet_ros.nodes.launching import PATIENCE, arguments, given, node_action, typed
@@ -22,6 +22,7 @@ from gpnet_ros.nodes.table import (
     robot_description,
     simulation_command,
 )
+from gpnet_ros.nodes.transport import find_transport
 from gpnet_ros.settings import config_dir
 
 
@@ -40,7 +41,7 @@ def start(context: LaunchContext) -> list[Any]:
     """The processes for the arguments that were given."""
     run = given(RunSettings, context)
     require_room(run)
-    actions: list[Any] = []
+    actions: list[Any] = [LogInfo(msg=find_transport().describe())]
     if run.sim:
         ended = Shutdown(reason="the simulated cell has ended")  # nodes without it would try its address for ever
         actions.append(

@@ -11,11 +11,12 @@ from __future__ import annotations
 from typing import Any
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import OpaqueFunction, SetEnvironmentVariable
+from launch.actions import LogInfo, OpaqueFunction, SetEnvironmentVariable
 
 from gpnet_ros.nodes.launching import arguments, given, node_action
 from gpnet_ros.nodes.replay_table import ReplayRun, replay_processes
 from gpnet_ros.nodes.table import environment
+from gpnet_ros.nodes.transport import find_transport
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -32,4 +33,5 @@ def generate_launch_description() -> LaunchDescription:
 def start(context: LaunchContext) -> list[Any]:
     """The processes for the arguments that were given."""
     run = given(ReplayRun, context)
-    return [node_action(process, run.namespace) for process in replay_processes(run)]
+    told = LogInfo(msg=find_transport().describe())
+    return [told, *(node_action(process, run.namespace) for process in replay_processes(run))]

@@ -28,6 +28,7 @@ class Arrivals:
     def __init__(self) -> None:
         self.names: dict[str, str] = {}
         self._heard: dict[str, tuple[float, Stamp]] = {}
+        self._heard_before: dict[str, float] = {}  # the one before the last
         self._began: float | None = None  # of the wait for a complete set
 
     def note(self, topic: str, stamp: Stamp) -> None:
@@ -35,6 +36,8 @@ class Arrivals:
         now = time.monotonic()
         if not self._is_fresh(now):
             self._began = now
+        if topic in self._heard:
+            self._heard_before[topic] = self._heard[topic][0]
         self._heard[topic] = (now, stamp)
 
     def note_complete(self) -> None:
@@ -50,15 +53,22 @@ class Arrivals:
         now = time.monotonic()
         if self._began is None or not self._is_fresh(now) or now - self._began < SILENCE:
             return ""
-        silent = [t for t in wanted if t not in self._heard or (t != CAMERA_INFO and now - self._heard[t][0] > SILENCE)]
+        silent = [t for t in wanted if t not in self._heard or (t != CAMERA_INFO and self._is_silent(t, now))]
         if silent:
             heard = ", ".join(self._name(t) for t in wanted if t not in silent)
-            told = "; ".join(
-                f"nothing comes on {self._name(t)}: {_REMEDIES.get(t, 'is the node that publishes it active?')}"
-                for t in silent
-            )
+            told = "; ".join(f"nothing comes on {self._name(t)}: {self._remedy(t)}" for t in silent)
             return f"Frames are not complete, messages come on {heard}, but {told}."
         return self._apart(wanted)
+
+    def _is_silent(self, topic: str, now: float) -> bool:
+        """Whether others came twice since: in a slow stream the first message of a set is no fault of the second."""
+        last = self._heard[topic][0]
+        return now - last > SILENCE and any(at > last for at in self._heard_before.values())
+
+    def _remedy(self, topic: str) -> str:
+        if topic in self._heard:
+            return "it came before; has its publisher stopped, or is the machine too busy?"
+        return _REMEDIES.get(topic, "is the node that publishes it active?")
 
     def _apart(self, wanted: tuple[str, ...]) -> str:
         """All topics are heard, their stamps differ."""

@@ -77,7 +77,7 @@ def make_camera(s: CameraSettings) -> Camera:
 
 def main() -> None:
     """Run camera_node until it is told to end."""
-    start.run(CameraNode, nice=5)
+    start.run(CameraNode, nice=start.SEES)
 
 
 if __name__ == "__main__":

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from rclpy.qos import DurabilityPolicy
+from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 
 from gpnet_ros.errors import FrameRefused
 from gpnet_ros.frame import Frame
 from gpnet_ros.nodes import convert
 from gpnet_ros.nodes.arrivals import CAMERA_INFO, COLOR, DEPTH, Arrivals
-from gpnet_ros.nodes.start import LATCHED_QOS, SENSOR_QOS
+from gpnet_ros.nodes.losses import Losses
+from gpnet_ros.nodes.start import LATCHED_QOS, RESENT_QOS, SENSOR_QOS
+from gpnet_ros.nodes.transport import find_transport
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,22 +134,47 @@ class Gatherer:
 
 
 class Exposures(Gatherer):
-    """Subscribes to colour, aligned depth and camera_info, and to further topics of the same stamp."""
+    """Subscribes to colour, aligned depth and camera_info, and to further topics of the same stamp.
 
-    def __init__(self, node: Any, extra: dict[str, type] | None = None) -> None:
-        topics: dict[str, type] = {COLOR: Image, DEPTH: Image, CAMERA_INFO: CameraInfo, **(extra or {})}
-        super().__init__(tuple(topics), tell=node.get_logger().warning)
-        self.subscriptions = [
-            node.create_subscription(kind, topic, self._taker(topic), SENSOR_QOS) for topic, kind in topics.items()
-        ]
+    Says in the log which share of them is lost, and what to do about it.
+    """
+
+    def __init__(self, node: Any, image_qos: str = "sensor", extra: dict[str, type] | None = None) -> None:
+        """Subscribe; image_qos and its values as of the parameter."""
+        self._topics: dict[str, type] = {COLOR: Image, DEPTH: Image, CAMERA_INFO: CameraInfo, **(extra or {})}
+        super().__init__(tuple(self._topics), tell=node.get_logger().warning)
         self._node, self._has_latched = node, False
-        self.arrivals.names = {topic: node.resolve_topic_name(topic) for topic in topics}
+        self.arrivals.names = {topic: node.resolve_topic_name(topic) for topic in self._topics}
+        self._losses = Losses((COLOR, DEPTH), self._tell_losses, lambda: find_transport().remedy())
+        transport = find_transport()
+        self.is_reliable = image_qos == "reliable" or (image_qos == "auto" and transport.loses_images)
+        if self.is_reliable:
+            node.get_logger().info(f"{transport.describe()} Lost images are sent again (image_qos reliable).")
+        self.subscriptions: list[Any] = []
+        self._subscribe(RESENT_QOS if self.is_reliable else SENSOR_QOS)
+
+    def _subscribe(self, qos: QoSProfile) -> None:
+        for old in self.subscriptions:
+            self._node.destroy_subscription(old)
+        self.subscriptions = [self._listen(kind, topic, qos) for topic, kind in self._topics.items()]
+
+    def _listen(self, kind: type, topic: str, qos: QoSProfile) -> Any:
+        """One subscription, which is told of lost messages where the middleware can tell."""
+        lost = SubscriptionEventCallbacks(
+            message_lost=lambda event: self._losses.note_lost(topic, event.total_count_change)
+        )
+        with contextlib.suppress(UnsupportedEventTypeError):
+            return self._node.create_subscription(kind, topic, self._taker(topic), qos, event_callbacks=lost)
+        return self._node.create_subscription(kind, topic, self._taker(topic), qos)
 
     def newest(self, timeout: float) -> Exposure | None:
-        """As of `Gatherer`; while there is no camera_info, one that was sent before is asked for."""
+        """As of `Gatherer`; while none comes, what publishers offer is followed."""
         exposure = super().newest(timeout)
-        if exposure is None and self._camera_info is None and not self._has_latched:
-            self._ask_for_latched()
+        if exposure is None:
+            if self._camera_info is None and not self._has_latched:
+                self._ask_for_latched()
+            if self.is_reliable:
+                self._follow_best_effort()
         return exposure
 
     def _ask_for_latched(self) -> None:
@@ -156,5 +185,23 @@ class Exposures(Gatherer):
             take = self._taker(CAMERA_INFO)
             self.subscriptions.append(self._node.create_subscription(CameraInfo, CAMERA_INFO, take, LATCHED_QOS))
 
+    def _follow_best_effort(self) -> None:
+        """Subscribe to the newest only where a publisher sends nothing again: who wants more hears nothing of it."""
+        for topic in (COLOR, DEPTH):
+            publishers = self._node.get_publishers_info_by_topic(self.arrivals.names[topic])
+            if any(p.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT for p in publishers):
+                name = self.arrivals.names[topic]
+                self._node.get_logger().warning(f"{name} is sent best effort: lost images stay lost.")
+                self.is_reliable = self._has_latched = False
+                self._subscribe(SENSOR_QOS)
+                return
+
     def _taker(self, topic: str) -> Callable[[Any], None]:
-        return lambda message: self.add(topic, message)
+        def take(message: Any) -> None:
+            self._losses.note(topic, (message.header.stamp.sec, message.header.stamp.nanosec))
+            self.add(topic, message)
+
+        return take
+
+    def _tell_losses(self, topic: str, told: str) -> None:
+        self._node.get_logger().warning(f"{self.arrivals.names[topic]}: {told}")

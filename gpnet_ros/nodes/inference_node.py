@@ -91,7 +91,7 @@ class InferenceNode(MapsNode[InferenceSettings]):
 
 def main() -> None:
     """Run inference_node until it is told to end."""
-    start.run(InferenceNode, nice=5)
+    start.run(InferenceNode, nice=start.SEES)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Maps
 from gpnet_ros.nodes.exposures import Exposures
 from gpnet_ros.nodes.map_outputs import MapOutputs
-from gpnet_ros.nodes.parameters import NodeSettings
+from gpnet_ros.nodes.parameters import ReaderSettings
 from gpnet_ros.nodes.start import WorkerNode
 
-_S = TypeVar("_S", bound=NodeSettings)
+_S = TypeVar("_S", bound=ReaderSettings)
 
 
 class MapsNode(WorkerNode[_S]):
@@ -22,7 +22,7 @@ class MapsNode(WorkerNode[_S]):
         """Create the topics that come in and go out."""
         super().configure()
         self.outputs = MapOutputs(self)
-        self.exposures = Exposures(self)
+        self.exposures = Exposures(self, self.settings.image_qos)
 
     def answer(self, frame: Frame) -> Maps | None:
         """The maps of a frame; None when there are none for it.

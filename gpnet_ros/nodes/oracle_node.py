@@ -37,7 +37,7 @@ class OracleNode(MapsNode[OracleSettings]):
 
 def main() -> None:
     """Run oracle_node until it is told to end."""
-    start.run(OracleNode, nice=5)
+    start.run(OracleNode, nice=start.SEES)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,18 @@ class NodeSettings:
 
 
 @dataclass(frozen=True)
+class ReaderSettings(NodeSettings):
+    """The parameter of every node that reads images."""
+
+    image_qos: str = setting(
+        "auto",
+        "How images are subscribed to: the newest, lost ones are lost (sensor); five, lost ones are sent again "
+        "(reliable); auto: reliable where Fast DDS has no profile, else sensor.",
+        choices=("auto", "sensor", "reliable"),
+    )
+
+
+@dataclass(frozen=True)
 class CameraSettings(NodeSettings):
     """Parameters of camera_node."""
 
@@ -46,7 +58,7 @@ class CameraSettings(NodeSettings):
 
 
 @dataclass(frozen=True)
-class InferenceSettings(NodeSettings):
+class InferenceSettings(ReaderSettings):
     """Parameters of inference_node."""
 
     model: str = setting("gpnet", "Name of a model in models/, or the path of a model folder.")
@@ -61,14 +73,14 @@ class InferenceSettings(NodeSettings):
 
 
 @dataclass(frozen=True)
-class OracleSettings(NodeSettings):
+class OracleSettings(ReaderSettings):
     """Parameters of oracle_node."""
 
     run_dir: str = setting("", "Run folder of the simulated cell.")
 
 
 @dataclass(frozen=True)
-class PlannerSettings(NodeSettings):
+class PlannerSettings(ReaderSettings):
     """Parameters of planner_node."""
 
     autostart: bool = setting(True, "Configure and activate at once; that never arms the robot.")

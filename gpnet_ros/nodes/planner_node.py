@@ -45,7 +45,7 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
             failures_max=s.failures_max, look_timeout=s.look_timeout, valid_share_min=s.valid_share_min,
         )  # fmt: skip
         select = SelectSettings(quality_min=s.quality_min)
-        eyes = Sights(self, s.valid_share_min)
+        eyes = Sights(self, s.valid_share_min, s.image_qos)
         self.loop = PickingLoop(arm, gripper, cell, hand_eye, eyes, self.outputs, how, select, self._frame_clock())
         eyes.judge = partial(self.loop.attention.check_hand_eye, by_surface=False)
 
@@ -127,7 +127,7 @@ def _trigger(action: Callable[[], tuple[bool, str]]) -> Callable[[Trigger.Reques
 def main() -> None:
     """Run planner_node until it is told to end."""
     sys.setswitchinterval(0.001)  # the heartbeat thread gets its turn sooner while a picture is unpacked
-    start.run(PlannerNode, nice=-10)
+    start.run(PlannerNode, nice=start.LEADS)
 
 
 if __name__ == "__main__":

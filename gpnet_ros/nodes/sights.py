@@ -26,9 +26,10 @@ class Sights:
         judge: refuses frames of which there are no maps for a reason of its own; None judges none.
     """
 
-    def __init__(self, node: Any, valid_share_min: float) -> None:
+    def __init__(self, node: Any, valid_share_min: float, image_qos: str) -> None:
+        """Args: image_qos as of the parameter."""
         self.valid_share_min = valid_share_min
-        self.exposures = Exposures(node, {**dict.fromkeys(PLANNER_MAPS, Image), MAPS_INFO: CameraInfo})
+        self.exposures = Exposures(node, image_qos, {**dict.fromkeys(PLANNER_MAPS, Image), MAPS_INFO: CameraInfo})
         self.judge: Callable[[Frame], None] | None = None
         self._judged: Any = None
 

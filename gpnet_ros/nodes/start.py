@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import signal
 import sys
 import threading
@@ -27,6 +25,7 @@ from gpnet_ros.errors import GpnetError
 from gpnet_ros.nodes import params
 from gpnet_ros.nodes.parameters import NodeSettings
 from gpnet_ros.parent import end_with_parent
+from gpnet_ros.priority import change_priority
 
 _S = TypeVar("_S", bound=NodeSettings)
 
@@ -41,8 +40,13 @@ def qos(depth: int, reliable: bool, latched: bool = False) -> QoSProfile:
     )
 
 
+#: Nice values of who leads the arm, and of who sees for it. The planner's heartbeat, without which the arm stops, must
+#: not wait for pictures; nor may pictures wait for everything else on a busy machine: a pick without them never ends.
+LEADS, SEES = -10, -5
 #: Sensor data: the newest frame or none; a queue only makes frames old.
 SENSOR_QOS = qos(1, reliable=False)
+#: Sensor data where lost messages have to be sent again.
+RESENT_QOS = qos(5, reliable=True)
 #: What publishers of sensor data offer, so that reliable subscribers are served too.
 PUBLISH_QOS = qos(1, reliable=True)
 #: Results that a late subscriber wants to see.
@@ -199,15 +203,13 @@ def run(make: Callable[[], ManagedNode[Any]], nice: int = 0) -> None:
 
     Args:
         make: the node's class.
-        nice: change of the process's nice value; the planner's heartbeat, without which the arm stops, must
-            not wait for pictures. A negative one needs root and is left out without.
+        nice: change of the process's nice value where the user may, `LEADS` or `SEES`.
 
     It ends with its parent, so that no launch leaves an arm behind.
 
     Exits with 2 and one sentence when the node refuses its settings or cannot become active.
     """
-    with contextlib.suppress(OSError):
-        os.nice(nice)
+    change_priority(nice)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

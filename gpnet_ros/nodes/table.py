@@ -18,14 +18,13 @@ from gpnet_ros.errors import SettingsError
 from gpnet_ros.maps import P_SOURCES
 from gpnet_ros.nodes.arrivals import CAMERA_INFO, COLOR, DEPTH
 from gpnet_ros.nodes.params_file import ParamsFile
+from gpnet_ros.nodes.transport import profile_environment
 from gpnet_ros.parent import LAUNCHER
 from gpnet_ros.picking.mode_gate import MODES
 from gpnet_ros.settings import config_dir, setting, validate
 from gpnet_ros.sim.cell.door import CellDoor
 from gpnet_ros.urdf import urdf
 
-#: Environment variables that name the Fast DDS profile: of Kilted and later, and of Jazzy and older.
-PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 #: Smallest Q* where the maps are the truth of a simulated cell: what is true needs no threshold.
 _TRUE_QUALITY_MIN = 0.01
 
@@ -221,8 +220,8 @@ def simulation_command(run: RunSettings) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Environment of all processes: who starts them, and the shared-memory profile, without which frames are lost."""
-    return {LAUNCHER: str(os.getpid()), **dict.fromkeys(PROFILE_VARIABLES, str(config_dir() / "fastdds.xml"))}
+    """Environment of all processes: who starts them, and the shared-memory profile, unless a person has chosen one."""
+    return {LAUNCHER: str(os.getpid()), **profile_environment()}
 
 
 def require_room(run: RunSettings) -> None:

@@ -129,6 +129,23 @@ def test_nothing_is_told_of_frames_that_are_complete(clock: Time) -> None:
     assert gatherer.fault() == ""
 
 
+def test_in_a_slow_stream_the_first_message_of_a_set_is_no_fault_of_the_others(clock: Time) -> None:
+    gatherer = Gatherer((COLOR, DEPTH, CAMERA_INFO))
+    for t in range(5):
+        for topic in (CAMERA_INFO, COLOR, DEPTH):
+            assert gatherer.fault() == ""
+            gatherer.add(topic, at(t))
+        clock.now += 3.0
+
+
+def test_a_topic_that_came_before_is_not_told_to_be_switched_on(clock: Time) -> None:
+    gatherer = Gatherer((COLOR, DEPTH, CAMERA_INFO))
+    feed(gatherer, clock, {COLOR: 0.0, DEPTH: 0.0, CAMERA_INFO: 0.0}, 1.0)
+    feed(gatherer, clock, {COLOR: 0.0, CAMERA_INFO: 0.0}, 2.0)
+    told = gatherer.fault()
+    assert DEPTH in told and "came before" in told and "align_depth" not in told
+
+
 @pytest.mark.parametrize("part", [COLOR, DEPTH, CAMERA_INFO])
 def test_another_resolution_is_refused_with_topics_and_remedy(part: str) -> None:
     color = np.zeros((CAMERA.height, CAMERA.width, 3), np.uint8)

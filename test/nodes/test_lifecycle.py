@@ -20,7 +20,7 @@ from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from support.scenes import sight  # noqa: E402
 
-from gpnet_ros.nodes import camera_node  # noqa: E402
+from gpnet_ros.nodes import camera_node, inference_node, oracle_node, planner_node, start  # noqa: E402
 from gpnet_ros.nodes.camera_node import CameraNode  # noqa: E402
 from gpnet_ros.nodes.convert import from_time  # noqa: E402
 from gpnet_ros.nodes.exposures import COLOR, DEPTH  # noqa: E402
@@ -200,3 +200,15 @@ def test_only_frames_of_a_recording_carry_the_time_at_which_they_are_played(sour
     finally:
         node.destroy_node()
         rclpy.try_shutdown()
+
+
+def test_who_sees_for_the_arm_goes_before_other_programs_and_after_who_leads_it() -> None:
+    """A camera that yields to a busy machine brings no frame, and a pick without one never ends."""
+    assert start.LEADS < start.SEES < 0
+    asked: dict[str, int] = {}
+    for module in (camera_node, inference_node, oracle_node, planner_node):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(start, "run", lambda make, nice=0, name=module.__name__: asked.update({name: nice}))
+            module.main()
+    assert asked[planner_node.__name__] == start.LEADS
+    assert {n for name, n in asked.items() if name != planner_node.__name__} == {start.SEES}

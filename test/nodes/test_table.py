@@ -24,7 +24,6 @@ from gpnet_ros.nodes.starter import (
     ros_environment,
 )
 from gpnet_ros.nodes.table import (
-    PROFILE_VARIABLES,
     NodeProcess,
     RunSettings,
     address,
@@ -35,6 +34,7 @@ from gpnet_ros.nodes.table import (
     run_folder,
     simulation_command,
 )
+from gpnet_ros.nodes.transport import PROFILE_VARIABLES
 from gpnet_ros.settings import config_dir
 from gpnet_ros.sim.cell.door import CellDoor
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import signal
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import numpy as np
 
 from gpnet_ros.cell import Cell
 from gpnet_ros.errors import BadInput
+from gpnet_ros.priority import change_priority
 from gpnet_ros.settings import setting, validate
 from gpnet_ros.sim.cell.arm import calibrated_dh
 from gpnet_ros.sim.cell.plant import CellPlant
@@ -36,7 +35,7 @@ from gpnet_ros.ur_controller.server import (
 )
 
 _log = logging.getLogger(__name__)
-#: Nice value of this process where the user may set it.
+#: Change of this process's nice value: a controller is a real-time system, before renderer and network.
 _PRIORITY = -10
 
 
@@ -200,8 +199,6 @@ def serve_cell(run: CellRun, settings: SimSettings, cell: Cell) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     process = CellProcess(run, settings, cell)
-    # A controller is a real-time system: before renderer and network where the user may ask for that (root).
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
+    change_priority(_PRIORITY)
     print(json.dumps(process.ready()), flush=True)
     process.serve(stop.is_set)

@@ -1,0 +1,81 @@
+"""How many messages of a topic did not arrive, counted over some seconds. Nothing here needs ROS."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+#: Messages are counted for so long [s], then told and forgotten.
+WINDOW = 10.0
+#: A smaller share of lost messages is not told, nor that of so few.
+SHARE_MIN, COUNT_MIN = 0.1, 8
+
+Stamp = tuple[int, int]
+
+
+@dataclass
+class _Count:
+    """Messages of one topic in a window: stamps that came, and how many the middleware says are lost."""
+
+    stamps: set[Stamp] = field(default_factory=set)
+    lost: int = 0
+
+
+class Losses:
+    """Counts the messages of topics; of paired topics also those whose partner of the same stamp came alone."""
+
+    def __init__(self, pair: tuple[str, ...], tell: Callable[[str, str], None], remedy: Callable[[], str]) -> None:
+        """Args:
+        pair: topics that carry equal stamps.
+        tell: told of a topic, and a sentence, after each window in which too many were lost.
+        remedy: what to do about it, one sentence.
+        """
+        self._pair, self._tell, self._remedy = pair, tell, remedy
+        self._counts: dict[str, _Count] = {}
+        self._began = time.monotonic()
+
+    def note(self, topic: str, stamp: Stamp) -> None:
+        """A message came."""
+        self._close_window()
+        self._counts.setdefault(topic, _Count()).stamps.add(stamp)
+
+    def note_lost(self, topic: str, count: int) -> None:
+        """The middleware says that so many messages were lost."""
+        self._close_window()
+        self._counts.setdefault(topic, _Count()).lost += count
+
+    def _close_window(self) -> None:
+        now = time.monotonic()
+        if now - self._began < WINDOW:
+            return
+        told = self._lost() if now - self._began < 2 * WINDOW else {}  # after a long silence there is nothing to judge
+        newest = self._newest()
+        self._counts = {t: _Count({newest} & c.stamps) for t, c in self._counts.items()} if newest else {}
+        self._began = now
+        for topic, (lost, expected) in told.items():
+            self._tell(
+                topic,
+                f"{lost} of {expected} messages ({lost / expected:.0%}) did not arrive in the last "
+                f"{WINDOW:.0f} s. {self._remedy()}",
+            )
+
+    def _newest(self) -> Stamp | None:
+        """The newest stamp of the paired topics, whose partner may still be on its way."""
+        return max((s for t in self._pair if t in self._counts for s in self._counts[t].stamps), default=None)
+
+    def _lost(self) -> dict[str, tuple[int, int]]:
+        """Lost and expected messages of each topic that lost too many."""
+        pairs = [self._counts.get(topic, _Count()).stamps for topic in self._pair]
+        seen = set().union(*pairs) - {self._newest()}
+        if not set.intersection(*pairs):  # stamps that never agree are another fault
+            seen = set()
+        found = {}
+        for topic, count in self._counts.items():
+            came = count.stamps
+            missed = len(seen - came) if topic in self._pair else 0
+            lost = max(count.lost, missed)
+            expected = max(len(came) + lost, 1)
+            if lost >= SHARE_MIN * expected and expected >= COUNT_MIN:
+                found[topic] = lost, expected
+        return found
