@@ -17,7 +17,7 @@ from gpnet_ros.cell import Cell
 from gpnet_ros.devices.arm import ArmState, ArmStatus, MoveResult, MoveStatus
 from gpnet_ros.devices.ur.ending import Orphan
 from gpnet_ros.devices.ur.link import UrLink
-from gpnet_ros.devices.ur.messages import FAULT, PLAYING, ROBOT_RUNNING, ChildConfig, ChildReport, safety_stop
+from gpnet_ros.devices.ur.messages import FAULT, PLAYING, ROBOT_RUNNING, ChildConfig, ChildReport, in_words, safety_stop
 from gpnet_ros.devices.ur.move import MoveOutcome
 from gpnet_ros.devices.ur.settings import UrSettings
 from gpnet_ros.devices.ur.start import agreement, controller_model, make_ready
@@ -158,9 +158,7 @@ class UrArm:
     def _status(self, report: ChildReport) -> tuple[ArmStatus, str]:
         stop = safety_stop(report.safety_bits)
         if stop:
-            return cast(
-                ArmStatus, stop
-            ), f"The robot is in a {stop.replace('_', ' ')}: remove its cause, then call resume."
+            return cast(ArmStatus, stop), f"The robot is in {in_words(stop)}: remove its cause, then call resume."
         if report.safety_bits & FAULT:
             return "not_ready", "The robot reports a safety violation or fault: see its pendant."
         if report.robot_mode != ROBOT_RUNNING:

@@ -29,6 +29,7 @@ from gpnet_ros.devices.ur.messages import (
     UNSTOPPED,
     ChildConfig,
     ChildReport,
+    in_words,
     safety_stop,
 )
 from gpnet_ros.devices.ur.move import STILL_SPEED, MoveOrder, MoveOutcome, RunningMove, sample_of
@@ -274,7 +275,7 @@ def stop_reason(safety_bits: int, runtime: int) -> str:
     """Why the robot does not run the program, in one sentence; empty when it does."""
     stop = safety_stop(safety_bits)
     if stop:
-        return f"The robot is in a {stop.replace('_', ' ')}."
+        return f"The robot is in {in_words(stop)}."
     if safety_bits & FAULT or not safety_bits & UNSTOPPED:
         return f"The robot's safety system stopped it (bits {safety_bits:#x})."
     if runtime != PLAYING:

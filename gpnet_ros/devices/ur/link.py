@@ -118,6 +118,8 @@ class UrLink:
                     self.send("beat", now)
         except (EOFError, OSError, LinkLost):
             self._let_end()
+        except Exception as defect:  # whatever it is, nobody listens any more, and the heart has stopped
+            self.failure = f"What the process that talks to the arm says cannot be read ({defect})."
         self.process.kill()
         status = self.process.wait()
         if not self.failure:

@@ -74,3 +74,8 @@ def safety_stop(bits: int) -> str:
     """Status of the arm for the safety status bits, such as "protective_stop"; empty where no stop is active."""
     named = ((EMERGENCY, "emergency_stop"), (PROTECTIVE, "protective_stop"), (SAFEGUARD, "safeguard_stop"))
     return next((name for mask, name in named if bits & mask), "")
+
+
+def in_words(stop: str) -> str:
+    """A name of `safety_stop` in a sentence, such as "an emergency stop"."""
+    return f"{'an' if stop[:1] in 'aeiou' else 'a'} {stop.replace('_', ' ')}"

@@ -19,6 +19,7 @@ from gpnet_ros.devices.ur.messages import (
     POWERED_OFF,
     ROBOT_RUNNING,
     ChildReport,
+    in_words,
     safety_stop,
 )
 from gpnet_ros.devices.ur.settings import UrSettings
@@ -43,7 +44,7 @@ def make_ready(link: UrLink, ip: str) -> None:
     report = _report(link)
     stop = safety_stop(report.safety_bits)
     if stop in ("emergency_stop", "safeguard_stop"):
-        raise RobotStopped(f"The robot is in a {stop.replace('_', ' ')}: release it at the robot, then resume.")
+        raise RobotStopped(f"The robot is in {in_words(stop)}: release it at the robot, then resume.")
     if report.safety_bits & FAULT:
         raise RobotStopped("The robot reports a safety violation or fault: clear it on the pendant, then resume.")
     if stop == "protective_stop":

@@ -22,7 +22,7 @@ from gpnet_ros.devices.arm import ArmState, MoveResult, MoveStatus
 from gpnet_ros.devices.robotiq import RobotiqGripper, RobotiqSettings
 from gpnet_ros.devices.robots import make_robot
 from gpnet_ros.devices.ur.arm import UrArm
-from gpnet_ros.devices.ur.messages import EMERGENCY, PLAYING, PROTECTIVE, SAFEGUARD, safety_stop
+from gpnet_ros.devices.ur.messages import EMERGENCY, PLAYING, PROTECTIVE, SAFEGUARD, in_words, safety_stop
 from gpnet_ros.devices.ur.settings import UrSettings
 from gpnet_ros.devices.ur.start import agreement
 from gpnet_ros.errors import DeviceError, RobotStopped
@@ -341,6 +341,22 @@ def test_lost_link_stops_the_arm_and_waits_for_a_person(fault: Callable[[Running
         assert arm.move(lifted(arm.state(), 0.02), never).status is MoveStatus.ARRIVED
 
 
+def test_words_of_the_child_that_cannot_be_read_are_a_lost_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    with controller() as running, connected(running) as arm:
+        arm.resume()
+        moving = Moving(arm)
+
+        def spoilt(message: tuple[Any, ...]) -> None:
+            raise TypeError("a defect")
+
+        assert arm._link is not None
+        monkeypatch.setattr(arm._link, "_take", spoilt)
+        result = moving.end()
+        assert result.status is MoveStatus.LINK_LOST and "a defect" in result.message
+        assert_stopped_early(running, moving.start[0])
+        assert until(lambda: arm.state().status == "needs_resume")
+
+
 @pytest.mark.parametrize("model", [CB3, E_SERIES])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_killed_or_frozen_planner_stops_the_arm(number: signal.Signals, model: str) -> None:
@@ -469,3 +485,10 @@ def test_safety_bits_have_names() -> None:
     assert [safety_stop(bits) for bits in (1, PROTECTIVE, SAFEGUARD, EMERGENCY, 1 << 7 | PROTECTIVE)] == [
         "", "protective_stop", "safeguard_stop", "emergency_stop", "emergency_stop",
     ]  # fmt: skip
+
+
+def test_stops_are_told_with_their_article() -> None:
+    assert [in_words(stop) for stop in ("protective_stop", "emergency_stop")] == [
+        "a protective stop",
+        "an emergency stop",
+    ]
