@@ -86,6 +86,7 @@ setup(
         "console_scripts": [
             f"gpnet = {NAME}.cli:entry",
             *[f"{node} = {NAME}.nodes.{node}:main" for node in NODES],
-        ]
+        ],
+        "pytest11": [f"gpnet_bag = {NAME}.evaluation.replay_testing.plugin"],  # pytest --bag FILE, in any repository
     },
 )

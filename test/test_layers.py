@@ -31,6 +31,7 @@ ONLY_IN = {
     "h5py": {"data"},
     "ray": {"gpnet_ros.workers"},
     "rosbags": {"data", "evaluation"},
+    "pytest": {"gpnet_ros.evaluation.replay_testing.plugin"},
     "matplotlib": {"data", "training", "evaluation", "paper", "commands"},
     "av": {"sim", "evaluation"},
     "torch": {"network", "data", "training", "evaluation"},
@@ -112,6 +113,8 @@ def test_every_folder_is_a_layer_of_the_table() -> None:
         ("gpnet_ros.grasp", "def f():\n    import ray"),
         ("gpnet_ros.evaluation.closed_loop.ros", "if TYPE_CHECKING:\n    import argparse"),
         ("gpnet_ros.ur_controller.server", "from argparse import Namespace"),
+        ("gpnet_ros.evaluation.detection", "import pytest"),
+        ("gpnet_ros.nodes.replay_node", "from rosbags.rosbag2 import Reader"),
     ],
 )
 def test_planted_violation_is_found(module: str, source: str) -> None:

@@ -45,10 +45,12 @@ def test_wheel_holds_nodes_launch_config_and_models(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("gpnet_ros-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = {n.split(".data/data/")[-1] for n in archive.namelist()}
+        entry_points = archive.read(next(n for n in names if n.endswith("entry_points.txt"))).decode()
         modes = {i.filename.split(".data/data/")[-1]: i.external_attr >> 16 for i in archive.infolist()}
     for node in NODES:
         assert f"lib/gpnet_ros/{node}" in names
         assert modes[f"lib/gpnet_ros/{node}"] & 0o111, f"{node} is not executable"
+    assert "[pytest11]\ngpnet_bag = gpnet_ros.evaluation.replay_testing.plugin" in entry_points
     expected = [
         "package.xml",
         "launch/grasp.launch.py",

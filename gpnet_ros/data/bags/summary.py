@@ -190,9 +190,13 @@ def _plain(camera: Intrinsics) -> dict[str, float]:
 
 def summary_text(s: BagSummary) -> str:
     """The summary for a person."""
+    longest = max((len(t.name) for t in s.topics), default=0) + 2
     lines = [
         f"{s.path}: {s.storage}, {s.bytes / 1e6:.1f} MB, {s.duration:.2f} s, {_date(s.start)} to {_date(s.end)} UTC",
-        *(f"  {t.name:52}{t.type:32}{t.count:7}{'' if t.rate is None else f'  {t.rate:.1f} Hz'}" for t in s.topics),
+        *(
+            f"  {t.name:{longest}}{t.type:32}{t.count:7}{'' if t.rate is None else f'  {t.rate:.1f} Hz'}"
+            for t in s.topics
+        ),
         *(f"{word}: {name or '-'}" for word, name in s.camera.items()),
     ]
     if s.pairs is not None:
@@ -212,6 +216,10 @@ def summary_text(s: BagSummary) -> str:
             f"camera: {camera}; frame_id {s.seen.frame_id!r}",
         ]
     return "\n".join([*lines, *(f"missing: {sentence}" for sentence in s.missing)])
+
+
+def _rate(topic: TopicSummary) -> str:
+    return "" if topic.rate is None else f"  {topic.rate:.1f} Hz"
 
 
 def _date(seconds: float) -> str:
