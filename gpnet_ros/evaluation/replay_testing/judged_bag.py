@@ -25,7 +25,7 @@ from gpnet_ros.pose import Transform, lift, to_xyz_quat
 
 
 @dataclass(frozen=True, eq=False)
-class JudgedFrame:
+class ReplayedFrame:
     """A frame of a bag and what came of it; no frame where its messages could not be read."""
 
     answer: FrameAnswer
@@ -96,7 +96,7 @@ class BagJudge:
         return _grasp_answer(number, stamp, grasp, maps.grid.scale, grasp.width, frame.frame_id, T, _reasons(rejected))
 
 
-def judge_bag(judge: BagJudge, bag: Path, numbers: Collection[int] | None = None) -> Iterator[JudgedFrame]:
+def judge_bag(judge: BagJudge, bag: Path, numbers: Collection[int] | None = None) -> Iterator[ReplayedFrame]:
     """What comes of the frames of a bag with these numbers, all without.
 
     Raises:
@@ -108,10 +108,10 @@ def judge_bag(judge: BagJudge, bag: Path, numbers: Collection[int] | None = None
             try:
                 frame = frames.frame(messages)
             except FrameRefused as error:
-                yield JudgedFrame(FrameAnswer(messages.number, messages.stamp, "refused", str(error)))
+                yield ReplayedFrame(FrameAnswer(messages.number, messages.stamp, "refused", str(error)))
                 continue
             try:
-                yield JudgedFrame(judge.answer(messages.number, messages.stamp, frame), frame)
+                yield ReplayedFrame(judge.answer(messages.number, messages.stamp, frame), frame)
             except BagRefused as error:
                 raise BagRefused(f"Bag {bag}, frame {messages.number}: {error}") from error
 
