@@ -85,6 +85,12 @@ class Limits:
     box_gap: float = setting(0.03, "Least gap to mast, camera and other boxes.", unit="m", low=0.0, high=0.2)
     tote_gap: float = setting(0.01, "Least gap to the tote's walls.", unit="m", low=0.0, high=0.2)
     heap_gap: float = setting(0.005, "Least gap to the height map while travelling.", unit="m", low=0.0, high=0.2)
+    unknown_height: float = setting(
+        0.25, "How high may be what was not seen on the height map.", unit="m", low=0.05, high=1.0
+    )
+    off_map_height: float = setting(
+        0.10, "Least height of tool and held object off the height map and the tote.", unit="m", low=0.0, high=1.0
+    )
     hover_gap: float = setting(0.14, "Least gap of the tips to the height map in a hover.", unit="m", low=0.1, high=0.5)
     self_gap: float = setting(0.015, "Least gap between bodies of the arm itself.", unit="m", low=0.0, high=0.1)
     heap_touch: float = setting(0.004, "Height map above the tips at the grasp, noise.", unit="m", low=0.0, high=0.02)

@@ -12,15 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.errors import NoClearance
+from gpnet_ros.errors import NoClearance, NotSeen
 from gpnet_ros.height_map import HeightMap
 from gpnet_ros.pose import Transform
 from gpnet_ros.settings import GripperGeometry
 
 #: This many samples under a finger or the palm may stand higher: flying pixels and outliers of the depth.
 OUTLIERS = 4
-#: Share of the cells under a finger or the palm that must be known after filling.
-KNOWN_SHARE = 0.5
 #: A fingertip may stand this much [m] below the measured top of its column: depth noise at 0.85 m.
 TOUCH = 0.002
 #: A camera draws an object about this much [m] wider than it is: the strip of a finger's column beside the
@@ -66,6 +64,7 @@ def finger_clearance(
     gripper: GripperGeometry,
     margins: tuple[float, ...] = OPENING_MARGINS,
     raise_max: float = RAISE_MAX,
+    palm_unseen: float = 0.0,
 ) -> Clearance:
     """Fit the open jaw into the height map at a vertical grasp.
 
@@ -79,9 +78,11 @@ def finger_clearance(
         gripper: geometry and stroke.
         margins: openings beyond the object that are tried, per side [m], best first.
         raise_max: greatest raise of the tips [m].
+        palm_unseen: share of the ground under the palm that may be unknown, 0 to 1; nothing that moves may have any.
 
     Raises:
         NoClearance: the object is wider than the stroke allows, or the fingers or the palm do not fit.
+        NotSeen: what lies under them is not known everywhere.
     """
     usable = [m for m in margins if width + 2 * m <= gripper.stroke + 1e-9]
     if not usable:
@@ -89,35 +90,43 @@ def finger_clearance(
             f"Width {width:.4f} m and {min(margins):.4f} m of margin per side exceed the stroke of "
             f"{gripper.stroke:.4f} m; take another candidate."
         )
-    tries = [_around(heights, T_base_tcp, width, margin, gripper) for margin in usable]
+    tries = [_around(heights, T_base_tcp, width, margin, gripper, palm_unseen) for margin in usable]
     found = min(tries, key=lambda clear: (clear.raised, clear.crowding, -clear.margin))
-    if not found.raised <= raise_max:
-        high = found.raised
-        what = "are not known well enough" if not np.isfinite(high) else f"stand {high * 1e3:.0f} mm too high"
-        raise NoClearance(
-            f"The surroundings of the grasp {what} for the fingers (at most {raise_max * 1e3:.0f} mm can be "
-            "made up by raising the tips); take another candidate."
+    if not np.isfinite(found.raised):
+        raise NotSeen(
+            "What lies under the fingers or the palm is not known everywhere: it gave no depth, or is outside of the "
+            "picture; take another candidate."
         )
-    return _spared(heights, found, gripper)
+    if not found.raised <= raise_max:
+        raise NoClearance(
+            f"The surroundings of the grasp stand {found.raised * 1e3:.0f} mm too high for the fingers (at most "
+            f"{raise_max * 1e3:.0f} mm can be made up by raising the tips); take another candidate."
+        )
+    return _spared(heights, found, gripper, palm_unseen)
 
 
 def _around(
-    heights: HeightMap, T_base_tcp: Transform, width: float, margin: float, gripper: GripperGeometry
+    heights: HeightMap,
+    T_base_tcp: Transform,
+    width: float,
+    margin: float,
+    gripper: GripperGeometry,
+    palm_unseen: float,
 ) -> Clearance:
-    """The jaw with this margin, its tips raised as far as they must; by inf where too little is known.
+    """The jaw with this margin, its tips raised as far as they must; by inf where something is not known.
 
     Crowding is that of the fingers' own places at the height that was asked for, which tells one opening from another.
     """
     opening = width + 2 * margin
-    needed = needed_raise(heights, T_base_tcp, opening, gripper)
+    needed = needed_raise(heights, T_base_tcp, opening, gripper, palm_unseen=palm_unseen)
     raised = needed + TOUCH + RAISE_SPARE if needed > 0 else 0.0
     under = crowding(heights, T_base_tcp, opening, gripper, around=0.0)
     return Clearance(_lifted(T_base_tcp, raised), opening, margin, raised, under)
 
 
-def _spared(heights: HeightMap, found: Clearance, gripper: GripperGeometry) -> Clearance:
+def _spared(heights: HeightMap, found: Clearance, gripper: GripperGeometry, palm_unseen: float) -> Clearance:
     """The tips a little higher where something stands just below them: noise of the depth may hide how high."""
-    wanted = needed_raise(heights, found.T_base_tcp, found.opening, gripper, touch=-SPARE)
+    wanted = needed_raise(heights, found.T_base_tcp, found.opening, gripper, -SPARE, palm_unseen)
     more = min(wanted, max(SPARE_RAISE_MAX - found.raised, 0.0))
     T_base_tcp = _lifted(found.T_base_tcp, more)
     crowded = crowding(heights, T_base_tcp, found.opening, gripper)
@@ -152,9 +161,16 @@ def _lifted(T_base_tcp: Transform, height: float) -> Transform:
 
 
 def needed_raise(
-    heights: HeightMap, T_base_tcp: Transform, opening: float, gripper: GripperGeometry, touch: float = TOUCH
+    heights: HeightMap,
+    T_base_tcp: Transform,
+    opening: float,
+    gripper: GripperGeometry,
+    touch: float = TOUCH,
+    palm_unseen: float = 0.0,
 ) -> float:
     """Height [m] by which the tips must rise for fingers and palm to be free; 0 when they are, inf when unknown.
+
+    Unknown is what stands under them as soon as one cell there is: the height map has filled what it may.
 
     Args:
         heights: measured surface.
@@ -162,6 +178,7 @@ def needed_raise(
         opening: between the pads [m].
         gripper: geometry.
         touch: how much higher than the tip the surface may be measured [m].
+        palm_unseen: share of the ground under the palm that may be unknown, 0 to 1.
     """
     thickness, pad = gripper.finger_thickness, gripper.pad_width
     inner, outer = opening / 2, opening / 2 + thickness
@@ -174,6 +191,7 @@ def needed_raise(
             T_base_tcp,
             (-gripper.palm[0] / 2, gripper.palm[0] / 2),
             (-gripper.palm[1] / 2, gripper.palm[1] / 2),
+            palm_unseen,
         )
         - z
         - gripper.finger_length,
@@ -189,12 +207,16 @@ def tip_height(z_surface: float, cell: Cell) -> float:
 
 
 def _column_top(
-    heights: HeightMap, T_base_tcp: Transform, along_x: tuple[float, float], along_y: tuple[float, float]
+    heights: HeightMap,
+    T_base_tcp: Transform,
+    along_x: tuple[float, float],
+    along_y: tuple[float, float],
+    unseen: float = 0.0,
 ) -> float:
-    """Robust top [m] of the map under a rectangle of the grasp's x-y plane; inf where too little is known."""
+    """Robust top [m] of the map under a rectangle of the grasp's x-y plane; inf where a greater share is unknown."""
     found = _under(heights, T_base_tcp, along_x, along_y)
     known = found[np.isfinite(found)]
-    if len(known) < KNOWN_SHARE * len(found):
+    if len(known) < max((1.0 - unseen) * len(found), OUTLIERS + 1):
         return float("inf")
     return float(np.partition(known, -OUTLIERS - 1)[-OUTLIERS - 1])
 

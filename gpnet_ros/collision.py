@@ -206,10 +206,11 @@ def spheres(frames: NDArray[np.float64], cell: Cell, opening: float) -> Spheres:
 class Terrain:
     """The height map, merged and widened so that a body of some radius can be looked up as a point."""
 
-    def __init__(self, heights: HeightMap) -> None:
-        """Merge cells: each coarse cell is as high as its highest fine one."""
+    def __init__(self, heights: HeightMap, unknown: float) -> None:
+        """Merge cells: each coarse cell is as high as its highest fine one, an unknown one `unknown` high [m]."""
         step = round(COARSE_SIDE / heights.side)
         smooth = heights.smooth
+        smooth = np.where(np.isnan(smooth), np.float32(unknown), smooth)
         pad = [(0, -n % step) for n in smooth.shape]
         merged = np.pad(smooth, pad, mode="edge")
         ny, nx = merged.shape[0] // step, merged.shape[1] // step

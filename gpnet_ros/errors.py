@@ -51,6 +51,10 @@ class NoClearance(GpnetError):
     """The open jaw does not fit around the object without touching its surroundings."""
 
 
+class NotSeen(NoClearance):
+    """What lies under the fingers or the palm has not been seen, and may be of any height."""
+
+
 class Unreachable(GpnetError):
     """The arm cannot reach the pose."""
 

@@ -11,13 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gpnet_ros.cell import Cell
 from gpnet_ros.clearance import Clearance, finger_clearance, tip_height
-from gpnet_ros.errors import NoClearance
+from gpnet_ros.errors import NoClearance, NotSeen
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.grasp import Grasp, Rejected
 from gpnet_ros.height_map import MAP_BORDER, HeightMap, height_map
+from gpnet_ros.holes import unexplained_holes
 from gpnet_ros.pose import Transform, lift, transform
 from gpnet_ros.settings import GripperGeometry, Workspace
 
@@ -25,6 +27,9 @@ from gpnet_ros.settings import GripperGeometry, Workspace
 WIDTH_DOUBT = 1.6
 #: With every further share of this that crowds the fingers, a pick is e times less likely to succeed.
 CROWDED = 0.04
+#: Share of the ground under the palm that may be unknown where no hand-eye is known, and so nothing moves: whole frames
+#: of real cameras have large holes beyond the table. Under the fingers, and wherever an arm moves, it is none.
+PALM_UNSEEN = 0.25
 #: What stands this high [m] over the table is something; a surface below half of it is the table.
 LEFT_HEIGHT = 0.012
 
@@ -109,7 +114,9 @@ def _likeliest(fits: Sequence[Fit]) -> int:
     return max(range(len(fits)), key=lambda k: fits[k].chance)
 
 
-def fit_jaw(grasp: Grasp, heights: HeightMap, T_base_tcp: Transform, gripper: GripperGeometry) -> Clearance | Rejected:
+def fit_jaw(
+    grasp: Grasp, heights: HeightMap, T_base_tcp: Transform, gripper: GripperGeometry, palm_unseen: float = 0.0
+) -> Clearance | Rejected:
     """The open jaw around a grasp, or why it does not fit.
 
     A width somewhat beyond the stroke is tried with the jaws fully open: whether the fingers then have
@@ -120,13 +127,17 @@ def fit_jaw(grasp: Grasp, heights: HeightMap, T_base_tcp: Transform, gripper: Gr
         heights: measured surface.
         T_base_tcp: TCP of the grasp, (4, 4), with the approach along -z of the frame of `heights`.
         gripper: geometry and stroke.
+        palm_unseen: share of the ground under the palm that may be unknown, 0 to 1.
     """
     assert grasp.width is not None
     if grasp.width > WIDTH_DOUBT * gripper.stroke:
         detail = f"The opening would be {grasp.width * 1e3:.0f} mm, the stroke is {gripper.stroke * 1e3:.0f} mm."
         return Rejected(grasp.pixel, "width", detail)
     try:
-        return finger_clearance(heights, T_base_tcp, min(grasp.width, gripper.stroke), gripper)
+        width = min(grasp.width, gripper.stroke)
+        return finger_clearance(heights, T_base_tcp, width, gripper, palm_unseen=palm_unseen)
+    except NotSeen as error:
+        return Rejected(grasp.pixel, "not_seen", str(error))
     except NoClearance as error:
         return Rejected(grasp.pixel, "clearance", str(error))
 
@@ -160,13 +171,16 @@ def fit_in_cell(
     return clear if isinstance(clear, Rejected) else Fit(grasp, clear, T_base_grasp)
 
 
-def fit_in_view(grasp: Grasp, frame: Frame, gripper: GripperGeometry) -> Fit | Rejected:
+def fit_in_view(
+    grasp: Grasp, frame: Frame, gripper: GripperGeometry, holes: NDArray[np.bool_] | None = None
+) -> Fit | Rejected:
     """The jaw around a grasp where no hand-eye is known: the approach is the optical axis, and there is no table.
 
     Args:
         grasp: with depth.
         frame: with depth and camera model.
         gripper: geometry.
+        holes: pixels (H, W) that may hide anything; None finds them, see `holes.unexplained_holes`.
     """
     assert grasp.depth is not None and frame.intrinsics is not None
     T_camera_grasp = lift(grasp.pixel, grasp.angle, grasp.depth, frame.intrinsics)
@@ -175,20 +189,25 @@ def fit_in_view(grasp: Grasp, frame: Frame, gripper: GripperGeometry) -> Fit | R
     x, y, z = T_view_tcp[:3, 3]
     around = Workspace((float(x), float(y)), side=0.05)  # and the border of every height map: palm and fingers
     reach = (0.05 + MAP_BORDER) * frame.intrinsics.fx / max(grasp.depth - gripper.finger_depth, 0.1)
-    heights = height_map(
-        _cut(frame, grasp.pixel, reach, grasp.depth + 0.06), T_view_camera, Cell(workspace=around, gripper=gripper)
-    )
+    if holes is None:
+        assert frame.depth is not None
+        holes = unexplained_holes(frame.depth, frame.intrinsics)
+    near, hidden = _cut(frame, holes, grasp.pixel, reach, grasp.depth + 0.06)
+    heights = height_map(near, T_view_camera, Cell(workspace=around, gripper=gripper), hidden)
     T_view_tcp[2, 3] = z - gripper.finger_depth
-    clear = fit_jaw(grasp, heights, T_view_tcp, gripper)
+    clear = fit_jaw(grasp, heights, T_view_tcp, gripper, PALM_UNSEEN)
     return clear if isinstance(clear, Rejected) else Fit(grasp, clear)
 
 
-def _cut(frame: Frame, pixel: tuple[float, float], reach: float, deepest: float) -> Frame:
-    """The depth within `reach` [px] of a pixel, with its own camera model: a map of it costs a tenth."""
+def _cut(
+    frame: Frame, holes: NDArray[np.bool_], pixel: tuple[float, float], reach: float, deepest: float
+) -> tuple[Frame, NDArray[np.bool_]]:
+    """Depth and holes (h, w) within `reach` [px] of a pixel, with their own camera model: a map costs a tenth."""
     assert frame.depth is not None and frame.intrinsics is not None
     u, v = (max(round(x - reach), 0) for x in pixel)
-    depth = frame.depth[v : round(pixel[1] + reach) + 1, u : round(pixel[0] + reach) + 1]
+    part = slice(v, round(pixel[1] + reach) + 1), slice(u, round(pixel[0] + reach) + 1)
+    depth = frame.depth[part]
     depth = np.minimum(depth, np.float32(deepest))  # how far the background is does not matter to a finger
     c = frame.intrinsics
     model = Intrinsics(depth.shape[1], depth.shape[0], c.fx, c.fy, c.cx - u, c.cy - v)
-    return Frame(None, depth, model, frame.stamp, frame.frame_id)
+    return Frame(None, depth, model, frame.stamp, frame.frame_id), holes[part]

@@ -15,7 +15,7 @@ from gpnet_ros.maps import Maps
 from gpnet_ros.settings import setting, validate
 
 #: Reason codes of `Rejected`, in the order in which the checks run: `candidates`, then `fit`, then `pick`.
-REASONS = ("low_quality", "hole", "outside", "failed_before", "width", "clearance", "unreachable", "unsafe")
+REASONS = ("low_quality", "hole", "outside", "failed_before", "width", "not_seen", "clearance", "unreachable", "unsafe")
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,17 @@ from numpy.typing import ArrayLike, NDArray
 from gpnet_ros.cell import Cell
 from gpnet_ros.errors import FrameRefused, NoDepth
 from gpnet_ros.frame import Frame
+from gpnet_ros.holes import unexplained_holes
 from gpnet_ros.pose import Transform
 
 #: Side of a cell of the height map [m]; a D435 pixel covers 1.4 mm at 0.85 m (640x480).
 CELL_SIDE = 0.002
 #: The map reaches this far beyond the workspace [m]: a finger at its edge must find heights.
 MAP_BORDER = 0.10
-#: Unknown cells within this distance [m] of known ones are filled from them.
+#: Cells without a measurement are filled, where that is allowed, from those within this distance [m].
 FILL_RADIUS = 0.05
+#: The height of the heap is that below which this share of the cells lie: single flying pixels do not raise it.
+TOP_QUANTILE = 0.999
 #: Step of the heights at which a shadow is probed [m].
 BOUND_STEP = 0.004
 
@@ -30,7 +33,8 @@ class HeightMap:
     Attributes:
         origin: x, y in base of the centre of cell (0, 0) [m].
         side: of a cell [m].
-        z: heights in base, (ny, nx) float32 [m]; rows along y, columns along x; NaN unknown.
+        z: heights in base, (ny, nx) float32 [m]; rows along y, columns along x; NaN unknown: what stands there has not
+            been seen, and may be of any height.
     """
 
     origin: tuple[float, float]
@@ -54,18 +58,32 @@ class HeightMap:
         found = self.z[np.where(inside, rows, 0), np.where(inside, columns, 0)]
         return np.where(inside, found, np.float32(np.nan))
 
+    def covers(self, xy: ArrayLike) -> NDArray[np.bool_]:
+        """Whether points (..., 2) in base [m] lie on the map at all, known or not; NaN does not."""
+        rows, columns = np.moveaxis((np.asarray(xy, dtype=np.float64) - self.origin) / self.side, -1, 0)[::-1]
+        ny, nx = self.z.shape
+        return np.asarray((rows > -0.5) & (rows < ny - 0.5) & (columns > -0.5) & (columns < nx - 0.5))
+
     @property
     def top(self) -> float:
-        """Height of the heap [m], robust against single flying pixels.
+        """Height of what is known of the heap [m], robust against single flying pixels.
 
         Raises:
             NoDepth: nothing is known.
         """
-        return float(self.smooth.max())
+        return float(np.nanmax(self.smooth))
+
+    def top_to_pass(self, unknown: float) -> float:
+        """Height [m] of the heap for whoever travels over all of it: unknown cells count as `unknown` high [m].
+
+        Raises:
+            NoDepth: nothing is known.
+        """
+        return max(self.top, unknown) if np.isnan(self.z).any() else self.top
 
     @property
     def smooth(self) -> NDArray[np.float32]:
-        """Heights (ny, nx) [m] without single flying pixels; unknown cells are as high as the highest known one.
+        """Heights (ny, nx) [m] without single flying pixels; NaN unknown.
 
         Raises:
             NoDepth: nothing is known.
@@ -74,19 +92,21 @@ class HeightMap:
         if not known.any():
             raise NoDepth("The height map is empty: the camera saw nothing of the workspace.")
         smooth = cv2.medianBlur(np.where(known, self.z, np.float32(self.z[known].min())), 5)
-        return np.where(known, smooth, smooth.max())
+        return np.where(known, smooth, np.float32(np.nan))
 
 
-def height_map(frame: Frame, T_base_camera: Transform, cell: Cell) -> HeightMap:
+def height_map(frame: Frame, T_base_camera: Transform, cell: Cell, holes: NDArray[np.bool_] | None = None) -> HeightMap:
     """The heap's surface over the workspace, from the depth of one frame.
 
-    Every pixel becomes a point; each cell keeps its highest. Cells that no pixel hit (shadows behind
-    objects, holes) are filled from known cells nearby; the rest stays NaN.
+    Every pixel becomes a point; each cell keeps its highest. Cells that no pixel hit are filled from known cells nearby
+    if what was seen explains why: the shadow of an object, the band along an edge, a speckle. Cells that an unexplained
+    hole may hide are NaN, see `holes`, and those that the picture does not show up to the height of the heap.
 
     Args:
         frame: with depth and intrinsics.
         T_base_camera: camera at the frame's exposure, (4, 4).
         cell: for centre and side of the workspace.
+        holes: pixels (H, W) that may hide anything; None finds them, see `holes.unexplained_holes`.
 
     Raises:
         FrameRefused: no depth or no camera model.
@@ -104,13 +124,18 @@ def height_map(frame: Frame, T_base_camera: Transform, cell: Cell) -> HeightMap:
     highest = np.full(n * n, -np.inf, dtype=np.float32)
     np.maximum.at(highest, index[inside, 1] * n + index[inside, 0], points[inside, 2].astype(np.float32))
     z = highest.reshape(n, n)
-    return HeightMap(
-        origin, CELL_SIDE, _fill(np.where(np.isfinite(z), z, np.float32(np.nan)), origin, frame, T_base_camera)
-    )
+    measured = np.where(np.isfinite(z), z, np.float32(np.nan))
+    holes = unexplained_holes(frame.depth, frame.intrinsics) if holes is None else holes
+    filled = _fill(measured, origin, frame, T_base_camera, holes)
+    return HeightMap(origin, CELL_SIDE, _in_picture(filled, origin, frame, T_base_camera))
 
 
 def _fill(
-    z: NDArray[np.float32], origin: tuple[float, float], frame: Frame, T_base_camera: Transform
+    z: NDArray[np.float32],
+    origin: tuple[float, float],
+    frame: Frame,
+    T_base_camera: Transform,
+    holes: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
     """Fill unknown cells with the mean of the known cells around them that may continue there; far ones stay NaN.
 
@@ -121,7 +146,7 @@ def _fill(
     if not len(rows) or not np.isfinite(z).any():
         return z
     x, y = origin[0] + columns * CELL_SIDE, origin[1] + rows * CELL_SIDE
-    bound = _bound(x, y, z, frame, T_base_camera)
+    bound, hidden = _bound(x, y, z, frame, T_base_camera, holes)
     steps = int(FILL_RADIUS / CELL_SIDE)
     reach = np.unique(np.r_[-2:3, -steps : steps + 1 : 4])  # dense near, thinner farther away
     offsets = np.array([(r, c) for r in reach for c in reach if np.hypot(r, c) <= steps])
@@ -133,14 +158,40 @@ def _fill(
     total = counts.astype(np.float32) @ weight
     mean = (np.where(counts, around, np.float32(0)) @ weight) / np.where(total > 0, total, np.float32(1))
     filled = z.copy()
-    filled[rows, columns] = np.where(total > 0, mean, np.float32(np.nan))
+    filled[rows, columns] = np.where((total > 0) & ~hidden, mean, np.float32(np.nan))
     return filled
 
 
+def _in_picture(
+    z: NDArray[np.float32], origin: tuple[float, float], frame: Frame, T_base_camera: Transform
+) -> NDArray[np.float32]:
+    """The map without the cells that the picture does not show from their surface up to the height of the heap."""
+    if not np.isfinite(z).any():
+        return z
+    assert frame.intrinsics is not None
+    T, c = T_base_camera, frame.intrinsics
+    y, x = np.mgrid[0 : z.shape[0], 0 : z.shape[1]] * CELL_SIDE
+    top = np.fmax(z, np.float32(np.nanquantile(z, TOP_QUANTILE)))
+    inside = np.isfinite(z)
+    for height in (np.where(inside, z, top), top):  # what lies between them is between them in the picture, too
+        points = np.stack([origin[0] + x, origin[1] + y, height], axis=-1)
+        u, v = np.moveaxis(np.rint(c.project((points - T[:3, 3]) @ T[:3, :3])), -1, 0)
+        inside &= (u >= 0) & (u < c.width) & (v >= 0) & (v < c.height)
+    return np.where(inside, z, np.float32(np.nan))
+
+
 def _bound(
-    x: ArrayLike, y: ArrayLike, z: NDArray[np.float32], frame: Frame, T_base_camera: Transform
-) -> NDArray[np.float64]:
-    """Greatest height (n,) [m] that each column x, y (n,) may have without hiding what the camera saw."""
+    x: ArrayLike,
+    y: ArrayLike,
+    z: NDArray[np.float32],
+    frame: Frame,
+    T_base_camera: Transform,
+    holes: NDArray[np.bool_],
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Greatest height (n,) [m] that each column x, y (n,) may have without hiding what the camera saw.
+
+    And whether it crosses an unexplained hole (n,): then it may have any height.
+    """
     assert frame.depth is not None and frame.intrinsics is not None
     levels = np.arange(float(np.nanmin(z)), float(np.nanmax(z)) + BOUND_STEP, BOUND_STEP)
     T = T_base_camera
@@ -155,4 +206,5 @@ def _bound(
     free = inside & (frame.depth[v, u] > seen[2] + BOUND_STEP)
     blocked = ~free
     last = len(levels) - 1 - np.argmax(blocked[::-1], axis=0)
-    return np.where(blocked.any(axis=0), levels[last], levels[0])
+    bound = np.where(blocked.any(axis=0), levels[last], levels[0])
+    return bound, (inside & holes[v, u]).any(axis=0)

@@ -28,22 +28,44 @@ from gpnet_ros.safety import check
 #: Something is left if this much area [m^2] of the workspace stands `LEFT_HEIGHT` over the table.
 LEFT_AREA = 0.5e-4
 #: Status of a decision.
-DecisionStatus = Literal["grasp", "nothing_left", "nothing_graspable"]
+DecisionStatus = Literal["grasp", "nothing_left", "nothing_graspable", "not_seen"]
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """A part of the workspace of which nobody knows what stands there: the camera gave no depth, or does not see it.
+
+    Attributes:
+        centre: x, y of its middle in base [m].
+        size: along x and y of base [m].
+        area: [m^2].
+    """
+
+    centre: tuple[float, float]
+    size: tuple[float, float]
+    area: float
+
+    def __str__(self) -> str:
+        x, y = self.centre
+        wide, deep = (1e3 * side for side in self.size)
+        return f"{wide:.0f} x {deep:.0f} mm around ({x:.3f}, {y:.3f}) m, {self.area * 1e4:.1f} cm^2"
 
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """Decision on one frame: a grasp with its plan, or why there is none.
+    """Decision on one frame: a grasp with its plan, or why there is none and what was not seen.
 
     Attributes:
         status: `grasp` when there is a plan; `nothing_left`: the table is empty; `nothing_graspable`:
-            there is something, but no candidate passed.
+            there is something, but no candidate passed; `not_seen`: nothing that was seen stands on the table, but
+            parts of the workspace were not seen, and something may be there.
         rejected: every candidate that lost, with its reason, in the order in which they were tried.
         grasp: the chosen grasp in the image.
         T_base_grasp: its pose; the origin is the surface point under the pixel.
         T_base_tcp: the TCP when the jaws close, `insertion` further along the approach.
         opening: to which the jaws open before the descent [m].
         plan: checked; None where no arm is planned for.
+        unseen: parts of the workspace that were not seen, the largest first.
     """
 
     status: DecisionStatus
@@ -53,6 +75,19 @@ class Decision:
     T_base_tcp: Transform | None = None
     opening: float | None = None
     plan: Plan | None = None
+    unseen: tuple[Unseen, ...] = ()
+
+    @property
+    def unseen_sentence(self) -> str:
+        """What was not seen and what to do about it, for a person; empty when all of the workspace was seen."""
+        if not self.unseen:
+            return ""
+        where = "; ".join(str(each) for each in self.unseen[:3])
+        more = f" and {len(self.unseen) - 3} more" if len(self.unseen) > 3 else ""
+        return (
+            f"The camera did not see {where}{more} of the workspace (in base): a black, glossy or transparent object "
+            "may stand there. Look, and take it out by hand, or light it otherwise."
+        )
 
     @property
     def insertion(self) -> float:
@@ -93,8 +128,9 @@ def decide(
     if frame.intrinsics is not None:
         check_hand_eye(frame.intrinsics, frame.depth, T_base_camera, cell.workspace)
     heights = height_map(frame, T_base_camera, cell)
+    unseen = unseen_parts(heights, cell)
     if not something_left(heights, cell):
-        return Decision("nothing_left")
+        return Decision("not_seen" if unseen else "nothing_left", unseen=unseen)
     settings = select or SelectSettings()
     fits = (
         each if isinstance(each, Rejected) else fit_in_cell(each, frame, heights, T_base_camera, cell, memory)
@@ -104,24 +140,41 @@ def decide(
     for fit in likeliest_first(fits, settings.compare):
         found = fit if isinstance(fit, Rejected) else _planned(fit, q_start, cell, heights, hover, spot)
         if isinstance(found, Decision):
-            return replace(found, rejected=tuple(rejected))
+            return replace(found, rejected=tuple(rejected), unseen=unseen)
         rejected.append(found)
-    return Decision("nothing_graspable", tuple(rejected))
+    return Decision("nothing_graspable", tuple(rejected), unseen=unseen)
 
 
 def something_left(heights: HeightMap, cell: Cell) -> bool:
-    """Whether anything stands on the table within the workspace."""
-    y, x = np.mgrid[0 : heights.z.shape[0], 0 : heights.z.shape[1]]
-    half = cell.workspace.side / 2
-    inside = (np.abs(heights.origin[0] + x * heights.side - cell.workspace.centre[0]) <= half) & (
-        np.abs(heights.origin[1] + y * heights.side - cell.workspace.centre[1]) <= half
-    )
+    """Whether anything that was seen stands on the table within the workspace; `unseen_parts` tells what was not."""
+    inside = _within(heights, cell)
     # The noise of a D435 is patchy: only the mean over a fingertip's size tells table from object.
     z: NDArray[np.float32] = np.nan_to_num(heights.z, nan=cell.workspace.table_z).astype(np.float32)
     smooth = cv2.blur(cv2.medianBlur(z, 5), (7, 7))
     near_table = z[inside & (np.abs(z - cell.workspace.table_z) < LEFT_HEIGHT)]
     table = float(np.median(near_table)) if near_table.size else cell.workspace.table_z
     return float(((smooth - table > LEFT_HEIGHT) & inside).sum()) * heights.side**2 >= LEFT_AREA
+
+
+def unseen_parts(heights: HeightMap, cell: Cell) -> tuple[Unseen, ...]:
+    """The parts of the workspace that are unknown and large enough for something to be there, the largest first."""
+    unknown = (_within(heights, cell) & ~np.isfinite(heights.z)).astype(np.uint8)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(unknown, connectivity=8)
+    found = []
+    for left, top, width, height, cells in stats[1:].tolist():  # the first is everything else
+        middle = (left + (width - 1) / 2, top + (height - 1) / 2)
+        centre = tuple(o + heights.side * m for o, m in zip(heights.origin, middle, strict=True))
+        size = (width * heights.side, height * heights.side)
+        found.append(Unseen((centre[0], centre[1]), size, cells * heights.side**2))
+    return tuple(sorted((u for u in found if u.area >= LEFT_AREA), key=lambda u: -u.area))
+
+
+def _within(heights: HeightMap, cell: Cell) -> NDArray[np.bool_]:
+    """Cells (ny, nx) of the map that lie in the workspace."""
+    y, x = np.mgrid[0 : heights.z.shape[0], 0 : heights.z.shape[1]]
+    half, (cx, cy) = cell.workspace.side / 2, cell.workspace.centre
+    along_x = np.abs(heights.origin[0] + x * heights.side - cx) <= half
+    return np.asarray(along_x & (np.abs(heights.origin[1] + y * heights.side - cy) <= half))
 
 
 def _planned(
@@ -157,6 +210,7 @@ def safe_plan(
         Unreachable: the arm cannot get there.
         UnsafePlan: names the move and the limit.
     """
+    top = heights.top_to_pass(cell.workspace.table_z + cell.limits.unknown_height)
     if hover:
-        return check(plan_hover(T_base_tcp, q_start, cell, heights.top), cell, q_start, heights)
-    return check(plan_pick(T_base_tcp, opening, q_start, cell, heights.top, spot), cell, q_start, heights)
+        return check(plan_hover(T_base_tcp, q_start, cell, top), cell, q_start, heights)
+    return check(plan_pick(T_base_tcp, opening, q_start, cell, top, spot), cell, q_start, heights)

@@ -64,7 +64,8 @@ def check(plan: Plan, cell: Cell, q_start: ArrayLike, heights: HeightMap | None 
         plan: to be judged, from its start to its end.
         cell: geometry and limits.
         q_start: joints of the arm now, (6,) [rad].
-        heights: measured surface of the heap; without it only a `home` plan passes over the heap unjudged.
+        heights: measured surface of the heap; without it only a `home` plan passes over the heap unjudged. Where it is
+            NaN nobody has seen what stands: as high as the cell's `unknown_height`, for all that passes there.
 
     Raises:
         UnsafePlan: names the move and the limit.
@@ -72,7 +73,8 @@ def check(plan: Plan, cell: Cell, q_start: ArrayLike, heights: HeightMap | None 
     _judge_numbers(plan, q_start)
     _judge_start(plan, cell, np.asarray(q_start, dtype=np.float64))
     _judge_task(plan, cell, heights)
-    terrain = None if heights is None else Terrain(heights)
+    terrain = None if heights is None else Terrain(heights, _unknown_top(cell))
+    assumed = None if heights is None else _assumed(heights, cell)
     for step in plan.steps:
         if isinstance(step, Grip):
             _judge_grip(step, cell)
@@ -91,8 +93,9 @@ def check(plan: Plan, cell: Cell, q_start: ArrayLike, heights: HeightMap | None 
         _judge_self(segment, frames, cell)
         _judge_boxes(segment, body, cell)
         _judge_table(segment, body, cell)
-        if heights is not None and terrain is not None:
-            _judge_heap(segment, body, cell, heights, terrain)
+        if heights is not None and terrain is not None and assumed is not None:
+            _judge_unknown(segment, plan.hang, cell, heights)
+            _judge_heap(segment, body, cell, assumed, terrain)
             if plan.task == "hover":
                 _judge_hover(segment, cell, terrain)
         if segment.holding:
@@ -152,6 +155,8 @@ def _judge_task(plan: Plan, cell: Cell, heights: HeightMap | None) -> None:
     _require(plan.task, "the reach of the held object below the tips", plan.hang, 0.0, cell.limits.held_hang, "m")
     if plan.task != "home" and heights is None:
         raise UnsafePlan(f"Move {plan.task!r}: there is no height map of the heap; take a frame with depth first.")
+    if heights is not None and not np.isfinite(heights.z).any():
+        raise UnsafePlan(f"Move {plan.task!r}: the height map is empty, the camera saw nothing; take another frame.")
 
 
 def _judge_grip(grip: Grip, cell: Cell) -> None:
@@ -266,16 +271,67 @@ def _judge_table(segment: Segment, body: Spheres, cell: Cell) -> None:
     _require(segment.move.name, "a link's height above the table", above, cell.limits.arm_above_table, np.inf, "m")
 
 
+def _judge_unknown(segment: Segment, hang: float, cell: Cell, heights: HeightMap) -> None:
+    """Over ground that nobody has measured tool and held object stay higher than what may stand there.
+
+    On the map that is `unknown_height`: where the camera saw nothing, something black or glossy may stand. Off the map
+    no heap lies, and the cell's boxes tell what stands: there `off_map_height` keeps the tool from going down blindly.
+    Over the tote, whose walls are boxes, it may.
+    """
+    name, table, limits = segment.move.name, cell.workspace.table_z, cell.limits
+    held = hang if segment.holding and not segment.fresh else 0.0
+    # Where all of the map is known, the corners tell whether the tool is on it.
+    side = 1.0 if np.isfinite(heights.z).all() else heights.side
+    for T in segment.T_base_tcp:
+        low = T[2, 3] - held - table
+        if low >= max(limits.off_map_height, limits.unknown_height):
+            continue
+        xy = _footprint(T, segment.opening, cell, side)
+        on = heights.covers(xy)
+        if not on.all() and not _over_tote(T[:2, 3], cell):
+            _require(name, "the height above ground off the height map", low, limits.off_map_height, np.inf, "m")
+        unseen = on & ~np.isfinite(heights.at(xy))
+        if unseen.any():
+            x, y = xy[unseen].mean(axis=0)
+            what = f"the height above unknown ground, without depth around ({x:.3f}, {y:.3f}) m,"
+            _require(name, what, low, limits.unknown_height, np.inf, "m")
+
+
+def _footprint(T_base_tcp: NDArray[np.float64], opening: float, cell: Cell, side: float) -> NDArray[np.float64]:
+    """Points (n, 2) in base [m] under palm and fingers, at most `side` apart [m]; the corners are among them."""
+    gripper = cell.gripper
+    half_x = max(gripper.palm[0] / 2, opening / 2 + gripper.finger_thickness)
+    half_y = max(gripper.palm[1], gripper.pad_width) / 2
+    x, y = (np.linspace(-h, h, int(np.ceil(2 * h / side)) + 1) for h in (half_x, half_y))
+    return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2) @ T_base_tcp[:2, :2].T + T_base_tcp[:2, 3]
+
+
+def _over_tote(xy: NDArray[np.float64], cell: Cell) -> bool:
+    """Whether a point (2,) in base [m] lies over the tote."""
+    away = np.abs(xy - np.array(cell.tote.centre))
+    return bool((away <= np.array(cell.tote.inner) / 2).all())
+
+
+def _unknown_top(cell: Cell) -> float:
+    """Height in base [m] that what was not seen may have."""
+    return cell.workspace.table_z + cell.limits.unknown_height
+
+
+def _assumed(heights: HeightMap, cell: Cell) -> HeightMap:
+    """The map with its unknown cells as high as what may stand there."""
+    z = np.where(np.isfinite(heights.z), heights.z, np.float32(_unknown_top(cell)))
+    return HeightMap(heights.origin, heights.side, z)
+
+
 def _judge_heap(segment: Segment, body: Spheres, cell: Cell, heights: HeightMap, terrain: Terrain) -> None:
     """Arm and tool keep off the measured surface; on vertical lines the exact columns of the jaw count."""
     limits, name = cell.limits, segment.move.name
     tool: set[str] = set()
-    if _is_vertical(segment):
+    lowest = segment.T_base_tcp[np.argmin(segment.T_base_tcp[:, 2, 3])]
+    if _is_vertical(segment) and heights.covers(_footprint(lowest, segment.opening, cell, 1.0)).all():
         tool = {"palm", "finger"}
-        lowest = segment.T_base_tcp[np.argmin(segment.T_base_tcp[:, 2, 3])]
-        if _over(heights, lowest):
-            rise = needed_raise(heights, lowest, segment.opening, cell.gripper, touch=0.0)
-            _require(name, "the height map above the fingertips", rise, 0.0, limits.heap_touch, "m")
+        rise = needed_raise(heights, lowest, segment.opening, cell.gripper, touch=0.0)
+        _require(name, "the height map above the fingertips", rise, 0.0, limits.heap_touch, "m")
     for radius in np.unique(body.radii):
         chosen = [i for i, r in enumerate(body.radii) if r == radius and body.names[i] not in tool]
         if chosen:
@@ -312,12 +368,6 @@ def _is_vertical(segment: Segment) -> bool:
     """Whether the tool only rises or sinks, without moving sideways or turning."""
     T = segment.T_base_tcp
     return bool(np.ptp(T[:, :2, 3], axis=0).max() <= VERTICAL and np.ptp(T[:, :3, :3], axis=0).max() <= VERTICAL)
-
-
-def _over(heights: HeightMap, T_base_tcp: NDArray[np.float64]) -> bool:
-    """Whether the TCP is over the map at all."""
-    row, column = heights.cells(T_base_tcp[:2, 3])
-    return bool(0 <= row < heights.z.shape[0] and 0 <= column < heights.z.shape[1])
 
 
 def _segments(plan: Plan, cell: Cell) -> Iterator[Segment]:

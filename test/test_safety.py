@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.judged_plans import CELL, HOME, REFUSALS, SWEEPS, down, heap, limited, line, pick, shifted
+from support.judged_plans import CELL, HOME, REFUSALS, SWEEPS, down, heap, limited, line, lowered, pick, shifted
 
 from gpnet_ros import safety
 from gpnet_ros.cell import Limits
+from gpnet_ros.collision import Terrain
 from gpnet_ros.errors import UnsafePlan
 from gpnet_ros.motion import Move, Plan, plan_home, plan_hover
 
@@ -155,3 +156,29 @@ def test_the_camera_stands_in_the_way_of_a_high_move() -> None:
         else:
             with pytest.raises(UnsafePlan, match=r"camera|boom"):
                 safety.check(plan, tall, q)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_ground_without_a_finite_height_is_unknown(value: float) -> None:
+    plan, cell, q, _ = lowered(0.60, 0.0, 0.15)
+    with pytest.raises(UnsafePlan, match="unknown ground"):
+        safety.check(plan, cell, q, heap(0.0, (0.60, 0.0, 0.005, value)))
+    safety.check(plan, cell, q, heap(0.0, (0.60, 0.0, 0.005, 0.01)))
+
+
+def test_links_too_keep_off_unknown_ground() -> None:
+    # The forearm comes from the base: at 20 mm above the table the wrists are lower than what may stand under them.
+    plan, cell, q, _ = lowered(0.65, 0.0, 0.02)
+    for value, refused in ((np.nan, True), (0.05, False)):
+        heights = heap(0.0, (0.53, 0.0, 0.04, value))
+        if refused:
+            with pytest.raises(UnsafePlan, match=r"wrist|forearm"):
+                safety.check(plan, cell, q, heights)
+        else:
+            safety.check(plan, cell, q, heights)
+
+
+def test_terrain_is_as_high_as_told_where_nothing_is_known() -> None:
+    terrain = Terrain(heap(0.01, (0.60, 0.0, 0.001, np.nan)), 0.25)
+    at = np.array([[0.60, 0.0], [0.70, 0.1], [1.5, 0.0]])
+    np.testing.assert_allclose(terrain.below(at, 0.0), [0.25, 0.01, -np.inf], atol=1e-6)

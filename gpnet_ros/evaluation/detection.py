@@ -15,6 +15,7 @@ from gpnet_ros.evaluation.run_folder.pictures import save_overview
 from gpnet_ros.fit import Fit, fit_in_view, likeliest_first
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import Grasp, Rejected, SelectSettings, candidates
+from gpnet_ros.holes import unexplained_holes
 from gpnet_ros.maps import Maps
 from gpnet_ros.network.detector import Detector
 from gpnet_ros.pose import lift, to_xyz_quat
@@ -102,7 +103,8 @@ def choose_in_view(maps: Maps, frame: Frame, settings: SelectSettings) -> tuple[
     if frame.depth is None or frame.intrinsics is None:
         best = next(found)
         return (None, [best]) if isinstance(best, Rejected) else (best, [])
-    fits = (each if isinstance(each, Rejected) else fit_in_view(each, frame, gripper) for each in found)
+    holes = unexplained_holes(frame.depth, frame.intrinsics)
+    fits = (each if isinstance(each, Rejected) else fit_in_view(each, frame, gripper, holes) for each in found)
     for fit in likeliest_first(fits, settings.compare):
         if isinstance(fit, Fit):
             return replace(fit.grasp, width=fit.clear.opening), rejected

@@ -83,9 +83,8 @@ class PickingLoop:
         self.attention = Attention(eyes, arm, cell, hand_eye, s.controller_clock, s.valid_share_min, now)
         self.manipulator = Manipulator(arm, gripper, cell, s.mode in GRIPPING, self.attention.note_view)
         self._stopping, self._closing = threading.Event(), threading.Event()
-        self.picker = Picker(
-            self.attention, self.manipulator, listener, s.mode, s.look_timeout, select, self._say, self._stopping.is_set
-        )  # fmt: skip
+        stopped, limits = self._stopping.is_set, (s.look_timeout, s.failures_max)
+        self.picker = Picker(self.attention, self.manipulator, listener, s.mode, *limits, select, self._say, stopped)
         self.state = ""
         self._task = ""  # "", "loop" or "one"
         self._paused = self._approved = self._resume_wanted = self._opens = False

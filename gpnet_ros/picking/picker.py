@@ -41,6 +41,7 @@ class Picker:
         listener: told of decisions and of frames that were refused.
         mode: one of `mode_gate.MODES`.
         look_timeout: longest wait for a frame [s].
+        failures_max: the task ends after so many failures in a row.
         select: how candidates are selected; None for the defaults.
         say: told the loop's state.
         stopped: whether a person wants the arm to stop; asked all the time.
@@ -53,6 +54,7 @@ class Picker:
     listener: LoopListener
     mode: str
     look_timeout: float
+    failures_max: int
     select: SelectSettings | None
     say: Callable[[str], None]
     stopped: Callable[[], bool]
@@ -88,7 +90,12 @@ class Picker:
         if decision.status == "nothing_left":
             return Turn("nothing_left", "The workspace is empty.", times, sight, decision, finished="nothing_left")
         self.tally.failures += 1
-        return Turn("nothing_graspable", "No candidate passed; each has its reason.", times, sight, decision)
+        unseen = decision.unseen_sentence
+        if decision.status == "not_seen":  # another exposure may show more; a person is told in the end
+            finished = "not_seen" if self.tally.failures >= self.failures_max else None
+            return Turn("not_seen", unseen, times, sight, decision, finished=finished)
+        message = f"No candidate passed; each has its reason. {unseen}".rstrip()
+        return Turn("nothing_graspable", message, times, sight, decision)
 
     def execute(self, turn: Turn) -> Turn:
         """Carry out the plan of a proposal, judge it, and come home from a failed pick."""

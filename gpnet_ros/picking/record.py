@@ -27,7 +27,7 @@ class Turn:
 
     Attributes:
         status: value of a `PickStatus`, or proposed (nothing has moved yet), dry_run, no_frame, hand_eye (its
-            calibration cannot be true), nothing_left, nothing_graspable or defect.
+            calibration cannot be true), nothing_left, nothing_graspable, not_seen or defect.
         message: one sentence for a person.
         times: wall time [s] of each step, by its name.
         sight, decision, result: as far as the turn came.
@@ -99,6 +99,11 @@ def rejected_reasons(decision: Decision) -> list[dict[str, Any]]:
 
 def _decision(decision: Decision) -> dict[str, Any]:
     values: dict[str, Any] = {"rejected": rejected_reasons(decision)}
+    if decision.unseen:
+        values["unseen"] = [
+            {"centre": [round(v, 3) for v in u.centre], "size_m": list(u.size), "area_m2": round(u.area, 6)}
+            for u in decision.unseen
+        ]
     grasp, T = decision.grasp, decision.T_base_grasp
     if grasp is not None and T is not None and decision.T_base_tcp is not None:
         values |= {

@@ -134,6 +134,38 @@ def test_it_picks_the_box_and_then_finds_nothing_left() -> None:
     assert b.loop.picker.tally.placed == 1
 
 
+def hide(look: Sight) -> Sight:
+    """The same look with a square of the table, 60 px wide, that gives no depth."""
+    assert look.frame.depth is not None
+    depth = look.frame.depth.copy()
+    depth[210:270, 300:360] = np.nan
+    return replace(look, frame=replace(look.frame, depth=depth))
+
+
+def test_what_stays_unseen_ends_the_task_and_says_where() -> None:
+    with bench() as b:
+        b.eyes.boxes, b.eyes.spoil = 0, hide
+        b.until_state("idle")
+        b.loop.start()
+        looks = [b.result(k) for k in range(3)]
+    assert [r["status"] for r in looks] == ["not_seen"] * 3
+    assert [r["finished"] for r in looks] == [None, None, "not_seen"]
+    (part,) = looks[-1]["unseen"]
+    assert f"({part['centre'][0]:.3f}, {part['centre'][1]:.3f}) m" in looks[-1]["message"]
+    assert part["area_m2"] > 0.003
+    assert not b.arm.moves
+
+
+def test_what_is_seen_at_the_second_look_is_picked() -> None:
+    with bench() as b:
+        shown = iter((hide(sight(time.time(), 0.0)),))
+        b.eyes.spoil = lambda s: replace(hide(sight(s.frame.stamp, 0.0)), maps=s.maps) if next(shown, None) else s
+        b.until_state("idle")
+        b.loop.start()
+        statuses = [b.result(k)["status"] for k in range(3)]
+    assert statuses == ["not_seen", "picked", "nothing_left"]
+
+
 def test_one_pick_is_one_pick() -> None:
     with bench() as b:
         b.eyes.boxes = 2

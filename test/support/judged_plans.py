@@ -103,6 +103,24 @@ def over_heap(heights: HeightMap, dx: float = -0.1, cell: Cell = CELL, **plan: A
     return Plan("home", (Move("across", "linear", 0.1, 0.5, T_base_tcp=target),), q, **plan), cell, q, heights
 
 
+def lowered(
+    x: float, y: float, z: float, cell: Cell = CELL, heights: HeightMap | None = None, **plan: Any
+) -> Arguments:
+    """A line straight down to a height, from 0.30 m above the table; it begins there."""
+    start = down(x, y, 0.30, np.pi / 2)
+    q = CELL.kinematics.on_branch(
+        start @ np.linalg.inv(CELL.T_flange_tcp), CELL.kinematics.branch_of(HOME), HOME + [1.0, 0, 0, 0, 0, 0]
+    )
+    target = down(x, y, z, np.pi / 2)
+    move = Move("lower", "linear", 0.1, 0.5, T_base_tcp=target)
+    return Plan("home", (move,), q, **plan), cell, q, heap() if heights is None else heights
+
+
+def over_hole(dx: float, z: float, cell: Cell = CELL) -> Arguments:
+    """A line straight down beside a hole in the height map, 10 mm wide and dx [m] outside of the tool's axis."""
+    return lowered(0.60, 0.0, z, cell, heap(0.0, (0.60 + dx, 0.0, 0.005, np.nan)))
+
+
 def wall_gap(gap: float) -> Arguments:
     """The home pose with a post beside the outer finger, at a distance."""
     reach = CELL.gripper.stroke / 2 + CELL.gripper.finger_thickness / 2 + np.hypot(0.012, 0.022) / 2
@@ -247,6 +265,39 @@ SWEEPS: dict[str, tuple[Callable[[float], Arguments], list[float], list[float], 
         [0.071],
         "gap to the heap",
     ),
+    "over unknown ground": (lambda v: over_hole(0.0, v), [0.251, 0.28], [0.249, 0.15], "unknown ground"),
+    "what may stand on unknown ground": (
+        lambda v: over_hole(0.0, 0.15, limited(unknown_height=v)),
+        [0.06, 0.149],
+        [0.151, 0.4],
+        "unknown ground",
+    ),
+    "palm beside unknown ground": (lambda v: over_hole(v, 0.20), [0.10, 0.05], [0.044, 0.0, -0.044], "unknown ground"),
+    "held over unknown ground": (
+        lambda v: lowered(0.60, 0.0, 0.28, heights=heap(0.0, (0.60, 0.0, 0.005, np.nan)), hang=v, holding=True),
+        [0.02],
+        [0.031, 0.1],
+        "unknown ground",
+    ),
+    "off the height map": (lambda v: lowered(0.60, -0.40, v), [0.101, 0.2], [0.099, 0.02], "off the height map"),
+    "beside the height map": (
+        lambda v: lowered(0.60, v, 0.09, heights=heap()),
+        [-0.19],
+        [-0.20, -0.33],
+        "off the height map",
+    ),
+    "held off the height map": (
+        lambda v: lowered(0.60, -0.40, 0.2, hang=v, holding=True),
+        [0.0, 0.099],
+        [0.101, 0.15],
+        "off the height map",
+    ),
+    "least height off the height map": (
+        lambda v: lowered(0.60, -0.40, 0.15, limited(off_map_height=v)),
+        [0.149],
+        [0.151],
+        "off the height map",
+    ),
     "rotation's scale": (lambda v: line(T=T_HOME * [[v, v, v, 1]] * 1.0), [1.0], [1.001, 0.999], "rotation matrix"),
     "rotation's sign": (lambda v: line(T=T_HOME * [[v, 1, 1, 1]]), [1.0], [-1.0], "determinant"),
     "turn in place": (
@@ -305,6 +356,11 @@ REFUSALS: dict[str, tuple[Callable[[], Arguments], Callable[[], Arguments]]] = {
         lambda: _plan("pick", (DOWN,)),
     ),
     "pick without a height map": (lambda: (*pick()[:3], None), pick),
+    "pick on an empty height map": (lambda: pick(heights=heap(np.nan)), pick),
+    "low off the map and beside the tote": (
+        lambda: lowered(0.32, -0.65, 0.09),
+        lambda: (*toted(z=0.09, holding=False)[:3], heap()),
+    ),
     "five joints": (lambda: (*line()[:2], HOME[:5], None), line),
     "post at the camera on the flange": (
         lambda: line(cell=with_camera(boxed((-0.06, -0.82, 0.44), (-0.02, -0.78, 0.50)))),

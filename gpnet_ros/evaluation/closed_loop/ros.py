@@ -128,7 +128,7 @@ class RosBench:
 
 def row_of(heap: HeapName, by: PlayedBy, done: RosRound) -> RoundRow:
     """A round as a row."""
-    fallen = done.ended == "nothing_left" and not done.cleared
+    fallen = done.ended in ("nothing_left", "not_seen") and not done.cleared
     faults = [fault for pick in done.picks if (fault := fault_of(pick)) is not None]
     return RoundRow(
         heap=heap.label,

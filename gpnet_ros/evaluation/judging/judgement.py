@@ -20,7 +20,7 @@ class Verdict:
     """Whether one chosen grasp is right; None where the data set does not say, or there is no grasp.
 
     Attributes:
-        status: "grasp", or why nothing is executed: "hole", "nothing_left", "nothing_graspable".
+        status: "grasp", or why nothing is executed: "hole", "nothing_left", "nothing_graspable", "not_seen".
         pixel: (u, v) in the picture [px]; angle [rad]; opening_px in the picture [px].
         opening: to which the jaws open [m]; depth: of the surface [m].
         score: Q*; quality, priority: Q and P there.

@@ -70,7 +70,7 @@ class RosPick:
 
     @property
     def executed(self) -> bool:
-        """Whether the arm moved for this pick; `nothing_left` and `nothing_graspable` are looks, no picks."""
+        """Whether the arm moved for this pick; `nothing_left`, `not_seen` and the like are looks, no picks."""
         return "step" in self.record
 
     @property

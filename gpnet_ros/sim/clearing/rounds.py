@@ -36,8 +36,9 @@ FAILURES_MAX, EXTRA_PICKS = 3, 5
 _AIM = 3
 #: From a frame and the believed pose of its camera to its maps.
 Perceive = Callable[[Frame, Transform], Maps]
-#: Why a round ended: the table looked empty, too many failures in a row, or too many picks.
-Ended = Literal["nothing_left", "three_failures", "max_picks"]
+#: Why a round ended: the table looked empty, parts of it were not seen in so many looks, too many failures in a row, or
+#: too many picks.
+Ended = Literal["nothing_left", "not_seen", "three_failures", "max_picks"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +117,8 @@ class CoreRound:
             found += [pick.fault] if pick.fault else []
             found += ["pushed_out"] * (0 if pick.outcome is None else len(pick.outcome.fallen))
         out = found.count("pushed_out") + self.strayed
-        overlooked = self.objects - len(self.removed) - out if self.ended == "nothing_left" else 0
+        left = self.ended in ("nothing_left", "not_seen")
+        overlooked = self.objects - len(self.removed) - out if left else 0
         return (*found, *["pushed_out"] * self.strayed, *["overlooked"] * overlooked)
 
 
@@ -167,10 +169,15 @@ def clear_heap(
         sight = player.look()
         if sight.decision.status == "nothing_left":
             break
+        if sight.decision.status == "not_seen":  # no pick; another exposure may show what is there
+            failures += 1
+            ended = "not_seen" if failures >= FAILURES_MAX else "nothing_left"
+            continue
         picks.append(player.execute(sight))
         failures = 0 if picks[-1].ok else failures + 1
     else:
-        ended = "three_failures" if failures >= FAILURES_MAX else "max_picks"
+        if ended != "not_seen":
+            ended = "three_failures" if failures >= FAILURES_MAX else "max_picks"
     removed = tuple(i for pick in picks if pick.ok and pick.outcome is not None for i in pick.outcome.removed)
     return CoreRound(len(heap.objects), tuple(picks), removed, ended, strayed(player.hand.heap, cell))
 

@@ -12,7 +12,9 @@ from gpnet_ros.cli import main
 from gpnet_ros.evaluation.closed_loop.core import Perception
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Grid, Maps
+from gpnet_ros.pick import Decision, DecisionStatus
 from gpnet_ros.pose import Transform
+from gpnet_ros.sim.clearing import rounds
 from gpnet_ros.sim.clearing.injected import Errors
 from gpnet_ros.sim.clearing.look import Look
 from gpnet_ros.sim.clearing.rounds import FAILURES_MAX, CoreRound, Ended, RoundOptions, clear_heap, strayed
@@ -55,6 +57,7 @@ def test_a_single_object_needs_one_pick() -> None:
         ((0, 1, 2), "nothing_left", 0, ()),
         ((0, 1), "nothing_left", 0, ("overlooked",)),
         ((0,), "nothing_left", 1, ("pushed_out", "overlooked")),
+        ((0, 1), "not_seen", 0, ("overlooked",)),
         ((0,), "max_picks", 0, ()),
     ],
 )
@@ -62,6 +65,20 @@ def test_objects_that_are_left_are_pushed_out_or_overlooked(
     removed: tuple[int, ...], ended: Ended, strayed: int, faults: tuple[str, ...]
 ) -> None:
     assert CoreRound(3, (), removed, ended, strayed).faults == faults
+
+
+@pytest.mark.parametrize(
+    ("looks", "ended"),
+    [(("not_seen",) * FAILURES_MAX, "not_seen"), (("not_seen", "not_seen", "nothing_left"), "nothing_left")],
+)
+def test_a_round_ends_when_parts_of_the_table_stay_unseen(
+    looks: tuple[DecisionStatus, ...], ended: Ended, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heap, said = stack_heap(5, 1, ("box",)), iter(looks)
+    monkeypatch.setattr(rounds, "decide", lambda *_, **__: Decision(next(said)))
+    done = clear_heap(heap, 5, blind, CELL, HAND_EYE)
+    assert (done.ended, done.picks, done.faults) == (ended, (), ("overlooked",))
+    assert next(said, None) is None
 
 
 def test_only_what_lies_outside_of_the_square_has_strayed() -> None:
