@@ -8,7 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import ExecuteProcess, LogInfo, OpaqueFunction, SetEnvironmentVariable, Shutdown
+from launch.actions import (
+    ExecuteProcess,
+    LogInfo,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
+    Shutdown,
+)
+from launch.event_handlers import OnProcessIO
+from launch.events.process import ProcessIO
 from launch_ros.actions import Node
 
 from gpnet_ros.nodes.launching import PATIENCE, arguments, given, node_action, typed
@@ -24,6 +33,9 @@ from gpnet_ros.nodes.table import (
 )
 from gpnet_ros.nodes.transport import find_transport
 from gpnet_ros.settings import config_dir
+
+#: Nodes that take so long to start that they do not wait for the simulated cell.
+SLOW = ("inference_node",)
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -42,20 +54,35 @@ def start(context: LaunchContext) -> list[Any]:
     run = given(RunSettings, context)
     require_room(run)
     actions: list[Any] = [LogInfo(msg=find_transport().describe())]
+    nodes = [(process.name, node_action(process, run.namespace)) for process in node_processes(run)]
     if run.sim:
         ended = Shutdown(reason="the simulated cell has ended")  # nodes without it would try its address for ever
-        actions.append(
-            ExecuteProcess(
-                cmd=simulation_command(run), name="sim", output="both", sigterm_timeout=PATIENCE, on_exit=ended
-            )
+        cell = ExecuteProcess(
+            cmd=simulation_command(run), name="sim", output="both", sigterm_timeout=PATIENCE, on_exit=ended
         )
-    actions += [node_action(process, run.namespace) for process in node_processes(run)]
+        actions += [once_ready(cell, [node for name, node in nodes if name not in SLOW]), cell]
+        nodes = [(name, node) for name, node in nodes if name in SLOW]
+    actions += [node for _, node in nodes]
     if has_robot_model(run):
         text = {"robot_description": typed(robot_description(run)), "use_sim_time": run.use_sim_time}
         actions.append(program("robot_state_publisher", run, parameters=[text]))
     if run.rviz:
         actions.append(program("rviz2", run, arguments=["-d", str(config_dir() / "grasp.rviz")]))
     return actions
+
+
+def once_ready(cell: ExecuteProcess, nodes: list[Node]) -> RegisterEventHandler:
+    """Start the nodes when the cell says that it is ready: before, they would warn of an arm that is not there."""
+    waiting = list(nodes)
+
+    def hear(event: ProcessIO) -> list[Node]:
+        if b'"ready"' not in event.text:
+            return []
+        due = waiting[:]
+        waiting.clear()
+        return due
+
+    return RegisterEventHandler(OnProcessIO(target_action=cell, on_stdout=hear))
 
 
 def program(package: str, run: RunSettings, **more: Any) -> Node:

@@ -5,6 +5,8 @@ The launch file and the starter of `gpnet demo` both read it. Nothing here needs
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import os
 import socket
 import sys
@@ -204,6 +206,12 @@ def address(run: RunSettings) -> str:
     return f"127.2.{number // 250 % 250 + 1}.{number % 250 + 1}"
 
 
+def _is_loopback(ip: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(ip).is_loopback
+    return False
+
+
 def run_folder(run: RunSettings) -> str:
     """Where a simulated cell publishes its states: one folder per cell."""
     return run.run_dir or str(Path("runs/launch", _namespace(run)))
@@ -228,8 +236,8 @@ def require_room(run: RunSettings) -> None:
     """Look for what a run needs before anything starts: a launch that fails halfway leaves an arm behind.
 
     Raises:
-        SettingsError: RViz or robot_state_publisher is wanted and not installed, or another simulated cell has the
-            address already; its arm would be led by two planners.
+        SettingsError: RViz or robot_state_publisher is wanted and not installed; a simulated cell's address is that
+            of a robot, or another cell has it already, whose arm would be led by two planners.
     """
     wanted = {"rviz2": run.rviz, "robot_state_publisher": run.robot_model == "true"}
     option = {"rviz2": "rviz", "robot_state_publisher": "robot_model"}
@@ -237,6 +245,10 @@ def require_room(run: RunSettings) -> None:
         raise SettingsError(
             f"{option[package]}:=true needs {package}, which is not installed: "
             f"apt install ros-$ROS_DISTRO-{package.replace('_', '-')}, or {option[package]}:=false."
+        )
+    if run.sim and not _is_loopback(address(run)):
+        raise SettingsError(
+            f"robot_ip is {address(run)}; a simulated cell has a loopback address: 127.0.0.2, or none for its own."
         )
     with socket.socket() as probe:
         probe.settimeout(1.0)

@@ -195,6 +195,12 @@ def test_an_address_at_which_a_cell_runs_is_refused_before_anything_starts() -> 
         require_room(RunSettings(robot_ip=address(run)))  # a robot is meant to be there
 
 
+@pytest.mark.parametrize("robot_ip", ["192.168.0.10", "robot"])
+def test_a_simulated_cell_has_no_robots_address(robot_ip: str) -> None:
+    with pytest.raises(SettingsError, match=f"robot_ip is {robot_ip}; .*loopback"):
+        require_room(RunSettings(sim=True, robot_ip=robot_ip))
+
+
 def test_the_shared_memory_profile_is_set_for_both_generations_of_fast_dds() -> None:
     variables = ros_environment(7)
     paths = {variables[name] for name in PROFILE_VARIABLES}

@@ -1,0 +1,69 @@
+"""What the launch file starts, by the real launch; skipped where there is none (PyPI has no wheel of it)."""
+
+from __future__ import annotations
+
+import importlib.util
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+launch = pytest.importorskip("launch")
+pytest.importorskip("launch_ros")
+
+from launch.actions import ExecuteProcess, RegisterEventHandler  # noqa: E402
+from launch_ros.actions import Node  # noqa: E402
+
+from gpnet_ros.errors import SettingsError  # noqa: E402
+from gpnet_ros.settings import resource_dir  # noqa: E402
+
+
+@pytest.fixture
+def file() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("grasp_launch", resource_dir("launch") / "grasp.launch.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def started(file: ModuleType, **given: str) -> list[Any]:
+    """The actions of a launch with these arguments."""
+    context = launch.LaunchContext()
+    for argument in file.arguments(file.RunSettings):
+        context.launch_configurations[argument.name] = launch.utilities.perform_substitutions(
+            context, argument.default_value
+        )
+    context.launch_configurations.update(given)
+    return list(file.start(context))
+
+
+def names(actions: list[Any]) -> list[str]:
+    return [action.node_executable for action in actions if isinstance(action, Node)]
+
+
+def test_on_hardware_all_nodes_start_at_once(file: ModuleType) -> None:
+    actions = started(file)
+    assert names(actions) == ["camera_node", "inference_node", "planner_node"]
+    assert not any(isinstance(action, RegisterEventHandler) for action in actions)
+
+
+def test_in_simulation_camera_and_planner_wait_for_the_cell_and_start_once(file: ModuleType) -> None:
+    actions = started(file, sim="true", namespace="waits")
+    assert names(actions) == ["inference_node"]
+    (cell,) = [action for action in actions if type(action) is ExecuteProcess]
+    (handler,) = [action for action in actions if isinstance(action, RegisterEventHandler)]
+    assert actions.index(handler) < actions.index(cell)
+
+    def says(text: bytes) -> list[str]:
+        event = SimpleNamespace(text=text, from_stdout=True)
+        return names(handler.event_handler.handle(event, launch.LaunchContext()) or [])
+
+    assert says(b"a warning") == []
+    assert says(b'{"ready": true}') == ["camera_node", "planner_node"]
+    assert says(b'{"ready": true}') == []
+
+
+def test_a_simulated_cell_at_a_robots_address_starts_nothing(file: ModuleType) -> None:
+    with pytest.raises(SettingsError, match="loopback"):
+        started(file, sim="true", robot_ip="192.168.0.10")
