@@ -84,6 +84,7 @@ class Frame:
         intrinsics: model of the colour camera, to which depth is aligned; None if not known.
         stamp: time of exposure [s].
         frame_id: name of the camera's optical frame.
+        region: whether each pixel (H, W) counts: outside nothing is grasped, nor depth asked for; None counts all.
     """
 
     color: NDArray[np.uint8] | None
@@ -91,6 +92,7 @@ class Frame:
     intrinsics: Intrinsics | None = None
     stamp: float = 0.0
     frame_id: str = CAMERA_FRAME
+    region: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         if self.color is None and self.depth is None:
@@ -119,6 +121,13 @@ class Frame:
                 f"The camera model is for {self.intrinsics.width}x{self.intrinsics.height}, the image is "
                 f"{self.shape[1]}x{self.shape[0]}: use the camera_info of this very stream."
             )
+        if self.region is not None:
+            if self.region.shape != self.shape or self.region.dtype != np.bool_ or not self.region.any():
+                raise FrameRefused(
+                    f"A region of shape {self.region.shape} and type {self.region.dtype} is none of an image of "
+                    f"{self.shape}: it must be bool of the image's size, and somewhere true."
+                )
+            object.__setattr__(self, "region", _frozen(self.region))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -127,8 +136,13 @@ class Frame:
         assert image is not None
         return int(image.shape[0]), int(image.shape[1])
 
+    @property
+    def is_gray(self) -> bool:
+        """Whether there is colour whose three channels are one and the same."""
+        return self.color is not None and bool((self.color == self.color[..., :1]).all())
+
     def check(self, valid_share_min: float = VALID_SHARE_MIN) -> None:
-        """Refuse a frame whose depth cannot be right.
+        """Refuse a frame whose depth cannot be right, where it counts.
 
         Args:
             valid_share_min: smallest accepted share of pixels with depth, in [0, 1].
@@ -138,14 +152,16 @@ class Frame:
         """
         if self.depth is None:
             return
-        valid = np.isfinite(self.depth) & (self.depth > 0)
+        depth = self.depth if self.region is None else self.depth[self.region]
+        valid = np.isfinite(depth) & (depth > 0)
         share = float(valid.mean())
         if share < valid_share_min:
+            where = "" if self.region is None else " that count"
             raise FrameRefused(
-                f"Only {share:.0%} of the depth pixels are valid, {valid_share_min:.0%} are needed: "
+                f"Only {share:.0%} of the depth pixels{where} are valid, {valid_share_min:.0%} are needed: "
                 "check exposure, distance and the emitter of the camera."
             )
-        median = float(np.median(self.depth[valid]))
+        median = float(np.median(depth[valid]))
         low, high = MEDIAN_DEPTH_RANGE
         if not low <= median <= high:
             raise FrameRefused(

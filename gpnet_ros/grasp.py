@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -82,7 +82,7 @@ def candidates(maps: Maps, frame: Frame, settings: SelectSettings | None = None)
 
     Args:
         maps: the five maps of this frame.
-        frame: the frame, for depth and camera model.
+        frame: the frame, for depth, camera model and the region to which candidates are kept.
         settings: see `SelectSettings`.
     """
     s = settings or SelectSettings()
@@ -108,6 +108,30 @@ def grasp_at(
     q_star = maps.q_star
     score = float(q_star[row, column])
     return _decode(maps, frame, row, column, pixel, score, q_star, settings or SelectSettings())
+
+
+def outside_region(maps: Maps, frame: Frame, settings: SelectSettings | None = None) -> list[Rejected]:
+    """The peaks of Q* outside the frame's region that would have come before all inside it; none without a region.
+
+    Args:
+        maps: the five maps of this frame.
+        frame: with its region.
+        settings: see `SelectSettings`; with its smallest Q* and its number of candidates.
+    """
+    s = settings or SelectSettings()
+    if frame.region is None:
+        return []
+    q_star, inside = maps.q_star, _inside(maps, frame)
+    best = max(float(q_star[inside].max(initial=0.0)), s.quality_min)
+    elsewhere = np.where(_inside(maps, replace(frame, region=None)) & ~inside, q_star, -1.0).astype(np.float32)
+    found: list[Rejected] = []
+    while len(found) < s.count and float(elsewhere.max()) > best:
+        row, column = (int(i) for i in np.unravel_index(int(np.argmax(elsewhere)), elsewhere.shape))
+        u, v = maps.grid.to_image((column, row))
+        detail = f"Q* is {elsewhere[row, column]:.2f}, but the pixel lies outside the region that counts."
+        found.append(Rejected((float(u), float(v)), "outside", detail))
+        cv2.circle(elsewhere, (column, row), s.separation, -1.0, thickness=-1)
+    return found
 
 
 def surface_depth(frame: Frame, pixel: tuple[float, float], window: int = 5) -> float:
@@ -159,13 +183,17 @@ def _decode(
 
 
 def _inside(maps: Maps, frame: Frame) -> NDArray[np.bool_]:
-    """Grid cells that lie on the camera image, not on the padding."""
+    """Grid cells (h, w) that lie on the camera image, not on the padding, and in the frame's region."""
     v, u = np.mgrid[0 : maps.grid.height, 0 : maps.grid.width]
     pixels = maps.grid.to_image(np.stack([u, v], axis=-1))
     height, width = frame.shape
-    return (
+    inside: NDArray[np.bool_] = (
         (pixels[..., 0] >= -0.5)
         & (pixels[..., 0] <= width - 0.5)
         & (pixels[..., 1] >= -0.5)
         & (pixels[..., 1] <= height - 0.5)
     )
+    if frame.region is not None:
+        u, v = np.moveaxis(np.clip(np.rint(pixels), 0, (width - 1, height - 1)).astype(int), -1, 0)
+        inside &= frame.region[v, u]
+    return inside

@@ -10,13 +10,20 @@ from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import Grasp, Rejected, candidates
 from gpnet_ros.maps import Maps
 
-CHOSEN, REFUSED = (30, 220, 60), (235, 60, 40)
+CHOSEN, REFUSED, EDGE = (30, 220, 60), (235, 60, 40), (60, 140, 250)
 
 
 def draw_overlay(frame: Frame, maps: Maps, grasp: Grasp | None, rejected: list[Rejected]) -> NDArray[np.uint8]:
-    """The camera image with the chosen grasp (green) and the rejected candidates (red), (H, W, 3) RGB."""
+    """The camera image with the chosen grasp (green) and the rejected candidates (red), (H, W, 3) RGB.
+
+    What lies outside the frame's region is darker, its edge blue.
+    """
     image = base_image(frame)
     thick = max(1, round(image.shape[1] / 400))
+    if frame.region is not None:
+        image[~frame.region] //= 2
+        edge, _ = cv2.findContours(frame.region.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(image, edge, -1, EDGE, thick)
     for r in rejected:
         centre = (round(r.pixel[0]), round(r.pixel[1]))
         cv2.drawMarker(image, centre, REFUSED, cv2.MARKER_TILTED_CROSS, 8 * thick, thick, cv2.LINE_AA)

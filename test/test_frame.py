@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -53,6 +55,38 @@ def test_plausible_depth_passes(depth: float) -> None:
 def test_swapped_unit_is_refused_with_the_figure(depth: float) -> None:
     with pytest.raises(FrameRefused, match=r"median depth is .* 0\.15 to 3"):
         flat(depth).check()
+
+
+def test_where_a_region_counts_holes_and_depth_beside_it_do_not() -> None:
+    frame = flat(holes=0.9)
+    right, left = np.zeros((480, 640), bool), np.zeros((480, 640), bool)
+    right[:, 600:], left[:, :64] = True, True
+    with pytest.raises(FrameRefused, match="10% of the depth pixels are valid"):
+        frame.check()
+    replace(frame, region=right).check()
+    with pytest.raises(FrameRefused, match="0% of the depth pixels that count"):
+        replace(frame, region=left).check()
+    z = np.full((480, 640), 5.0, np.float32)
+    z[right] = 0.8
+    Frame(None, z, CAMERA, region=right).check()
+    with pytest.raises(FrameRefused, match="median"):
+        Frame(None, z, CAMERA, region=left).check()
+
+
+@pytest.mark.parametrize(
+    "region", [np.ones((480, 639), bool), np.ones((480, 640), np.uint8), np.zeros((480, 640), bool)]
+)
+def test_a_region_that_is_none_of_this_frame_is_refused(region: np.ndarray) -> None:
+    with pytest.raises(FrameRefused, match="region"):
+        replace(flat(), region=region)
+
+
+def test_gray_is_told_from_colour() -> None:
+    gray = np.full((4, 6, 3), 90, np.uint8)
+    assert Frame(gray, None).is_gray
+    gray[3, 5, 1] += 1
+    assert not Frame(gray, None).is_gray
+    assert not flat().is_gray
 
 
 def test_share_of_holes_decides() -> None:

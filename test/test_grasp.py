@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from gpnet_ros import fit, grasp, pick
 from gpnet_ros.errors import NoDepth
 from gpnet_ros.frame import Frame, Intrinsics
-from gpnet_ros.grasp import REASONS, Grasp, Rejected, SelectSettings, candidates, surface_depth
+from gpnet_ros.grasp import REASONS, Grasp, Rejected, SelectSettings, candidates, outside_region, surface_depth
 from gpnet_ros.maps import Grid, Maps, encode_angle, encode_width
 
 CAMERA = Intrinsics(640, 480, 615.0, 615.0, 320.0, 240.0)
@@ -99,6 +100,32 @@ def test_no_depth_is_an_error_not_a_number() -> None:
     assert isinstance(first, Grasp)
     assert first.depth is None
     assert first.width is None
+
+
+def test_with_a_region_only_grasps_inside_come_and_stronger_ones_outside_are_told() -> None:
+    maps, frame = scene([(100, 100, 0.6), (400, 300, 0.9), (500, 90, 0.4), (300, 200, 0.3)])
+    region = np.zeros((480, 640), bool)
+    region[:, :200] = True
+    region[:, 280:310] = True
+    inside = replace(frame, region=region)
+    found = [c for c in candidates(maps, inside) if isinstance(c, Grasp)]
+    assert [round(c.pixel[0], -1) for c in found[:2]] == [100, 300]
+    assert all(region[round(c.pixel[1]), round(c.pixel[0])] for c in candidates(maps, inside))
+    told = outside_region(maps, inside)
+    assert {each.reason for each in told} == {"outside"}
+    assert np.hypot(told[0].pixel[0] - 400, told[0].pixel[1] - 300) < 3.0
+    assert all(each.pixel[0] > 350 for each in told)  # what is weaker than the best inside would not have come before
+    assert outside_region(maps, frame) == []
+    assert outside_region(maps, replace(frame, region=np.ones_like(region))) == []
+
+
+def test_a_region_that_cuts_a_peak_gives_the_best_place_inside_it() -> None:
+    maps, frame = scene([(400, 300, 0.9)])
+    region = np.zeros((480, 640), bool)
+    region[:, :390] = True
+    best = next(candidates(maps, replace(frame, region=region)))
+    assert isinstance(best, Grasp)
+    assert 380 < best.pixel[0] < 390
 
 
 def test_count_bounds_the_work() -> None:

@@ -1,7 +1,10 @@
 """Find the grasp in one colour and depth image, without ROS.
 
-Prints where to grasp, or why not; with --out also writes overlay.png and the maps. The whole frame
-is seen; the grasp is along the optical axis.
+Prints where to grasp, or why not; with --out also writes overlay.png and the maps. The grasp is along the optical axis.
+
+The network sees the whole frame. --roi, --mask and --workspace say which pixels count: outside nothing is grasped, and
+only inside is a share of valid depth asked for. With --workspace the network sees the square of the workspace, as in a
+cell.
 
 Exit status: 0 a grasp was found, 1 there is none (each candidate's reason is printed), 2 bad input.
 """
@@ -10,14 +13,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
 
+from gpnet_ros.commands.region_source import add_region, region_of
 from gpnet_ros.devices.recorded import load_frame
 from gpnet_ros.evaluation.detection import answer_of, detect, detection_sentence, save_detection
 from gpnet_ros.grasp import SelectSettings
-from gpnet_ros.network.detector import Detector
+from gpnet_ros.network.detector import Detector, gray_note
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("color", type=Path, metavar="COLOR", help="colour image (png, jpg)")
     parser.add_argument("depth", type=Path, metavar="DEPTH", nargs="?", help="aligned depth image (16 bit png)")
     parser.add_argument("--camera", type=Path, help="JSON with fx, fy, cx, cy, width, height, depth_unit_m")
+    add_region(parser)
     parser.add_argument("--model", default="gpnet", help="name in models/ or path of a model folder (gpnet)")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda", "auto"], help="where the network runs (cpu)")
     parser.add_argument(
@@ -38,12 +44,18 @@ def run(args: argparse.Namespace) -> int:
     """Look for the grasp and print it; 0 grasp, 1 none."""
     started = time.perf_counter()
     settings = SelectSettings(quality_min=args.min_quality)
+    region = region_of(args)
     frame = load_frame(args.color, args.depth, args.camera)
+    frame = frame if region is None else region.applied(frame)
     frame.check()
     read = {"read": round((time.perf_counter() - started) * 1e3, 2)}
-    found = detect(frame, Detector(args.model, device=args.device), settings)
+    detector = Detector(args.model, device=args.device, grid=None if region is None else region.view)
+    if note := gray_note(frame, detector.card):
+        print(note, file=sys.stderr)
+    found = detect(frame, detector, settings)
     answer = answer_of(found.grasp, found.rejected, frame)
-    more: dict[str, object] = {"time_ms": read | found.time_ms}
+    more: dict[str, object] = {"region": None if region is None else region.to_dict()}
+    more["time_ms"] = read | found.time_ms
     if args.out is not None:
         more["files"] = save_detection(args.out, found)
     print(json.dumps(asdict(answer) | more) if args.json else detection_sentence(answer))

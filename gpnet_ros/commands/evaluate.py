@@ -20,6 +20,9 @@ decodes
               the reach of an arm is left out. It is the default of lift, argmax that of the other metrics
               and of --as-published, whose networks have no such choice.
 
+--roi, --mask and --workspace say which pixels of every picture count, as in gpnet detect: the grasp is the first one
+inside; true grasps elsewhere stay true. Where a picture says where its camera was, that counts, not the hand-eye file.
+
 The jaw of a predicted rectangle is the gripper's pad, as in the true ones; with --public-rule half of the opening.
 
 Results are kept in runs/evaluations; a second call reads them, an interrupted one goes on.
@@ -33,6 +36,7 @@ import sys
 from pathlib import Path
 
 from gpnet_ros.commands.data_source import add_source
+from gpnet_ros.commands.region_source import add_region, region_of
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.judging import report
 from gpnet_ros.evaluation.judging.evaluation import EVALUATIONS, evaluate
@@ -41,6 +45,7 @@ from gpnet_ros.evaluation.judging.judged_pictures import open_pictures, refuse_g
 from gpnet_ros.evaluation.judging.judgement import DECODES, METRICS, Decode, Metric
 from gpnet_ros.evaluation.judging.substitution import SUBSTITUTES
 from gpnet_ros.maps import P_SOURCES
+from gpnet_ros.network.detector import gray_note
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--decode", choices=DECODES, help="how the grasp is chosen (see above)")
     add("--priority", choices=P_SOURCES, default="learned", help="P of the network, height, or none (learned)")
+    add_region(parser)
     add("--scenes", type=int, help="only the first pictures (all)")
     add("--seed", type=int, default=0, help="of the camera's noise (0)")
     add("--exact-depth", action="store_true", help="leave the noise out")
@@ -93,14 +99,21 @@ def run(args: argparse.Namespace) -> int:
         public_rule=args.public_rule,
         as_published=args.as_published,
         substitute=args.substitute,
+        region=region_of(args),
     )
+    if settings.region is not None and settings.as_published:
+        raise BadInput("--as-published takes the argmax of the whole picture: leave it out, or the region.")
     models = [args.model, *([args.against] if args.against else [])]
     how = {"most": args.scenes, "workers": args.workers, "cache": args.cache}
     found = [evaluate(model, pictures, settings, **how) for model in models]
+    if not pictures.note:  # pictures that are made on the way have colour
+        for note in {gray_note(pictures[0].sample.frame, results.card) for results in found} - {""}:
+            print(note, file=sys.stderr)
     if args.out is not None:
         report.save_evaluation(args.out, found, pictures, decode)
     if args.json:
-        print(json.dumps(report.evaluation_answer(found, metric, decode)))
+        region = None if settings.region is None else settings.region.to_dict()
+        print(json.dumps(report.evaluation_answer(found, metric, decode) | {"region": region}))
         return 0
     print("\n".join(report.results_table(results) for results in found))
     if len(found) > 1:

@@ -14,7 +14,7 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.run_folder.pictures import save_overview
 from gpnet_ros.fit import Fit, fit_in_view, likeliest_first
 from gpnet_ros.frame import Frame
-from gpnet_ros.grasp import Grasp, Rejected, SelectSettings, candidates
+from gpnet_ros.grasp import Grasp, Rejected, SelectSettings, candidates, outside_region
 from gpnet_ros.holes import unexplained_holes
 from gpnet_ros.maps import Maps
 from gpnet_ros.network.detector import Detector
@@ -84,7 +84,7 @@ class DetectionAnswer:
 
 
 def detect(frame: Frame, detector: Detector, settings: SelectSettings) -> Detection:
-    """Look for the grasp in a frame, the whole of which is seen."""
+    """Look for the grasp in a frame, in its region if it has one."""
     maps = detector(frame)
     started = time.perf_counter()
     grasp, rejected = choose_in_view(maps, frame, settings)
@@ -95,14 +95,16 @@ def detect(frame: Frame, detector: Detector, settings: SelectSettings) -> Detect
 def choose_in_view(maps: Maps, frame: Frame, settings: SelectSettings) -> tuple[Grasp | None, list[Rejected]]:
     """The likeliest candidate around which the open jaw fits, and all that were rejected before it.
 
+    Peaks outside the frame's region come first.
+
     Without depth or camera model nothing is known of the surroundings: the best candidate is taken.
     """
     gripper = GripperGeometry()
-    rejected: list[Rejected] = []
+    rejected = outside_region(maps, frame, settings)
     found = candidates(maps, frame, settings)
     if frame.depth is None or frame.intrinsics is None:
         best = next(found)
-        return (None, [best]) if isinstance(best, Rejected) else (best, [])
+        return (None, [*rejected, best]) if isinstance(best, Rejected) else (best, rejected)
     holes = unexplained_holes(frame.depth, frame.intrinsics)
     fits = (each if isinstance(each, Rejected) else fit_in_view(each, frame, gripper, holes) for each in found)
     for fit in likeliest_first(fits, settings.compare):

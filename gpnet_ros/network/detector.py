@@ -15,6 +15,7 @@ from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Grid, Maps
 from gpnet_ros.network.baselines.ggcnn import Heads
 from gpnet_ros.network.baselines.published import AsPublished, Bugs
+from gpnet_ros.network.card import Card
 from gpnet_ros.network.checkpoint import load, self_test
 from gpnet_ros.normalise import normalise
 
@@ -87,6 +88,19 @@ class Detector:
             "net": 1e3 * (done - normalised),
         }
         return Maps(quality, cos2, sin2, width, priority, grid, frame.stamp, frame.frame_id)
+
+
+def gray_note(frame: Frame, card: Card) -> str:
+    """One sentence for a person who gives a gray picture to a model that takes colour; empty if it is not so.
+
+    It is no reason to refuse: where depth is given, most of a grasp is read from that.
+    """
+    if card.channels == "depth" or not frame.is_gray:
+        return ""
+    return (
+        f"The picture is gray, but the model takes {card.channels}: its colours help to tell objects apart; give a "
+        "colour picture, or a model that needs none, such as gpnet-depth."
+    )
 
 
 def fold(net: nn.Module) -> nn.Module:

@@ -11,11 +11,12 @@ from gpnet_ros.errors import FrameRefused, HandEyeRefused
 from gpnet_ros.frame import Frame
 from gpnet_ros.hand_eye_check import check_hand_eye
 from gpnet_ros.maps import Maps, prioritise, workspace_grid
-from gpnet_ros.network.detector import Detector
+from gpnet_ros.network.detector import Detector, gray_note
 from gpnet_ros.nodes import start
 from gpnet_ros.nodes.maps_node import MapsNode
 from gpnet_ros.nodes.parameters import InferenceSettings
 from gpnet_ros.pose import Transform
+from gpnet_ros.region import counted_in_workspace
 from gpnet_ros.settings import Workspace
 
 
@@ -27,9 +28,11 @@ class InferenceNode(MapsNode[InferenceSettings]):
         self.detector: Detector | None = None
         self.T_base_camera: Transform | None = None
         self._workspace: Workspace | None = None
+        self._looked_for_gray = False
 
     def activate(self) -> None:
         """Load the weights and their self test, then answer every frame."""
+        self._looked_for_gray = False
         self.detector = Detector(self.settings.model, device=self.settings.device, grid=self.make_grid())
         super().activate()
         self.get_logger().info(f"model {self.settings.model} runs on {self.detector.device}")
@@ -63,23 +66,29 @@ class InferenceNode(MapsNode[InferenceSettings]):
         detector = self.detector
         if detector is None:
             return None
-        frame.check(self.settings.valid_share_min)
-        self._check_hand_eye(frame)
+        self._check(frame)
+        if not self._looked_for_gray:
+            self._looked_for_gray = True
+            if note := gray_note(frame, detector.card):
+                self.get_logger().warning(note)
         return self.prioritise(detector(frame), frame)
 
-    def _check_hand_eye(self, frame: Frame) -> None:
-        """Warn of a hand-eye that does not fit what is seen; the planner, which knows of the arm in view, decides.
+    def _check(self, frame: Frame) -> None:
+        """Refuse what cannot be used, and warn of a hand-eye that does not fit what is seen.
 
         Raises:
             HandEyeRefused: the workspace cannot be in the picture.
+            FrameRefused: the depth cannot be right where it counts: in the workspace, where that is seen.
         """
         if self.T_base_camera is None or self._workspace is None or frame.intrinsics is None:
+            frame.check(self.settings.valid_share_min)
             return
         seen = (frame.intrinsics, frame.depth, self.T_base_camera, self._workspace)
         check_hand_eye(*seen, by_surface=False)
+        counted_in_workspace(frame, self.T_base_camera, self._workspace).check(self.settings.valid_share_min)
         try:
             check_hand_eye(*seen)
-        except HandEyeRefused as doubt:
+        except HandEyeRefused as doubt:  # the planner decides: it knows whether it is the arm that is seen
             self.get_logger().warning(str(doubt), throttle_duration_sec=5.0)
         except FrameRefused:  # something stands before the camera, such as the arm
             return

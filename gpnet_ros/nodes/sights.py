@@ -23,7 +23,7 @@ class Sights:
     """Implements `Eyes` on topics.
 
     Attributes:
-        judge: refuses frames of which there are no maps for a reason of its own; None judges none.
+        judge: refuses frames that cannot be used, of which there are no maps; None looks at the depth alone.
     """
 
     def __init__(self, node: Any, valid_share_min: float, image_qos: str) -> None:
@@ -53,9 +53,10 @@ class Sights:
         if stamp != self._judged:
             self._judged = stamp
             frame = waiting.frame(need_camera=True)
-            frame.check(self.valid_share_min)
             if self.judge is not None:
                 self.judge(frame)
+            else:
+                frame.check(self.valid_share_min)
 
     def why_none(self) -> str:
         """Name the topics that are silent, for a person."""

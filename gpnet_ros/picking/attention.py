@@ -17,6 +17,7 @@ from gpnet_ros.hand_eye_check import check_hand_eye
 from gpnet_ros.maps import Maps
 from gpnet_ros.occlusion import blocks_view
 from gpnet_ros.pose import Transform, invert
+from gpnet_ros.region import counted_in_workspace
 
 #: Longest wait for one exposure before stop requests are looked at again [s].
 _SLICE = 0.25
@@ -99,9 +100,8 @@ class Attention:
             try:
                 sight, self._kept = self._kept or self.eyes.newest(_SLICE), None
                 if sight is not None:
-                    sight.frame.check(self._valid_share_min)
+                    self.check_frame(sight.frame)
                     self._intrinsics = sight.frame.intrinsics
-                    self.check_hand_eye(sight.frame, by_surface=False)  # whether the arm is in view depends on it
                     self.reason = self._stale(sight.frame)
                     if not self.reason:
                         self.check_hand_eye(sight.frame)
@@ -133,6 +133,18 @@ class Attention:
             if self._kept is not None:
                 self._intrinsics = self._kept.frame.intrinsics
                 self.check_hand_eye(self._kept.frame, by_surface=False)
+
+    def check_frame(self, frame: Frame) -> None:
+        """Refuse what no later look could use, wherever the arm stands.
+
+        Raises:
+            HandEyeRefused: a fixed camera cannot be where its calibration says.
+            FrameRefused: its depth cannot be right where it counts: of a fixed camera, in the workspace.
+        """
+        self.check_hand_eye(frame, by_surface=False)  # first: where depth counts, and the arm is seen, depends on it
+        if self.hand_eye.mount == "fixed":
+            frame = counted_in_workspace(frame, self.hand_eye.T_base_camera(), self.cell.workspace)
+        frame.check(self._valid_share_min)
 
     def check_hand_eye(self, frame: Frame, by_surface: bool = True) -> None:
         """Refuse a hand-eye calibration that cannot be true.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,11 +16,14 @@ rclpy = pytest.importorskip("rclpy")
 from support.cameras import mistaken  # noqa: E402
 from support.scenes import sight  # noqa: E402
 
-from gpnet_ros.cell import load_hand_eye  # noqa: E402
-from gpnet_ros.errors import HandEyeRefused  # noqa: E402
-from gpnet_ros.maps import height_priority  # noqa: E402
+from gpnet_ros.cell import load_cell, load_hand_eye  # noqa: E402
+from gpnet_ros.errors import FrameRefused, HandEyeRefused  # noqa: E402
+from gpnet_ros.frame import Frame  # noqa: E402
+from gpnet_ros.maps import Maps, height_priority  # noqa: E402
+from gpnet_ros.network.card import Card  # noqa: E402
 from gpnet_ros.nodes.inference_node import InferenceNode  # noqa: E402
 from gpnet_ros.pose import to_xyz_quat  # noqa: E402
+from gpnet_ros.region import counted_in_workspace  # noqa: E402
 from gpnet_ros.settings import config_dir  # noqa: E402
 
 FLANGE: Path = config_dir() / "hand_eye_flange.yaml"
@@ -85,6 +89,52 @@ def test_a_hand_eye_that_cannot_be_true_is_told_before_anything_else(tmp_path: P
             made.answer(sight().frame)
 
 
+class Answering:
+    """In place of a detector: always the same maps."""
+
+    def __init__(self, maps: Maps, channels: str = "depth") -> None:
+        self.maps, self.card = maps, Card("gpnet", {}, channels)
+
+    def __call__(self, frame: Frame) -> Maps:
+        return self.maps
+
+
+@pytest.mark.parametrize(("channels", "times"), [("rgbd", 1), ("rgb", 1), ("depth", 0)])
+def test_gray_pictures_are_told_once_where_the_model_takes_colour(
+    monkeypatch: pytest.MonkeyPatch, channels: str, times: int
+) -> None:
+    told: list[str] = []
+    with node() as made:
+        made.make_grid()
+        monkeypatch.setattr(made, "get_logger", lambda: SimpleNamespace(warning=told.append))
+        made.detector = Answering(sight().maps, channels)  # type: ignore[assignment]
+        for _ in range(3):
+            assert made.answer(sight().frame) is not None
+    assert len(told) == times
+    assert all("gray" in line for line in told)
+
+
+def test_holes_count_in_the_workspace_only() -> None:
+    seen = sight()
+    assert seen.frame.depth is not None and seen.frame.intrinsics is not None
+    inside = counted_in_workspace(seen.frame, load_hand_eye().T_base_camera(), load_cell().workspace).region
+    assert inside is not None and 0.05 < inside.mean() < 0.3
+    with node() as made:
+        made.make_grid()
+        made.detector = Answering(seen.maps)  # type: ignore[assignment]
+        beside = np.where(inside, seen.frame.depth, np.float32(np.nan))
+        assert made.answer(replace(seen.frame, depth=beside)) is not None
+        hole = np.where(inside, np.float32(np.nan), seen.frame.depth)
+        with pytest.raises(FrameRefused, match="0% of the depth pixels that count"):
+            made.answer(replace(seen.frame, depth=hole))
+    with node(view="whole") as made:
+        made.make_grid()
+        made.detector = Answering(seen.maps)  # type: ignore[assignment]
+        assert made.answer(replace(seen.frame, depth=hole)) is not None
+        with pytest.raises(FrameRefused, match="valid"):
+            made.answer(replace(seen.frame, depth=beside))
+
+
 def test_a_doubt_of_depth_alone_is_a_warning_for_the_arm_may_be_in_view(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,7 +142,7 @@ def test_a_doubt_of_depth_alone_is_a_warning_for_the_arm_may_be_in_view(
     given, seen = load_hand_eye().T_base_camera().copy(), sight()
     with node(hand_eye_file=hand_eye_file(tmp_path, given)) as made:
         made.make_grid()
-        made.detector = lambda frame: seen.maps  # type: ignore[assignment]
+        made.detector = Answering(seen.maps)  # type: ignore[assignment]
         log = SimpleNamespace(warning=lambda text, throttle_duration_sec: told.append(text))
         monkeypatch.setattr(made, "get_logger", lambda: log)
         assert made.answer(seen.frame) is not None

