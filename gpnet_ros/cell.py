@@ -30,8 +30,9 @@ class Tote:
     height: float = setting(0.12, "Height of the walls.", unit="m", low=0.0, high=0.5)
     wall: float = setting(0.01, "Thickness of the walls.", unit="m", low=0.001, high=0.1)
     floor_z: float = setting(0.0, "Height of the floor in base.", unit="m", low=-1.0, high=1.0)
-    spots: tuple[tuple[float, float], ...] = ((-0.08, 0.0), (0.08, 0.0), (0.0, 0.0))
-    """Where objects are let go, from the centre [m]; used in turn so that they do not pile up."""
+    spots: tuple[tuple[float, float], ...] = ((0.0, -0.05), (0.0, 0.05), (0.0, 0.0))
+    """Where objects are let go, from the centre [m]; used in turn so that they do not pile up. Where an object as
+    large as `Limits` assume does not fit between the walls, it is let go above them."""
 
     def __post_init__(self) -> None:
         validate(self)
@@ -108,8 +109,15 @@ class Limits:
     descent_force: float = setting(50.0, "Greatest force threshold of a descent.", unit="N", low=1.0, high=100.0)
     grip_force: float = setting(100.0, "Greatest grip force.", unit="N", low=5.0, high=235.0)
     grip_speed: float = setting(0.15, "Greatest speed of the jaws.", unit="m/s", low=0.01, high=0.2)
-    held_radius: float = setting(0.07, "Assumed radius of an object that is held.", unit="m", low=0.0, high=0.3)
-    held_hang: float = setting(0.25, "Greatest reach of a held object below the tips.", unit="m", low=0.0, high=0.5)
+    # The jaw bounds what it holds across its opening only. These are for objects of up to 300 mm, held near the middle
+    # with the long side along the pads, or upright.
+    held_radius: float = setting(
+        0.16, "Reach of a held object along the pads, to either side.", unit="m", low=0.0, high=0.5
+    )
+    held_half_width: float = setting(
+        0.07, "Reach across them, and every way deeper below the tips than held_radius.", unit="m", low=0.0, high=0.3
+    )
+    held_hang: float = setting(0.28, "Greatest reach of a held object below the tips.", unit="m", low=0.0, high=0.5)
     wrist_sine: float = setting(0.1, "Least |sin q5| on a straight line.", low=0.0, high=1.0)
     elbow_sine: float = setting(0.1, "Least |sin q3| on a straight line.", low=0.0, high=1.0)
     shoulder_radius: float = setting(

@@ -23,6 +23,9 @@ from gpnet_ros.pose import Transform, invert, transform
 HEAP_TOP_UNKNOWN = 0.20
 #: Half a turn about the approach: the same grasp, for the jaw is symmetric.
 HALF_TURN = np.diag([-1.0, -1.0, 1.0, 1.0])
+QUARTER_TURN = np.array([[0.0, -1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
+#: What is held is planned to pass the tote's walls with this much more [m] than it must.
+PLACE_SPARE = 0.002
 #: Lines are followed in steps of this length [m] to see how fast joints turn on them.
 PACE_STEP = 0.02
 #: A line is slowed to this share of the joints' limits, and no further than to this share of its own speed.
@@ -148,7 +151,7 @@ def plan_pick(
         _joint("carry", q_place, cell),
         _linear("place", place, cell),
         Grip("release", width, motion.grip_force, motion.grip_speed),
-        _linear("retreat", _at_height(place, _home_height(cell)), cell),
+        _linear("retreat", _at_height(place, max(_home_height(cell), float(place[2, 3]))), cell),
         _joint("home", cell.home, cell),
     )
     return Plan("pick", _paced(steps, q_start, cell), np.asarray(q_start, dtype=np.float64), hang)
@@ -225,7 +228,7 @@ def plan_place(q_start: ArrayLike, cell: Cell, hang: float, spot: int = 0) -> Pl
         _joint("carry", q_place, cell),
         _linear("place", place, cell),
         Grip("release", cell.gripper.stroke, motion.grip_force, motion.grip_speed),
-        _linear("retreat", _at_height(place, _home_height(cell)), cell),
+        _linear("retreat", _at_height(place, max(_home_height(cell), float(place[2, 3]))), cell),
         _joint("home", cell.home, cell),
     )
     return Plan("pick", _paced(steps, start, cell), start, hang, holding=True)
@@ -294,9 +297,7 @@ def _best_yaw(grasp: Transform, z: float, q_start: ArrayLike, cell: Cell) -> tup
     for turned in (grasp, grasp @ HALF_TURN):
         q = _near_home(_at_height(turned, z), start, cell)
         if q is not None:
-            # The last joint turns alone and fast; the way home counts too, or the wrist winds up.
-            travel = np.abs(q - start).max() + 0.5 * float(np.abs(q - np.array(cell.home)).max())
-            options.append((float(travel), q, turned))
+            options.append((_travel(start, q, cell), q, turned))
     if not options:
         raise Unreachable(
             f"The arm cannot reach ({grasp[0, 3]:.3f}, {grasp[1, 3]:.3f}, {z:.3f}) m above the grasp on the branch "
@@ -304,6 +305,12 @@ def _best_yaw(grasp: Transform, z: float, q_start: ArrayLike, cell: Cell) -> tup
         )
     _, q, turned = min(options, key=lambda option: option[0])
     return turned, q
+
+
+def _travel(q_start: Joints, q: Joints, cell: Cell) -> float:
+    """How far [rad] the joints have to go; the way home counts too, or the wrist winds up, and the sum breaks ties."""
+    there, home = np.abs(q - q_start), np.abs(q - np.array(cell.home))
+    return float(there.max() + 0.5 * home.max() + 0.01 * (there.sum() + home.sum()))
 
 
 def _joints(T_base_tcp: Transform, q_near: ArrayLike, cell: Cell, name: str) -> Joints:
@@ -324,17 +331,41 @@ def _near_home(T_base_tcp: Transform, q_near: NDArray[np.float64], cell: Cell) -
 
 
 def _place(cell: Cell, spot: int, hang: float, q_lift: Joints) -> tuple[Transform, Joints]:
-    """T_base_tcp where the object is let go, and the joints above it, with the yaw of less travel."""
-    tote, motion = cell.tote, cell.motion
+    """T_base_tcp where the object is let go, and the joints above it: low if it fits between the walls, then near."""
+    tote = cell.tote
     dx, dy = tote.spots[spot % len(tote.spots)]
-    z = tote.floor_z + max(motion.place_low, hang + motion.place_drop)
-    down = transform(np.diag([1.0, -1.0, -1.0]), (tote.centre[0] + dx, tote.centre[1] + dy, z))
     options = []
-    for turned in (down, down @ HALF_TURN):
-        q = _joints(_at_height(turned, _home_height(cell)), q_lift, cell, "carry")
-        options.append((float(np.abs(q - q_lift).max() + 0.5 * np.abs(q - np.array(cell.home)).max()), q, turned))
-    _, q, place = min(options, key=lambda option: option[0])
+    for quarter in range(4):
+        fits = _fits_into_tote(cell, dx, dy, across=quarter % 2 == 0)
+        down = transform(np.diag([1.0, -1.0, -1.0]), (tote.centre[0] + dx, tote.centre[1] + dy, 0.0))
+        place = _at_height(down @ np.linalg.matrix_power(QUARTER_TURN, quarter), _release_height(cell, hang, fits))
+        q = _near_home(_at_height(place, _carry_height(cell, hang)), q_lift, cell)
+        if q is not None:
+            options.append((not fits, _travel(q_lift, q, cell), q, place))
+    if not options:
+        raise Unreachable("The arm cannot reach above the tote (carry); move the tote or its spots in cell.yaml.")
+    _, _, q, place = min(options, key=lambda option: option[:2])
     return place, q
+
+
+def _fits_into_tote(cell: Cell, dx: float, dy: float, across: bool) -> bool:
+    """Whether what may be held fits between the walls at a spot, its long side along x of base, or across it."""
+    tote, limits = cell.tote, cell.limits
+    reach = (limits.held_half_width, limits.held_radius) if across else (limits.held_radius, limits.held_half_width)
+    room = np.array(tote.inner) / 2 - np.abs((dx, dy)) - reach
+    return bool((room >= limits.tote_gap + PLACE_SPARE).all())
+
+
+def _release_height(cell: Cell, hang: float, fits: bool) -> float:
+    """Height of the TCP in base [m] where the object is let go: near the floor, or above walls that it might touch."""
+    tote, motion = cell.tote, cell.motion
+    low = tote.floor_z + max(motion.place_low, hang + motion.place_drop)
+    return low if fits else max(low, tote.floor_z + tote.height + cell.limits.tote_gap + PLACE_SPARE + hang)
+
+
+def _carry_height(cell: Cell, hang: float) -> float:
+    """Height of the TCP in base [m] on the way over the tote's walls with what hangs so far below the tips [m]."""
+    return max(_home_height(cell), _release_height(cell, hang, fits=False))
 
 
 def _home_height(cell: Cell) -> float:

@@ -18,7 +18,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from gpnet_ros.cell import Cell
 from gpnet_ros.clearance import needed_raise
-from gpnet_ros.collision import Spheres, Terrain, self_gaps, spheres
+from gpnet_ros.collision import Spheres, Terrain, base_column, self_gaps, spheres
 from gpnet_ros.errors import UnsafePlan
 from gpnet_ros.height_map import HeightMap
 from gpnet_ros.kinematics import JOINT_LIMIT, Joints
@@ -32,6 +32,8 @@ LINE_STEP = 0.010
 VERTICAL = 0.002
 #: Bodies of the arm come at most this much nearer [m] between two samples: the rounding of a pass at JOINT_STEP.
 SELF_DIP = 0.001
+#: Parts of the arm that what is held keeps off; the others carry it.
+HELD_APART = ("shoulder", "upper arm", "elbow", "forearm", "wrist 1")
 #: Longest straight line [m] and joint travel [rad] of one move; more is a mistake, and slow to judge.
 LINE_MAX = 2.0
 TRAVEL_MAX = 4 * np.pi
@@ -99,7 +101,7 @@ def check(plan: Plan, cell: Cell, q_start: ArrayLike, heights: HeightMap | None 
             if plan.task == "hover":
                 _judge_hover(segment, cell, terrain)
         if segment.holding:
-            _judge_held(segment, plan.hang, cell, terrain)
+            _judge_held(segment, body, plan.hang, cell, terrain)
     return plan
 
 
@@ -339,22 +341,36 @@ def _judge_heap(segment: Segment, body: Spheres, cell: Cell, heights: HeightMap,
             _require(name, f"the gap between {body.names[chosen[0]]} and heap", gap, limits.heap_gap, np.inf, "m")
 
 
-def _judge_held(segment: Segment, hang: float, cell: Cell, terrain: Terrain | None) -> None:
-    """The held object, an upright cylinder under the tips, keeps off walls, boxes, table and heap."""
-    limits, name = cell.limits, segment.move.name
-    position = segment.T_base_tcp[:, :3, 3]
-    bottom = position[:, 2] - hang
-    _require(name, "the held object's height", bottom - cell.workspace.table_z, -0.001, np.inf, "m")
-    for boxes, gap in ((cell.keep_out, limits.box_gap), (cell.tote.walls, limits.tote_gap)):
-        for box in boxes:
-            low, high = np.array(box.low), np.array(box.high)
-            side = np.maximum(np.maximum(low[:2] - position[:, :2], position[:, :2] - high[:2]), 0.0)
-            beside = np.linalg.norm(side, axis=1) - limits.held_radius
-            over = np.maximum(bottom - high[2], low[2] - position[:, 2])
-            _require(name, f"the gap between held object and {box.name}", np.maximum(beside, over), gap, np.inf, "m")
-    if terrain is not None and not segment.fresh:
-        gap_below = bottom - terrain.below(position[:, :2], limits.held_radius)
-        _require(name, "the gap between held object and heap", gap_below, limits.heap_gap, np.inf, "m")
+def _judge_held(segment: Segment, body: Spheres, hang: float, cell: Cell, terrain: Terrain | None) -> None:
+    """What may be held keeps off all there is: it is long along the pads, and slim where it hangs deep."""
+    limits, name, tips = cell.limits, segment.move.name, segment.T_base_tcp[:, 2, 3]
+    _require(name, "the held object's height", tips - hang - cell.workspace.table_z, -0.001, np.inf, "m")
+    half_length = max(limits.held_radius - limits.held_half_width, 0.0)
+    for half, depth in ((half_length, min(hang, limits.held_radius)), (0.0, hang)):
+        # An upright body: a straight line over the floor, widened by the half width, from `bottom` to `top`.
+        along = np.linspace(-half, half, int(np.ceil(2 * half / LINE_STEP)) + 1)[:, None]
+        line = segment.T_base_tcp[:, None, :2, 3] + along * segment.T_base_tcp[:, None, :2, 1]
+        bottom, top = tips - depth, tips + cell.gripper.finger_length
+        for boxes, gap in ((cell.keep_out, limits.box_gap), (cell.tote.walls, limits.tote_gap)):
+            for box in boxes:
+                low, high = np.array(box.low), np.array(box.high)
+                side = np.maximum(np.maximum(low[:2] - line, line - high[:2]), 0.0)
+                beside = np.linalg.norm(side, axis=-1).min(axis=1) - limits.held_half_width
+                over = np.maximum(bottom - high[2], low[2] - top)
+                _require(
+                    name, f"the gap between held object and {box.name}", np.maximum(beside, over), gap, np.inf, "m"
+                )
+        arm = [i for i, part in enumerate(body.names) if part in HELD_APART]
+        away = np.linalg.norm(body.centres[:, arm, None, :2] - line[:, None], axis=-1).min(axis=2)
+        beside = away - limits.held_half_width - body.radii[arm]
+        over = np.maximum(bottom[:, None] - body.centres[:, arm, 2], body.centres[:, arm, 2] - top[:, None])
+        gaps = np.maximum(beside, over - body.radii[arm])
+        _require(name, "the gap between held object and arm", gaps, limits.self_gap, np.inf, "m")
+        column = np.linalg.norm(line, axis=-1) - limits.held_half_width - base_column(cell).radius
+        _require(name, "the gap between held object and base", column, limits.self_gap, np.inf, "m")
+        if terrain is not None and not segment.fresh:
+            gap_below = bottom - terrain.below(line, limits.held_half_width).max(axis=1)
+            _require(name, "the gap between held object and heap", gap_below, limits.heap_gap, np.inf, "m")
 
 
 def _judge_hover(segment: Segment, cell: Cell, terrain: Terrain) -> None:

@@ -165,6 +165,44 @@ def test_the_object_is_let_go_inside_the_tote() -> None:
     assert len(spots) == len(CELL.tote.spots)
 
 
+def corners_in_tote(place: Transform, tote: Tote, length: float, width: float) -> np.ndarray:
+    """Room (4, 2) [m] that the corners of an object held in its middle, long along the pads, leave to the walls."""
+    corners = np.array([[x, y, 0.0] for x in (-width / 2, width / 2) for y in (-length / 2, length / 2)])
+    seen = corners @ place[:3, :3].T + place[:3, 3]
+    return np.array(tote.inner) / 2 - np.abs(seen[:, :2] - tote.centre)
+
+
+@pytest.mark.parametrize("spot", range(3))
+def test_an_object_of_300_mm_does_not_touch_the_tote(spot: int) -> None:
+    for grasp in grid(2, 5, (0.02, 0.1)):
+        plan = plan_pick(grasp, 0.05, HOME, CELL, 0.12, spot)
+        safety.check(plan, CELL, HOME, FLAT)
+        place = target(plan, "place")
+        assert place[2, 3] - plan.hang < CELL.tote.floor_z + CELL.tote.height, "let go between the walls"
+        assert corners_in_tote(place, CELL.tote, 0.30, 0.08).min() >= CELL.limits.tote_gap
+
+
+@pytest.mark.parametrize(
+    "tote",
+    [Tote(inner=(0.28, 0.28)), Tote(spots=((-0.08, 0.0), (0.08, 0.0))), Tote(inner=(0.36, 0.20), spots=((0.0, 0.05),))],
+)
+def test_what_may_not_fit_into_the_tote_is_let_go_above_its_walls(tote: Tote) -> None:
+    cell = dataclasses.replace(CELL, tote=tote)
+    for grasp in grid(2, 3, (0.02, 0.15)):
+        plan = plan_pick(grasp, 0.05, HOME, cell, 0.16)
+        safety.check(plan, cell, HOME, FLAT)
+        assert target(plan, "place")[2, 3] - plan.hang >= tote.floor_z + tote.height + cell.limits.tote_gap
+
+
+def test_a_tote_that_is_long_the_other_way_is_used_the_other_way() -> None:
+    cell = dataclasses.replace(CELL, tote=Tote(inner=(0.28, 0.36), spots=((0.05, 0.0),)))
+    plan = plan_pick(down(0.65, 0.0, 0.05), 0.05, HOME, cell)
+    safety.check(plan, cell, HOME, FLAT)
+    place = target(plan, "place")
+    assert place[2, 3] - plan.hang < cell.tote.height
+    assert corners_in_tote(place, cell.tote, 0.30, 0.08).min() >= cell.limits.tote_gap
+
+
 def test_a_hover_never_grips_and_stays_high() -> None:
     for z, top in ((0.01, 0.05), (0.15, 0.18)):
         plan = plan_hover(down(0.65, 0.05, z), HOME, CELL, top)

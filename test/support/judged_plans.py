@@ -16,7 +16,8 @@ from gpnet_ros.pose import Transform, transform
 from gpnet_ros.settings import Box, config_dir
 
 CELL = load_cell()
-HOME = np.array(CELL.home)
+#: The home pose with the jaws opening along y: what is held is long along the tote's longer side.
+HOME = np.array(CELL.home) + [0, 0, 0, 0, 0, 1.5708]
 T_HOME = CELL.kinematics.forward(HOME) @ CELL.T_flange_tcp
 Arguments = tuple[Plan, Cell, Any, HeightMap | None]
 
@@ -81,7 +82,9 @@ def with_camera(cell: Cell, lower: float = 0.0) -> Cell:
     return cell.carrying(dataclasses.replace(eye, position=(x, y, z + lower)))
 
 
-def toted(dx: float = 0.0, dy: float = 0.0, z: float = 0.12, hang: float = 0.0, holding: bool = True) -> Arguments:
+def toted(
+    dx: float = 0.0, dy: float = 0.0, z: float = 0.12, hang: float = 0.0, holding: bool = True, cell: Cell = CELL
+) -> Arguments:
     """A line from over the tote into it, at an offset from its centre."""
     q = CELL.kinematics.on_branch(
         shifted(dx, dy) @ np.linalg.inv(CELL.T_flange_tcp), CELL.kinematics.branch_of(HOME), HOME
@@ -89,7 +92,7 @@ def toted(dx: float = 0.0, dy: float = 0.0, z: float = 0.12, hang: float = 0.0, 
     target = shifted(dx, dy)
     target[2, 3] = z
     plan = Plan("home", (Move("into", "linear", 0.1, 0.5, T_base_tcp=target),), q, hang, holding)
-    return plan, CELL, q, None
+    return plan, cell, q, None
 
 
 def over_heap(heights: HeightMap, dx: float = -0.1, cell: Cell = CELL, **plan: Any) -> Arguments:
@@ -124,8 +127,23 @@ def over_hole(dx: float, z: float, cell: Cell = CELL) -> Arguments:
 def wall_gap(gap: float) -> Arguments:
     """The home pose with a post beside the outer finger, at a distance."""
     reach = CELL.gripper.stroke / 2 + CELL.gripper.finger_thickness / 2 + np.hypot(0.012, 0.022) / 2
-    x = float(reach) + gap
-    return line(cell=boxed((x, -0.70, 0.33), (x + 0.01, -0.60, 0.36)))
+    y = -0.65 - float(reach) - gap
+    return line(cell=boxed((-0.05, y - 0.01, 0.33), (0.05, y, 0.36)))
+
+
+def long_fingers(self_gap: float) -> Arguments:
+    """An object that reaches up to the flange, between fingers as long, under the forearm."""
+    gripper = dataclasses.replace(CELL.gripper, finger_length=0.165)
+    return line(cell=limited(dataclasses.replace(CELL, gripper=gripper), self_gap=self_gap), holding=True)
+
+
+def held_towards_base(dy: float, along: bool = True) -> Arguments:
+    """A line by dy towards the base with an object half a metre long, along the line or across it."""
+    q = HOME - [0, 0, 0, 0, 0, np.pi / 2 if along else 0]
+    target = CELL.kinematics.forward(q) @ CELL.T_flange_tcp
+    target[1, 3] += dy
+    move = Move("nearer", "linear", 0.1, 0.5, T_base_tcp=target)
+    return Plan("home", (move,), q, 0.0, True), limited(held_radius=0.5), q, None
 
 
 def turned(angle: float) -> Arguments:
@@ -211,8 +229,18 @@ SWEEPS: dict[str, tuple[Callable[[float], Arguments], list[float], list[float], 
     "elbow": (lambda v: line(shifted(dz=0.01), limited(elbow_sine=v)), [0.93], [0.96], "sin q3"),
     "shoulder": (lambda v: line(shifted(dy=0.2), limited(shoulder_radius=v)), [0.44], [0.46], "joint 5"),
     "gap to a box": (wall_gap, [0.0305, 0.1], [0.0295, 0.0, -0.01], "finger and post"),
-    "tool over the wall": (lambda v: toted(dx=v, holding=False), [0.0, 0.09], [0.13], "tote wall"),
-    "held beside the wall": (lambda v: toted(dx=v), [0.0, 0.099], [0.101], "held object and tote wall"),
+    "tool over the wall": (lambda v: toted(dx=v, holding=False), [0.0, 0.15], [0.165], "tote wall"),
+    "held beside the wall": (lambda v: toted(dx=v), [0.0, 0.009], [0.011], "held object and tote wall"),
+    "held beside the long wall": (lambda v: toted(dy=v), [0.0, 0.059], [0.061], "held object and tote wall"),
+    "held radius": (lambda v: toted(cell=limited(held_radius=v)), [0.05, 0.169], [0.171], "held object and tote wall"),
+    "held half width": (
+        lambda v: toted(cell=limited(held_half_width=v)),
+        [0.05, 0.129],
+        [0.131],
+        "held object and tote wall",
+    ),
+    "held under the forearm": (long_fingers, [0.015, 0.0245], [0.0255, 0.042], "held object and arm"),
+    "held towards the base": (held_towards_base, [0.0, 0.038], [0.042], "held object and base"),
     "held over the wall": (
         lambda v: (*line(shifted(dy=0.14), hang=v, holding=True)[:3], None),
         [0.209],
@@ -220,11 +248,23 @@ SWEEPS: dict[str, tuple[Callable[[float], Arguments], list[float], list[float], 
         "held object and tote wall",
     ),
     "held above table": (lambda v: toted(z=0.12, hang=v), [0.0, 0.12], [0.122], "held object's height"),
-    "held reach": (lambda v: line(hang=v, holding=True), [0.0, 0.2], [-0.01, 0.251], "held object"),
+    "held reach": (lambda v: line(hang=v, holding=True), [0.0, 0.2], [-0.01, 0.281], "held object"),
     "held beside a post": (
         lambda v: line(cell=boxed((v, -0.70, 0.2), (v + 0.1, -0.6, 0.3)), hang=0.1, holding=True),
+        [0.191],
+        [0.189],
+        "held object and post",
+    ),
+    "held deep beside a post": (
+        lambda v: line(cell=boxed((v, -0.70, 0.08), (v + 0.1, -0.6, 0.13)), hang=0.24, holding=True),
         [0.101],
         [0.099],
+        "held object and post",
+    ),
+    "post over what is held": (
+        lambda v: line(cell=boxed((0.15, -0.67, v), (0.2, -0.63, v + 0.01)), holding=True),
+        [0.482],
+        [0.478],
         "held object and post",
     ),
     "held under a post": (
@@ -363,12 +403,16 @@ REFUSALS: dict[str, tuple[Callable[[], Arguments], Callable[[], Arguments]]] = {
     ),
     "five joints": (lambda: (*line()[:2], HOME[:5], None), line),
     "post at the camera on the flange": (
-        lambda: line(cell=with_camera(boxed((-0.06, -0.82, 0.44), (-0.02, -0.78, 0.50)))),
-        lambda: line(cell=boxed((-0.06, -0.82, 0.44), (-0.02, -0.78, 0.50))),
+        lambda: line(cell=with_camera(boxed((-0.17, -0.64, 0.44), (-0.13, -0.60, 0.50)))),
+        lambda: line(cell=boxed((-0.17, -0.64, 0.44), (-0.13, -0.60, 0.50))),
     ),
     "camera on the flange over a tower": (
         lambda: over_heap(heap(0.0, (0.58, 0.03, 0.01, 0.11)), cell=with_camera(CELL, 0.15)),
         lambda: over_heap(heap(0.0, (0.58, 0.03, 0.01, 0.11)), cell=with_camera(CELL)),
+    ),
+    "long towards the base, not across": (
+        lambda: held_towards_base(0.1),
+        lambda: held_towards_base(0.1, along=False),
     ),
     "wrong place in the middle": (
         lambda: (dataclasses.replace(pick()[0], steps=(*pick()[0].steps[:3], DOWN, *pick()[0].steps[4:])), *pick()[1:]),
