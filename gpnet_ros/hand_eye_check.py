@@ -110,8 +110,7 @@ def _fit(
 ) -> float:
     """How well the workspace is seen from a pose, in 0..1: all of it in the picture, the table at its height."""
     view = workspace_view(camera, depth, T_base_camera, workspace)
-    u, v = view.pixel
-    if not (0 <= u < camera.width and 0 <= v < camera.height) or geometry_fault(view, camera) or surface_fault(view):
+    if geometry_fault(view, camera, centred=True) or surface_fault(view):
         return 0.0
     if not view.measured:
         return view.share
@@ -126,6 +125,7 @@ def check_hand_eye(
     T_base_flange: Transform | None = None,
     *,
     by_surface: bool = True,
+    centred: bool = False,
 ) -> None:
     """Refuse a hand-eye calibration that cannot be true.
 
@@ -133,6 +133,7 @@ def check_hand_eye(
         camera, depth, T_parent_camera, workspace, T_base_flange: see `explanations`.
         by_surface: whether depth counts, which shows the arm, too, where that stands before the camera; without, a
             calibration is refused by geometry alone, and depth only helps to explain it.
+        centred: whether the workspace's centre must be in the picture, as the network's view of it needs.
 
     Raises:
         HandEyeRefused: it cannot be true; the message names the usual mistake that would explain it.
@@ -141,7 +142,7 @@ def check_hand_eye(
     """
     T_base_camera = T_parent_camera if T_base_flange is None else T_base_flange @ T_parent_camera
     view = workspace_view(camera, depth, T_base_camera, workspace)
-    geometry, surface = geometry_fault(view, camera), surface_fault(view) if by_surface else ""
+    geometry, surface = geometry_fault(view, camera, centred), surface_fault(view) if by_surface else ""
     if not geometry and not surface:
         return
     parent = "base" if T_base_flange is None else "the flange"

@@ -127,16 +127,21 @@ def _plane_tilt(surface: NDArray[np.float64], T_base_camera: Transform) -> float
     return float(np.arccos(np.clip(abs(up), 0.0, 1.0)))
 
 
-def geometry_fault(view: WorkspaceView, camera: Intrinsics) -> str:
-    """Why a camera cannot see the workspace like this, in words that follow "from there"; empty if it can."""
+def geometry_fault(view: WorkspaceView, camera: Intrinsics, centred: bool = False) -> str:
+    """Why a camera cannot see the workspace like this, in words that follow "from there"; empty if it can.
+
+    With `centred` the centre of the workspace must be in the picture.
+    """
     if view.above < _NEAR:
         return f"the camera would be {view.above:.2f} m over the table, below what it looks at"
     if view.ahead < _NEAR:
         return "the centre of the workspace lies behind the camera"
-    if view.share < _SHARE_MIN:
-        u, v = view.pixel
+    u, v = view.pixel
+    inside = -0.5 <= u <= camera.width - 0.5 and -0.5 <= v <= camera.height - 0.5
+    if view.share < _SHARE_MIN or (centred and not inside):
+        partly = "" if view.share < _SHARE_MIN else "partly "
         return (
-            f"the workspace lies outside the picture: its centre would be at pixel ({u:.0f}, {v:.0f}) of "
+            f"the workspace lies {partly}outside the picture: its centre would be at pixel ({u:.0f}, {v:.0f}) of "
             f"{camera.width}x{camera.height}"
         )
     return ""

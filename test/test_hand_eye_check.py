@@ -99,6 +99,14 @@ def test_a_workspace_partly_beyond_the_edge_of_the_table_is_possible() -> None:
     check_hand_eye(CAMERA, seen, T, Workspace(centre, 0.3))
 
 
+def test_a_view_of_a_corner_is_possible_but_no_view_for_the_network() -> None:
+    centre = (0.6, 0.0)
+    T = look_at((0.6, 0.38, 0.7), (0.6, 0.38, 0.0), right=(1.0, 0.0, 0.0))
+    check_hand_eye(CAMERA, None, T, Workspace(centre, 0.4))
+    with pytest.raises(HandEyeRefused, match="partly outside the picture"):
+        check_hand_eye(CAMERA, None, T, Workspace(centre, 0.4), centred=True)
+
+
 def test_without_any_depth_in_the_workspace_geometry_alone_decides() -> None:
     each = cameras()[0]
     holes = np.full_like(each.depth, np.nan)

@@ -84,7 +84,7 @@ class InferenceNode(MapsNode[InferenceSettings]):
             frame.check(self.settings.valid_share_min)
             return
         seen = (frame.intrinsics, frame.depth, self.T_base_camera, self._workspace)
-        check_hand_eye(*seen, by_surface=False)
+        check_hand_eye(*seen, by_surface=False, centred=True)
         counted_in_workspace(frame, self.T_base_camera, self._workspace).check(self.settings.valid_share_min)
         try:
             check_hand_eye(*seen)

@@ -46,7 +46,7 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
         select = SelectSettings(quality_min=s.quality_min)
         eyes = Sights(self, s.valid_share_min, s.image_qos)
         self.loop = PickingLoop(arm, gripper, cell, hand_eye, eyes, self.outputs, how, select, self._frame_clock())
-        eyes.judge = self.loop.attention.check_frame
+        eyes.judge = self.loop.attention.check_mapless
 
     def _frame_clock(self) -> Callable[[], float]:
         """The clock of the frames' stamps [s]: the node's own, which may be that of a bag.

@@ -146,6 +146,21 @@ class Attention:
             frame = counted_in_workspace(frame, self.hand_eye.T_base_camera(), self.cell.workspace)
         frame.check(self._valid_share_min)
 
+    def check_mapless(self, frame: Frame) -> None:
+        """Refuse a frame of which there are no maps, for a reason that the frame itself gives.
+
+        Raises:
+            HandEyeRefused, FrameRefused: see `check_frame`; or the network's usual view, the square of the workspace,
+                cannot be cut out of it.
+        """
+        self.check_frame(frame)
+        if self.hand_eye.mount == "fixed" and frame.intrinsics is not None:
+            seen = (frame.intrinsics, frame.depth, self.hand_eye.T_parent_camera, self.cell.workspace)
+            try:
+                check_hand_eye(*seen, by_surface=False, centred=True)
+            except HandEyeRefused as error:  # with another view it can be true
+                raise FrameRefused(str(error)) from error
+
     def check_hand_eye(self, frame: Frame, by_surface: bool = True) -> None:
         """Refuse a hand-eye calibration that cannot be true.
 

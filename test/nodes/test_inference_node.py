@@ -148,7 +148,7 @@ def test_a_doubt_of_depth_alone_is_a_warning_for_the_arm_may_be_in_view(
         assert made.answer(seen.frame) is not None
         assert told == []
 
-        def doubt(*arguments: object, by_surface: bool = True) -> None:
+        def doubt(*arguments: object, by_surface: bool = True, centred: bool = False) -> None:
             if by_surface:
                 raise HandEyeRefused("given in base_link")
 

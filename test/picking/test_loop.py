@@ -18,13 +18,13 @@ from support.scenes import CELL, sight, table_and_box
 from gpnet_ros.cell import HandEye, load_hand_eye
 from gpnet_ros.devices.arm import MoveResult, MoveStatus
 from gpnet_ros.devices.fake import FakeArm, FakeGripper
-from gpnet_ros.errors import DeviceError, FrameRefused
+from gpnet_ros.errors import DeviceError, FrameRefused, HandEyeRefused
 from gpnet_ros.motion import Move, plan_pick
 from gpnet_ros.pick import Decision
-from gpnet_ros.picking.attention import Sight
+from gpnet_ros.picking.attention import Attention, Sight
 from gpnet_ros.picking.loop import LoopSettings, PickingLoop
 from gpnet_ros.picking.record import PickRecord, Turn
-from gpnet_ros.pose import invert, to_xyz_quat, transform
+from gpnet_ros.pose import invert, look_at, to_xyz_quat, transform
 from gpnet_ros.region import counted_in_workspace
 
 PATIENCE = 20.0
@@ -581,6 +581,18 @@ def test_a_surface_that_nothing_explains_is_a_refused_frame_and_the_next_one_cou
         b.eyes.spoil = lambda s: s
         b.loop.pick()
         assert b.result(1)["status"] == "dry_run"
+
+
+def test_where_no_maps_come_a_workspace_that_is_cut_beyond_its_centre_is_the_reason() -> None:
+    x, y = CELL.workspace.centre
+    aside = given(look_at((x, y + 0.42, 0.85), (x, y + 0.42, 0.0), right=(1.0, 0.0, 0.0)))
+    s = sight(1.0)
+    depth = np.full_like(table_and_box(), 0.85)
+    watch = Attention(Scene(FakeGripper()), FakeArm(CELL), CELL, aside, False, 0.3)
+    watch.check_frame(replace(s.frame, depth=depth))  # with the whole frame in view it can be true
+    with pytest.raises(FrameRefused, match="partly outside the picture") as refusal:
+        watch.check_mapless(replace(s.frame, depth=depth))
+    assert not isinstance(refusal.value, HandEyeRefused)
 
 
 def test_holes_beside_the_workspace_are_no_reason_to_refuse_a_frame() -> None:
