@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "bag info": "bag_info",
     "bag extract": "bag_extract",
     "bag replay": "bag_replay",
+    "bag check": "bag_check",
     "generate": "generate",
     "data show": "data_show",
     "data sheet": "contact_sheet",

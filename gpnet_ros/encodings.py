@@ -163,6 +163,17 @@ def camera_of(message: CameraInfoLike) -> Intrinsics:
     return Intrinsics(int(message.width), int(message.height), float(k[0]), float(k[4]), float(k[2]), float(k[5]))
 
 
+def map_of(message: ImageLike) -> NDArray[np.float32]:
+    """(h, w) float32 of a 32FC1 map, values untouched.
+
+    Raises:
+        FrameRefused: another encoding.
+    """
+    if message.encoding != "32FC1":
+        raise FrameRefused(f"Map encoding {message.encoding!r} is not 32FC1; use the maps of inference_node.")
+    return rows_of(message, _ordered(np.float32, message), 1)[..., 0].astype(np.float32)
+
+
 def rows_of(message: ImageLike, dtype: np.dtype, channels: int) -> NDArray:
     """(H, W, channels) values of an image, whatever the padding of its rows.
 

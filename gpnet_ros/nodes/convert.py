@@ -24,7 +24,7 @@ from gpnet_ros.encodings import (
     camera_of,
     color_of,
     depth_of,
-    rows_of,
+    map_of,
     unknown_encoding,
 )
 from gpnet_ros.errors import FrameRefused
@@ -116,9 +116,7 @@ def to_point_cloud(points: NDArray[np.float32], colors: NDArray[np.uint8], stamp
 
 def map_from_image(message: Image) -> NDArray[np.float32]:
     """(h, w) float32 of a 32FC1 map, values untouched."""
-    if message.encoding != "32FC1":
-        raise FrameRefused(f"Map encoding {message.encoding!r} is not 32FC1; use the maps of inference_node.")
-    return rows_of(message, np.dtype("<f4"), 1)[..., 0].astype(np.float32)
+    return map_of(message)
 
 
 def to_camera_info(camera: Intrinsics, stamp: float, frame_id: str) -> CameraInfo:

@@ -99,6 +99,8 @@ class PlannerSettings(ReaderSettings):
     max_picks: int = setting(30, "The loop ends after this many picks.", low=1, high=1000)
     failures_max: int = setting(3, "The loop ends after this many failures in a row.", low=1, high=100)
     look_timeout: float = setting(30.0, "Longest wait for a frame.", unit="s", low=0.5, high=120.0)
+    record: bool = setting(False, "Write what is decided on into a bag, one per task.")
+    record_dir: str = setting("runs/decisions", "Folder of these bags.")
     calibration_check_file: str = setting("", "Result of the calibration check; needed beyond hover on hardware.")
     calibration_max_age: int = setting(30, "An older calibration check does not count.", unit="days", low=1, high=3650)
     camera_serial: str = setting("", "Serial number of the camera in use.")

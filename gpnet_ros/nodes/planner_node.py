@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
@@ -15,12 +17,14 @@ from gpnet_ros.devices.robots import is_simulated, make_robot
 from gpnet_ros.errors import DeviceError, SettingsError
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.nodes import start
+from gpnet_ros.nodes.decision_recorder import DecisionRecorder, setup_values
 from gpnet_ros.nodes.frames import Frames
 from gpnet_ros.nodes.parameters import PlannerSettings
 from gpnet_ros.nodes.planner_outputs import Outputs
 from gpnet_ros.nodes.sights import Sights
 from gpnet_ros.picking.loop import LoopSettings, PickingLoop
 from gpnet_ros.picking.mode_gate import require_mode
+from gpnet_ros.picking.record import LoopListener
 
 
 class PlannerNode(start.ManagedNode[PlannerSettings]):
@@ -30,6 +34,7 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
         super().__init__("planner_node", PlannerSettings)
         self.simulated = is_simulated(self.settings.robot)
         self.loop: PickingLoop | None = None
+        self.recorder: DecisionRecorder | None = None
 
     def configure(self) -> None:
         """Read cell and hand-eye, create topics; the limits in force are those until the next configure."""
@@ -45,8 +50,18 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
         )  # fmt: skip
         select = SelectSettings(quality_min=s.quality_min)
         eyes = Sights(self, s.valid_share_min, s.image_qos)
-        self.loop = PickingLoop(arm, gripper, cell, hand_eye, eyes, self.outputs, how, select, self._frame_clock())
+        listener = self._listener(eyes, setup_values(cell, hand_eye, select))
+        self.loop = PickingLoop(arm, gripper, cell, hand_eye, eyes, listener, how, select, self._frame_clock())
         eyes.judge = self.loop.attention.check_mapless
+
+    def _listener(self, eyes: Sights, setup: dict[str, Any]) -> LoopListener:
+        """Who is told of the loop: the topics, and a bag if the parameter asks for one."""
+        self.recorder = None
+        if not self.settings.record:
+            return self.outputs
+        folder, warn = Path(self.settings.record_dir), self.get_logger().warning
+        self.recorder = DecisionRecorder(self.outputs, lambda: eyes.last, folder, setup, warn)
+        return self.recorder
 
     def _frame_clock(self) -> Callable[[], float]:
         """The clock of the frames' stamps [s]: the node's own, which may be that of a bag.
@@ -88,6 +103,8 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
         """Stop the arm, hold the grip, let go of the robot."""
         if self.loop is not None:
             self.loop.close()
+        if self.recorder is not None:
+            self.recorder.close()
 
     def publish_arm(self) -> None:
         """Joints and flange, 50 times a second."""

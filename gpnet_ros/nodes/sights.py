@@ -23,6 +23,7 @@ class Sights:
     """Implements `Eyes` on topics.
 
     Attributes:
+        last: messages of the newest sight that was handed out.
         judge: refuses frames that cannot be used, of which there are no maps; None looks at the depth alone.
     """
 
@@ -30,6 +31,7 @@ class Sights:
         """Args: image_qos as of the parameter."""
         self.valid_share_min = valid_share_min
         self.exposures = Exposures(node, image_qos, {**dict.fromkeys(PLANNER_MAPS, Image), MAPS_INFO: CameraInfo})
+        self.last: Exposure | None = None
         self.judge: Callable[[Frame], None] | None = None
         self._judged: Any = None
 
@@ -41,6 +43,7 @@ class Sights:
         """
         exposure = self.exposures.newest(timeout)
         if exposure is not None:
+            self.last = exposure
             return to_sight(exposure)
         self._explain(self.exposures.newest_incomplete())
         return None

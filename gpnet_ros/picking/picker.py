@@ -15,7 +15,7 @@ from gpnet_ros.height_map import height_map
 from gpnet_ros.pick import Decision, decide
 from gpnet_ros.picking.attention import Attention, Sight
 from gpnet_ros.picking.manipulator import Manipulator
-from gpnet_ros.picking.record import LoopListener, LoopTally, Turn
+from gpnet_ros.picking.record import DecisionBasis, LoopListener, LoopTally, Turn
 from gpnet_ros.picking.runner import PickStatus
 
 
@@ -61,6 +61,7 @@ class Picker:
     memory: Memory = field(default_factory=Memory)
     tally: LoopTally = field(default_factory=LoopTally)
     _waiting: bool = False
+    _basis: DecisionBasis | None = None
 
     def propose(self) -> Turn:
         """Tidy up, look and decide: a turn whose decision may have a plan, and nothing has moved for it yet.
@@ -69,7 +70,7 @@ class Picker:
             TurnOver: there is nothing to decide on, or no way to a tidy start.
         """
         try:
-            return self._proposal()
+            return replace(self._proposal(), basis=self._basis)
         except HandEyeRefused as error:
             self.listener.refused(str(error))
             raise TurnOver(Turn("hand_eye", str(error), finished="hand_eye")) from error
@@ -118,7 +119,9 @@ class Picker:
                 result, halt = replace(result, message=f"{result.message} {way.message}"), way.message
         elif result.status is not PickStatus.DONE:
             halt = result.message or result.status.value
-        return Turn(result.status.value, result.message, times, turn.sight, decision, result, halt=halt)
+        return Turn(
+            result.status.value, result.message, times, turn.sight, decision, result, halt=halt, basis=turn.basis
+        )
 
     def give_up(self, status: str, message: str) -> Turn:
         """A turn after which the task cannot go on by itself."""
@@ -172,7 +175,10 @@ class Picker:
         self.say("deciding")
         cell, state = self.attention.cell, self.attention.arm_state()
         q_start = np.array(cell.home) if state is None else state.q
+        basis = self._basis = DecisionBasis(
+            q_start, self.attention.T_base_camera(), tuple(self.memory.failed), self.tally.placed, self.mode == "hover"
+        )
         return decide(
-            sight.frame, sight.maps, self.attention.T_base_camera(), cell, q_start,
-            memory=self.memory, select=self.select, hover=self.mode == "hover", spot=self.tally.placed,
+            sight.frame, sight.maps, basis.T_base_camera, cell, q_start,
+            memory=self.memory, select=self.select, hover=basis.hover, spot=basis.spot,
         )  # fmt: skip

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gpnet_ros.pick import Decision
 from gpnet_ros.picking.attention import Sight
 from gpnet_ros.picking.runner import PickResult
+from gpnet_ros.pose import Transform
 
 
 @dataclass
@@ -22,6 +24,34 @@ class LoopTally:
 
 
 @dataclass(frozen=True, eq=False)
+class DecisionBasis:
+    """What a decision depended on beside frame, maps and cell; with these it can be made again.
+
+    Attributes:
+        q_start: joints from which the arm was planned for, (6,) [rad].
+        T_base_camera: the camera at the decision, (4, 4) [m].
+        remembered: TCPs (4, 4) [m] of grasps that had failed.
+        spot: which of the tote's spots; hover: whether it stayed above.
+    """
+
+    q_start: NDArray[np.float64]
+    T_base_camera: Transform
+    remembered: tuple[Transform, ...] = ()
+    spot: int = 0
+    hover: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, to the last bit."""
+        return {
+            "q_start": [float(q) for q in self.q_start],
+            "T_base_camera": self.T_base_camera.tolist(),
+            "remembered": [T.tolist() for T in self.remembered],
+            "spot": self.spot,
+            "hover": self.hover,
+        }
+
+
+@dataclass(frozen=True, eq=False)
 class Turn:
     """One turn of the loop: what was seen, decided and done, and how it ended.
 
@@ -31,6 +61,7 @@ class Turn:
         message: one sentence for a person.
         times: wall time [s] of each step, by its name.
         sight, decision, result: as far as the turn came.
+        basis: what the decision depended on.
         finished: why the whole task ends with this turn; None when it does not.
         halt: why nothing may move until a person resumes; empty when it may.
     """
@@ -43,6 +74,7 @@ class Turn:
     result: PickResult | None = None
     finished: str | None = None
     halt: str = ""
+    basis: DecisionBasis | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +103,8 @@ class PickRecord:
             "failures": self.failures, "placed": self.placed, "finished": self.finished,
             "time_s": {name: round(seconds, 3) for name, seconds in turn.times.items()},
             "stamp": None if turn.sight is None else turn.sight.frame.stamp,
-            **({} if turn.decision is None else _decision(turn.decision)),
+            **({} if turn.decision is None else decision_values(turn.decision)),
+            **({} if turn.basis is None else {"basis": turn.basis.to_dict()}),
             **({} if turn.result is None else _result(turn.result)),
         }  # fmt: skip
 
@@ -97,7 +130,8 @@ def rejected_reasons(decision: Decision) -> list[dict[str, Any]]:
     return [{"pixel": list(r.pixel), "reason": r.reason, "detail": r.detail} for r in decision.rejected]
 
 
-def _decision(decision: Decision) -> dict[str, Any]:
+def decision_values(decision: Decision) -> dict[str, Any]:
+    """A decision as the record has it: pixels of the colour image, lengths in [m], poses (4, 4) in base."""
     values: dict[str, Any] = {"rejected": rejected_reasons(decision)}
     if decision.unseen:
         values["unseen"] = [

@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from typing import Any, Literal
 
+from gpnet_ros.data.bags.decision_bag import DecisionBag
 from gpnet_ros.errors import GpnetError
 from gpnet_ros.evaluation.closed_loop.ros_round import PlannerReport, PlayableCell, RosRound, play_round
-from gpnet_ros.evaluation.run_folder.decision_bag import DecisionBag
 from gpnet_ros.evaluation.run_folder.folder import BAG, VIDEO, RunFolder, draw_decision
 from gpnet_ros.evaluation.run_folder.picks import RosPick
 from gpnet_ros.evaluation.video import write_video

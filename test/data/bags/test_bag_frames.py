@@ -174,7 +174,7 @@ def test_another_camera_than_the_cells_is_refused() -> None:
     frame = sight().frame
     cell, hand_eye = load_cell(), load_hand_eye()
     check_camera(frame, cell, hand_eye)
-    higher = HandEye("fixed", (0.85, 0.0, 1.25), hand_eye.quaternion)
+    higher = HandEye("fixed", (0.85, 0.0, 1.45), hand_eye.quaternion)
     turned = HandEye("fixed", hand_eye.position, (0.0, 0.0, 0.0, 1.0))
     for wrong in (higher, turned):
         with pytest.raises(BagRefused, match="another than that of the cell"):

@@ -15,8 +15,8 @@ from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 from support.truths import grip, truth_of
 
+from gpnet_ros.data.bags.decision_bag import DecisionBag, type_of
 from gpnet_ros.errors import BadInput
-from gpnet_ros.evaluation.run_folder.decision_bag import DecisionBag, type_of
 from gpnet_ros.evaluation.run_folder.folder import (
     CSV,
     JSON,

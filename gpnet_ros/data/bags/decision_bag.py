@@ -17,7 +17,7 @@ _IMAGE, _CAMERA, _POSE, _STRING = (
     "geometry_msgs/msg/PoseStamped",
     "std_msgs/msg/String",
 )
-RESULT_TOPIC = "planner_node/result"
+RESULT_TOPIC, SETUP_TOPIC = "planner_node/result", "planner_node/setup"
 
 
 class DecisionBag:
@@ -66,6 +66,12 @@ class DecisionBag:
         for topic, raw in {**messages, RESULT_TOPIC: said}.items():
             self._writer.write(self._connection(topic), round(stamp * 1e9), raw)
 
+    def add_setup(self, setup: dict[str, Any], stamp: float) -> None:
+        """Store what all decisions depend on, cell and settings, at the stamp [s] of the first."""
+        text = self._types.types[_STRING](data=json.dumps(setup))
+        said = bytes(self._types.serialize_cdr(text, _STRING))
+        self._writer.write(self._connection(SETUP_TOPIC), round(stamp * 1e9), said)
+
     def _connection(self, topic: str) -> Connection:
         if topic not in self._connections:
             self._connections[topic] = self._writer.add_connection("/" + topic, type_of(topic), typestore=self._types)
@@ -75,4 +81,4 @@ class DecisionBag:
 def type_of(topic: str) -> str:
     """Message type of a recorded topic, by the last word of its name."""
     last = topic.rsplit("/", 1)[-1]
-    return {"camera_info": _CAMERA, "grasp": _POSE, "result": _STRING}.get(last, _IMAGE)
+    return {"camera_info": _CAMERA, "grasp": _POSE, "result": _STRING, "setup": _STRING}.get(last, _IMAGE)

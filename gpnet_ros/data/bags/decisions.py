@@ -1,0 +1,86 @@
+"""The decisions of a bag that the planner or `gpnet demo` has written: frame, maps and what was made of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gpnet_ros.data.bags.bag import Bag
+from gpnet_ros.data.bags.decision_bag import RESULT_TOPIC, SETUP_TOPIC
+from gpnet_ros.encodings import camera_of, color_of, depth_of, map_of
+from gpnet_ros.errors import BagRefused
+from gpnet_ros.frame import Frame
+from gpnet_ros.maps import Grid, Maps
+
+_COLOR, _DEPTH, _INFO = "/color/image_raw", "/aligned_depth_to_color/image_raw", "/color/camera_info"
+_MAPS = ("/maps/quality", "/maps/priority", "/maps/angle", "/maps/width")
+_MAPS_INFO = "/maps/camera_info"
+_NEEDED = (_COLOR, _DEPTH, _INFO, *_MAPS, _MAPS_INFO)
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedDecision:
+    """One decision: the planner's record of it, and frame and maps as the planner had them."""
+
+    record: dict[str, Any]
+    frame: Frame
+    maps: Maps
+
+
+def read_setup(bag: Bag) -> dict[str, Any]:
+    """Cell, hand-eye and settings of all decisions as plain values; empty where the bag does not hold them."""
+    said = next(iter(bag.messages([f"/{SETUP_TOPIC}"])), None)
+    return {} if said is None else _json(bag, said.topic, bag.read(said).data)
+
+
+def read_decisions(bag: Bag) -> Iterator[RecordedDecision]:
+    """The decisions of an open bag, in their order.
+
+    Raises:
+        BagRefused: the bag holds none, or one without its basis, as those of older versions.
+    """
+    missing = [topic for topic in (f"/{RESULT_TOPIC}", *_NEEDED) if topic not in bag.topics]
+    if missing:
+        raise BagRefused(
+            f"Bag {bag.path} holds no decisions, {missing[0]} is missing: take one that the planner wrote "
+            "(record:=true), or the bag of a run folder of gpnet demo."
+        )
+    results: dict[int, list[dict[str, Any]]] = {}
+    for said in bag.messages([f"/{RESULT_TOPIC}"]):
+        results.setdefault(said.time, []).append(_json(bag, said.topic, bag.read(said).data))
+    parts: dict[int, dict[str, Any]] = {}
+    for message in bag.messages(_NEEDED):
+        if message.time not in results:
+            continue
+        found = parts.setdefault(message.time, {})
+        found[message.topic] = message
+        if len(found) == len(_NEEDED):
+            read = {topic: bag.read(one) for topic, one in parts.pop(message.time).items()}
+            for record in results[message.time]:
+                if "basis" not in record:
+                    raise BagRefused(
+                        f"Bag {bag.path}: the record of {record.get('stamp')} s lacks joints and remembered failures, "
+                        "it is of an older version: record it again."
+                    )
+                yield _decision(record, read)
+
+
+def _decision(record: dict[str, Any], read: dict[str, Any]) -> RecordedDecision:
+    header = read[_COLOR].header
+    camera = camera_of(read[_INFO])
+    stamp = float(header.stamp.sec + header.stamp.nanosec * 1e-9)
+    frame = Frame(color_of(read[_COLOR]), depth_of(read[_DEPTH]), camera, stamp, header.frame_id)
+    grid = Grid.of_camera(camera_of(read[_MAPS_INFO]), camera)
+    quality, priority, angle, width = (map_of(read[topic]) for topic in _MAPS)
+    return RecordedDecision(record, frame, Maps.from_published(frame, grid, quality, priority, angle, width))
+
+
+def _json(bag: Bag, topic: str, text: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(text))
+    except ValueError as error:
+        raise BagRefused(
+            f"Bag {bag.path}: a message of {topic} is no JSON object ({error}); record it again."
+        ) from error
