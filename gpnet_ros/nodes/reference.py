@@ -1,4 +1,4 @@
-"""The tables of docs/ros.md: arguments of the launch file and parameters of every node, from where they are defined."""
+"""The tables of docs/ros.md: arguments of the launch files and parameters of every node, from where they are defined."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from gpnet_ros.nodes.parameters import PARAMETERS
+from gpnet_ros.nodes.replay_table import ReplayRun
 from gpnet_ros.nodes.table import RunSettings
 
 
 def reference() -> str:
     """All tables in Markdown, each under its heading."""
-    parts = ["### grasp.launch.py", _table(dataclasses.fields(RunSettings))]
+    parts: list[str] = []
+    for file, run in (("grasp.launch.py", RunSettings), ("replay.launch.py", ReplayRun)):
+        parts += [f"### {file}", _table(dataclasses.fields(run))]
     for node, kind in PARAMETERS.items():
         parts += [f"### {node}", _table(dataclasses.fields(kind))]
     return "\n\n".join(parts) + "\n"

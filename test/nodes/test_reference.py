@@ -9,6 +9,7 @@ import pytest
 from gpnet_ros.cli import main
 from gpnet_ros.nodes.parameters import PARAMETERS
 from gpnet_ros.nodes.reference import reference
+from gpnet_ros.nodes.replay_table import ReplayRun
 from gpnet_ros.nodes.table import RunSettings
 from gpnet_ros.settings import config_dir
 
@@ -21,7 +22,7 @@ def test_the_page_ends_with_the_tables_that_the_command_prints(capsys: pytest.Ca
     assert PAGE.endswith(printed), "replace the tables at the end of docs/ros.md by what `gpnet params` prints"
 
 
-@pytest.mark.parametrize("kind", [RunSettings, *PARAMETERS.values()])
+@pytest.mark.parametrize("kind", [RunSettings, ReplayRun, *PARAMETERS.values()])
 def test_every_setting_has_a_row_with_its_default(kind: type) -> None:
     text = reference()
     for field in dataclasses.fields(kind):
