@@ -1,4 +1,4 @@
-"""The tables of docs/ros.md: arguments of the launch files and parameters of every node, from where they are defined."""
+"""The tables of docs/ros.md: arguments of the launch files, parameters of every node, from where they are defined."""
 
 from __future__ import annotations
 

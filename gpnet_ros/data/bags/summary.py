@@ -14,6 +14,7 @@ from gpnet_ros.data.bags.cell_check import check_camera
 from gpnet_ros.data.bags.frames import BagFrames, nearest_sentence
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame, Intrinsics
+from gpnet_ros.region import counted_in_workspace
 
 #: So many frames, evenly spread, are unpacked for depth and camera model.
 LOOKED_AT = 20
@@ -154,9 +155,11 @@ def _look(frames: BagFrames, cell: Cell | None, hand_eye: HandEye | None) -> tup
             first = first or frame
             shares.append(_valid_share(frame))
             medians.append(_median_depth(frame))
-            frame.check()
             if cell is not None and hand_eye is not None:
                 check_camera(frame, cell, hand_eye)
+                if hand_eye.mount == "fixed":
+                    frame = counted_in_workspace(frame, hand_eye.T_base_camera(), cell.workspace)
+            frame.check()
             usable += 1
         except BadInput as error:
             reasons.append(str(error))

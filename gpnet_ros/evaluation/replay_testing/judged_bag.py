@@ -22,6 +22,7 @@ from gpnet_ros.maps import Grid, workspace_grid
 from gpnet_ros.network.detector import Detector
 from gpnet_ros.pick import decide
 from gpnet_ros.pose import Transform, lift, to_xyz_quat
+from gpnet_ros.region import counted_in_workspace
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +69,13 @@ class BagJudge:
             BagRefused: the bag is of another camera than the hand-eye's.
         """
         try:
-            frame.check()
-            if self._hand_eye is not None:
-                check_camera(frame, self._cell, self._hand_eye)
-                return self._in_cell(number, stamp, frame, self._hand_eye.T_base_camera())
-            return self._in_view(number, stamp, frame)
+            if self._hand_eye is None:
+                frame.check()
+                return self._in_view(number, stamp, frame)
+            check_camera(frame, self._cell, self._hand_eye)
+            T_base_camera = self._hand_eye.T_base_camera()
+            counted_in_workspace(frame, T_base_camera, self._cell.workspace).check()
+            return self._in_cell(number, stamp, frame, T_base_camera)
         except FrameRefused as error:
             return FrameAnswer(number, stamp, "refused", str(error))
 
