@@ -116,7 +116,8 @@ def height_map(frame: Frame, T_base_camera: Transform, cell: Cell, holes: NDArra
     half = cell.workspace.side / 2 + MAP_BORDER
     origin = (cell.workspace.centre[0] - half, cell.workspace.centre[1] - half)
     n = round(2 * half / CELL_SIDE) + 1
-    rows, columns = np.nonzero(frame.depth > 0)  # NaN compares false
+    holes = unexplained_holes(frame.depth, frame.intrinsics) if holes is None else holes
+    rows, columns = np.nonzero((frame.depth > 0) & ~holes)  # NaN compares false
     points = frame.intrinsics.deproject(np.stack([columns, rows], axis=-1), frame.depth[rows, columns])
     points = points @ T_base_camera[:3, :3].T + T_base_camera[:3, 3]
     index = np.round((points[:, :2] - np.array(origin)) / CELL_SIDE).astype(int)
@@ -125,7 +126,6 @@ def height_map(frame: Frame, T_base_camera: Transform, cell: Cell, holes: NDArra
     np.maximum.at(highest, index[inside, 1] * n + index[inside, 0], points[inside, 2].astype(np.float32))
     z = highest.reshape(n, n)
     measured = np.where(np.isfinite(z), z, np.float32(np.nan))
-    holes = unexplained_holes(frame.depth, frame.intrinsics) if holes is None else holes
     filled = _fill(measured, origin, frame, T_base_camera, holes)
     return HeightMap(origin, CELL_SIDE, _in_picture(filled, origin, frame, T_base_camera))
 
@@ -203,7 +203,7 @@ def _bound(
     inside = (u >= 0) & (u < frame.intrinsics.width) & (v >= 0) & (v < frame.intrinsics.height)
     u, v = np.where(inside, u, 0), np.where(inside, v, 0)
     # Free: the camera saw something behind the point. A hole in the depth image frees nothing.
-    free = inside & (frame.depth[v, u] > seen[2] + BOUND_STEP)
+    free = inside & (frame.depth[v, u] > seen[2] + BOUND_STEP) & ~holes[v, u]
     blocked = ~free
     last = len(levels) - 1 - np.argmax(blocked[::-1], axis=0)
     bound = np.where(blocked.any(axis=0), levels[last], levels[0])

@@ -25,6 +25,8 @@ STEREO_BASE = 0.065
 HOLE_WIDTH = 0.024
 #: Speckles are smaller than this [m^2]; a pen without depth is narrow, and larger.
 HOLE_AREA = 900e-6
+#: A reading is believed where most of a square of this side around it [px] have one.
+SCATTER = 5
 #: Strips narrower than this [m] are the rest of an edge's band, and count for no area.
 STRIP = 0.010
 #: What is connected with a hole within this distance [m] belongs to it, also where an edge would explain it.
@@ -41,10 +43,12 @@ def unexplained_holes(depth: Floats, intrinsics: Intrinsics) -> NDArray[np.bool_
         intrinsics: of the camera, for the sizes of pixels.
 
     Returns:
-        (H, W), True where what was photographed may stand at any height.
+        (H, W), True where what was photographed may stand at any height; single readings within a hole among them, for
+        a black object gives such, and they are noise.
     """
-    seen = depth > 0  # NaN compares false
-    hole = ~seen
+    hole = ~(depth > 0)  # NaN compares false
+    hole |= cv2.medianBlur(hole.astype(np.uint8), SCATTER) > 0
+    seen = ~hole
     if not seen.any() or not hole.any():
         return hole
     pixel = float(np.median(depth[seen])) / intrinsics.fx

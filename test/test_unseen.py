@@ -57,6 +57,19 @@ def test_the_taller_the_unseen_object_the_same_refusal(height: float) -> None:
         safe_plan(grasp, 0.05, HOME, CELL, heights)
 
 
+@pytest.mark.parametrize("share", [0.03, 0.2])
+def test_scattered_readings_of_a_black_object_do_not_make_it_seen(share: float) -> None:
+    frame, rng = invisible(0.12), np.random.default_rng(5)
+    assert frame.depth is not None
+    scattered = np.isnan(frame.depth) & (rng.random(frame.depth.shape) < share)
+    noisy = np.where(scattered, rng.uniform(0.5, 1.2, frame.depth.shape), frame.depth).astype(np.float32)
+    frame = replace(frame, depth=noisy)
+    assert decided(frame).status == "not_seen"
+    heights = height_map(frame, T_BASE_CAMERA, CELL)
+    around = np.array(CENTRE) + np.stack(np.meshgrid(np.linspace(-0.015, 0.015, 7), np.linspace(-0.04, 0.04, 17)), -1)
+    assert np.isnan(heights.at(around)).mean() > 0.95
+
+
 def test_the_operator_is_told_where_and_how_large() -> None:
     decision = decided(invisible(0.12))
     (part,) = decision.unseen
