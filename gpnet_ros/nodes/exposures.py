@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
@@ -16,9 +17,12 @@ from gpnet_ros.errors import FrameRefused
 from gpnet_ros.frame import Frame
 from gpnet_ros.nodes import convert
 from gpnet_ros.nodes.arrivals import CAMERA_INFO, COLOR, DEPTH, Arrivals
-from gpnet_ros.nodes.losses import Losses
+from gpnet_ros.nodes.losses import WINDOW, Losses, Lost
 from gpnet_ros.nodes.start import LATCHED_QOS, RESENT_QOS, SENSOR_QOS
 from gpnet_ros.nodes.transport import find_transport
+
+#: How often it is looked at whether to subscribe otherwise [s].
+FOLLOW_PERIOD = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,17 +149,22 @@ class Exposures(Gatherer):
         super().__init__(tuple(self._topics), tell=node.get_logger().warning)
         self._node, self._has_latched = node, False
         self.arrivals.names = {topic: node.resolve_topic_name(topic) for topic in self._topics}
-        self._losses = Losses((COLOR, DEPTH), self._tell_losses, lambda: find_transport().remedy())
-        transport = find_transport()
-        self.is_reliable = image_qos == "reliable" or (image_qos == "auto" and transport.loses_images)
-        if self.is_reliable:
-            node.get_logger().info(f"{transport.describe()} Lost images are sent again (image_qos reliable).")
+        self._losses = Losses((COLOR, DEPTH), self._take_losses)
+        self._is_starved = False
         self.subscriptions: list[Any] = []
-        self._subscribe(RESENT_QOS if self.is_reliable else SENSOR_QOS)
+        # Subscriptions change in the executor only: it must never wait for one that another thread has just destroyed.
+        node.create_timer(FOLLOW_PERIOD, self._follow_publishers, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._subscribe(image_qos == "reliable" or (image_qos == "auto" and find_transport().loses_images))
 
-    def _subscribe(self, qos: QoSProfile) -> None:
+    def _subscribe(self, reliable: bool) -> None:
+        self.is_reliable, self._has_latched = reliable, False
         for old in self.subscriptions:
             self._node.destroy_subscription(old)
+        if reliable:
+            self._node.get_logger().info(
+                f"{find_transport().describe()} Lost ones are sent again (image_qos reliable)."
+            )
+        qos = RESENT_QOS if reliable else SENSOR_QOS
         self.subscriptions = [self._listen(kind, topic, qos) for topic, kind in self._topics.items()]
 
     def _listen(self, kind: type, topic: str, qos: QoSProfile) -> Any:
@@ -170,12 +179,15 @@ class Exposures(Gatherer):
     def newest(self, timeout: float) -> Exposure | None:
         """As of `Gatherer`; while none comes, what publishers offer is followed."""
         exposure = super().newest(timeout)
-        if exposure is None:
-            if self._camera_info is None and not self._has_latched:
-                self._ask_for_latched()
-            if self.is_reliable:
-                self._follow_best_effort()
+        self._is_starved = exposure is None
         return exposure
+
+    def _follow_publishers(self) -> None:
+        """Subscribe otherwise where nothing comes and publishers offer something else."""
+        if self._is_starved and self._camera_info is None and not self._has_latched:
+            self._ask_for_latched()
+        if self._is_starved and self.is_reliable:
+            self._follow_best_effort()
 
     def _ask_for_latched(self) -> None:
         """Subscribe as late subscribers must; with a publisher that keeps nothing that would only be a warning."""
@@ -192,9 +204,16 @@ class Exposures(Gatherer):
             if any(p.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT for p in publishers):
                 name = self.arrivals.names[topic]
                 self._node.get_logger().warning(f"{name} is sent best effort: lost images stay lost.")
-                self.is_reliable = self._has_latched = False
-                self._subscribe(SENSOR_QOS)
+                self._subscribe(reliable=False)
                 return
+
+    def fault(self) -> str:
+        """As of `Gatherer`; what is lost on the way is not said to be switched off."""
+        told = super().fault()
+        lost = [self.arrivals.names[topic] for topic in self._topics if self._losses.is_losing(topic)]
+        if not told or not lost:
+            return told
+        return f"Frames are not complete: messages of {', '.join(lost)} are lost. {find_transport().remedy()}"
 
     def _taker(self, topic: str) -> Callable[[Any], None]:
         def take(message: Any) -> None:
@@ -203,5 +222,8 @@ class Exposures(Gatherer):
 
         return take
 
-    def _tell_losses(self, topic: str, told: str) -> None:
-        self._node.get_logger().warning(f"{self.arrivals.names[topic]}: {told}")
+    def _take_losses(self, lost: dict[str, Lost]) -> None:
+        # Nobody subscribes otherwise because of it: Fast DDS 2.14 was seen to read one sample for ever, and to hold the
+        # whole process, after a subscription was exchanged while fragments of images came in.
+        told = ", ".join(found.describe(self.arrivals.names[topic]) for topic, found in lost.items())
+        self._node.get_logger().warning(f"In {WINDOW:.0f} s {told} did not arrive. {find_transport().remedy()}")

@@ -14,6 +14,23 @@ SHARE_MIN, COUNT_MIN = 0.1, 8
 Stamp = tuple[int, int]
 
 
+@dataclass(frozen=True)
+class Lost:
+    """Messages of one topic that did not arrive, of those that should have."""
+
+    count: int
+    expected: int
+
+    @property
+    def share(self) -> float:
+        """What was lost, in [0, 1]."""
+        return self.count / self.expected
+
+    def describe(self, name: str) -> str:
+        """In words, for a topic of that name."""
+        return f"{self.count} of {self.expected} messages of {name} ({self.share:.0%})"
+
+
 @dataclass
 class _Count:
     """Messages of one topic in a window: stamps that came, and how many the middleware says are lost."""
@@ -25,14 +42,14 @@ class _Count:
 class Losses:
     """Counts the messages of topics; of paired topics also those whose partner of the same stamp came alone."""
 
-    def __init__(self, pair: tuple[str, ...], tell: Callable[[str, str], None], remedy: Callable[[], str]) -> None:
+    def __init__(self, pair: tuple[str, ...], tell: Callable[[dict[str, Lost]], None]) -> None:
         """Args:
         pair: topics that carry equal stamps.
-        tell: told of a topic, and a sentence, after each window in which too many were lost.
-        remedy: what to do about it, one sentence.
+        tell: told after each window in which too many were lost, of which topics.
         """
-        self._pair, self._tell, self._remedy = pair, tell, remedy
+        self._pair, self._tell = pair, tell
         self._counts: dict[str, _Count] = {}
+        self._losing: set[str] = set()
         self._began = time.monotonic()
 
     def note(self, topic: str, stamp: Stamp) -> None:
@@ -45,6 +62,10 @@ class Losses:
         self._close_window()
         self._counts.setdefault(topic, _Count()).lost += count
 
+    def is_losing(self, topic: str) -> bool:
+        """Whether messages of a topic are lost, by the last window or by what the middleware has said since."""
+        return topic in self._losing or self._counts.get(topic, _Count()).lost > 0
+
     def _close_window(self) -> None:
         now = time.monotonic()
         if now - self._began < WINDOW:
@@ -53,18 +74,15 @@ class Losses:
         newest = self._newest()
         self._counts = {t: _Count({newest} & c.stamps) for t, c in self._counts.items()} if newest else {}
         self._began = now
-        for topic, (lost, expected) in told.items():
-            self._tell(
-                topic,
-                f"{lost} of {expected} messages ({lost / expected:.0%}) did not arrive in the last "
-                f"{WINDOW:.0f} s. {self._remedy()}",
-            )
+        self._losing = set(told)
+        if told:
+            self._tell(told)
 
     def _newest(self) -> Stamp | None:
         """The newest stamp of the paired topics, whose partner may still be on its way."""
         return max((s for t in self._pair if t in self._counts for s in self._counts[t].stamps), default=None)
 
-    def _lost(self) -> dict[str, tuple[int, int]]:
+    def _lost(self) -> dict[str, Lost]:
         """Lost and expected messages of each topic that lost too many."""
         pairs = [self._counts.get(topic, _Count()).stamps for topic in self._pair]
         seen = set().union(*pairs) - {self._newest()}
@@ -77,5 +95,5 @@ class Losses:
             lost = max(count.lost, missed)
             expected = max(len(came) + lost, 1)
             if lost >= SHARE_MIN * expected and expected >= COUNT_MIN:
-                found[topic] = lost, expected
+                found[topic] = Lost(lost, expected)
         return found

@@ -87,12 +87,14 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
         for name, action in {**services, "pick": loop.pick}.items():
             self.create_service(Trigger, f"~/{name}", _trigger(action))
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(0.019, self.publish_arm, clock=steady)  # a little over the promised 50 Hz
-        self.create_timer(1.0, self.publish_health, clock=steady)
+        self._own_timers = [
+            self.create_timer(0.019, self.publish_arm, clock=steady),  # a little over the promised 50 Hz
+            self.create_timer(1.0, self.publish_health, clock=steady),
+        ]
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop the arm, hold the grip, let go of the robot."""
-        for timer in list(self.timers):
+        for timer in self._own_timers:
             self.destroy_timer(timer)
         for service in [s for s in self.services if s.srv_name.startswith(self.get_fully_qualified_name() + "/")]:
             if service.srv_type is Trigger:

@@ -28,22 +28,28 @@ RATE = 30.0
 PIPES: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
 
 
-def play(folder: Path, seconds: float, image_qos: str, profile: bool, *camera: str) -> tuple[float, bool, str]:
-    """Share of exposures that became complete, whether they were subscribed to reliably, and the reader's log."""
+def play(
+    folder: Path, seconds: float, image_qos: str, profile: bool, *camera: str, reader_profile: bool | None = None
+) -> tuple[float, bool, str]:
+    """Share of exposures that became complete, whether they were subscribed to reliably, and the reader's log.
+
+    Args:
+        profile: whether the camera has the Fast DDS profile; the reader has it too, unless reader_profile says other.
+    """
     domain, count = free_domain(), round(seconds * RATE)
     environment = {**os.environ, **ros_environment(domain), "OMP_NUM_THREADS": "1"}
-    if not profile:
-        environment = {name: value for name, value in environment.items() if name not in PROFILE_VARIABLES}
+    bare = {name: value for name, value in environment.items() if name not in PROFILE_VARIABLES}
     log = folder / f"{image_qos}_{profile}.log"
 
-    def start(*words: object) -> subprocess.Popen[str]:
-        command = [sys.executable, str(STREAM), *map(str, words)]
-        return subprocess.Popen(command, env=environment, stderr=log.open("a"), **PIPES)
+    def start(has_profile: bool, *words: object) -> subprocess.Popen[str]:
+        command, settings = [sys.executable, str(STREAM), *map(str, words)], environment if has_profile else bare
+        return subprocess.Popen(command, env=settings, stderr=log.open("a"), **PIPES)
 
-    with start("reader", domain, image_qos) as reader:
+    read = profile if reader_profile is None else reader_profile
+    with start(read, "reader", domain, image_qos) as reader:
         assert reader.stdout is not None
         assert reader.stdout.readline() == "ready\n"
-        with start("camera", domain, count, RATE, *camera) as sender:
+        with start(profile, "camera", domain, count, RATE, *camera) as sender:
             assert sender.stdout is not None
             assert int(sender.stdout.readline()) == count
             answer = json.loads(reader.communicate(timeout=60)[0])
@@ -100,3 +106,10 @@ def test_the_profile_or_else_reliable_subscriptions_bring_images_over(tmp_path: 
             assert told, log
     assert shares[True, "sensor"] > shares[False, "sensor"]
     assert shares[False, "reliable"] > shares[False, "sensor"]
+
+
+@pytest.mark.slow
+def test_a_camera_without_the_profile_is_told_by_a_reader_with_it(tmp_path: Path) -> None:
+    share, is_reliable, log = play(tmp_path, 15.0, "auto", False, reader_profile=True)
+    assert not is_reliable and share < 0.9
+    assert "did not arrive" in log and "Has the process that sends it the profile too" in log

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from gpnet_ros.nodes import losses
-from gpnet_ros.nodes.losses import WINDOW, Losses
+from gpnet_ros.nodes.losses import WINDOW, Losses, Lost
 
 COLOR, DEPTH, MAP = "color", "depth", "map"
 
@@ -16,9 +16,9 @@ class Stream:
     """Thirty exposures a second by a clock of its own [s], of which a test drops some."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, rate: float = 30.0) -> None:
-        self.now, self.rate, self.told = 100.0, rate, list[tuple[str, str]]()
+        self.now, self.rate, self.told = 100.0, rate, list[dict[str, Lost]]()
         monkeypatch.setattr(losses, "time", SimpleNamespace(monotonic=lambda: self.now))
-        self.losses = Losses((COLOR, DEPTH), lambda *words: self.told.append(words), lambda: "Do this.")
+        self.losses = Losses((COLOR, DEPTH), self.told.append)
 
     def play(self, seconds: float, *lost: str, every: int = 2, apart: int = 0) -> None:
         """Drop the topics of every n-th exposure; stamps of depth are `apart` nanoseconds later."""
@@ -39,9 +39,12 @@ def test_who_loses_nothing_is_told_nothing(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_share_of_a_topic_that_comes_alone_is_told_once_per_window(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = Stream(monkeypatch)
     stream.play(3.05 * WINDOW, DEPTH, every=2)
-    assert [topic for topic, _ in stream.told] == [DEPTH] * 3
-    assert "150 of 300" in stream.told[0][1] or "(50%)" in stream.told[0][1]
-    assert stream.told[0][1].endswith("Do this.")
+    assert [set(told) for told in stream.told] == [{DEPTH}] * 3
+    assert stream.told[0][DEPTH].share == pytest.approx(0.5, abs=0.01)
+    assert "messages of /d (50%)" in stream.told[0][DEPTH].describe("/d")
+    assert stream.losses.is_losing(DEPTH) and not stream.losses.is_losing(COLOR)
+    stream.play(2.05 * WINDOW)
+    assert not stream.losses.is_losing(DEPTH)
 
 
 @pytest.mark.parametrize(("every", "told"), [(20, 0), (5, 1)])
@@ -56,9 +59,9 @@ def test_what_the_middleware_says_counts_for_topics_without_a_partner(monkeypatc
     for k in range(10):
         stream.losses.note(MAP, (k, 0))
     stream.losses.note_lost(MAP, 10)
+    assert stream.losses.is_losing(MAP)
     stream.play(1.05 * WINDOW)
-    assert [topic for topic, _ in stream.told] == [MAP]
-    assert "10 of 20" in stream.told[0][1]
+    assert stream.told == [{MAP: Lost(10, 20)}]
 
 
 def test_stamps_that_never_agree_are_another_fault(monkeypatch: pytest.MonkeyPatch) -> None:
