@@ -12,7 +12,6 @@ from rclpy.serialization import serialize_message
 
 from gpnet_ros.cell import Cell, HandEye
 from gpnet_ros.data.bags.decision_bag import DecisionBag
-from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.nodes.exposures import Exposure
 from gpnet_ros.pick import Decision
 from gpnet_ros.picking.attention import Sight
@@ -98,6 +97,6 @@ class DecisionRecorder:
         return self._bag
 
 
-def setup_values(cell: Cell, hand_eye: HandEye, select: SelectSettings) -> dict[str, Any]:
-    """Cell, hand-eye and settings as plain values."""
-    return {"cell": asdict(cell), "hand_eye": asdict(hand_eye), "select": asdict(select)}
+def setup_values(cell: Cell, hand_eye: HandEye) -> dict[str, Any]:
+    """Cell and hand-eye as plain values."""
+    return {"cell": asdict(cell), "hand_eye": asdict(hand_eye)}

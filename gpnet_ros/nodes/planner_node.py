@@ -50,7 +50,7 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
         )  # fmt: skip
         select = SelectSettings(quality_min=s.quality_min)
         eyes = Sights(self, s.valid_share_min, s.image_qos)
-        listener = self._listener(eyes, setup_values(cell, hand_eye, select))
+        listener = self._listener(eyes, setup_values(cell, hand_eye))
         self.loop = PickingLoop(arm, gripper, cell, hand_eye, eyes, listener, how, select, self._frame_clock())
         eyes.judge = self.loop.attention.check_mapless
 

@@ -176,9 +176,14 @@ class Picker:
         cell, state = self.attention.cell, self.attention.arm_state()
         q_start = np.array(cell.home) if state is None else state.q
         basis = self._basis = DecisionBasis(
-            q_start, self.attention.T_base_camera(), tuple(self.memory.failed), self.tally.placed, self.mode == "hover"
+            q_start,
+            self.attention.T_base_camera(),
+            tuple(self.memory.failed),
+            self.tally.placed,
+            self.mode == "hover",
+            self.select or SelectSettings(),
         )
         return decide(
             sight.frame, sight.maps, basis.T_base_camera, cell, q_start,
-            memory=self.memory, select=self.select, hover=basis.hover, spot=basis.spot,
+            memory=self.memory, select=basis.select, hover=basis.hover, spot=basis.spot,
         )  # fmt: skip

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.pick import Decision
 from gpnet_ros.picking.attention import Sight
 from gpnet_ros.picking.runner import PickResult
@@ -32,6 +33,7 @@ class DecisionBasis:
         T_base_camera: the camera at the decision, (4, 4) [m].
         remembered: TCPs (4, 4) [m] of grasps that had failed.
         spot: which of the tote's spots; hover: whether it stayed above.
+        select: how candidates were selected.
     """
 
     q_start: NDArray[np.float64]
@@ -39,6 +41,7 @@ class DecisionBasis:
     remembered: tuple[Transform, ...] = ()
     spot: int = 0
     hover: bool = False
+    select: SelectSettings = field(default_factory=SelectSettings)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, to the last bit."""
@@ -48,6 +51,7 @@ class DecisionBasis:
             "remembered": [T.tolist() for T in self.remembered],
             "spot": self.spot,
             "hover": self.hover,
+            "select": asdict(self.select),
         }
 
 

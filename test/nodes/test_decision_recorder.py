@@ -76,7 +76,7 @@ class Cell:
     def __init__(self, folder: Path) -> None:
         self.folder, self.told, self.warned = folder, Told(), list[str]()
         self.newest: Exposure | None = None
-        setup = setup_values(CELL, load_hand_eye(), SELECT)
+        setup = setup_values(CELL, load_hand_eye())
         self.recorder = DecisionRecorder(self.told, lambda: self.newest, folder, setup, self.warned.append)
         self.memory = Memory()
 
@@ -85,7 +85,7 @@ class Cell:
         self.newest = exposure(sight(stamp, height))
         seen = to_sight(self.newest)
         q = np.array(CELL.home) + bends
-        basis = DecisionBasis(q, T_BASE_CAMERA, tuple(self.memory.failed), spot)
+        basis = DecisionBasis(q, T_BASE_CAMERA, tuple(self.memory.failed), spot, select=SELECT)
         decision = decide(seen.frame, seen.maps, T_BASE_CAMERA, CELL, q, memory=self.memory, select=SELECT, spot=spot)
         self.recorder.decided(decision, seen)
         turn = Turn("dry_run", "", {}, seen, decision, basis=basis)
@@ -122,7 +122,7 @@ def test_frame_maps_basis_and_setup_come_back_as_they_were(cell: Cell) -> None:
     made = cell.decide(2.5, bends=0.01)
     seen = to_sight(exposure(sight(2.5)))
     with Bag(cell.bag()) as bag:
-        assert read_setup(bag) == json.loads(json.dumps(setup_values(CELL, load_hand_eye(), SELECT)))
+        assert read_setup(bag) == json.loads(json.dumps(setup_values(CELL, load_hand_eye())))
         _, one = read_decisions(bag)
     assert one.record == json.loads(json.dumps(made))
     assert one.record["basis"]["q_start"] == (np.array(CELL.home) + 0.01).tolist()

@@ -21,6 +21,7 @@ from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 
 from gpnet_ros.evaluation.closed_loop.ros_round import round_parameters  # noqa: E402
+from gpnet_ros.evaluation.replay_testing.decided_again import decide_all_again  # noqa: E402
 from gpnet_ros.evaluation.run_folder.demo_run import DemoRun  # noqa: E402
 from gpnet_ros.evaluation.run_folder.folder import BAG, JSON, SUMMARY, VIDEO, RunFolder  # noqa: E402
 from gpnet_ros.frame import Frame, Intrinsics  # noqa: E402
@@ -218,3 +219,5 @@ def test_demo_clears_a_table_and_leaves_everything_behind_but_processes(tmp_path
     at = round(good["stamp"] * 1e9)
     wanted = ["/" + topic for topic in EXPOSURE] + ["/planner_node/grasp", "/planner_node/result"]
     assert {(topic, at) for topic in wanted} <= recorded
+    again = list(decide_all_again(folder.path / BAG))  # from the bag alone, to the last bit
+    assert again and not any(one.differs for one in again)

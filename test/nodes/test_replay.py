@@ -27,6 +27,7 @@ from support.scenes import sight  # noqa: E402
 
 from gpnet_ros.cli import main  # noqa: E402
 from gpnet_ros.errors import SettingsError  # noqa: E402
+from gpnet_ros.evaluation.replay_testing.decided_again import decide_all_again  # noqa: E402
 from gpnet_ros.frame import Frame  # noqa: E402
 from gpnet_ros.nodes import convert  # noqa: E402
 from gpnet_ros.nodes.client import PlannerClient  # noqa: E402
@@ -115,7 +116,10 @@ def box_frames(count: int) -> list[Frame]:
 
 def test_the_planner_decides_on_a_bag_and_again_after_it_has_looped(tmp_path: Path) -> None:
     bag = write_bag(tmp_path / "bag", box_frames(6), BagPlan(start=START, period=0.5))
-    nodes = {n.name: node_command(n) for n in replay_processes(ReplayRun(bag=str(bag)))}
+    *others, planner = replay_processes(ReplayRun(bag=str(bag)))
+    recorded = {"record": True, "record_dir": str(tmp_path / "decisions")}
+    table = [*others, replace(planner, overrides=planner.overrides | recorded)]
+    nodes = {n.name: node_command(n) for n in table}
     with Heard(DOMAIN + 1) as world, processes(nodes, DOMAIN + 1, tmp_path):
         world.wait_until(lambda: world.state == "idle", PATIENCE, "the planner")
         decided = [decision(world) for _ in range(2)]
@@ -130,6 +134,11 @@ def test_the_planner_decides_on_a_bag_and_again_after_it_has_looped(tmp_path: Pa
     for result in decided:
         assert START <= result["stamp"] < START + 3.0
         assert result["mode"] == "dry_run"
+    # What the planner has recorded of it gives the same, to the last bit.
+    bags = sorted((tmp_path / "decisions").iterdir())
+    again = [one for path in bags for one in decide_all_again(path)]
+    assert sorted(one.stamp for one in again) == sorted(d["stamp"] for d in decided)
+    assert not any(one.differs for one in again)
     # The same frame all the time: the same grasp, whenever it was asked for.
     assert len({(tuple(d["pixel"]), d["angle_deg"], d["width_m"], str(d["T_base_grasp"])) for d in decided}) == 1
 

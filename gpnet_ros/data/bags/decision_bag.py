@@ -67,7 +67,7 @@ class DecisionBag:
             self._writer.write(self._connection(topic), round(stamp * 1e9), raw)
 
     def add_setup(self, setup: dict[str, Any], stamp: float) -> None:
-        """Store what all decisions depend on, cell and settings, at the stamp [s] of the first."""
+        """Store what all decisions depend on, cell and hand-eye, at the stamp [s] of the first."""
         text = self._types.types[_STRING](data=json.dumps(setup))
         said = bytes(self._types.serialize_cdr(text, _STRING))
         self._writer.write(self._connection(SETUP_TOPIC), round(stamp * 1e9), said)

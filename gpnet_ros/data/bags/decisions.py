@@ -30,7 +30,7 @@ class RecordedDecision:
 
 
 def read_setup(bag: Bag) -> dict[str, Any]:
-    """Cell, hand-eye and settings of all decisions as plain values; empty where the bag does not hold them."""
+    """Cell and hand-eye of all decisions as plain values; empty where the bag does not hold them."""
     said = next(iter(bag.messages([f"/{SETUP_TOPIC}"])), None)
     return {} if said is None else _json(bag, said.topic, bag.read(said).data)
 

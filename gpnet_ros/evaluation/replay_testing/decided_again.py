@@ -44,19 +44,18 @@ def decide_all_again(path: Path, cell_file: Path | None = None, model: str | Non
         BagRefused: the bag holds no decisions that can be made again.
     """
     with Bag(path) as bag:
-        setup = read_setup(bag)
-        stored = setup.get("cell")
+        stored = read_setup(bag).get("cell")
         cell = from_dict(Cell, stored, str(path)) if stored and cell_file is None else load_cell(cell_file)
-        select = from_dict(SelectSettings, setup.get("select", {}), str(path))
         network = None if model is None else _Network(model, cell)
         for recorded in read_decisions(bag):
             maps = recorded.maps if network is None else network.maps(recorded)
-            yield decide_again(recorded, maps, cell, select)
+            yield decide_again(recorded, maps, cell)
 
 
-def decide_again(recorded: RecordedDecision, maps: Maps, cell: Cell, select: SelectSettings) -> DecidedAgain:
+def decide_again(recorded: RecordedDecision, maps: Maps, cell: Cell) -> DecidedAgain:
     """Make one decision again from its frame, its basis and maps."""
     basis, memory = recorded.record["basis"], Memory()
+    select = from_dict(SelectSettings, basis["select"], "basis")
     for T in basis["remembered"]:
         memory.remember(np.array(T))
     decision = decide(
