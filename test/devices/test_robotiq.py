@@ -328,6 +328,7 @@ def power_returns(running: Running, fault: str) -> None:
         running.admin("gripper_power", on=True)
         return
     running.admin("release")
+    assert until(lambda: running.admin("state")["safety_mode"] == 1)
     with socket.create_connection((running.ip, 29999), timeout=10) as link:
         stream = link.makefile("rw")
         for command in ("power on", "brake release"):
