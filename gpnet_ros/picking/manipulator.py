@@ -90,8 +90,7 @@ class Manipulator:
         if not self.grips or self.gripper.is_active:
             return ""
         if opens or self._drop()[0]:
-            self.gripper.activate()
-            self._told_at = None
+            self._activate()
             return ""
         self._told_at = self.arm.state().q
         return (
@@ -107,7 +106,11 @@ class Manipulator:
         """
         if not self._drop()[0]:
             raise DeviceError(f"Home is not over the tote: call resume to open the jaws. {self._opening()}")
+        self._activate()
+
+    def _activate(self) -> None:
         self.gripper.activate()
+        self._payload.tell(False)
         self._told_at = None
 
     def _drop(self) -> tuple[bool, float]:

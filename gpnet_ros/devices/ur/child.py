@@ -33,6 +33,7 @@ from gpnet_ros.devices.ur.messages import (
     safety_stop,
 )
 from gpnet_ros.devices.ur.move import STILL_SPEED, MoveOrder, MoveOutcome, RunningMove, sample_of
+from gpnet_ros.devices.ur.priority import come_first
 from gpnet_ros.devices.ur.rtde import RtdeClient
 from gpnet_ros.errors import LinkLost
 
@@ -288,12 +289,12 @@ def main() -> None:
     config = ChildConfig(**json.loads(sys.argv[1]))
     pipe = Connection(os.dup(config.fd))
     try:
+        come_first(collects=False)
         Child(config).run()
     except BaseException as error:
-        try:
+        with suppress(Exception):
             pipe.send(("failed", str(error)))
-        finally:
-            os._exit(FAILED_EXIT)
+        os._exit(FAILED_EXIT)
 
 
 if __name__ == "__main__":

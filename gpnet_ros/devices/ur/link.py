@@ -18,6 +18,7 @@ from typing import Any
 
 from gpnet_ros.devices.ur.messages import FAILED_EXIT, ChildConfig, ChildReport
 from gpnet_ros.devices.ur.move import MoveOutcome
+from gpnet_ros.devices.ur.priority import come_first
 from gpnet_ros.errors import LinkLost
 
 #: Period of the heartbeat [s]; the child stops a move when it is older than 0.2 s.
@@ -102,6 +103,7 @@ class UrLink:
 
     def _listen(self) -> None:
         beaten = 0.0
+        come_first()  # a heartbeat that comes late stops the arm
         try:
             while True:
                 if self._pipe.poll(BEAT_PERIOD / 2):

@@ -1,0 +1,27 @@
+"""Let those who lead a UR arm run in time on a busy machine."""
+
+from __future__ import annotations
+
+import gc
+import os
+from contextlib import suppress
+
+#: The lowest real-time priority comes before every ordinary process, and after the kernel's own.
+PRIORITY = 1
+
+
+def come_first(collects: bool = True) -> None:
+    """Let this thread, and those that it starts from now on, come before ordinary ones, where that is allowed.
+
+    It takes root, CAP_SYS_NICE, or a line `rtprio` in /etc/security/limits.conf. Without it the controller's watchdog
+    stops a move whose leader comes late: no stop comes later, but more of them come.
+
+    Args:
+        collects: whether the process goes on to pause for its garbage; not needed where nothing refers in circles.
+    """
+    if not collects:
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+    with suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))

@@ -1,0 +1,93 @@
+"""What is promised of a stop on a busy machine, in the controller's own time; and who comes first on it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from support.controller_process import controller
+from support.stop_times import FAULTS, LOAD, SPEED, StoppedBeforeError, StopTime, measure, real_time
+
+from gpnet_ros.cell import Cell
+from gpnet_ros.devices.ur import priority
+from gpnet_ros.devices.ur.arm import UrArm
+from gpnet_ros.devices.ur.child import FRESH_MOVING
+from gpnet_ros.devices.ur.link import CALLER_FRESH
+from gpnet_ros.devices.ur.settings import UrSettings
+from gpnet_ros.ur_controller.arm import BRAKE
+
+WATCHDOG = 1.0 / UrSettings().watchdog_hz
+#: Without a sign of life for so long [s] the controller ends the program, whatever this machine does.
+SILENT = {
+    "cancelled": CALLER_FRESH + FRESH_MOVING + WATCHDOG, "planner frozen": FRESH_MOVING + WATCHDOG,
+    "planner killed": FRESH_MOVING + WATCHDOG, "child frozen": WATCHDOG, "child killed": WATCHDOG, "safeguard": 0.0,
+}  # fmt: skip
+#: For the passes of the controller's loop that see it, and the watcher that asks for it [s].
+SEEN = 0.1
+
+
+def may_be_real_time() -> bool:
+    allowed = []
+
+    def try_it() -> None:
+        try:
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+            allowed.append(True)
+        except PermissionError:
+            pass
+
+    thread = threading.Thread(target=try_it)  # the policy is a thread's, and goes with it
+    thread.start()
+    thread.join()
+    return bool(allowed)
+
+
+needs_real_time = pytest.mark.skipif(
+    not may_be_real_time(), reason="without real-time priority the simulated controller competes with the load"
+)
+
+
+def measured(fault: str) -> StopTime:
+    for _ in range(4):
+        try:
+            return measure(fault, LOAD)
+        except StoppedBeforeError:
+            continue
+    raise AssertionError("The load stopped every move before the fault came.")
+
+
+@needs_real_time
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_stop_comes_in_the_promised_time_on_a_busy_machine(fault: str) -> None:
+    found = measured(fault)
+    assert found.seconds <= SILENT[fault] + SPEED / BRAKE + SEEN
+    assert found.radians <= SPEED * (SILENT[fault] + SEEN) + SPEED**2 / (2 * BRAKE)
+
+
+@needs_real_time
+def test_who_leads_the_arm_comes_before_ordinary_processes() -> None:
+    with controller() as running:
+        arm = UrArm(UrSettings(robot_ip=running.ip), Cell())
+        arm.connect()
+        try:
+            assert arm._link is not None
+            child = arm._link.process.pid
+            tasks = [int(task.name) for task in Path(f"/proc/{child}/task").iterdir()]
+            assert len(tasks) > 1 and {os.sched_getscheduler(task) for task in tasks} == {os.SCHED_RR}
+            listener = arm._link._listener.native_id
+            assert listener is not None and os.sched_getscheduler(listener) == os.SCHED_RR
+            assert os.sched_getscheduler(0) == os.SCHED_OTHER
+        finally:
+            arm.disconnect()
+
+
+def test_without_the_right_to_it_everything_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
+    priority.come_first()
+    assert not real_time(1)
