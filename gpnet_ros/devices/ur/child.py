@@ -177,12 +177,11 @@ class Child:
         self._move = RunningMove(order, start, stop, time.monotonic())
 
     def _set_output(self, bank: str, pin: int, value: bool) -> None:
-        call = {
+        {
             "standard": self._io.setStandardDigitalOut,
             "configurable": self._io.setConfigurableDigitalOut,
             "tool": self._io.setToolDigitalOut,
-        }[bank]
-        call(pin, value)
+        }[bank](pin, value)
 
     def _check_link(self) -> None:
         now, stamp = time.monotonic(), self._rx.getTimestamp()
