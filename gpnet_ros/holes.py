@@ -74,13 +74,15 @@ def _in_stereo_shadow(inverse: Floats, seen: NDArray[np.bool_], intrinsics: Intr
     """Pixels (H, W) left of a nearer thing, in the shadow where the other eye sees that thing, and no farther."""
     width = seen.shape[1]
     column = np.arange(width)
-    left = np.maximum.accumulate(np.where(seen, column, -1), axis=1)
-    right = np.minimum.accumulate(np.where(seen, column, width)[:, ::-1], axis=1)[:, ::-1]
+    rows, columns = np.nonzero(~seen)
+    left = np.maximum.accumulate(np.where(seen, column, -1), axis=1)[rows, columns]
+    right = np.minimum.accumulate(np.where(seen, column, width)[:, ::-1], axis=1)[:, ::-1][rows, columns]
     bounded = (left >= 0) & (right < width)
-    rows = np.arange(len(seen))[:, None]
     step = inverse[rows, np.where(bounded, right, 0)] - inverse[rows, np.where(bounded, left, 0)]
     reach = (STEREO_BASE * step + 2 * EDGE_REACH) * intrinsics.fx  # and the bands on both sides
-    return np.asarray(bounded & (step > EDGE_JUMP) & (right - left - 1 <= reach), dtype=bool)
+    shadow = np.zeros_like(seen)
+    shadow[rows, columns] = bounded & (step > EDGE_JUMP) & (right - left - 1 <= reach)
+    return shadow
 
 
 def _core(hole: NDArray[np.uint8], pixel: float) -> NDArray[np.uint8]:
