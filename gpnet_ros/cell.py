@@ -97,6 +97,10 @@ class Limits:
     heap_touch: float = setting(0.004, "Height map above the tips at the grasp, noise.", unit="m", low=0.0, high=0.02)
     tcp_speed: float = setting(1.5, "TCP on a joint move.", unit="m/s", low=0.05, high=3.0)
     tilt_max: float = setting(0.09, "Tool axis from the vertical (5 degrees).", unit="rad", low=0.0, high=1.6)
+    # A way home that is nowhere faster than these may begin and lead outside the TCP box and with a tilted tool.
+    home_joint_speed: float = setting(0.3, "Every joint, slow way home.", unit="rad/s", low=0.01, high=1.0)
+    home_linear_speed: float = setting(0.05, "TCP on a straight line, slow way home.", unit="m/s", low=0.005, high=0.25)
+    home_body_speed: float = setting(0.25, "Any part of the arm, slow way home.", unit="m/s", low=0.01, high=1.0)
     joint_margin: float = setting(0.1, "Kept from the joint range of +-360 degrees.", unit="rad", low=0.0, high=3.0)
     joint_speed: float = setting(1.8, "Every joint, on every move.", unit="rad/s", low=0.05, high=3.15)
     joint_acceleration: float = setting(4.0, "Leading axis of a joint move.", unit="rad/s^2", low=0.1, high=20.0)

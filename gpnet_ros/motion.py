@@ -7,17 +7,21 @@ its own calibration. In one file because hover, pick, place and home are built o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
+from gpnet_ros import safety
 from gpnet_ros.cell import Cell
-from gpnet_ros.errors import BadInput, Unreachable
+from gpnet_ros.errors import BadInput, Unreachable, UnsafePlan
+from gpnet_ros.homeward import Held, slow_way_home
 from gpnet_ros.kinematics import Joints, UrKinematics
+from gpnet_ros.plan import Grip, Move, Plan
 from gpnet_ros.pose import Transform, invert, transform
+
+__all__ = ["Grip", "Move", "Plan", "plan_home", "plan_hover", "plan_pick", "plan_place"]
 
 #: Height of a heap that nobody has measured [m]; higher than any object of the cell stands.
 HEAP_TOP_UNKNOWN = 0.20
@@ -30,75 +34,6 @@ PLACE_SPARE = 0.002
 PACE_STEP = 0.02
 #: A line is slowed to this share of the joints' limits, and no further than to this share of its own speed.
 PACE_SHARE, PACE_LEAST = 0.9, 0.1
-
-
-@dataclass(frozen=True, eq=False)
-class Move:
-    """One motion of the arm.
-
-    Attributes:
-        name: what the move is for; messages of the safety check begin with it.
-        kind: `joint`: straight in joint space to q; `linear`: the TCP straight to T_base_tcp;
-            `descend`: linear, and stopped by contact.
-        speed, acceleration: of the leading axis [rad/s, rad/s^2] for joint, of the TCP [m/s, m/s^2] else.
-        q: target joints, (6,) [rad]; joint moves only.
-        T_base_tcp: target of the TCP; linear and descend only.
-        force_limit: contact force above the mean before the move that ends a descent [N].
-    """
-
-    name: str
-    kind: Literal["joint", "linear", "descend"]
-    speed: float
-    acceleration: float
-    q: Joints | None = None
-    T_base_tcp: Transform | None = None
-    force_limit: float | None = None
-
-    def __post_init__(self) -> None:
-        for field, shape in (("q", (6,)), ("T_base_tcp", (4, 4))):
-            value = getattr(self, field)
-            if value is not None:
-                object.__setattr__(self, field, _frozen(value, shape, f"Move {self.name!r}: {field}"))
-
-
-@dataclass(frozen=True)
-class Grip:
-    """One motion of the jaws.
-
-    Attributes:
-        name: what it is for.
-        width: opening that is commanded [m].
-        force: grip force [N]; speed: of the jaws [m/s].
-        takes: whether an object is expected between the jaws afterwards.
-    """
-
-    name: str
-    width: float
-    force: float
-    speed: float
-    takes: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """A whole task of the arm.
-
-    Attributes:
-        task: `pick`, `hover` or `home`.
-        steps: in order.
-        q_start: joints from which the plan was made, (6,) [rad].
-        hang: how far an object that is held may reach below the fingertips [m].
-        holding: whether an object is held at the start.
-    """
-
-    task: Literal["pick", "hover", "home"]
-    steps: tuple[Move | Grip, ...]
-    q_start: Joints
-    hang: float = 0.0
-    holding: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "q_start", _frozen(self.q_start, (6,), "Plan: q_start"))
 
 
 def plan_pick(
@@ -186,7 +121,10 @@ def plan_home(
     hang: float = 0.0,
     T_base_tcp: Transform | None = None,
 ) -> Plan:
-    """Straight up to the height of the home pose where the arm is lower, then home; a held object stays held.
+    """A way home that the safety check has passed; a held object stays held.
+
+    From where plans of this package end: straight up to the height of the home pose where the arm is lower, then
+    home. From anywhere else, and where a joint turns more than half a turn: a slow way, see `homeward`.
 
     Args:
         q_start: joints now, (6,) [rad].
@@ -198,19 +136,25 @@ def plan_home(
 
     Raises:
         BadInput: q_start is not six finite numbers.
-        Unreachable: the arm cannot rise straight up from where it is.
+        Unreachable: there is none; the message says which joints to jog where, in degrees.
     """
     start = np.array(q_start, dtype=np.float64)
-    kinematics = cell.kinematics
-    kinematics.branch_of(start)  # refuses what is not six finite numbers
+    cell.kinematics.branch_of(start)  # refuses what is not six finite numbers
     if T_base_tcp is None:
-        T_base_tcp = kinematics.forward(start) @ cell.T_flange_tcp
+        T_base_tcp = cell.kinematics.forward(start) @ cell.T_flange_tcp
+    if np.abs(start - np.array(cell.home)).max() <= np.pi:
+        try:
+            return safety.check(_straight_home(start, cell, holding, hang, T_base_tcp), cell, start)
+        except UnsafePlan:
+            pass
+    return slow_way_home(start, cell, Held(holding, hang), T_base_tcp)
+
+
+def _straight_home(start: Joints, cell: Cell, holding: bool, hang: float, T_base_tcp: Transform) -> Plan:
+    """Straight up where the arm is lower than home, then home, both as fast as a pick moves."""
     steps: list[Move] = []
     if T_base_tcp[2, 3] < _home_height(cell) - 0.01:
-        risen = _at_height(T_base_tcp, _home_height(cell))
-        if not np.isfinite(kinematics.follow((risen @ invert(cell.T_flange_tcp))[None], start)).all():
-            raise Unreachable(f"The arm cannot rise straight up from joints {start.round(3)}; move it by hand.")
-        steps.append(_linear("rise", risen, cell))
+        steps.append(_linear("rise", _at_height(T_base_tcp, _home_height(cell)), cell))
     return Plan("home", _paced((*steps, _joint("home", cell.home, cell)), start, cell), start, hang, holding)
 
 
@@ -385,12 +329,3 @@ def _finite_pose(T: Transform) -> Transform:
     if pose.shape != (4, 4) or not np.isfinite(pose).all():
         raise BadInput("The grasp pose is not a finite 4x4 transform; drop the candidate.")
     return pose
-
-
-def _frozen(value: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:
-    """A read-only copy; NaN passes, for the safety check is who refuses it."""
-    array = np.array(value, dtype=np.float64)
-    if array.shape != shape:
-        raise BadInput(f"{name} has shape {array.shape}; it must be {shape}.")
-    array.setflags(write=False)
-    return array

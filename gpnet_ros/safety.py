@@ -20,10 +20,11 @@ from gpnet_ros.cell import Cell
 from gpnet_ros.clearance import needed_raise
 from gpnet_ros.collision import Spheres, Terrain, base_column, self_gaps, spheres
 from gpnet_ros.errors import UnsafePlan
-from gpnet_ros.height_map import HeightMap
+from gpnet_ros.height_map import MAP_BORDER, HeightMap
 from gpnet_ros.kinematics import JOINT_LIMIT, Joints
-from gpnet_ros.motion import Grip, Move, Plan
+from gpnet_ros.plan import Grip, Move, Plan
 from gpnet_ros.pose import invert
+from gpnet_ros.settings import Box
 
 #: Distance between samples of a motion: joints [rad] and TCP [m]; the gaps to boxes hold what lies between.
 JOINT_STEP = 0.03
@@ -34,6 +35,16 @@ VERTICAL = 0.002
 SELF_DIP = 0.001
 #: Parts of the arm that what is held keeps off; the others carry it.
 HELD_APART = ("shoulder", "upper arm", "elbow", "forearm", "wrist 1")
+#: On a slow way home a gap that is too small at the start may shrink by this much [m]: the rounding of samples.
+EASE = 5e-4
+#: There the first part of a joint move [rad] is judged in finer steps [rad]: something may be very near.
+FINE_TURN, FINE_STEP = 0.1, 0.005
+#: Below the height of an unknown heap a body that rises goes sideways by at most this share of its rise ...
+RISE_SLOPE = 0.25
+#: ... and may be at most this much off [m] between two samples.
+RISE_SPARE = 5e-4
+#: What a refusal advises, by the plan's task.
+ADVICE = {"home": "take another way home, or jog the arm by hand"}
 #: Longest straight line [m] and joint travel [rad] of one move; more is a mistake, and slow to judge.
 LINE_MAX = 2.0
 TRAVEL_MAX = 4 * np.pi
@@ -57,6 +68,11 @@ class Segment:
     opening: float
     holding: bool
     fresh: bool
+    eased: bool
+
+
+class _Broken(UnsafePlan):
+    """A limit that is broken, without advice."""
 
 
 def check(plan: Plan, cell: Cell, q_start: ArrayLike, heights: HeightMap | None = None) -> Plan:
@@ -72,6 +88,15 @@ def check(plan: Plan, cell: Cell, q_start: ArrayLike, heights: HeightMap | None 
     Raises:
         UnsafePlan: names the move and the limit.
     """
+    try:
+        _judge(plan, cell, q_start, heights)
+    except _Broken as refusal:
+        raise UnsafePlan(f"{refusal}; {ADVICE.get(plan.task, 'take another grasp')}.") from refusal
+    return plan
+
+
+def _judge(plan: Plan, cell: Cell, q_start: ArrayLike, heights: HeightMap | None) -> None:
+    """Every limit, step by step."""
     _judge_numbers(plan, q_start)
     _judge_start(plan, cell, np.asarray(q_start, dtype=np.float64))
     _judge_task(plan, cell, heights)
@@ -85,6 +110,8 @@ def check(plan: Plan, cell: Cell, q_start: ArrayLike, heights: HeightMap | None 
     for segment in _segments(plan, cell):
         _judge_joints(segment, cell)
         _judge_tcp(segment, cell)
+        if segment.eased:
+            _judge_way_home(segment, plan, cell)
         if segment.move.kind == "joint":
             _judge_sweep(segment, cell)
         else:
@@ -95,6 +122,9 @@ def check(plan: Plan, cell: Cell, q_start: ArrayLike, heights: HeightMap | None 
         _judge_self(segment, frames, cell)
         _judge_boxes(segment, body, cell)
         _judge_table(segment, body, cell)
+        if segment.eased:
+            _judge_pace(segment, body, cell)
+            _judge_unmeasured(segment, body, plan.hang, cell)
         if heights is not None and terrain is not None and assumed is not None:
             _judge_unknown(segment, plan.hang, cell, heights)
             _judge_heap(segment, body, cell, assumed, terrain)
@@ -102,7 +132,6 @@ def check(plan: Plan, cell: Cell, q_start: ArrayLike, heights: HeightMap | None 
                 _judge_hover(segment, cell, terrain)
         if segment.holding:
             _judge_held(segment, body, plan.hang, cell, terrain)
-    return plan
 
 
 def _require(name: str, what: str, values: ArrayLike, low: float, high: float, unit: str = "") -> None:
@@ -113,9 +142,21 @@ def _require(name: str, what: str, values: ArrayLike, low: float, high: float, u
         bad = array[~good]
         worst = bad[np.argmax(np.nan_to_num(np.maximum(low - bad, bad - high), nan=np.inf))]
         allowed = f"{low:.4g} to {high:.4g}" if np.isfinite(high) else f"at least {low:.4g}"
-        raise UnsafePlan(
-            f"Move {name!r}: {what} is {worst:.4g} {unit}, allowed is {allowed} {unit}; take another grasp."
-        )
+        raise _Broken(f"Move {name!r}: {what} is {worst:.4g} {unit}, allowed is {allowed} {unit}")
+
+
+def _require_gaps(segment: Segment, what: str, gaps: NDArray[np.float64], names: list[str], least: float) -> None:
+    """Refuse unless gaps (n, p) [m] along a segment are at least `least`; `what` is completed with the pair's name.
+
+    A slow way home may begin where a gap is smaller, but not where bodies meet: until it is as large as it must be it
+    may only grow. So an arm that stopped too near something has a way out.
+    """
+    low = np.full(gaps.shape, least)
+    if segment.eased:
+        grown = np.maximum.accumulate(gaps, axis=0)
+        low = np.minimum(low, np.maximum(grown - EASE, 0.0))
+    index = np.unravel_index(np.argmin(gaps - low), gaps.shape)
+    _require(segment.move.name, what + names[index[1]], gaps[index], float(low[index]), np.inf, "m")
 
 
 def _judge_numbers(plan: Plan, q_start: ArrayLike) -> None:
@@ -186,22 +227,107 @@ def _judge_joints(segment: Segment, cell: Cell) -> None:
     """Inverse kinematics exists everywhere, and joints keep their margin."""
     reachable = float(np.isfinite(segment.q).all())
     _require(segment.move.name, "the reachable part of the line", reachable, 1.0, 1.0)
-    range_ = JOINT_LIMIT - cell.limits.joint_margin
-    _require(segment.move.name, "a joint angle", segment.q, -range_, range_, "rad")
+    range_ = np.full(6, JOINT_LIMIT - cell.limits.joint_margin)
+    if segment.eased:  # from beyond the margin it may only turn back
+        range_ = np.clip(np.abs(segment.q[0]), range_, JOINT_LIMIT)
+    worst = np.abs(segment.q) - range_
+    joint = int(np.unravel_index(np.argmax(worst), worst.shape)[1])
+    _require(segment.move.name, "a joint angle", segment.q[:, joint], -range_[joint], range_[joint], "rad")
 
 
 def _judge_tcp(segment: Segment, cell: Cell) -> None:
-    """The TCP stays in its box, off the arm's own base, and the tool points down."""
+    """The TCP stays in its box, off the arm's own base, and the tool points down; the fingertips keep off the table."""
     limits, name = cell.limits, segment.move.name
     position = segment.T_base_tcp[:, :3, 3]
+    tip = position[:, 2:] - cell.workspace.table_z
+    _require_gaps(segment, "the fingertips' height above the table", tip, [""], limits.tip_above_table)
+    if segment.eased:
+        return
     for i, axis in enumerate("xyz"):
         _require(name, f"{axis} of the TCP", position[:, i], limits.tcp_low[i], limits.tcp_high[i], "m")
     radius = np.hypot(position[:, 0], position[:, 1])
     _require(name, "the TCP's distance from the axis of joint 1", radius, limits.reach_min, np.inf, "m")
-    tilt = np.arccos(np.clip(-segment.T_base_tcp[:, 2, 2], -1.0, 1.0))
-    _require(name, "the tilt of the tool", tilt, 0.0, limits.tilt_max, "rad")
-    tip = position[:, 2] - cell.workspace.table_z
-    _require(name, "the fingertips' height above the table", tip, limits.tip_above_table, np.inf, "m")
+    _require(name, "the tilt of the tool", _tilt(segment), 0.0, limits.tilt_max, "rad")
+
+
+def _judge_way_home(segment: Segment, plan: Plan, cell: Cell) -> None:
+    """Slow ways home, from wherever a person left the arm: instead of the TCP's box and an upright tool.
+
+    The TCP goes no farther out of the sides of its box than where it began, and a tool that may hold something never
+    tilts more than it did. What the box and the upright tool protect besides is judged by itself: gaps to table,
+    boxes and the arm itself, and nothing below the height of an unknown heap but straight up (`_judge_unmeasured`).
+    """
+    limits, name = cell.limits, segment.move.name
+    position = segment.T_base_tcp[:, :3, 3]
+    T_start = cell.kinematics.forward(plan.q_start) @ cell.T_flange_tcp
+    for i, axis in enumerate("xy"):
+        low, high = min(limits.tcp_low[i], T_start[i, 3] - EASE), max(limits.tcp_high[i], T_start[i, 3] + EASE)
+        _require(name, f"{axis} of the TCP", position[:, i], low, high, "m")
+    if plan.holding:
+        begun = float(np.arccos(np.clip(-T_start[2, 2], -1.0, 1.0)))
+        most = max(limits.tilt_max, begun + 1e-3)
+        _require(name, "the tilt of a tool that may hold something", _tilt(segment), 0.0, most, "rad")
+
+
+def _tilt(segment: Segment) -> NDArray[np.float64]:
+    """Angles (n,) [rad] between the tool's axis and straight down."""
+    return np.arccos(np.clip(-segment.T_base_tcp[:, 2, 2], -1.0, 1.0))
+
+
+def _judge_pace(segment: Segment, body: Spheres, cell: Cell) -> None:
+    """On a slow way home no part of the arm is fast, not only the TCP."""
+    move, centres = segment.move, np.concatenate([body.centres, segment.T_base_tcp[:, None, :3, 3]], axis=1)
+    way = np.linalg.norm(np.diff(centres, axis=0), axis=-1).max(axis=1)
+    if move.kind == "joint":
+        turn = np.abs(np.diff(segment.q, axis=0)).max(axis=1)
+    else:
+        turn = np.linalg.norm(np.diff(segment.T_base_tcp[:, :3, 3], axis=0), axis=1)
+    speed = move.speed * way / np.maximum(turn, 1e-9)
+    _require(move.name, "the speed of the arm on a slow way home", speed, 0.0, cell.limits.home_body_speed, "m/s")
+
+
+def _judge_unmeasured(segment: Segment, body: Spheres, hang: float, cell: Cell) -> None:
+    """Where a heap or what is in the tote may stand that nobody measured, arm and tool only rise, steeply."""
+    centres, radii, wide, names = body.centres, body.radii, body.radii, list(body.names)
+    if segment.holding:
+        below, _, around = _held_reach(segment, hang, cell.limits.held_radius, cell)
+        low = segment.T_base_tcp[:, :3, 3] - below[:, None] * np.array([0.0, 0.0, 1.0])
+        centres = np.concatenate([centres, low[:, None]], axis=1)
+        radii, wide, names = np.append(radii, 0.0), np.append(wide, around.max()), [*names, "held object"]
+    way = np.diff(centres, axis=0)
+    aside = np.linalg.norm(way[..., :2], axis=-1) - RISE_SLOPE * way[..., 2]
+    heap, tote = _unmeasured_places(cell)
+    for region in (heap, tote):
+        low_side, high_side = np.array(region.low[:2]), np.array(region.high[:2])
+        side = np.maximum(low_side - centres[..., :2], centres[..., :2] - high_side)
+        over = np.linalg.norm(np.maximum(side, 0.0), axis=-1) < wide
+        inside = over & (centres[..., 2] - radii < region.high[2])
+        moved = np.where(inside[1:] | inside[:-1], np.maximum(aside, -way[..., 2]), -1.0)
+        if segment.holding and region is tote:
+            moved[:, -1] = -1.0  # what is held may reach into the tote, as it does when it is put there
+        part = names[int(np.unravel_index(np.argmax(moved), moved.shape)[1])]
+        what = f"what {part} goes but straight up where the {region.name} may stand"
+        _require(segment.move.name, what, moved, -np.inf, RISE_SPARE, "m")
+
+
+def _unmeasured_places(cell: Cell) -> tuple[Box, Box]:
+    """Where things may lie that nobody has measured: the heap, as far as a height map reaches, and in the tote."""
+    (x, y), half, tote = cell.workspace.centre, cell.workspace.side / 2 + MAP_BORDER, cell.tote
+    (tx, ty), (ix, iy), table, floor = tote.centre, tote.inner, cell.workspace.table_z, tote.floor_z
+    return (
+        Box("heap", (x - half, y - half, table), (x + half, y + half, _unknown_top(cell))),
+        Box("content of the tote", (tx - ix / 2, ty - iy / 2, floor), (tx + ix / 2, ty + iy / 2, floor + tote.height)),
+    )
+
+
+def _held_reach(
+    segment: Segment, hang: float, radius: float, cell: Cell
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """How far (n,) [m] a cylinder along the tool reaches below, above and around the TCP; upright within the limit."""
+    tilt = _tilt(segment)
+    tilt = np.where(tilt > cell.limits.tilt_max, tilt, 0.0)
+    lean, up = np.sin(tilt), hang * np.cos(tilt)
+    return np.maximum(up, 0.0) + radius * lean, np.maximum(-up, 0.0) + radius * lean, radius + hang * lean
 
 
 def _judge_sweep(segment: Segment, cell: Cell) -> None:
@@ -251,9 +377,8 @@ def _judge_line_acceleration(segment: Segment, cell: Cell) -> None:
 def _judge_self(segment: Segment, frames: NDArray[np.float64], cell: Cell) -> None:
     """Forearm, wrist and tool keep off each other and off the rest of the arm."""
     near = self_gaps(frames, cell, segment.opening)
-    one, other = near.names[int(np.argmin(near.gaps.min(axis=0)))]
-    what = f"the gap between {other} and {one}"
-    _require(segment.move.name, what, near.gaps - SELF_DIP, cell.limits.self_gap, np.inf, "m")
+    names = [f"{other} and {one}" for one, other in near.names]
+    _require_gaps(segment, "the gap between ", near.gaps - SELF_DIP, names, cell.limits.self_gap)
 
 
 def _judge_boxes(segment: Segment, body: Spheres, cell: Cell) -> None:
@@ -261,16 +386,16 @@ def _judge_boxes(segment: Segment, body: Spheres, cell: Cell) -> None:
     for boxes, gap in ((cell.keep_out, cell.limits.box_gap), (cell.tote.walls, cell.limits.tote_gap)):
         if boxes:
             gaps = body.box_gaps(boxes)
-            _, part, box = np.unravel_index(np.argmin(gaps), gaps.shape)
-            what = f"the gap between {body.names[part]} and {boxes[box].name}"
-            _require(segment.move.name, what, gaps.min(), gap, np.inf, "m")
+            names = [f"{part} and {box.name}" for part in body.names for box in boxes]
+            _require_gaps(segment, "the gap between ", gaps.reshape(len(gaps), -1), names, gap)
 
 
 def _judge_table(segment: Segment, body: Spheres, cell: Cell) -> None:
     """Links and palm stay above the table; the fingertips are judged with the TCP."""
     links = [i for i, name in enumerate(body.names) if name not in {"shoulder", "finger"}]
     above = body.bottoms()[:, links] - cell.workspace.table_z
-    _require(segment.move.name, "a link's height above the table", above, cell.limits.arm_above_table, np.inf, "m")
+    names = [body.names[i] for i in links]
+    _require_gaps(segment, "a link's height above the table, ", above, names, cell.limits.arm_above_table)
 
 
 def _judge_unknown(segment: Segment, hang: float, cell: Cell, heights: HeightMap) -> None:
@@ -347,29 +472,34 @@ def _judge_held(segment: Segment, body: Spheres, hang: float, cell: Cell, terrai
     _require(name, "the held object's height", tips - hang - cell.workspace.table_z, -0.001, np.inf, "m")
     half_length = max(limits.held_radius - limits.held_half_width, 0.0)
     for half, depth in ((half_length, min(hang, limits.held_radius)), (0.0, hang)):
-        # An upright body: a straight line over the floor, widened by the half width, from `bottom` to `top`.
+        # A straight line over the floor, widened by the half width, from `bottom` to `top`; tilted, as large as it
+        # may reach.
         along = np.linspace(-half, half, int(np.ceil(2 * half / LINE_STEP)) + 1)[:, None]
         line = segment.T_base_tcp[:, None, :2, 3] + along * segment.T_base_tcp[:, None, :2, 1]
-        bottom, top = tips - depth, tips + cell.gripper.finger_length
+        below, above, around = _held_reach(
+            segment, depth, limits.held_half_width if half == 0.0 else limits.held_radius, cell
+        )
+        bottom, top = tips - below, tips + np.maximum(cell.gripper.finger_length, above)
+        wide = np.where(_tilt(segment) > limits.tilt_max, around, limits.held_half_width)
         for boxes, gap in ((cell.keep_out, limits.box_gap), (cell.tote.walls, limits.tote_gap)):
             for box in boxes:
                 low, high = np.array(box.low), np.array(box.high)
                 side = np.maximum(np.maximum(low[:2] - line, line - high[:2]), 0.0)
-                beside = np.linalg.norm(side, axis=-1).min(axis=1) - limits.held_half_width
+                beside = np.linalg.norm(side, axis=-1).min(axis=1) - wide
                 over = np.maximum(bottom - high[2], low[2] - top)
                 _require(
                     name, f"the gap between held object and {box.name}", np.maximum(beside, over), gap, np.inf, "m"
                 )
         arm = [i for i, part in enumerate(body.names) if part in HELD_APART]
         away = np.linalg.norm(body.centres[:, arm, None, :2] - line[:, None], axis=-1).min(axis=2)
-        beside = away - limits.held_half_width - body.radii[arm]
+        beside = away - wide[:, None] - body.radii[arm]
         over = np.maximum(bottom[:, None] - body.centres[:, arm, 2], body.centres[:, arm, 2] - top[:, None])
         gaps = np.maximum(beside, over - body.radii[arm])
         _require(name, "the gap between held object and arm", gaps, limits.self_gap, np.inf, "m")
-        column = np.linalg.norm(line, axis=-1) - limits.held_half_width - base_column(cell).radius
+        column = np.linalg.norm(line, axis=-1) - wide[:, None] - base_column(cell).radius
         _require(name, "the gap between held object and base", column, limits.self_gap, np.inf, "m")
         if terrain is not None and not segment.fresh:
-            gap_below = bottom - terrain.below(line, limits.held_half_width).max(axis=1)
+            gap_below = bottom - terrain.below(line, float(wide.max())).max(axis=1)
             _require(name, "the gap between held object and heap", gap_below, limits.heap_gap, np.inf, "m")
 
 
@@ -389,24 +519,36 @@ def _is_vertical(segment: Segment) -> bool:
 def _segments(plan: Plan, cell: Cell) -> Iterator[Segment]:
     """Every move rolled out with the nominal kinematics, jaws and held object carried along."""
     q = plan.q_start
-    opening, holding, fresh = cell.gripper.stroke, plan.holding, False
+    opening, holding, fresh, eased = cell.gripper.stroke, plan.holding, False, _is_slow_home(plan, cell)
     for step in plan.steps:
         if isinstance(step, Grip):
             holding = fresh = step.takes
             # Jaws that close on an object stay as far apart as it is wide, at most as they were.
             opening = opening if step.takes else step.width
             continue
-        path = _joint_path(step, q) if step.kind == "joint" else _line_path(step, q, cell)
-        yield Segment(step, path, cell.kinematics.forward(path) @ cell.T_flange_tcp, opening, holding, fresh)
+        path = _joint_path(step, q, eased) if step.kind == "joint" else _line_path(step, q, cell)
+        yield Segment(step, path, cell.kinematics.forward(path) @ cell.T_flange_tcp, opening, holding, fresh, eased)
         q, fresh = path[-1], False
 
 
-def _joint_path(move: Move, q: Joints) -> NDArray[np.float64]:
-    """Samples (n, 6) of a move that is straight in joint space, both ends included."""
+def _is_slow_home(plan: Plan, cell: Cell) -> bool:
+    """Whether a plan goes home at the low speeds at which it is judged by what it could hit."""
+    most = {"joint": cell.limits.home_joint_speed, "linear": cell.limits.home_linear_speed}
+    moves = [step for step in plan.steps if isinstance(step, Move)]
+    return plan.task == "home" and all(move.speed <= most.get(move.kind, 0.0) for move in moves)
+
+
+def _joint_path(move: Move, q: Joints, fine: bool) -> NDArray[np.float64]:
+    """Samples (n, 6) of a move that is straight in joint space, both ends included; `fine` ones at its start."""
     assert move.q is not None
     travel = float(np.abs(move.q - q).max())
     _require(move.name, "the travel of a joint", travel, 0.0, TRAVEL_MAX, "rad")
-    return np.linspace(q, move.q, int(np.ceil(travel / JOINT_STEP)) + 2)
+    shares = np.linspace(0.0, 1.0, int(np.ceil(travel / JOINT_STEP)) + 2)
+    if fine:
+        first = min(FINE_TURN / max(travel, FINE_TURN), 1.0)
+        near = np.linspace(0.0, first, int(np.ceil(first * travel / FINE_STEP)) + 2)
+        shares = np.concatenate([near, shares[shares > first + 1e-9]])
+    return q + shares[:, None] * (move.q - q)
 
 
 def _line_path(move: Move, q: Joints, cell: Cell) -> NDArray[np.float64]:

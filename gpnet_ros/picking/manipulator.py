@@ -159,10 +159,11 @@ class Manipulator:
         return self.grips and (not self.gripper.is_active or self.holds())
 
     def go_home(self, cancelled: Callable[[], bool]) -> PickResult:
-        """Straight up and home by a plan that the safety check has passed; the jaws stay as they are.
+        """Home by a plan that the safety check has passed; the jaws stay as they are.
 
-        Judged without a height map: after a collision the jaws may stand in the heap, and rising is then the
-        way out that a map would forbid. Only the rise straight up keeps the way home off the heap.
+        Straight up and home from where plans end, slowly from anywhere else, or told which joints to jog. Judged
+        without a height map: after a collision the jaws may stand in the heap, and rising is then the way out that
+        a map would forbid. Only the rise straight up keeps the way home off the heap.
         """
         try:
             state, holding = self.arm.state(), self.may_hold()

@@ -249,14 +249,24 @@ def test_without_a_grip_there_is_nothing_to_put_down() -> None:
     assert not manipulator(arm, FakeGripper(object_width=0.03, active=True), grips=False).holds()
 
 
+def test_from_where_a_person_left_the_arm_it_goes_home_slowly() -> None:
+    arm, gripper = robot(object_width=None)
+    arm._q = np.deg2rad([0.0, -90.0, 0.0, -90.0, 0.0, 0.0])  # upright, as PolyScope's default home
+    hands = manipulator(arm, gripper)
+    assert hands.go_home(never).status is PickStatus.DONE
+    assert hands.is_home()
+    assert all(move.speed <= CELL.limits.home_joint_speed for move in arm.moves)
+
+
 def test_no_safe_way_home_moves_nothing() -> None:
     arm, gripper, hands, _ = interrupted("descend", MoveStatus.CONTACT)
-    arm._q = np.array([0.0, -0.2, 0.0, 0.0, 0.0, 0.0])  # stretched out low: the check refuses every way from here
+    arm._q = np.deg2rad([0.0, -15.0, 150.0, -160.0, -90.0, 0.0])  # the tool in the table: every way is refused
     arm.moves.clear()
     result = hands.go_home(never)
     assert result.status is PickStatus.REFUSED
     assert arm.moves == []
-    assert "no safe way home" in result.message
+    assert "no safe way home: Jog joint" in result.message
+    assert "grasp" not in result.message
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,45 @@ def turned(angle: float) -> Arguments:
     return joint(HOME + [0, 0, 0, angle, 0, 0])
 
 
+def joints_at(T: Transform, turn: float = 0.0) -> Any:
+    """Joints [rad] on home's branch with the TCP at a pose, near home turned about the base."""
+    near = HOME + [turn, 0, 0, 0, 0, 0]
+    return CELL.kinematics.on_branch(T @ np.linalg.inv(CELL.T_flange_tcp), CELL.kinematics.branch_of(HOME), near)
+
+
+def slow(q_to: Any, q_from: Any = HOME, cell: Cell = CELL, speed: float = 0.1, **plan: Any) -> Arguments:
+    """One joint move of a slow way home."""
+    return Plan("home", (Move("slow", "joint", speed, 0.5, q=q_to),), q_from, **plan), cell, q_from, None
+
+
+def slow_line(
+    q_from: Any, dx: float = 0.0, dz: float = 0.05, dy: float = 0.0, cell: Cell = CELL, speed: float = 0.04, **plan: Any
+) -> Arguments:
+    """One straight line of a slow way home, by default 50 mm up."""
+    T = CELL.kinematics.forward(q_from) @ CELL.T_flange_tcp
+    T[:3, 3] += (dx, dy, dz)
+    return Plan("home", (Move("slow", "linear", speed, 0.2, T_base_tcp=T),), q_from, **plan), cell, q_from, None
+
+
+#: Where slow ways home begin: tilted, over the heap, in the tote, just over the table, with the palm near the forearm.
+TILTED = HOME + [0, 0, 0, 0.3, 0, 0]
+OVER_HEAP = joints_at(down(0.70, 0.0, 0.15, np.pi / 2), 1.4)
+IN_TOTE = joints_at(shifted(dz=-0.26))
+LOW = joints_at(down(0.40, -0.30, 0.04), 0.7)
+FOLDED = HOME + [0, 0, 0, 0, -0.6, 0]
+
+
+def tilted_post(distance: float) -> Cell:
+    """A post at a distance [m] in x of where the tilted tool's TCP is."""
+    x, y, z = (CELL.kinematics.forward(TILTED) @ CELL.T_flange_tcp)[:3, 3]
+    return boxed((x + distance, y - 0.01, z - 0.01), (x + distance + 0.01, y + 0.01, z))
+
+
+def beside_post(gap: float, dy: float) -> Arguments:
+    """A slow line aside with a post beside the outer finger, at a distance [m]."""
+    return slow_line(HOME, dy=dy, dz=0.0, cell=wall_gap(gap)[1])
+
+
 P = T_HOME[:3, 3]
 #: name -> (builder of one value, values that pass, values that are refused, word in the message)
 SWEEPS: dict[str, tuple[Callable[[float], Arguments], list[float], list[float], str]] = {
@@ -353,6 +392,97 @@ SWEEPS: dict[str, tuple[Callable[[float], Arguments], list[float], list[float], 
         [0.1],
         [0.6],
         "reachable",
+    ),
+    "slow joint move with a tilted tool": (lambda v: slow(TILTED, speed=v), [0.01, 0.3], [0.301, 1.0], "tilt"),
+    "slow line with a tilted tool": (lambda v: slow_line(TILTED, speed=v), [0.01, 0.05], [0.051, 0.1], "tilt"),
+    "slow arm": (
+        lambda v: slow(HOME + [0.5, 0, 0, 0, 0, 0], cell=limited(home_body_speed=v), speed=0.3),
+        [0.25],
+        [0.15],
+        "speed of the arm",
+    ),
+    "slow arm on a line": (
+        lambda v: slow_line(TILTED, cell=limited(home_body_speed=v)),
+        [0.05],
+        [0.03],
+        "speed of the arm",
+    ),
+    "slow within the box": (
+        lambda v: slow(HOME + [v, 0, 0, 0, 0, 0], cell=limited(tcp_low=(-0.05, -0.9, 0.0))),
+        [0.1, -0.05],
+        [-0.1],
+        "x of",
+    ),
+    "slow from outside the box": (
+        lambda v: slow(HOME + [v, 0, 0, 0, 0, 0], cell=limited(tcp_low=(0.1, -0.9, 0.0))),
+        [0.1],
+        [-0.1],
+        "x of",
+    ),
+    "slow with an object, upright": (
+        lambda v: slow(HOME + [0, 0, 0, v, 0, 0], holding=True),
+        [0.0, 0.089],
+        [0.1, 0.3],
+        "may hold",
+    ),
+    "slow with an object, tilted": (
+        lambda v: slow(HOME + [0, 0, 0, v, 0, 0], TILTED, holding=True),
+        [0.0, 0.3],
+        [0.31],
+        "may hold",
+    ),
+    "slow with an object, beside a post": (
+        lambda v: slow_line(TILTED, dz=0.001, cell=tilted_post(v), hang=0.1, holding=True),
+        [0.311],
+        [0.305],
+        "held object and post",
+    ),
+    "slow away from a post": (lambda v: beside_post(v, 0.02), [0.005, 0.1], [-0.005], "finger and post"),
+    "slow towards a post": (lambda v: beside_post(v, -0.01), [0.05], [0.005, 0.029], "finger and post"),
+    "slow off the table": (
+        lambda v: slow_line(LOW, dz=v, cell=limited(arm_above_table=0.15)),
+        [0.0, 0.05],
+        [-0.005],
+        "height above the table",
+    ),
+    "slow fingers off the table": (
+        lambda v: slow_line(LOW, dz=v, cell=limited(tip_above_table=0.1)),
+        [0.0, 0.05],
+        [-0.005],
+        "fingertips' height",
+    ),
+    "slow from the joint range's end": (
+        lambda v: slow([*HOME[:5], v], [*HOME[:5], 6.22]),
+        [6.22, 6.0],
+        [6.23, 7.0],
+        "joint angle",
+    ),
+    "slow out of an unknown heap": (lambda v: slow_line(OVER_HEAP, dx=v), [0.0, 0.01], [0.02, 0.1], "heap may stand"),
+    "slow down into it": (lambda v: slow_line(OVER_HEAP, dz=v), [0.05], [-0.01], "heap may stand"),
+    "slow over it": (
+        lambda v: slow_line(joints_at(down(0.70, 0.0, v, np.pi / 2), 1.4), dx=-0.05, dz=0.0),
+        [0.26],
+        [0.24],
+        "heap may stand",
+    ),
+    "slow into it from above": (
+        lambda v: slow_line(joints_at(down(0.70, 0.0, 0.30, np.pi / 2), 1.4), dz=v),
+        [-0.04],
+        [-0.06],
+        "heap may stand",
+    ),
+    "slow out of the tote": (lambda v: slow_line(IN_TOTE, dx=v), [0.0], [0.03], "content of the tote"),
+    "slow over an unknown heap with an object": (
+        lambda v: slow_line(joints_at(down(0.70, 0.0, 0.31, np.pi / 2), 1.4), dx=-0.05, dz=0.0, hang=v, holding=True),
+        [0.05],
+        [0.07],
+        "held object goes",
+    ),
+    "slow unfolding": (
+        lambda v: slow(HOME + [0, 0, 0, 0, v, 0], FOLDED),
+        [-0.6, 0.0],
+        [-0.62, -1.0],
+        "palm and forearm",
     ),
     "line length": (
         lambda v: line(shifted(dy=-v), limited(tcp_low=(-2.0, -2.0, 0.0))),
