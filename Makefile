@@ -6,11 +6,12 @@ DISTRO := $(or $(ROS_DISTRO),jazzy)
 # One thread per process: the suite runs many small processes on few cores.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-all lint types setup clean
+.PHONY: help demo test test-all faults lint types setup clean
 help:
 	@echo "make demo       a simulated UR10 clears a heap (ARGS='--objects 5 --seed 1')"
 	@echo "make test       lint, types and the tests of a few minutes"
 	@echo "make test-all   the long tests too"
+	@echo "make faults     every fault in mid-move on the simulated controllers, as a table (an hour at most)"
 	@echo "make setup      only install what is needed into $(VENV)"
 
 demo: setup
@@ -21,6 +22,9 @@ test: setup lint types
 
 test-all: setup lint types
 	$(BIN)/python -m pytest -m "not hardware" $(ARGS)
+
+faults: setup
+	$(BIN)/python -m pytest -s -m fault_matrix $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check gpnet_ros test launch setup.py

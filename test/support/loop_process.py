@@ -91,6 +91,7 @@ def main() -> None:
     cell = replace(load_cell(), arm=name)
     arm, gripper = make_robot("ur", ip, "robotiq", "", False, cell)
     assert isinstance(arm, UrArm)
+    sys.setswitchinterval(0.001)  # as planner_node does
     eyes = BoxEyes()
     loop = PickingLoop(arm, gripper, cell, load_hand_eye(), eyes, Teller(), LoopSettings(mode=mode, look_timeout=3.0))
     loop.open()
