@@ -6,10 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from support.fault_rig import FaultRig
+from support.fault_rows import PICKED, Fault, opened, play
 from support.moving_arm import CB3, E_SERIES
-
-FAST = 1.0  # rad/s: full speed of a joint move is 1.4
-WATCHED = 1.5  # s, in which whatever wakes up would move
 
 
 @pytest.fixture(params=[CB3, E_SERIES])
@@ -23,19 +21,8 @@ def rig(request: pytest.FixtureRequest) -> Iterator[FaultRig]:
 
 def test_a_guard_that_closes_by_itself_in_mid_pick_needs_a_resume_and_then_a_start(rig: FaultRig) -> None:
     rig.resume()
-    since = len(rig.planner.news)
-    assert rig.planner.ask("start")[0]
-    rig.truth.until(lambda now: now.speed > FAST)
-    rig.admin("safeguard")
-    rig.admin("release", resumes=True)
-    assert rig.planner.wait("result", since=since)["status"] == "stopped"
-    rig.truth.standstill(len(rig.truth.trace) - 1)
-    rig.planner.wait("state", "needs_resume", since=since)
-    accepted, why = rig.planner.ask("start")
-    assert not accepted and "resume" in why
-    first = rig.truth.rest_for(WATCHED)
-    rig.resume()
-    rig.truth.rest_for(WATCHED)
-    assert rig.truth.way(first) == 0.0, "resume makes ready and nothing more"
-    assert rig.planner.ask("pick")[0]
-    rig.truth.until(lambda now: now.speed > FAST)
+    row = play(rig, Fault("guard for one cycle", opened(0.0), "safeguard", word="start"), "approach")
+    assert row.said.startswith("stopped") and "safeguard" in row.said, row
+    assert row.again == 0.0, f"nobody said a word: {row}"
+    assert row.by_resume == 0.0, f"resume makes ready and nothing more: {row}"
+    assert row.then.startswith(PICKED), row
