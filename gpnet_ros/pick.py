@@ -27,6 +27,8 @@ from gpnet_ros.safety import check
 
 #: Something is left if this much area [m^2] of the workspace stands `LEFT_HEIGHT` over the table.
 LEFT_AREA = 0.5e-4
+#: Exposures on which a pick is decided, where only what they did not see is in its way.
+LOOKS = 3
 #: Status of a decision.
 DecisionStatus = Literal["grasp", "nothing_left", "nothing_graspable", "not_seen"]
 
@@ -76,6 +78,11 @@ class Decision:
     opening: float | None = None
     plan: Plan | None = None
     unseen: tuple[Unseen, ...] = ()
+
+    @property
+    def may_be_seen(self) -> bool:
+        """Whether another exposure may show what was in the way of this one: much of what a D435 misses changes."""
+        return self.status == "nothing_graspable" and any(r.reason == "not_seen" for r in self.rejected)
 
     @property
     def unseen_sentence(self) -> str:

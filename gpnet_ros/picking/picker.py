@@ -12,7 +12,7 @@ from gpnet_ros.errors import HandEyeRefused
 from gpnet_ros.fit import Memory
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.height_map import height_map
-from gpnet_ros.pick import Decision, decide
+from gpnet_ros.pick import LOOKS, Decision, decide
 from gpnet_ros.picking.attention import Attention, Sight
 from gpnet_ros.picking.manipulator import Manipulator
 from gpnet_ros.picking.record import DecisionBasis, LoopListener, LoopTally, Turn
@@ -78,12 +78,16 @@ class Picker:
     def _proposal(self) -> Turn:
         if self.mode != "dry_run":
             self._tidy()
-        began = time.monotonic()
-        sight = self._look()
-        times = {"look": time.monotonic() - began}
-        decision = self._decide(sight)
-        times["decide"] = time.monotonic() - began - times["look"]
-        self.listener.decided(decision, sight)
+        times = {"look": 0.0, "decide": 0.0}
+        for _ in range(LOOKS):
+            began = time.monotonic()
+            sight = self._look()
+            looked = time.monotonic()
+            decision = self._decide(sight)
+            times = {"look": times["look"] + looked - began, "decide": times["decide"] + time.monotonic() - looked}
+            self.listener.decided(decision, sight)
+            if not decision.may_be_seen:
+                break
         if decision.plan is not None:
             if self.mode == "dry_run":
                 return Turn("dry_run", "Nothing moves in mode dry_run.", times, sight, decision)

@@ -18,7 +18,7 @@ from gpnet_ros.fit import Memory
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.maps import Maps
-from gpnet_ros.pick import Decision, decide
+from gpnet_ros.pick import LOOKS, Decision, decide
 from gpnet_ros.pose import Transform
 from gpnet_ros.sim.camera.d435 import D435_640x480
 from gpnet_ros.sim.camera.render import View
@@ -210,7 +210,14 @@ class _Player:
         self.hand = Hand(heap)
 
     def look(self) -> _Sight:
-        """Look at what is left, and decide."""
+        """Look at what is left and decide, on another exposure where that may show what was in the way."""
+        for _ in range(LOOKS - 1):
+            sight = self._one_look()
+            if not sight.decision.may_be_seen:
+                return sight
+        return self._one_look()
+
+    def _one_look(self) -> _Sight:
         camera, cell, options, present = self._camera, self._cell, self._options, self.hand.heap
         if self._perceive is None:
             view = camera.depth(present)

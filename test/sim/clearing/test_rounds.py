@@ -11,8 +11,9 @@ from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.cli import main
 from gpnet_ros.evaluation.closed_loop.core import Perception
 from gpnet_ros.frame import Frame
+from gpnet_ros.grasp import Rejected
 from gpnet_ros.maps import Grid, Maps
-from gpnet_ros.pick import Decision, DecisionStatus
+from gpnet_ros.pick import LOOKS, Decision, DecisionStatus
 from gpnet_ros.pose import Transform
 from gpnet_ros.sim.clearing import rounds
 from gpnet_ros.sim.clearing.injected import Errors
@@ -78,6 +79,30 @@ def test_a_round_ends_when_parts_of_the_table_stay_unseen(
     monkeypatch.setattr(rounds, "decide", lambda *_, **__: Decision(next(said)))
     done = clear_heap(heap, 5, blind, CELL, HAND_EYE)
     assert (done.ended, done.picks, done.faults) == (ended, (), ("overlooked",))
+    assert next(said, None) is None
+
+
+UNSEEN = Decision("nothing_graspable", (Rejected((0.0, 0.0), "not_seen", "for the test"),))
+CROWDED = Decision("nothing_graspable", (Rejected((0.0, 0.0), "clearance", "for the test"),))
+EMPTY = Decision("nothing_left")
+
+
+@pytest.mark.parametrize(
+    ("decisions", "faults"),
+    [
+        ([UNSEEN] * (LOOKS - 1) + [EMPTY], 0),
+        ([UNSEEN] * LOOKS + [EMPTY], 1),
+        ([CROWDED, EMPTY], 1),
+        ([UNSEEN, CROWDED, EMPTY], 1),
+    ],
+)
+def test_what_was_not_seen_is_looked_at_again_before_a_pick_counts_as_failed(
+    decisions: list[Decision], faults: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heap, said = stack_heap(5, 1, ("box",)), iter(decisions)
+    monkeypatch.setattr(rounds, "decide", lambda *_, **__: next(said))
+    done = clear_heap(heap, 5, blind, CELL, HAND_EYE)
+    assert done.faults == ("nothing_graspable",) * faults + ("overlooked",)
     assert next(said, None) is None
 
 
