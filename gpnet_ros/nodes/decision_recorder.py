@@ -81,10 +81,9 @@ class DecisionRecorder:
         bag, self._bag = self._bag, None
         if bag is None:
             return
-        try:
-            bag.__exit__(None, None, None)
-        except OSError as error:
-            self._warn(f"The bag of the task is not whole, {self._folder} cannot be written ({error.strerror}).")
+        bag.__exit__(None, None, None)
+        if bag.failure:
+            self._warn(f"The bag of the task is not whole, {self._folder} cannot be written ({bag.failure}).")
 
     def _open(self, stamp: float) -> DecisionBag:
         """The bag of this task; stamp of its first decision [s]."""

@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("rclpy")
 
 from support.bag_files import TYPES
+from support.full_disk import full_disk
 from support.scenes import CELL, T_BASE_CAMERA, sight
 
 from gpnet_ros.cell import load_hand_eye
@@ -172,6 +173,14 @@ def test_a_folder_that_cannot_be_written_costs_the_record_only(tmp_path: Path) -
     cell.decide(1.0)
     assert ("result" in dict(cell.told.heard)) and "cannot be written" in cell.warned[0]
     cell.recorder.close()
+
+
+def test_a_disk_that_fills_up_before_the_bag_is_closed_is_told(cell: Cell, capsys: pytest.CaptureFixture[str]) -> None:
+    cell.decide(1.0)
+    with full_disk():
+        cell.recorder.state("idle")
+    assert "not whole" in cell.warned[0] and "cannot be written" in cell.warned[0]
+    assert cell.told.heard[-1][0] == "state"
 
 
 def test_a_bag_of_a_camera_or_of_an_older_version_is_one_sentence(cell: Cell, tmp_path: Path) -> None:
