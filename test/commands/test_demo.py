@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -218,7 +219,7 @@ def test_counts_agree_with_the_rounds() -> None:
 
 
 def test_figures_of_time_exist_only_at_factor_one() -> None:
-    rounds = [World(PERFECT).play()]
+    rounds = [replace(World(PERFECT).play(), seconds=30.0)]
     fast = answer(rounds, factor=3.0)
     assert fast["picks_per_hour"] is None and fast["time_ms"] == {}
     assert answer(rounds)["picks_per_hour"] > 0
