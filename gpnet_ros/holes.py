@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from gpnet_ros.arrays import Floats
 from gpnet_ros.frame import Intrinsics
 
-#: An edge explains the missing pixels that have both of its sides within this angle [rad]: 8 px of a D435 (640x480).
-EDGE_REACH = 0.013
+#: An edge explains the missing pixels that have both of its sides within this angle [rad], 8 px of a D435 (640x480),
+#: and within 8 px of a coarser picture: the window in which a stereo camera looks for matches is one of pixels.
+EDGE_REACH, EDGE_PIXELS = 0.013, 8.0
 #: Inverse depths [1/m] on the two sides of an edge differ by this: one pixel of a D435's disparity, 34 mm at 0.85 m.
 EDGE_JUMP = 0.047
 #: Distance of a D435's colour imager from its right infrared one [m], on whose side near things throw no shadow.
@@ -66,7 +67,7 @@ def unexplained_holes(depth: Floats, intrinsics: Intrinsics) -> NDArray[np.bool_
 def _along_edges(inverse: Floats, seen: NDArray[np.bool_], intrinsics: Intrinsics) -> NDArray[np.bool_]:
     """Pixels (H, W) near which both sides of an edge were measured; inverse: of the depth [1/m], 0 where unknown."""
     far = np.where(seen, inverse, np.float32(1e3))
-    window = _disc(EDGE_REACH * intrinsics.fx)
+    window = _disc(_edge_reach(intrinsics))
     return np.asarray(cv2.dilate(inverse, window) - cv2.erode(far, window) > EDGE_JUMP, dtype=bool)
 
 
@@ -79,10 +80,15 @@ def _in_stereo_shadow(inverse: Floats, seen: NDArray[np.bool_], intrinsics: Intr
     right = np.minimum.accumulate(np.where(seen, column, width)[:, ::-1], axis=1)[:, ::-1][rows, columns]
     bounded = (left >= 0) & (right < width)
     step = inverse[rows, np.where(bounded, right, 0)] - inverse[rows, np.where(bounded, left, 0)]
-    reach = (STEREO_BASE * step + 2 * EDGE_REACH) * intrinsics.fx  # and the bands on both sides
+    reach = STEREO_BASE * step * intrinsics.fx + 2 * _edge_reach(intrinsics)  # and the bands on both sides
     shadow = np.zeros_like(seen)
     shadow[rows, columns] = bounded & (step > EDGE_JUMP) & (right - left - 1 <= reach)
     return shadow
+
+
+def _edge_reach(intrinsics: Intrinsics) -> float:
+    """How far the band along an edge reaches [px]."""
+    return max(EDGE_REACH * intrinsics.fx, EDGE_PIXELS)
 
 
 def _core(hole: NDArray[np.uint8], pixel: float) -> NDArray[np.uint8]:

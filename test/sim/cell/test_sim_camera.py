@@ -83,7 +83,14 @@ def test_frame_carries_the_time_and_the_camera_model(cell, tmp_path):
     frame = eye.read()
     assert isinstance(frame, Frame) and frame.intrinsics == SMALL
     assert frame.stamp == cell.time
-    assert {f.name for f in dataclasses.fields(frame)} == {"color", "depth", "intrinsics", "stamp", "frame_id"}
+    assert {f.name for f in dataclasses.fields(frame)} == {
+        "color",
+        "depth",
+        "intrinsics",
+        "stamp",
+        "frame_id",
+        "region",
+    }
     cell.step(0.008, HOME, np.zeros(6))
     assert eye.read().stamp == cell.time > frame.stamp
 

@@ -89,7 +89,7 @@ def test_truth_is_behind_the_admin_door_only(cell):
     assert len(truth["objects"]) == 3 and truth["grips"] == [] and 1 <= len(truth["top_level"]) <= 3
     eye = SimCamera(folder, intrinsics=SMALL)
     eye.open()
-    assert set(vars(eye.read())) == {"color", "depth", "intrinsics", "stamp", "frame_id"}
+    assert set(vars(eye.read())) == {"color", "depth", "intrinsics", "stamp", "frame_id", "region"}
 
 
 def test_frames_are_of_now(cell):
