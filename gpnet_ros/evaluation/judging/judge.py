@@ -19,6 +19,7 @@ from gpnet_ros.evaluation.judging.substitution import Substitute, substituted
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Grid, Maps, prioritise, workspace_grid
 from gpnet_ros.network.detector import Detector
+from gpnet_ros.pick import LOOKS
 from gpnet_ros.pose import Transform
 from gpnet_ros.rectangle import Rectangles
 from gpnet_ros.rectangle_metric import JAW_SHARE, matches, predicted
@@ -83,20 +84,35 @@ class Judge:
         path = time.perf_counter() - began
         T_base_camera = None if self._view is None else self._view[0]
         bugs = self._detector.bugs if self.settings.as_published else None
-        chosen: dict[Decode, Choice] = {"argmax": at_argmax(maps, frame, T_base_camera, cell, bugs)}
+        chosen: dict[Decode, tuple[Choice, Maps, Frame]] = {
+            "argmax": (at_argmax(maps, frame, T_base_camera, cell, bugs), maps, frame)
+        }
         began = time.perf_counter()
         if T_base_camera is not None and bugs is None:
-            chosen["cell"] = in_cell(maps, frame, T_base_camera, cell)
+            chosen["cell"] = self._in_cell(picture, maps, frame, T_base_camera, cell)
         path += time.perf_counter() - began
         verdicts: dict[Decode, Verdict] = {}
         thickness = None if arrangement is None else [float(min(o.extent)) for o in arrangement.heap.objects]
         lifts: dict[tuple[bytes, float], Lift] = {}
-        for name, choice in chosen.items():
-            verdict = self._by_rule(_verdict(choice, maps, sample), sample, arrangement is not None)
-            verdicts[name] = blame(self._by_lift(verdict, choice, arrangement, lifts), sample, frame, thickness)
+        for name, (choice, told, looked) in chosen.items():
+            verdict = self._by_rule(_verdict(choice, told, sample), sample, arrangement is not None)
+            verdicts[name] = blame(self._by_lift(verdict, choice, arrangement, lifts), sample, looked, thickness)
         times = {key: round(value, 2) for key, value in {**self._detector.time_ms, "path": 1e3 * path}.items()}
         top = sample.top_rectangles()
         return JudgedPicture(index, sample.name, None if top is None else len(top) > 0, verdicts, times)
+
+    def _in_cell(
+        self, picture: Picture, maps: Maps, frame: Frame, T_base_camera: Transform, cell: Cell
+    ) -> tuple[Choice, Maps, Frame]:
+        """What the cell chooses, which looks again where only what was not seen is in its way."""
+        choice = in_cell(maps, frame, T_base_camera, cell)
+        for look in range(1, LOOKS):
+            if not choice.may_be_seen or not self.settings.noise:
+                break
+            frame = seen(picture.sample, picture.arrangement, self.settings, look)
+            maps = self.maps(picture, frame)
+            choice = in_cell(maps, frame, T_base_camera, cell)
+        return choice, maps, frame
 
     def maps(self, picture: Picture, frame: Frame) -> Maps:
         """The maps of a picture's frame, with the priority and the substitutes that were asked for."""
@@ -177,17 +193,17 @@ def _with_lift(verdict: Verdict, came: Lift) -> Verdict:
     )
 
 
-def seen(sample: Sample, arrangement: Arrangement | None, settings: JudgeSettings) -> Frame:
+def seen(sample: Sample, arrangement: Arrangement | None, settings: JudgeSettings, look: int = 0) -> Frame:
     """The frame of a picture as a camera gives it: simulated depth through a D435, the same one each time.
 
-    Colour of simulated pictures has the camera's noise already.
+    Colour of simulated pictures has the camera's noise already. Each look, counted from 0, has depth noise of its own.
     """
     frame = sample.frame
     if settings.region is not None:
         frame = settings.region.applied(frame, sample.T_base_camera)
     if arrangement is None or not settings.noise or frame.depth is None or frame.intrinsics is None:
         return frame
-    rng = np.random.default_rng([settings.seed, zlib.crc32(sample.name.encode())])
+    rng = np.random.default_rng([settings.seed, zlib.crc32(sample.name.encode()), *([look] if look else [])])
     return replace(frame, depth=d435_depth(frame.depth, frame.intrinsics, DepthNoise(), rng, frame.color))
 
 

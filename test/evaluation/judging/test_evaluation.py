@@ -12,18 +12,23 @@ import pytest
 from support.grasp_files import Bar, corner_lines, write_cornell, write_text
 from support.judged_scene import picture, tiny_model, write_shards
 
+from gpnet_ros.cell import Cell
 from gpnet_ros.cli import main
 from gpnet_ros.commands import evaluate as evaluate_command
 from gpnet_ros.data.sample import Sample
 from gpnet_ros.errors import BadInput, ModelRefused
 from gpnet_ros.evaluation.judging import evaluation, judge, judged_pictures
+from gpnet_ros.evaluation.judging.choice import Choice, in_cell
 from gpnet_ros.evaluation.judging.evaluation import Results, evaluate
 from gpnet_ros.evaluation.judging.judge import Judge, JudgeSettings, as_rectangle, seen
 from gpnet_ros.evaluation.judging.judged_pictures import MadeTestSet, Picture, Shards, open_pictures
 from gpnet_ros.evaluation.judging.judgement import JudgedPicture, Verdict
+from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Maps
 from gpnet_ros.network.card import read_card
 from gpnet_ros.network.checkpoint import find
+from gpnet_ros.pick import LOOKS
+from gpnet_ros.pose import Transform
 from gpnet_ros.settings import GripperGeometry
 
 PERFECT = JudgeSettings(substitute="all")
@@ -307,3 +312,20 @@ def test_a_picture_made_on_the_way_is_that_of_the_shards(tmp_path: Path) -> None
     assert made.arrangement is not None and kept.arrangement is not None
     assert np.abs(made.arrangement.heap.T_base_object - kept.arrangement.heap.T_base_object).max() < 1e-6
     assert Shards(folder).told() == MadeTestSet("unseen-test").told(), "known without making a picture"
+
+
+@pytest.mark.parametrize(("looks", "status"), [(LOOKS - 1, "grasp"), (LOOKS, "nothing_graspable")])
+def test_the_cell_looks_again_where_only_what_was_not_seen_is_in_its_way(
+    looks: int, status: str, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blind, frames = [Choice("nothing_graspable", may_be_seen=True)] * looks, []
+
+    def choose(maps: Maps, frame: Frame, T_base_camera: Transform, cell: Cell) -> Choice:
+        frames.append(frame)
+        return blind.pop() if blind else in_cell(maps, frame, T_base_camera, cell)
+
+    monkeypatch.setattr(judge, "in_cell", choose)
+    verdict = Judge(model, PERFECT).row(0, picture()).verdicts["cell"]
+    assert verdict.status == status
+    assert len(frames) == LOOKS
+    assert not np.array_equal(frames[0].depth, frames[1].depth, equal_nan=True)  # each look has noise of its own
