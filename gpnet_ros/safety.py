@@ -60,6 +60,7 @@ class Segment:
         T_base_tcp: poses along it, (n, 4, 4).
         opening: of the jaws [m].
         holding: whether an object is held; fresh: it was taken just now and is among its neighbours.
+        eased: part of a slow way home, which may leave the TCP's box and tilt the tool, and is judged by more instead.
     """
 
     move: Move
