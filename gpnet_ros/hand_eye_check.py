@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gpnet_ros.errors import FrameRefused, HandEyeRefused
 from gpnet_ros.frame import Intrinsics
-from gpnet_ros.pose import Transform, from_xyz_quat, invert, to_xyz_quat, transform
+from gpnet_ros.pose import T_BASE_LINK_BASE, Transform, from_xyz_quat, invert, to_xyz_quat, transform
 from gpnet_ros.settings import Workspace
 from gpnet_ros.workspace_view import geometry_fault, surface_fault, workspace_view
 
@@ -23,7 +23,6 @@ from gpnet_ros.workspace_view import geometry_fault, surface_fault, workspace_vi
 _TABLE_SHARE = 0.1
 #: Explanations that fit almost as well as the best are named, too; each further mistake makes one less likely.
 _ALIKE, _FURTHER = 0.8, 0.7
-_BASE_LINK = transform(np.diag([-1.0, -1.0, 1.0]), (0.0, 0.0, 0.0))
 _T_LINK_OPTICAL = transform([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]], (0.0, 0.0, 0.0))
 _T_TOOL0_FLANGE = transform([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]], (0.0, 0.0, 0.0))
 
@@ -62,7 +61,7 @@ _CHILD = (
 )
 _FIXED = (
     *_ANYWHERE,
-    _Mistake("given in base_link, which is base turned by 180 degrees about z", lambda T: _BASE_LINK @ T),
+    _Mistake("given in base_link, which is base turned by 180 degrees about z", lambda T: T_BASE_LINK_BASE @ T),
     *_CHILD,
 )
 _ON_FLANGE = (

@@ -23,6 +23,10 @@ def transform(rotation: ArrayLike, translation: ArrayLike) -> Transform:
     return T
 
 
+#: Pose of the controller's `base` in ROS's `base_link` (ur_description): 180 degrees about z, its own inverse.
+T_BASE_LINK_BASE: Transform = transform(np.diag([-1.0, -1.0, 1.0]), np.zeros(3))
+
+
 def invert(T_a_b: Transform) -> Transform:
     """The inverse (4, 4), T_b_a, of a rigid transform."""
     R = T_a_b[:3, :3]

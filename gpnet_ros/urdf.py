@@ -19,7 +19,7 @@ from gpnet_ros.cell import Cell, HandEye
 from gpnet_ros.collision import Capsule, capsules
 from gpnet_ros.frame import CAMERA_FRAME
 from gpnet_ros.kinematics import JOINT_LIMIT, Dh
-from gpnet_ros.pose import Transform, transform
+from gpnet_ros.pose import T_BASE_LINK_BASE, Transform, transform
 from gpnet_ros.settings import Box
 
 #: Joints in the controller's order, with the link that each turns and its greatest speed [rad/s] and torque [Nm]
@@ -56,9 +56,8 @@ def urdf(cell: Cell, hand_eye: HandEye) -> str:
     for name, rgba in _COLORS.items():
         ET.SubElement(ET.SubElement(robot, "material", name=name), "color", rgba=rgba)
     ET.SubElement(robot, "link", name="base_link")
-    half_turn = transform(np.diag([-1.0, -1.0, 1.0]), np.zeros(3))
     scenery = [*_boxes(cell.keep_out, "keep_out"), *_boxes(cell.tote.walls, "tote"), _table(cell)]
-    _fixed(robot, "base_link", "base", half_turn, scenery)
+    _fixed(robot, "base_link", "base", T_BASE_LINK_BASE, scenery)
     _arm(robot, cell)
     _fixed(robot, "tool0", "tcp", cell.T_flange_tcp)
     body = _box(_CAMERA_SIZE, transform(np.eye(3), (0.0, 0.0, -_CAMERA_SIZE[2] / 2)), "camera")

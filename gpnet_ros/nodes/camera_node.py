@@ -53,7 +53,7 @@ class CameraNode(start.WorkerNode[CameraSettings]):
         assert frame.color is not None and frame.depth is not None and frame.intrinsics is not None
         # A recording is played as if it happened now: the planner never decides on frames of the past.
         is_played = self.settings.source == "bag"
-        stamp = self.get_clock().now().nanoseconds * 1e-9 if is_played else frame.stamp
+        stamp = self.seconds() if is_played else frame.stamp
         name = self.settings.frame_id
         millimetres = np.nan_to_num(np.round(frame.depth * 1000.0), nan=0.0).clip(0, 65535).astype(np.uint16)
         info = convert.to_camera_info(frame.intrinsics, stamp, name)

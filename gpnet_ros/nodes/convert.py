@@ -29,15 +29,13 @@ from gpnet_ros.encodings import (
 )
 from gpnet_ros.errors import FrameRefused
 from gpnet_ros.frame import Frame, Intrinsics, depth_from_raw
-from gpnet_ros.pose import Transform, from_xyz_quat, to_xyz_quat, transform
+from gpnet_ros.pose import T_BASE_LINK_BASE, Transform, from_xyz_quat, to_xyz_quat
 
 try:
     from tf_transformations import quaternion_from_matrix
 except (ImportError, AttributeError):  # the latter: an old transforms3d below it under numpy 2
     quaternion_from_matrix = None
 
-#: T_base_link_base: 180° about z, its own inverse.
-T_BASE_LINK_BASE: Transform = transform(np.diag([-1.0, -1.0, 1.0]), np.zeros(3))
 #: Fields of a coloured cloud; RViz reads `rgb` as 0x00RRGGBB in the bits of a float.
 _CLOUD = ["x", "y", "z", "rgb"]
 

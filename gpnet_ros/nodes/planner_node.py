@@ -42,7 +42,7 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
         require_mode(s.mode, self.simulated, s.calibration_check_file, s.camera_serial, s.calibration_max_age)
         cell, hand_eye = load_cell(s.cell_file or None), load_hand_eye(s.hand_eye_file or None)
         arm, gripper = make_robot(s.robot, s.robot_ip, s.gripper, s.gripper_file, s.auto_resume, cell)
-        frames = Frames(self, s.tf, s.camera_frame, hand_eye, self.get_clock().now().nanoseconds * 1e-9)
+        frames = Frames(self, s.tf, s.camera_frame, hand_eye, self.seconds())
         self.outputs = Outputs(self, cell, hand_eye, frames)
         how = LoopSettings(
             mode=s.mode, auto_resume=s.auto_resume, controller_clock=s.robot == "sim", max_picks=s.max_picks,
@@ -70,7 +70,7 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
             SettingsError: a real arm would move by frames of a bag.
         """
         if self.simulated or self.settings.mode == "dry_run":
-            return lambda: self.get_clock().now().nanoseconds * 1e-9
+            return self.seconds
         if self.get_parameter("use_sim_time").value:
             raise SettingsError(
                 f"use_sim_time with robot 'ur' in mode {self.settings.mode!r}: a real arm never moves by "
@@ -123,15 +123,14 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
         if self.loop.has_died:
             reason = "The picking loop died, see the log; the planner is inactive now: activate it again or restart it."
             self.outputs.refused(reason)
-            self.outputs.diagnostics(None, self.loop.picker.tally.picks, self.get_clock().now().nanoseconds * 1e-9)
+            self.outputs.diagnostics(None, self.loop.picker.tally.picks, self.seconds())
             self.trigger_deactivate()
             return
-        now = self.get_clock().now().nanoseconds * 1e-9
         try:
             state = self.loop.arm.state()
         except DeviceError:
             state = None
-        self.outputs.diagnostics(state, self.loop.picker.tally.picks, now)
+        self.outputs.diagnostics(state, self.loop.picker.tally.picks, self.seconds())
 
 
 def _trigger(action: Callable[[], tuple[bool, str]]) -> Callable[[Trigger.Request, Trigger.Response], Trigger.Response]:

@@ -11,6 +11,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
 
+from gpnet_ros import urdf
 from gpnet_ros.cell import Cell, HandEye
 from gpnet_ros.devices.arm import ArmState
 from gpnet_ros.nodes import convert
@@ -23,9 +24,7 @@ from gpnet_ros.picking.record import PickRecord, rejected_reasons
 from gpnet_ros.pose import invert
 
 #: Joint names of ur_description, in the controller's order.
-JOINTS = [
-    "shoulder_pan_joint", "shoulder_lift_joint", "elbow_joint", "wrist_1_joint", "wrist_2_joint", "wrist_3_joint",
-]  # fmt: skip
+JOINTS = [joint for joint, *_ in urdf.JOINTS]
 #: Topic -> type and QoS. `~` is the node's own name.
 TOPICS: dict[str, tuple[type, Any]] = {
     "joint_states": (JointState, PUBLISH_QOS),

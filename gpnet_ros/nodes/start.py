@@ -69,6 +69,10 @@ class ManagedNode(LifecycleNode, Generic[_S]):
         self._kept = {id(entity) for entity in self._entities()}
         self.settings: _S = params.declare(self, settings)
 
+    def seconds(self) -> float:
+        """The time of the node's own clock [s], which may be that of a bag."""
+        return float(self.get_clock().now().nanoseconds * 1e-9)
+
     def configure(self) -> None:
         """Create topics and whatever does not work yet."""
 
