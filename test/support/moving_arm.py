@@ -87,8 +87,8 @@ def moving(
         arm.disconnect()
 
 
-#: Moves the first joint; tells the process id of its child, then how the move ended; leaves when its input ends.
-_PLANNER = """
+#: Beginning of a planner as a process of its own: ready for a long move of the first joint.
+PLANNER_READY = """
 import sys
 from dataclasses import replace
 from gpnet_ros.cell import load_cell
@@ -101,12 +101,19 @@ arm.connect()
 arm.resume()
 q = arm.state().q.copy()
 q[0] -= float(way)
+move = Move("long", "joint", float(speed), 2.0, q=q)
 print(arm._link.process.pid, flush=True)
-result = arm.move(Move("long", "joint", float(speed), 2.0, q=q), lambda: False)
+"""
+#: Moves the first joint; tells the process id of its child, then how the move ended; leaves when its input ends.
+_PLANNER = (
+    PLANNER_READY
+    + """
+result = arm.move(move, lambda: False)
 print(result.status.value, arm.state().status, flush=True)
 sys.stdin.read()
 arm.disconnect()
 """
+)
 
 
 class Planner:

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 from support.controller_process import ADMIN_PORT, ROOT, Running
-from support.moving_arm import CB3, cell_of, robot
+from support.moving_arm import CB3, PLANNER_READY, cell_of, robot
 
 PATIENCE = 20.0
 FAULTS = ("cancelled", "planner frozen", "planner killed", "child frozen", "child killed", "safeguard")
@@ -32,21 +32,10 @@ NICE = -10  # as planner_node asks for
 _CONTROLLER, _WATCHER = 30, 20  # real-time priorities
 
 #: Tells the process id of its child when it is ready; "go" begins the move, "cancel" stops it.
-_PLANNER = """
-import sys, threading
-from dataclasses import replace
-from gpnet_ros.cell import load_cell
-from gpnet_ros.devices.ur.arm import UrArm
-from gpnet_ros.devices.ur.settings import UrSettings
-from gpnet_ros.motion import Move
-ip, name, way, speed = sys.argv[1:]
-arm = UrArm(UrSettings(robot_ip=ip), replace(load_cell(), arm=name))
-arm.connect()
-arm.resume()
-q = arm.state().q.copy()
-q[0] -= float(way)
-move = Move("long", "joint", float(speed), 2.0, q=q)
-print(arm._link.process.pid, flush=True)
+_PLANNER = (
+    PLANNER_READY
+    + """
+import threading
 for word in sys.stdin:
     if word == "go\\n":
         threading.Thread(target=lambda: print(arm.move(move, lambda: False).status.value, flush=True)).start()
@@ -54,6 +43,7 @@ for word in sys.stdin:
         arm.cancel()
 arm.disconnect()
 """
+)
 
 
 class StoppedBeforeError(Exception):
