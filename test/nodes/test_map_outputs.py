@@ -9,6 +9,7 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy")
 
+from support.fake_topics import FakeNode  # noqa: E402
 from support.scenes import sight  # noqa: E402
 
 from gpnet_ros.nodes.map_outputs import MAP_TOPICS, MapOutputs  # noqa: E402
@@ -16,31 +17,10 @@ from gpnet_ros.nodes.map_outputs import MAP_TOPICS, MapOutputs  # noqa: E402
 FOR_THE_EYE = [*(f"maps/{name}/color" for name in MAP_TOPICS), "overlay", "maps/points"]
 
 
-class Topic:
-    def __init__(self, watchers: int) -> None:
-        self.watchers, self.sent = watchers, []
-
-    def get_subscription_count(self) -> int:
-        return self.watchers
-
-    def publish(self, message: Any) -> None:
-        self.sent.append(message)
-
-
-class Node:
-    """Topics of which some are watched."""
-
-    def __init__(self, watched: list[str]) -> None:
-        self.watched, self.topics = watched, {}
-
-    def create_publisher(self, kind: type, name: str, qos: Any) -> Topic:
-        return self.topics.setdefault(name, Topic(int(name in self.watched)))
-
-
 def published(watched: list[str]) -> dict[str, Any]:
-    node, s = Node(watched), sight(7.5)
+    node, s = FakeNode(watched), sight(7.5)
     MapOutputs(node).publish(s.frame, s.maps)
-    return {name: topic.sent[0] for name, topic in node.topics.items() if topic.sent}
+    return node.first
 
 
 def test_nobody_looks_and_only_the_maps_are_published() -> None:

@@ -13,13 +13,14 @@ rclpy = pytest.importorskip("rclpy")
 
 from rclpy.context import Context  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
+from support.fake_topics import FakeNode  # noqa: E402
 from support.scenes import CELL, T_BASE_CAMERA, sight  # noqa: E402
 from visualization_msgs.msg import MarkerArray  # noqa: E402
 
 from gpnet_ros.cell import load_hand_eye  # noqa: E402
 from gpnet_ros.errors import DeviceError  # noqa: E402
 from gpnet_ros.grasp import Rejected  # noqa: E402
-from gpnet_ros.nodes.map_outputs import MapOutputs  # noqa: E402
+from gpnet_ros.nodes.map_outputs import MAP_TOPICS, MapOutputs  # noqa: E402
 from gpnet_ros.nodes.planner_markers import markers  # noqa: E402
 from gpnet_ros.nodes.scene_view import Heard, draw, listen  # noqa: E402
 from gpnet_ros.nodes.start import LATCHED_QOS, PUBLISH_QOS  # noqa: E402
@@ -43,24 +44,11 @@ def scene_markers() -> MarkerArray:
 
 def messages() -> dict[str, Any]:
     """The newest message of each topic, as the nodes make them."""
-    found: dict[str, Any] = {"planner_node/markers": scene_markers(), "joint_states": JointState(position=CELL.home)}
-
-    class Topic:
-        def __init__(self, name: str) -> None:
-            self.name = name
-
-        def get_subscription_count(self) -> int:
-            return 1
-
-        def publish(self, message: Any) -> None:
-            found[self.name] = message
-
-    class Node:
-        def create_publisher(self, kind: type, name: str, qos: Any) -> Topic:
-            return Topic(name)
-
-    MapOutputs(Node()).publish(SEEN.frame, SEEN.maps)
-    return found
+    watched = [*(f"maps/{name}/color" for name in MAP_TOPICS), "overlay", "maps/points"]
+    node = FakeNode(watched)
+    MapOutputs(node).publish(SEEN.frame, SEEN.maps)
+    joints = JointState(position=CELL.home)
+    return {"planner_node/markers": scene_markers(), "joint_states": joints, **node.first}
 
 
 def near(image: np.ndarray, rgb: tuple[int, int, int]) -> int:
