@@ -12,6 +12,7 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from gpnet_ros.errors import BadInput, GpnetError
-from gpnet_ros.network.loss import Targets, loss_parts
+from gpnet_ros.network.loss import loss_parts
 from gpnet_ros.network.ranks import Ranks
 
 STATE = "state.safetensors"
@@ -96,7 +97,7 @@ class Trainer:
         self._following = [pair for pair in pairs if pair[0].is_floating_point()]
         self._copied = [pair for pair in pairs if not pair[0].is_floating_point()]
 
-    def update(self, x: Tensor, target: Targets, progress: float) -> Tensor:
+    def update(self, x: Tensor, target: Any, progress: float) -> Tensor:
         """Take one training step.
 
         Args:
@@ -122,16 +123,24 @@ class Trainer:
         """Learning rate of the last step, in the unit of `Method.rate`."""
         return float(self.optimiser.param_groups[0]["lr"])
 
-    def forward(self, x: Tensor, target: Targets) -> Tensor:
+    def forward(self, x: Tensor, target: Any) -> Tensor:
         """The loss of a batch, of shape (); see `update` for shapes."""
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.method.mixed and x.device.type == "cuda"):
-            output = self._together(x.contiguous(memory_format=torch.channels_last))
-        parts = loss_parts(output.float(), target, self.method.loss, shrink_width=self.method.shrink_width)
+        parts = self.losses(x.contiguous(memory_format=torch.channels_last), target)
         values = torch.stack(list(parts.values()))
         self._part_names = tuple(parts)
         self._parts = self._parts + values.detach() if self._part_count else values.detach()
         self._part_count += 1
         return values.sum()
+
+    def losses(self, x: Tensor, target: Any) -> dict[str, Tensor]:
+        """The parts of the loss of a batch, each of shape (); see `update` for shapes."""
+        with self.computing(x.device):
+            output = self._together(x)
+        return loss_parts(output.float(), target, self.method.loss, shrink_width=self.method.shrink_width)
+
+    def computing(self, device: torch.device) -> torch.autocast:
+        """The context in which the network computes: bfloat16 on a GPU, if the method says so."""
+        return torch.autocast(device.type, torch.bfloat16, enabled=self.method.mixed and device.type == "cuda")
 
     def parts(self) -> dict[str, float]:
         """Mean of each part of the loss since the last call, without unit, by the map that it is about."""

@@ -1,0 +1,132 @@
+"""The sizes of a GraspNeXt network: what the architecture search chooses, and what the three references have.
+
+The references carry UOAIS-Net's heads (Back et al. 2022, gist-ailab/uoais) at the widths that give the parameters and
+multiply-adds of the paper's Table 1 for all three trunks at once; the paper does not print them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from gpnet_ros.errors import BadInput
+
+#: Trunks of the three references, by the names of torchvision.
+REFERENCE_TRUNKS = ("resnet50", "efficientnet_b0", "mobilenet_v3_large")
+
+
+@dataclass(frozen=True)
+class TrunkStage:
+    """One stage of the searched trunk, between two strides.
+
+    Attributes:
+        width: channels. depth: residual blocks, 1 or more. expansion: of their hidden channels.
+        kernel: of the convolutions, odd. fused: full 3x3 convolutions in place of depthwise ones.
+        condenser_every: an attention condenser follows every n-th block.
+    """
+
+    width: int
+    depth: int
+    expansion: int
+    kernel: int = 3
+    fused: bool = False
+    condenser_every: int = 2
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.depth, self.expansion, self.condenser_every) < 1 or self.kernel % 2 == 0:
+            raise BadInput(f"{self} is no stage: widths, depths and expansions are 1 or more, kernels odd.")
+
+
+@dataclass(frozen=True)
+class HeadSizes:
+    """Widths of the neck and the heads, in channels.
+
+    Attributes:
+        neck: of the feature pyramid. box: hidden features of the box head.
+        shared: of a convolution over the features of a region that all mask heads read too; 0 for none.
+        visible, amodal, occlusion: of the convolutions of these heads, one after another.
+        mass, suction: of the convolutions of the two dense heads.
+    """
+
+    neck: int = 256
+    box: int = 1024
+    shared: int = 256
+    visible: tuple[int, ...] = (512, 512, 256) + (256,) * 7
+    amodal: tuple[int, ...] = (768, 512, 256) + (256,) * 7
+    occlusion: tuple[int, ...] = (1024, 768, 256) + (256,) * 4
+    mass: tuple[int, ...] = (256,) * 4
+    suction: tuple[int, ...] = (256,) * 4
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A whole network.
+
+    Attributes:
+        trunk: of `REFERENCE_TRUNKS`, or "searched", which `stem` and `stages` describe.
+        stem: channels at half resolution; stages: at strides 4, 8, 16 and 32.
+        heads: their sizes.
+    """
+
+    trunk: str = "searched"
+    stem: int = 32
+    stages: tuple[TrunkStage, ...] = ()
+    heads: HeadSizes = field(default_factory=HeadSizes)
+
+    def __post_init__(self) -> None:
+        if self.trunk not in ("searched", *REFERENCE_TRUNKS):
+            raise BadInput(f"The trunk {self.trunk!r} is unknown; allowed: searched, {', '.join(REFERENCE_TRUNKS)}.")
+        if self.trunk == "searched" and len(self.stages) != 4:
+            raise BadInput(f"A searched trunk has four stages, at strides 4, 8, 16 and 32, not {len(self.stages)}.")
+
+    def as_json(self) -> dict[str, Any]:
+        """The architecture as plain lists, numbers and words, for a card or a search's log."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, said: dict[str, Any]) -> Architecture:
+        """The architecture that `as_json` wrote.
+
+        Raises:
+            BadInput: a name or a value is unknown.
+        """
+        try:
+            heads = {
+                name: tuple(value) if isinstance(value, list | tuple) else value
+                for name, value in said["heads"].items()
+            }
+            stages = tuple(TrunkStage(**stage) for stage in said["stages"])
+            return cls(said["trunk"], said["stem"], stages, HeadSizes(**heads))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise BadInput(
+                f"This describes no GraspNeXt network ({error}): use what the search or a card wrote."
+            ) from error
+
+
+#: Drawn by hand from the paper's totals: the search starts near it, and it stands in for the searched net until then.
+SLIM = Architecture(
+    stem=32,
+    stages=(
+        TrunkStage(64, 2, 1, fused=True),
+        TrunkStage(128, 3, 2, fused=True),
+        TrunkStage(224, 8, 4),
+        TrunkStage(320, 4, 4),
+    ),
+    heads=HeadSizes(
+        neck=144,
+        box=560,
+        shared=0,
+        visible=(160,) * 4,
+        amodal=(160,) * 4,
+        occlusion=(128,) * 4,
+        mass=(128,) * 4,
+        suction=(128,) * 3,
+    ),
+)
+#: The four networks that the paper compares.
+NETWORKS: dict[str, Architecture] = {
+    "fast-graspnext": SLIM,
+    "resnet-graspnext": Architecture("resnet50"),
+    "efficientnet-graspnext": Architecture("efficientnet_b0"),
+    "mobilenet-graspnext": Architecture("mobilenet_v3_large"),
+}

@@ -1,0 +1,107 @@
+"""The whole network: shapes, bad sizes, that every term teaches every part, and that images do not mix."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+pytest.importorskip("torchvision")
+
+from gpnet_ros.errors import BadInput
+from gpnet_ros.network.graspnext.architecture import NETWORKS, SLIM, Architecture, HeadSizes, TrunkStage
+from gpnet_ros.network.graspnext.blocks import BlurPool
+from gpnet_ros.network.graspnext.losses import TermWeights, graspnext_losses
+from gpnet_ros.network.graspnext.network import GraspNeXt, ImageTruth, Sampling
+
+TINY = Architecture(
+    stem=8,
+    stages=tuple(TrunkStage(width, 1, 1, fused=True, condenser_every=1) for width in (8, 8, 16, 16)),
+    heads=HeadSizes(16, 32, 0, (16,), (16,), (16,), (16,), (16,)),
+)
+SIDE = 96
+
+
+def scene(*corners: tuple[int, int]) -> ImageTruth:
+    """Squares of 32 px with these upper left corners; the first is hidden by half."""
+    boxes = torch.tensor([[u, v, u + 32, v + 32] for u, v in corners], dtype=torch.float32).reshape(-1, 4)
+    amodal = torch.zeros(len(boxes), SIDE, SIDE, dtype=torch.uint8)
+    for mask, (u, v) in zip(amodal, corners, strict=True):
+        mask[v : v + 32, u : u + 32] = 1
+    visible = amodal.clone()
+    if corners:
+        visible[0, :, : corners[0][0] + 16] = 0
+    suction = torch.zeros(SIDE // 4, SIDE // 4)
+    for u, v in corners:
+        suction[(v + 16) // 4, (u + 16) // 4] = 0.9
+    hidden = torch.tensor([0.5] + [0.0] * (len(corners) - 1)) if corners else torch.zeros(0)
+    return ImageTruth(boxes, visible, amodal, hidden, (boxes[:, :2] + boxes[:, 2:]) / 2, suction)
+
+
+def network() -> GraspNeXt:
+    torch.manual_seed(0)
+    return GraspNeXt(TINY, SIDE, Sampling(proposals=20, before=40, detections=5, score_min=0.0, regions=16))
+
+
+def test_what_is_seen_has_the_shapes_of_its_description() -> None:
+    seen = network().eval().see(torch.rand(2, 3, SIDE, SIDE))
+    assert len(seen) == 2
+    for one in seen:
+        m = len(one.boxes)
+        assert 0 < m <= 5
+        assert one.boxes.shape == (m, 4) and one.scores.shape == (m,) and one.occluded.shape == (m,)
+        assert one.visible.shape == one.amodal.shape == (m, 28, 28)
+        assert one.mass.shape == one.suction.shape == (SIDE // 4, SIDE // 4)
+        for chances in (one.scores, one.visible, one.amodal, one.occluded, one.mass, one.suction):
+            assert float(chances.min()) >= 0.0 and float(chances.max()) <= 1.0
+
+
+def test_an_image_is_seen_alike_alone_and_beside_another() -> None:
+    net, images = network().eval(), torch.rand(2, 3, SIDE, SIDE)
+    together, alone = net.see(images)[1], net.see(images[1:])[0]
+    assert torch.allclose(together.boxes, alone.boxes, atol=1e-2)
+    assert torch.allclose(together.suction, alone.suction, atol=1e-5)
+
+
+def test_an_image_of_another_size_than_a_multiple_of_32_is_refused() -> None:
+    with pytest.raises(BadInput, match="100x96 px is no multiple of 32: pad it"):
+        network().eval().see(torch.rand(1, 3, 96, 100))
+
+
+def test_each_term_is_finite_and_together_they_teach_every_weight() -> None:
+    net = network().train()
+    truths = [scene((8, 8), (50, 40)), scene((20, 30))]
+    losses = graspnext_losses(net(torch.rand(2, 3, SIDE, SIDE), truths), truths, TermWeights(), "graded")
+    assert set(losses) == {"proposals", "boxes", "visible", "amodal", "occlusion", "mass", "suction"}
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    sum(losses.values()).backward()  # type: ignore[union-attr]
+    untaught = [name for name, weight in net.named_parameters() if weight.grad is None]
+    assert untaught == []
+
+
+def test_pictures_without_an_object_teach_too() -> None:
+    net, truths = network().train(), [scene(), scene()]
+    losses = graspnext_losses(net(torch.rand(2, 3, SIDE, SIDE), truths), truths, TermWeights(), "graded")
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    assert losses["visible"] == losses["amodal"] == losses["occlusion"] == 0
+    sum(losses.values()).backward()  # type: ignore[union-attr]
+
+
+def test_every_stride_of_the_searched_trunk_is_a_blur() -> None:
+    net = GraspNeXt(SLIM, SIDE)
+    windows = [m for m in net.trunk.modules() if isinstance(m, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d)]
+    assert [m for m in windows if m.stride not in (1, (1, 1))] == []
+    assert sum(isinstance(m, BlurPool) for m in net.trunk.modules()) == 5
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_an_architecture_survives_its_json(name: str) -> None:
+    assert Architecture.from_json(NETWORKS[name].as_json()) == NETWORKS[name]
+
+
+def test_a_damaged_description_is_refused() -> None:
+    said = SLIM.as_json() | {"stages": [{"width": 3}]}
+    with pytest.raises(BadInput, match="describes no GraspNeXt network"):
+        Architecture.from_json(said)
+    with pytest.raises(BadInput, match="'vgg' is unknown; allowed: searched, resnet50"):
+        Architecture("vgg")
