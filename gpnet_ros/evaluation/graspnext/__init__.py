@@ -1,0 +1,1 @@
+"""How good a multi-task network is: average precision, occlusion, centres of mass, suction."""

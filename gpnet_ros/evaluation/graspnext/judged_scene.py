@@ -1,0 +1,123 @@
+"""One picture, judged: what of it the network saw, task by task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gpnet_ros.arrays import Doubles
+from gpnet_ros.data.sample import Sample
+from gpnet_ros.detections import CHANCE_MIN, Detections
+from gpnet_ros.errors import BadInput
+from gpnet_ros.evaluation.graspnext.precision import Instances
+
+#: Overlap (IoU) of boxes from which on a detection is about an object.
+OVERLAP_MIN = 0.5
+#: An object counts as occluded from this hidden share on (UOAIS-Net, Back et al. 2022).
+OCCLUDED_MIN = 0.05
+#: Tolerance of a centre of mass, as a share of the object's size: COCO's OKS with k = 0.1 (nothing is published).
+MASS_SHARE = 0.1
+_PEAKS_MAX = 100
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedScene:
+    """How good the detections of one picture are.
+
+    Attributes:
+        true, found: for `precision.average_precision`.
+        occlusion: (k, 2) of detections that are about an object: called occluded, truly occluded.
+        peaks: (p, 2) peaks of the mass map: height, and similarity (OKS) to its nearest free centre; highest first.
+        masses: number of true centres of mass inside of the picture.
+        mass_errors: distances of peaks to their centres [px], of those with a similarity of 0.5 or more.
+        suction_squares: mean square of the suction map's error, that of a map of zeros, and mean and mean square of
+            the truth, from which the best constant of many pictures follows.
+        suction_at_peak: true quality where the map is highest, and the best of the picture.
+    """
+
+    true: Instances
+    found: Instances
+    occlusion: Doubles
+    peaks: Doubles
+    masses: int
+    mass_errors: Doubles
+    suction_squares: tuple[float, float, float]
+    suction_at_peak: tuple[float, float]
+
+
+def judge_scene(sample: Sample, seen: Detections) -> JudgedScene:
+    """Compare what was seen in a picture with what is true of it.
+
+    Raises:
+        BadInput: the picture lacks a label.
+    """
+    objects = sample.objects
+    if sample.ids is None or sample.suction is None or objects is None or objects.amodal_masks is None:
+        raise BadInput(f"{sample.name} lacks masks or suction: make the pictures with gpnet generate --labels all.")
+    assert objects.amodal_boxes is not None and objects.occlusion is not None and objects.center_of_mass is not None
+    rows = np.flatnonzero(np.isin(objects.ids, sample.ids))
+    boxes = objects.amodal_boxes[rows]
+    visible = np.stack([sample.ids == i for i in objects.ids[rows]]) if len(rows) else objects.amodal_masks[rows]
+    occluded = objects.occlusion[rows] >= OCCLUDED_MIN
+    about = matches(seen.boxes, boxes)
+    hits = np.flatnonzero(about >= 0)
+    occlusion = np.column_stack([seen.occluded[hits] >= CHANCE_MIN, occluded[about[hits]]]).astype(np.float64)
+    peaks, errors, masses = _mass(objects.center_of_mass[rows], boxes, seen)
+    error = float(np.mean((seen.suction - sample.suction) ** 2))
+    row, column = np.unravel_index(int(np.argmax(seen.suction)), seen.suction.shape)
+    return JudgedScene(
+        Instances.of(boxes, visible, objects.amodal_masks[rows]),
+        Instances.of(seen.boxes, seen.visible, seen.amodal, seen.scores),
+        occlusion,
+        peaks,
+        masses,
+        errors,
+        (error, float(np.mean(sample.suction)), float(np.mean(sample.suction**2))),
+        (float(sample.suction[row, column]), float(sample.suction.max())),
+    )
+
+
+def matches(found: Doubles, true: Doubles) -> Doubles:
+    """(m,) index of the true box (n, 4) that each found box (m, 4) is about, -1 for none.
+
+    Each true box is taken once, by the first found box (the surest) that overlaps it by half or more, which takes the
+    one it overlaps most.
+    """
+    about = np.full(len(found), -1)
+    free = np.ones(len(true), dtype=bool)
+    for k, overlap in enumerate(overlaps(found, true)):
+        best = int(np.argmax(np.where(free, overlap, -1.0))) if free.any() else -1
+        if best >= 0 and overlap[best] >= OVERLAP_MIN:
+            about[k], free[best] = best, False
+    return about
+
+
+def overlaps(first: Doubles, second: Doubles) -> Doubles:
+    """Intersection over union (m, n) of boxes (m, 4) and (n, 4)."""
+    low = np.maximum(first[:, None, :2], second[None, :, :2])
+    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    common = np.clip(high - low, 0.0, None).prod(axis=2)
+    areas = [np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) for boxes in (first, second)]
+    union = areas[0][:, None] + areas[1][None] - common
+    return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+
+
+def _mass(centers: Doubles, boxes: Doubles, seen: Detections) -> tuple[Doubles, Doubles, int]:
+    """Peaks with their similarity, distances of the hits [px], and the number of centres in the picture."""
+    height, width = seen.mass.shape
+    inside = ((centers >= 0) & (centers <= [width - 1, height - 1])).all(axis=1)
+    centers, areas = centers[inside], np.prod(boxes[inside, 2:] - boxes[inside, :2], axis=1)
+    places, heights = seen.centers(_PEAKS_MAX)
+    free = np.ones(len(centers), dtype=bool)
+    rated, errors = [], []
+    for place, tall in zip(places, heights, strict=True):
+        squares = np.sum((centers - place) ** 2, axis=1)
+        alike = np.where(free, np.exp(-squares / (2.0 * areas * MASS_SHARE**2)), 0.0)
+        best = int(np.argmax(alike)) if len(alike) else -1
+        similarity = float(alike[best]) if best >= 0 else 0.0
+        if similarity >= 0.5:
+            free[best] = False
+            errors.append(float(np.sqrt(squares[best])))
+        rated.append((float(tall), similarity))
+    return np.array(rated).reshape(-1, 2), np.array(errors), len(centers)

@@ -1,0 +1,84 @@
+"""Frame to detections, by a GraspNeXt network."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision.models.detection.roi_heads import paste_masks_in_image
+
+from gpnet_ros.detections import CHANCE_MIN, Detections
+from gpnet_ros.errors import BadInput
+from gpnet_ros.frame import Frame
+from gpnet_ros.network.graspnext.network import HEAT_STRIDE, GraspNeXt, Sights
+
+#: Largest number of pixels of a frame: larger ones are refused, not scaled, for they are no camera's of this cell.
+PIXELS_MAX = 8192 * 8192
+
+
+def image_tensor(color: NDArray[np.uint8]) -> Tensor:
+    """(3, H, W) float32 in [0, 1] of a picture (H, W, 3) RGB."""
+    return torch.from_numpy(np.ascontiguousarray(color)).permute(2, 0, 1).float() / 255.0
+
+
+class SceneDetector:
+    """`SceneDetector(net, side)(frame)` gives the detections of a frame: scaled to the network's side and padded."""
+
+    def __init__(self, net: GraspNeXt, side: int) -> None:
+        """Take a network in `eval` mode and the longer side [px] of the images that it was trained on."""
+        self._net, self._side = net.eval().to(memory_format=torch.channels_last), side  # type: ignore[call-overload]
+
+    def __call__(self, frame: Frame) -> Detections:
+        """The detections of a frame.
+
+        Raises:
+            BadInput: the frame has no colour, or is too small or too large.
+        """
+        if frame.color is None:
+            raise BadInput("The frame has no colour, which this network needs: give a colour picture.")
+        height, width = frame.color.shape[:2]
+        if min(height, width) < HEAT_STRIDE or height * width > PIXELS_MAX:
+            raise BadInput(f"A picture of {width}x{height} px cannot be used: allowed are 4x4 to {PIXELS_MAX:,} px.")
+        scale = self._side / max(height, width)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        scaled = cv2.resize(frame.color, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        padded = np.zeros((self._side, self._side, 3), np.uint8)
+        padded[: size[1], : size[0]] = scaled
+        device = next(self._net.parameters()).device
+        batch = image_tensor(padded)[None].to(device, memory_format=torch.channels_last)
+        return _in_frame(self._net.see(batch)[0], frame, (width / size[0], height / size[1]))
+
+
+def _in_frame(seen: Sights, frame: Frame, factors: tuple[float, float]) -> Detections:
+    """What the network saw in its padded image, in the pixels of the frame."""
+    assert frame.color is not None
+    height, width = frame.color.shape[:2]
+    boxes = seen.boxes.float().cpu() * torch.tensor([*factors, *factors])
+    boxes = torch.minimum(boxes.clamp(min=0), torch.tensor([width, height] * 2, dtype=torch.float32))
+    masks = [
+        (paste_masks_in_image(chances.float().cpu()[:, None], boxes, (height, width))[:, 0] >= CHANCE_MIN).numpy()
+        for chances in (seen.visible, seen.amodal)
+    ]
+    heats = [_enlarged(heat.float().cpu().numpy(), (height, width), factors) for heat in (seen.mass, seen.suction)]
+    return Detections(
+        boxes.double().numpy(),
+        seen.scores.double().cpu().numpy(),
+        masks[0],
+        masks[0] | masks[1],
+        seen.occluded.double().cpu().numpy(),
+        heats[0],
+        heats[1],
+        frame.stamp,
+        frame.frame_id,
+    )
+
+
+def _enlarged(heat: NDArray[np.float32], shape: tuple[int, int], factors: tuple[float, float]) -> NDArray[np.float32]:
+    """A heat map at the frame's size: cell (r, c) covers 4x4 pixels of the network's image."""
+    height, width = shape
+    u = ((np.arange(width) + 0.5) / factors[0] / HEAT_STRIDE - 0.5).astype(np.float32)
+    v = ((np.arange(height) + 0.5) / factors[1] / HEAT_STRIDE - 0.5).astype(np.float32)
+    columns, rows = np.meshgrid(u, v)
+    return cv2.remap(heat, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
