@@ -69,6 +69,7 @@ setup(
         (f"share/{NAME}/config", [path for path in glob("config/*") if Path(path).is_file()]),
         (f"share/{NAME}/urdf", glob("urdf/*.urdf")),
         (f"share/{NAME}/config/train", glob("config/train/*.yaml")),
+        (f"share/{NAME}/config/train/graspnext", glob("config/train/graspnext/*.yaml")),
         *[
             (f"share/{NAME}/models/{Path(folder).name}", [f for f in glob(f"{folder}/*") if Path(f).is_file()])
             for folder in glob("models/*/")
@@ -77,6 +78,7 @@ setup(
     ],
     extras_require={
         "ray": ["ray>=2.40"],
+        "graspnext": ["torchvision>=0.26", "faster-coco-eval>=1.8"],
         "train": ["tensorboard>=2.14"],
         "export": ["onnx>=1.17", "onnxruntime>=1.20"],
         "test": ["pytest>=8,<9", "pytest-timeout>=2", "hypothesis>=6"],  # without it `colcon test` runs nothing

@@ -2,6 +2,7 @@
 
     gpnet train --data data/train --val data/val --out models/mine                     # recipe best, 50 epochs
     gpnet train --data data/train --val data/val --out models/mine --config small      # 75 minutes without a GPU
+    gpnet train --data data/train --val data/val --out models/mine --config graspnext  # the multi-task network
     torchrun --nproc-per-node 4 -m gpnet_ros.cli train --data ... --out models/mine    # four GPUs, or four CPU cores
 
 The run lives in runs/<name>: its state, its log as lines and curves, examples, and last/, a model that can be used.
@@ -15,7 +16,7 @@ import json
 from pathlib import Path
 
 from gpnet_ros.errors import BadInput
-from gpnet_ros.training.recipe import load_recipe, overrides
+from gpnet_ros.training.recipe import is_graspnext_recipe, load_recipe, overrides
 from gpnet_ros.training.run import RunOptions, profile_folders, train_folders
 
 
@@ -53,6 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, or measure steps with --profile, and print what came of it."""
+    if is_graspnext_recipe(args.config):
+        return _train_scene_network(args)
     names = ("size", "architecture", "channels", "loss", "small_crop", "threads", "seed")
     flags = {n: getattr(args, n) for n in names if getattr(args, n) is not None}
     recipe = load_recipe(args.config, **(overrides(args.set) | flags))
@@ -63,11 +66,31 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             print(json.dumps({"profile": [times.answer() for times in profiled]}))
         return 0
-    if args.out is None:
-        raise BadInput("--out is missing: give the folder of the model, for example --out models/mine.")
-    folder = args.run or Path("runs") / args.out.resolve().name
-    options = RunOptions(args.out, folder, args.resume, args.init, args.device, args.workers)
-    card = train_folders(args.data, args.val, recipe, options, minutes=args.minutes, epochs=args.epochs)
+    card = train_folders(args.data, args.val, recipe, _options(args), minutes=args.minutes, epochs=args.epochs)
     if args.json and card is not None:
         print(json.dumps({"model": str(args.out), "metric": card.metric, "recipe": card.recipe}))
     return 0
+
+
+def _train_scene_network(args: argparse.Namespace) -> int:
+    try:
+        from gpnet_ros.training.graspnext.recipe import GraspNextRecipe, load_graspnext_recipe
+        from gpnet_ros.training.graspnext.run import train_scene_folders
+    except ImportError as error:
+        raise BadInput(f"This recipe needs more packages ({error}): pip install 'gpnet_ros[graspnext]'.") from error
+    for name in ("size", "architecture", "channels", "loss", "small_crop", "profile"):
+        if getattr(args, name) is not None:
+            raise BadInput(f"--{name.replace('_', '-')} is not for recipe {args.config}: use --set NAME=VALUE.")
+    flags = {name: getattr(args, name) for name in ("threads", "seed") if getattr(args, name) is not None}
+    recipe = load_graspnext_recipe(args.config, **(overrides(args.set, GraspNextRecipe) | flags))
+    card = train_scene_folders(args.data, args.val, recipe, _options(args), (args.minutes, args.epochs))
+    if args.json:
+        print(json.dumps({"model": str(args.out), "metric": card.metric, "recipe": card.recipe}))
+    return 0
+
+
+def _options(args: argparse.Namespace) -> RunOptions:
+    if args.out is None:
+        raise BadInput("--out is missing: give the folder of the model, for example --out models/mine.")
+    folder = args.run or Path("runs") / args.out.resolve().name
+    return RunOptions(args.out, folder, args.resume, args.init, args.device, args.workers)

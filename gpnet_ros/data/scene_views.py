@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -50,13 +51,17 @@ class SceneView:
 class SceneViews:
     """Pictures from which views are drawn; read from disk anew each time: a small part of a training step."""
 
-    def __init__(self, sets: Sequence[DataSet]) -> None:
+    def __init__(self, sets: Sequence[DataSet], made: Mapping[str, Any] | None = None) -> None:
         """Take data sets whose samples have all six labels.
+
+        Args:
+            sets: the data sets. made: by which generator and with which arguments, for the card of what learns.
 
         Raises:
             BadInput: no picture.
         """
         self._pictures = [(data, index) for data in sets for index in range(len(data))]
+        self.made = dict(made or {})
         self.scenes = tuple(data.scenes[index] for data, index in self._pictures)
         if not self._pictures:
             raise BadInput("A data set of 0 pictures cannot be used: it needs one picture or more.")
@@ -68,24 +73,31 @@ class SceneViews:
         Raises:
             BadInput: no shards there, or a damaged one.
         """
-        return cls([Generated(folder) for folder in folders])
+        sets = [Generated(folder) for folder in folders]
+        generators = ", ".join(dict.fromkeys(data.index.generator for data in sets))
+        return cls(sets, {"generator": generators, "arguments": [data.index.arguments for data in sets]})
 
     def __len__(self) -> int:
         return len(self._pictures)
 
     def whole(self, index: int, side: int) -> SceneView:
         """The largest square in the middle of a picture, at a side of [px], as it is: for judging."""
-        sample = self._sample(index)
-        return cut_view(sample, middle_square(sample, side), side)
+        sample = self.sample(index)
+        return cut_view(sample, middle_square(_size(sample), side), side)
 
     def drawn(self, index: int, side: int, rng: np.random.Generator) -> SceneView:
         """A random view of a picture: moved, scaled, turned by quarters, mirrored, seen by another camera."""
-        sample = self._sample(index)
-        view = cut_view(sample, random_square(sample, side, rng), side)
+        sample = self.sample(index)
+        view = cut_view(sample, random_square(_size(sample), side, rng), side)
         color = color_noise(view.color, rng)
         return SceneView(color, view.boxes, view.visible, view.amodal, view.occlusion, view.centers, view.suction)
 
-    def _sample(self, index: int) -> Sample:
+    def sample(self, index: int) -> Sample:
+        """A picture with all its labels.
+
+        Raises:
+            BadInput: it lacks some.
+        """
         data, row = self._pictures[index]
         sample = data[row]
         objects = sample.objects
@@ -94,15 +106,15 @@ class SceneViews:
         return sample
 
 
-def middle_square(sample: Sample, side: int) -> Doubles:
-    """Map (2, 3) from the largest square in the middle of a picture to a view with a side of [px]."""
-    height, width = sample.frame.color.shape[:2]
+def middle_square(size: tuple[int, int], side: int) -> Doubles:
+    """Map (2, 3) from the largest square in the middle of a picture (H, W) to a view with a side of [px]."""
+    height, width = size
     return _square_map(side, min(height, width), (width - 1) / 2, (height - 1) / 2, np.eye(2))
 
 
-def random_square(sample: Sample, side: int, rng: np.random.Generator) -> Doubles:
-    """Map (2, 3) from a random square of a picture, turned by quarters and mirrored, to a view with a side of [px]."""
-    height, width = sample.frame.color.shape[:2]
+def random_square(size: tuple[int, int], side: int, rng: np.random.Generator) -> Doubles:
+    """Map (2, 3) from a random square of a picture (H, W), turned by quarters and mirrored, to a view with a side of [px]."""
+    height, width = size
     extent = min(height, width) * rng.uniform(*VIEW_SHARE)
     u = rng.uniform((extent - 1) / 2, width - 1 - (extent - 1) / 2)
     v = rng.uniform((extent - 1) / 2, height - 1 - (extent - 1) / 2)
@@ -131,6 +143,7 @@ def cut_view(sample: Sample, matrix: Doubles, side: int) -> SceneView:
     objects = sample.objects
     assert sample.ids is not None and sample.suction is not None and objects is not None
     assert objects.amodal_masks is not None and objects.occlusion is not None and objects.center_of_mass is not None
+    assert sample.frame.color is not None
     color = _warped(sample.frame.color, matrix, side, cv2.INTER_LINEAR)
     ids = _warped(sample.ids.astype(np.uint16), matrix, side, cv2.INTER_NEAREST)
     counts = np.bincount(sample.ids.ravel(), minlength=int(objects.ids.max(initial=0)) + 1)
@@ -156,5 +169,11 @@ def cut_view(sample: Sample, matrix: Doubles, side: int) -> SceneView:
     )
 
 
-def _warped(image: NDArray[np.generic], matrix: Doubles, side: int, interpolation: int) -> NDArray[np.generic]:
-    return cv2.warpAffine(image, matrix, (side, side), flags=interpolation)  # type: ignore[call-overload, no-any-return]
+def _size(sample: Sample) -> tuple[int, int]:
+    assert sample.ids is not None
+    height, width = sample.ids.shape
+    return height, width
+
+
+def _warped(image: NDArray[Any], matrix: Doubles, side: int, interpolation: int) -> NDArray[Any]:
+    return cv2.warpAffine(image, matrix, (side, side), flags=interpolation)

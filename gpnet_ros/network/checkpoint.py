@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,6 +31,20 @@ from gpnet_ros.network.gpnet import GPNet
 from gpnet_ros.settings import resource_dir
 
 WEIGHTS = "weights.safetensors"
+
+
+def _graspnext(channels: int, sizes: dict[str, Any], side: int) -> nn.Module:
+    """The multi-task network; torchvision, which it is made of, is an extra."""
+    try:
+        from gpnet_ros.network.graspnext.architecture import Architecture
+        from gpnet_ros.network.graspnext.network import GraspNeXt
+    except ImportError as error:
+        raise ModelRefused(f"This model needs torchvision ({error}): pip install 'gpnet_ros[graspnext]'.") from error
+    if channels != 3:
+        raise BadInput(f"The multi-task network sees colour, 3 planes, not {channels}.")
+    return GraspNeXt(Architecture.from_json(sizes), side)
+
+
 #: The networks a card may name.
 ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "gpnet": GPNet,
@@ -37,6 +52,7 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "ggcnn2": GgCnn2,
     "grconvnet": GrConvNet,
     "orange": Orange,
+    "graspnext": _graspnext,
 }
 #: Side [px] of the golden input, samples per map, and accepted deviation relative to a map's spread.
 GOLDEN_SIDE = 64
@@ -169,8 +185,9 @@ def golden_outputs(net: nn.Module, card: Card) -> np.ndarray:
     net.eval()
     with torch.inference_mode():
         x = _golden_input(card.planes).to(parameter.device)
-        # ORANGE's best bin may change by rounding, its own maps do not.
-        maps = (net.raw(x) if isinstance(net, Orange) else net(x))[0].float().cpu().numpy()
+        # ORANGE's best bin may change by rounding, its own maps do not; GraspNeXt gives lists of objects, not maps.
+        computed = net.raw(x) if isinstance(net, Orange) else getattr(net, "golden_maps", net)(x)
+        maps = computed[0].float().cpu().numpy()
     net.train(training)
     places = np.linspace(0, GOLDEN_SIDE - 1, math.isqrt(GOLDEN_SAMPLES)).astype(int)
     return maps[:, places][:, :, places].reshape(len(maps), -1)

@@ -24,7 +24,7 @@ def first_weights(blank: Card, init: str | Path | None) -> tuple[torch.nn.Module
     if init is None:
         return net, {}
     start, card = checkpoint.load(init)
-    ours, theirs = ((c.architecture, c.kwargs, c.channels, c.normalisation) for c in (blank, card))
+    ours, theirs = ((c.architecture, _same_weights(c), c.channels, c.normalisation) for c in (blank, card))
     if ours != theirs:
         raise BadInput(
             f"--init {init} is {theirs[0]} {theirs[1]} on {theirs[2]} ({theirs[3]}), this run makes {ours[0]} "
@@ -32,6 +32,11 @@ def first_weights(blank: Card, init: str | Path | None) -> tuple[torch.nn.Module
         )
     net.load_state_dict(start.state_dict())
     return net, {"init": {"model": str(init), "sha256": card.sha256, "data": card.data}}
+
+
+def _same_weights(card: Card) -> dict[str, Any]:
+    """Arguments of a network without the side of its images, which no weight depends on."""
+    return {name: value for name, value in card.kwargs.items() if name != "side"}
 
 
 def data_origin(samples: Samples) -> dict[str, Any]:

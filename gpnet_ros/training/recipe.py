@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Protocol, get_args
 
 import yaml
 
@@ -110,6 +110,25 @@ class TrainSettings(ViewSettings):
         return Card(self.architecture, kwargs, self.channels, self.normalisation)
 
 
+class RunLength(Protocol):
+    """What of a recipe says how long a run is."""
+
+    @property
+    def minutes(self) -> float:
+        """Length of the run [min], 0 if it does not say."""
+        ...
+
+    @property
+    def epochs(self) -> float:
+        """Passes over the data, 0 if it does not say."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """Views per step."""
+        ...
+
+
 @dataclass(frozen=True)
 class Budget:
     """When a run ends: after `seconds` of steps [s], or after `steps`, whichever comes first."""
@@ -122,7 +141,7 @@ class Budget:
         return min(1.0, max(trainer.elapsed / self.seconds, trainer.step / self.steps))
 
     @classmethod
-    def of(cls, recipe: TrainSettings, views: int, minutes: float | None, epochs: float | None) -> Budget:
+    def of(cls, recipe: RunLength, views: int, minutes: float | None, epochs: float | None) -> Budget:
         """The length of a run, from the command line or, where that says nothing, from the recipe.
 
         Args:
@@ -164,8 +183,16 @@ def load_recipe(name: str | Path | None = None, **chosen: Any) -> TrainSettings:
     return replace(setting_files.load_settings(TrainSettings, path), **chosen)
 
 
-def overrides(words: list[str]) -> dict[str, Any]:
+def is_graspnext_recipe(name: str | Path | None) -> bool:
+    """Whether a recipe of that name is one of the multi-task network, in config/train/graspnext."""
+    return name is not None and (setting_files.config_dir() / "train" / "graspnext" / f"{name}.yaml").is_file()
+
+
+def overrides(words: list[str], recipe: type[Any] | None = None) -> dict[str, Any]:
     """Settings given as NAME=VALUE, values as YAML has them.
+
+    Args:
+        words: as given. recipe: class of the recipe; `TrainSettings` without one.
 
     Raises:
         BadInput: a word that is none, or a name that is no setting.
@@ -179,7 +206,7 @@ def overrides(words: list[str]) -> dict[str, Any]:
             values[name] = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise BadInput(f"--set {word!r} has no readable value: write, for example, --set batch=32.") from error
-    parsed = setting_files.from_dict(_SingleSettings, values, "--set") if values else None
+    parsed = setting_files.from_dict(recipe or _SingleSettings, values, "--set") if values else None
     return {name: getattr(parsed, name) for name in values}
 
 

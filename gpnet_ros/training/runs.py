@@ -12,7 +12,7 @@ from typing import Any
 
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.trainer import STATE
-from gpnet_ros.training.recipe import TrainSettings, without_gone
+from gpnet_ros.training.recipe import without_gone
 
 RUN_FILE = "run.json"
 #: Where the state of an earlier run goes when another one begins in its folder.
@@ -38,7 +38,7 @@ def make_folders(*folders: Path) -> None:
             ) from error
 
 
-def enter_run(folder: Path, recipe: TrainSettings, data: dict[str, Any], resume: bool) -> None:
+def enter_run(folder: Path, recipe: Any, data: dict[str, Any], resume: bool) -> None:
     """Begin a run in a folder, or make sure that the one to go on with is there.
 
     Call it when nothing else can be refused any more: it puts the state of an earlier run aside. Several processes may

@@ -1,1 +1,1 @@
-"""How good a multi-task network is: average precision, occlusion, centres of mass, suction."""
+"""How good a multi-task network is on its six tasks, with intervals by scene."""

@@ -91,7 +91,7 @@ class Architecture:
             BadInput: a name or a value is unknown.
         """
         try:
-            heads = {
+            heads: dict[str, Any] = {
                 name: tuple(value) if isinstance(value, list | tuple) else value
                 for name, value in said["heads"].items()
             }

@@ -119,6 +119,7 @@ class DenseHead(nn.Module):
             channels = width
         self.convolutions = nn.Sequential(*layers)
         self.output = nn.Conv2d(channels, 1, 1)
+        assert self.output.bias is not None
         nn.init.constant_(self.output.bias, math.log(_PRIOR / (1.0 - _PRIOR)))
 
     def forward(self, x: Tensor) -> Tensor:

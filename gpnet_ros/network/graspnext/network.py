@@ -133,6 +133,9 @@ class GraspNeXt(nn.Module):
         sampling: how many regions are worked on.
     """
 
+    color_mean: Tensor
+    color_deviation: Tensor
+
     def __init__(self, architecture: Architecture, side: int = 1200, sampling: Sampling | None = None) -> None:
         super().__init__()
         self.sampling = sampling or Sampling()
@@ -149,6 +152,17 @@ class GraspNeXt(nn.Module):
         self.suction = DenseHead(heads.neck, heads.suction)
         self.register_buffer("color_mean", torch.tensor(COLOR_MEAN)[:, None, None], persistent=False)
         self.register_buffer("color_deviation", torch.tensor(COLOR_DEVIATION)[:, None, None], persistent=False)
+
+    def work_on(self, sampling: Sampling) -> None:
+        """Work on other numbers of regions from now on."""
+        self.sampling = sampling
+        names = ("training", "testing")
+        self.proposals._pre_nms_top_n = dict.fromkeys(names, sampling.before)
+        self.proposals._post_nms_top_n = dict.fromkeys(names, sampling.proposals)
+        self.proposals.fg_bg_sampler.batch_size_per_image = sampling.anchors
+        self.boxes.fg_bg_sampler.batch_size_per_image = sampling.regions
+        self.boxes.score_thresh, self.boxes.nms_thresh = sampling.score_min, sampling.overlap_max
+        self.boxes.detections_per_img = sampling.detections
 
     def pyramid(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Maps of five strides, and the sum (B, C, H / 4, W / 4) of the four finest, of images (B, 3, H, W) in [0, 1].
@@ -207,6 +221,21 @@ class GraspNeXt(nn.Module):
         mass, suction = self.mass(total).float().sigmoid(), self.suction(total).float().sigmoid()
         rows = zip(boxes, scores, visible, amodal, occluded, mass, suction, strict=True)
         return [Sights(*row) for row in rows]
+
+    def golden_maps(self, x: Tensor) -> Tensor:
+        """What every part computes for an image (1, 3, H, W), as maps (1, 7, H, W): for a self test, nothing else.
+
+        Logits of mass, suction and the finest proposals, of both masks of the whole image, of occlusion and object.
+        """
+        maps, total = self.joined(x)
+        size = x.shape[-2:]
+        whole = [x.new_tensor([[0.0, 0.0, size[1], size[0]]])]
+        dense = [self.mass(total)[0], self.suction(total)[0], self.proposals.head([maps[LEVELS[0]]])[0][0][0, 0]]
+        visible, amodal, occluded = self.regions(self._pooled(self.region_pool, maps, whole, [(size[0], size[1])]))
+        box = self.boxes.box_head(self._pooled(self.boxes.box_roi_pool, maps, whole, [(size[0], size[1])]))
+        numbers = [occluded[0], self.boxes.box_predictor(box)[0][0, 1]]
+        planes = [functional.interpolate(m[None, None], size=size)[0, 0] for m in (*dense, visible[0], amodal[0])]
+        return torch.stack([*planes, *(n.expand(size) for n in numbers)])[None]
 
     @staticmethod
     def _pooled(

@@ -10,10 +10,10 @@ import pytest
 pytest.importorskip("faster_coco_eval")
 
 from gpnet_ros.data.sample import Objects, Sample
+from gpnet_ros.data.scene_judging.judged_scene import judge_scene, matches, overlaps
 from gpnet_ros.detections import Detections
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.graspnext.figures import scene_figures
-from gpnet_ros.evaluation.graspnext.judged_scene import judge_scene, matches, overlaps
 from gpnet_ros.frame import Frame
 
 SIDE = 64

@@ -47,7 +47,8 @@ def average_precision(pictures: Sequence[tuple[Instances, Instances]], kind: str
         pictures: one pair per picture; the same may stand in it several times.
         kind: of `KINDS`.
     """
-    truths, found = [], []
+    truths: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
     for number, (true, detected) in enumerate(pictures, 1):
         truths += _rows(true, kind, number, len(truths))
         found += _rows(detected, kind, number, len(found))

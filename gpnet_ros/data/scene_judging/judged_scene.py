@@ -8,9 +8,9 @@ import numpy as np
 
 from gpnet_ros.arrays import Doubles
 from gpnet_ros.data.sample import Sample
+from gpnet_ros.data.scene_judging.precision import Instances
 from gpnet_ros.detections import CHANCE_MIN, Detections
 from gpnet_ros.errors import BadInput
-from gpnet_ros.evaluation.graspnext.precision import Instances
 
 #: Overlap (IoU) of boxes from which on a detection is about an object.
 OVERLAP_MIN = 0.5

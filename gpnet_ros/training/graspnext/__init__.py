@@ -1,0 +1,1 @@
+"""How the multi-task network is trained: recipe, views ahead, run."""

@@ -1,0 +1,95 @@
+"""Recipes of `gpnet train` for the multi-task network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gpnet_ros import settings as setting_files
+from gpnet_ros.errors import BadInput
+from gpnet_ros.network.card import Card
+from gpnet_ros.network.graspnext.architecture import NETWORKS, Architecture
+from gpnet_ros.network.graspnext.losses import SUCTION_LOSSES, TermWeights
+from gpnet_ros.network.graspnext.network import STRIDE_MAX, Sampling
+from gpnet_ros.network.graspnext.trainer import SceneMethod
+from gpnet_ros.network.trainer import OPTIMISERS, SCHEDULES
+from gpnet_ros.settings import setting, validate
+from gpnet_ros.training.recipe import is_graspnext_recipe
+
+#: The graded suction loss is of the size of the others.
+_TERMS = TermWeights(suction=1.0)
+
+
+@dataclass(frozen=True)
+class GraspNextRecipe:
+    """How a GraspNeXt network is trained. A file of config/train/graspnext overrides these defaults."""
+
+    network: str = setting("fast-graspnext", "Network.", choices=tuple(NETWORKS))
+    side: int = setting(384, "Side of the views; a multiple of 32.", unit="px", low=64, high=2048)
+    batch: int = setting(4, "Views per step.", low=1, high=256)
+    optimiser: str = setting("adamw", "See network/trainer.py.", choices=OPTIMISERS)
+    schedule: str = setting("one_cycle", "See network/trainer.py.", choices=SCHEDULES)
+    rate: float = setting(0.002, "Highest learning rate.", low=1e-7, high=1.0)
+    warmup: float = setting(0.05, "Share of the run in which the rate rises (one_cycle).", low=0.001, high=0.5)
+    weight_decay: float = setting(1e-4, "Weight decay.", low=0.0, high=1.0)
+    ema_decay: float = setting(0.998, "Decay per step of the mean of the weights; 0: no mean.", low=0.0, high=0.99999)
+    precision: str = setting("mixed", "mixed: bfloat16 where that is quick.", choices=("float32", "mixed"))
+    suction_loss: str = setting("graded", "See network/graspnext/losses.py.", choices=SUCTION_LOSSES)
+    terms: TermWeights = setting(_TERMS, "Weights of the seven terms of the loss.")
+    proposals: int = setting(300, "Proposals per view that the box head learns from.", low=8, high=2000)
+    regions: int = setting(64, "Regions per view in the loss of the boxes.", low=8, high=1024)
+    masks: int = setting(8, "Regions per view in the losses of masks and occlusion.", low=1, high=256)
+    minutes: float = setting(0.0, "Length of the run, if the command does not say.", unit="min", low=0.0, high=1e6)
+    epochs: float = setting(0.0, "Passes over the data, if the command does not say.", low=0.0, high=1e6)
+    threads: int = setting(2, "CPU threads.", low=1, high=256)
+    checkpoint_seconds: float = setting(300.0, "Time between states on disk.", unit="s", low=1.0, high=3600.0)
+    judged: int = setting(40, "Most pictures of --val that are judged at each state.", low=0, high=10**6)
+    seed: int = setting(0, "Of weights and views.", low=0, high=2**31)
+
+    def __post_init__(self) -> None:
+        validate(self)
+        if self.side % STRIDE_MAX:
+            raise BadInput(f"side is {self.side}; it must be a multiple of {STRIDE_MAX}.")
+
+    @property
+    def architecture(self) -> Architecture:
+        """Sizes of the network."""
+        return NETWORKS[self.network]
+
+    def sampling(self) -> Sampling:
+        """How many regions the network works on while it learns."""
+        return Sampling(proposals=self.proposals, before=self.proposals, regions=self.regions, masks=self.masks)
+
+    def method(self) -> SceneMethod:
+        """How the weights are found."""
+        return SceneMethod(
+            optimiser=self.optimiser,
+            schedule=self.schedule,
+            rate=self.rate,
+            warmup=self.warmup,
+            weight_decay=self.weight_decay,
+            ema_decay=self.ema_decay,
+            mixed=self.precision == "mixed",
+            weights=self.terms,
+            suction=self.suction_loss,
+        )
+
+    def blank_card(self) -> Card:
+        """The card of a network that is not trained yet."""
+        return Card("graspnext", {"sizes": self.architecture.as_json(), "side": self.side}, "rgb")
+
+
+def load_graspnext_recipe(name: str, **chosen: Any) -> GraspNextRecipe:
+    """A recipe by its name in config/train/graspnext.
+
+    Args:
+        name: of the recipe.
+        chosen: settings that replace the recipe's.
+
+    Raises:
+        BadInput: there is none of that name, or a setting is not allowed.
+    """
+    if not is_graspnext_recipe(name):
+        raise BadInput(f"There is no recipe {name!r} of the multi-task network; known: graspnext, graspnext-paper.")
+    path = setting_files.config_dir() / "train" / "graspnext" / f"{name}.yaml"
+    return replace(setting_files.load_settings(GraspNextRecipe, path), **chosen)
