@@ -113,7 +113,7 @@ def middle_square(size: tuple[int, int], side: int) -> Doubles:
 
 
 def random_square(size: tuple[int, int], side: int, rng: np.random.Generator) -> Doubles:
-    """Map (2, 3) from a random square of a picture (H, W), turned by quarters and mirrored, to a view with a side of [px]."""
+    """Map (2, 3) from a random square of a picture (H, W), turned by quarters or mirrored, to a view of a side [px]."""
     height, width = size
     extent = min(height, width) * rng.uniform(*VIEW_SHARE)
     u = rng.uniform((extent - 1) / 2, width - 1 - (extent - 1) / 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gpnet_ros import settings as setting_files
@@ -15,9 +15,6 @@ from gpnet_ros.network.graspnext.trainer import SceneMethod
 from gpnet_ros.network.trainer import OPTIMISERS, SCHEDULES
 from gpnet_ros.settings import setting, validate
 from gpnet_ros.training.recipe import is_graspnext_recipe
-
-#: The graded suction loss is of the size of the others.
-_TERMS = TermWeights(suction=1.0)
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,8 @@ class GraspNextRecipe:
     ema_decay: float = setting(0.998, "Decay per step of the mean of the weights; 0: no mean.", low=0.0, high=0.99999)
     precision: str = setting("mixed", "mixed: bfloat16 where that is quick.", choices=("float32", "mixed"))
     suction_loss: str = setting("graded", "See network/graspnext/losses.py.", choices=SUCTION_LOSSES)
-    terms: TermWeights = setting(_TERMS, "Weights of the seven terms of the loss.")
+    terms: TermWeights = field(default_factory=lambda: TermWeights(suction=1.0))
+    """Weights of the seven terms of the loss; the graded suction loss is of the size of the others."""
     proposals: int = setting(300, "Proposals per view that the box head learns from.", low=8, high=2000)
     regions: int = setting(64, "Regions per view in the loss of the boxes.", low=8, high=1024)
     masks: int = setting(8, "Regions per view in the losses of masks and occlusion.", low=1, high=256)
