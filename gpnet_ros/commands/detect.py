@@ -20,8 +20,11 @@ from pathlib import Path
 
 from gpnet_ros.commands.region_source import add_region, region_of
 from gpnet_ros.devices.recorded import load_frame
+from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.detection import answer_of, detect, detection_sentence, save_detection
 from gpnet_ros.grasp import SelectSettings
+from gpnet_ros.network.card import read_card
+from gpnet_ros.network.checkpoint import find
 from gpnet_ros.network.detector import Detector, gray_note
 
 
@@ -43,6 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Look for the grasp and print it; 0 grasp, 1 none."""
     started = time.perf_counter()
+    if read_card(find(args.model)).architecture == "graspnext":
+        return _see(args)
     settings = SelectSettings(quality_min=args.min_quality)
     region = region_of(args)
     frame = load_frame(args.color, args.depth, args.camera)
@@ -60,3 +65,19 @@ def run(args: argparse.Namespace) -> int:
         more["files"] = save_detection(args.out, found)
     print(json.dumps(asdict(answer) | more) if args.json else detection_sentence(answer))
     return 0 if found.grasp is not None else 1
+
+
+def _see(args: argparse.Namespace) -> int:
+    """What the multi-task network sees; 0 objects, 1 none."""
+    try:
+        from gpnet_ros.evaluation.graspnext.sighting import save_sighting, sighting_answer, sighting_sentence
+        from gpnet_ros.network.graspnext.detector import load_scene_detector
+    except ImportError as error:
+        raise BadInput(f"This model needs more packages ({error}): pip install 'gpnet_ros[graspnext]'.") from error
+    frame = load_frame(args.color, args.depth, args.camera)
+    seen = load_scene_detector(args.model, "cpu" if args.device == "auto" else args.device)(frame)
+    answer = sighting_answer(seen)
+    if args.out is not None:
+        answer["files"] = save_sighting(args.out, frame, seen)
+    print(json.dumps(answer) if args.json else sighting_sentence(answer))
+    return 0 if answer["objects"] else 1

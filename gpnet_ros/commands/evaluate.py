@@ -74,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--substitute", choices=SUBSTITUTES, default="nothing", help=argparse.SUPPRESS)
     add("--workers", type=int, default=0, help="processes (number of cores)")
     add("--cache", type=Path, default=EVALUATIONS, help=f"where results are kept ({EVALUATIONS})")
+    add("--task", choices=("grasp", "graspnext"), default="grasp", help="graspnext: the six tasks of that network")
     add("--json", action="store_true", help="the last line is one JSON object")
 
 
@@ -83,6 +84,8 @@ def run(args: argparse.Namespace) -> int:
         value = getattr(args, name)
         if value is not None and value < least:
             raise BadInput(f"--{name} is {value}; it must be {least} or more.")
+    if args.task == "graspnext":
+        return _evaluate_scenes(args)
     pictures = open_pictures(args.data, args.source, args.split, args.meshes)
     if pictures.note:
         print(pictures.note, file=sys.stderr)
@@ -118,4 +121,15 @@ def run(args: argparse.Namespace) -> int:
     print("\n".join(report.results_table(results) for results in found))
     if len(found) > 1:
         print(report.models_comparison(*found))
+    return 0
+
+
+def _evaluate_scenes(args: argparse.Namespace) -> int:
+    try:
+        from gpnet_ros.evaluation.graspnext.evaluation import evaluate_scenes, scenes_table
+    except ImportError as error:
+        raise BadInput(f"This task needs more packages ({error}): pip install 'gpnet_ros[graspnext]'.") from error
+    model = "fast-graspnext" if args.model == "gpnet" else args.model
+    answer = evaluate_scenes(model, [Path(args.data)], args.scenes)
+    print(json.dumps(answer) if args.json else scenes_table(answer))
     return 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import torch
@@ -10,8 +12,9 @@ from torch import Tensor
 from torchvision.models.detection.roi_heads import paste_masks_in_image
 
 from gpnet_ros.detections import CHANCE_MIN, Detections
-from gpnet_ros.errors import BadInput
+from gpnet_ros.errors import BadInput, ModelRefused
 from gpnet_ros.frame import Frame
+from gpnet_ros.network.checkpoint import load
 from gpnet_ros.network.graspnext.network import HEAT_STRIDE, GraspNeXt, Sights
 
 #: Largest number of pixels of a frame: larger ones are refused, not scaled, for they are no camera's of this cell.
@@ -24,11 +27,16 @@ def image_tensor(color: NDArray[np.uint8]) -> Tensor:
 
 
 class SceneDetector:
-    """`SceneDetector(net, side)(frame)` gives the detections of a frame: scaled to the network's side and padded."""
+    """`SceneDetector(net, side)(frame)` gives the detections of a frame: scaled to the network's side and padded.
+
+    Attributes:
+        side: longer side of the images that the network gets [px]. architecture: of the network.
+    """
 
     def __init__(self, net: GraspNeXt, side: int) -> None:
         """Take a network in `eval` mode and the longer side [px] of the images that it was trained on."""
-        self._net, self._side = net.eval().to(memory_format=torch.channels_last), side  # type: ignore[call-overload]
+        self._net, self.side = net.eval().to(memory_format=torch.channels_last), side  # type: ignore[call-overload]
+        self.architecture = net.architecture
 
     def __call__(self, frame: Frame) -> Detections:
         """The detections of a frame.
@@ -41,14 +49,29 @@ class SceneDetector:
         height, width = frame.color.shape[:2]
         if min(height, width) < HEAT_STRIDE or height * width > PIXELS_MAX:
             raise BadInput(f"A picture of {width}x{height} px cannot be used: allowed are 4x4 to {PIXELS_MAX:,} px.")
-        scale = self._side / max(height, width)
+        scale = self.side / max(height, width)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         scaled = cv2.resize(frame.color, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-        padded = np.zeros((self._side, self._side, 3), np.uint8)
+        padded = np.zeros((self.side, self.side, 3), np.uint8)
         padded[: size[1], : size[0]] = scaled
         device = next(self._net.parameters()).device
         batch = image_tensor(padded)[None].to(device, memory_format=torch.channels_last)
         return _in_frame(self._net.see(batch)[0], frame, (width / size[0], height / size[1]))
+
+
+def load_scene_detector(model: str | Path, device: str = "cpu") -> SceneDetector:
+    """The detector of a model.
+
+    Args:
+        model: name in models/ or path of a model's folder. device: "cpu" or "cuda".
+
+    Raises:
+        ModelRefused: no such model, or it is not of the multi-task network.
+    """
+    net, card = load(model, device)
+    if not isinstance(net, GraspNeXt):
+        raise ModelRefused(f"{model} is a grasp network ({card.architecture}); this needs a multi-task network.")
+    return SceneDetector(net, int(card.kwargs["side"]))
 
 
 def _in_frame(seen: Sights, frame: Frame, factors: tuple[float, float]) -> Detections:

@@ -138,7 +138,7 @@ class GraspNeXt(nn.Module):
 
     def __init__(self, architecture: Architecture, side: int = 1200, sampling: Sampling | None = None) -> None:
         super().__init__()
-        self.sampling = sampling or Sampling()
+        self.architecture, self.sampling = architecture, sampling or Sampling()
         heads = architecture.heads
         self.trunk = build_trunk(architecture)
         self.neck = FeaturePyramidNetwork(
