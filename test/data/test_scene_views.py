@@ -1,0 +1,114 @@
+"""Views for the multi-task network: labels go where the pixels go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gpnet_ros.data.sample import Objects, Sample
+from gpnet_ros.data.scene_views import SceneViews, cut_view, middle_square, random_square
+from gpnet_ros.errors import BadInput
+from gpnet_ros.frame import Frame
+
+SIZE = (96, 128)
+
+
+def picture() -> Sample:
+    """A bright square with its centre of mass and its best suction in the middle, half hidden by a dark bar."""
+    amodal = np.zeros((2, *SIZE), bool)
+    amodal[0, 30:60, 50:80] = True
+    amodal[1, 20:70, 65:75] = True
+    ids = np.where(amodal[0], 1, 0)
+    ids[amodal[1]] = 2
+    color = np.zeros((*SIZE, 3), np.uint8)
+    color[ids == 1], color[ids == 2] = (250, 40, 40), (40, 40, 250)
+    suction = np.zeros(SIZE, np.float32)
+    suction[44:47, 56:59] = 0.8
+    hidden = 1 - (ids == 1).sum() / amodal[0].sum()
+    objects = Objects(
+        np.array([1, 2]),
+        amodal_masks=amodal,
+        amodal_boxes=np.array([[50, 30, 80, 60], [65, 20, 75, 70]], float),
+        occlusion=np.array([hidden, 0.0]),
+        center_of_mass=np.array([[57.0, 45.0], [70.0, 45.0]]),
+    )
+    return Sample(
+        "a", "a", Frame(color, None, None, 0.0, "camera"), ids=ids.astype(np.int32), objects=objects, suction=suction
+    )
+
+
+class OnePicture:
+    """A data set of one picture."""
+
+    names = scenes = ("a",)
+
+    def __init__(self, sample: Sample) -> None:
+        self._sample = sample
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> Sample:
+        return self._sample
+
+    def files(self, index: int) -> list[Path]:
+        return []
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_boxes_masks_centres_and_suction_follow_the_colours(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    view = cut_view(picture(), random_square(SIZE, 128, rng), 128)
+    red = (view.color[..., 0] > 150) & (view.color[..., 2] < 100)
+    for k in range(len(view.boxes)):
+        u0, v0, u1, v1 = view.boxes[k].astype(int)
+        assert view.amodal[k, v0:v1, u0:u1].sum() == view.amodal[k].sum()
+        assert np.all(view.amodal[k] >= view.visible[k])
+    first = next(
+        (k for k in range(len(view.boxes)) if (view.visible[k].astype(bool) & red).sum() > 0.5 * red.sum()), None
+    )
+    if first is None:  # the square lies outside of this view
+        return
+    visible = view.visible[first].astype(bool)
+    assert (visible & red).sum() >= 0.9 * visible.sum()
+    u, v = np.round(view.centers[first]).astype(int)
+    if 4 <= u < 124 and 4 <= v < 124:
+        assert red[v, u]
+        peak = np.unravel_index(int(view.suction.argmax()), view.suction.shape)
+        assert np.hypot(peak[1] * 4 + 1.5 - u, peak[0] * 4 + 1.5 - v) <= 6.0
+
+
+def test_the_middle_of_a_picture_at_its_own_size_is_the_picture() -> None:
+    sample = picture()
+    view = cut_view(sample, middle_square(SIZE, 96), 96)
+    assert sample.frame.color is not None
+    assert np.array_equal(view.color, sample.frame.color[:, 16:112])
+    assert view.boxes[0].tolist() == [34, 30, 64, 60]
+    assert view.occlusion[0] == pytest.approx(1 / 3)
+
+
+def test_what_a_view_hardly_shows_is_not_asked_for() -> None:
+    matrix = middle_square(SIZE, 96) + np.array([[0, 0, -58.0], [0, 0, 0]])  # only the right rim of the square is left
+    view = cut_view(picture(), matrix, 96)
+    assert view.boxes[:, 2].max(initial=0) <= 20
+    assert len(view.boxes) < 2
+
+
+def test_views_are_the_same_for_the_same_draw_and_others_for_another() -> None:
+    views = SceneViews([OnePicture(picture())])
+    one, same, other = (views.drawn(0, 64, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert np.array_equal(one.color, same.color)
+    assert not np.array_equal(one.color, other.color)
+
+
+def test_a_picture_without_amodal_masks_is_refused() -> None:
+    sample = picture()
+    bare = Sample("bare", "bare", sample.frame, ids=sample.ids, suction=sample.suction)
+    with pytest.raises(
+        BadInput, match="bare lacks masks or suction: make the pictures with gpnet generate --labels all"
+    ):
+        SceneViews([OnePicture(bare)]).whole(0, 64)
+    with pytest.raises(BadInput, match="0 pictures"):
+        SceneViews([])
