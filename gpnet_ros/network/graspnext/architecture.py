@@ -13,6 +13,8 @@ from gpnet_ros.errors import BadInput
 
 #: Trunks of the three references, by the names of torchvision.
 REFERENCE_TRUNKS = ("resnet50", "efficientnet_b0", "mobilenet_v3_large")
+#: All trunks: `searched` is described by stem and stages, `lite0` starts from ImageNet weights (see `lite`).
+TRUNKS = ("searched", *REFERENCE_TRUNKS, "lite0")
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Architecture:
     """A whole network.
 
     Attributes:
-        trunk: of `REFERENCE_TRUNKS`, or "searched", which `stem` and `stages` describe.
+        trunk: of `TRUNKS`.
         stem: channels at half resolution; stages: at strides 4, 8, 16 and 32.
         heads: their sizes.
     """
@@ -74,8 +76,8 @@ class Architecture:
     heads: HeadSizes = field(default_factory=HeadSizes)
 
     def __post_init__(self) -> None:
-        if self.trunk not in ("searched", *REFERENCE_TRUNKS):
-            raise BadInput(f"The trunk {self.trunk!r} is unknown; allowed: searched, {', '.join(REFERENCE_TRUNKS)}.")
+        if self.trunk not in TRUNKS:
+            raise BadInput(f"The trunk {self.trunk!r} is unknown; allowed: {', '.join(TRUNKS)}.")
         if self.trunk == "searched" and len(self.stages) != 4:
             raise BadInput(f"A searched trunk has four stages, at strides 4, 8, 16 and 32, not {len(self.stages)}.")
 
@@ -123,10 +125,11 @@ SLIM = Architecture(
         suction=(128,) * 3,
     ),
 )
-#: The four networks that the paper compares.
+#: The four networks that the paper compares, and `lite-graspnext`.
 NETWORKS: dict[str, Architecture] = {
     "fast-graspnext": SLIM,
     "resnet-graspnext": Architecture("resnet50"),
     "efficientnet-graspnext": Architecture("efficientnet_b0"),
     "mobilenet-graspnext": Architecture("mobilenet_v3_large"),
+    "lite-graspnext": Architecture("lite0", heads=SLIM.heads),
 }

@@ -10,6 +10,7 @@ from torchvision.models._utils import IntermediateLayerGetter
 
 from gpnet_ros.network.graspnext.architecture import Architecture, TrunkStage
 from gpnet_ros.network.graspnext.blocks import AttentionCondenser, BlurPool, ResidualBlock, conv_norm
+from gpnet_ros.network.graspnext.lite import LiteTrunk
 
 #: Names of the four maps that a trunk gives, finest first.
 LEVELS = ("0", "1", "2", "3")
@@ -66,8 +67,10 @@ class ReferenceTrunk(nn.Module):
         return self.body(x)  # type: ignore[no-any-return]
 
 
-def build_trunk(architecture: Architecture) -> SearchedTrunk | ReferenceTrunk:
+def build_trunk(architecture: Architecture) -> SearchedTrunk | ReferenceTrunk | LiteTrunk:
     """The trunk of an architecture, with random weights."""
+    if architecture.trunk == "lite0":
+        return LiteTrunk()
     if architecture.trunk == "searched":
         return SearchedTrunk(architecture.stem, architecture.stages)
     return ReferenceTrunk(architecture.trunk)

