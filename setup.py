@@ -69,6 +69,7 @@ setup(
         (f"share/{NAME}/config", [path for path in glob("config/*") if Path(path).is_file()]),
         (f"share/{NAME}/urdf", glob("urdf/*.urdf")),
         (f"share/{NAME}/config/train", glob("config/train/*.yaml")),
+        (f"share/{NAME}/config/search", glob("config/search/*.yaml")),
         (f"share/{NAME}/config/train/graspnext", glob("config/train/graspnext/*.yaml")),
         *[
             (f"share/{NAME}/models/{Path(folder).name}", [f for f in glob(f"{folder}/*") if Path(f).is_file()])

@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "data convert": "data_convert",
     "data split": "data_split",
     "train": "train",
+    "search": "search",
     "ablate": "ablate",
     "tables": "tables",
     "models judge": "models_judge",  # before `models`: the first that fits is taken

@@ -62,20 +62,21 @@ def network_cost(architecture: Architecture, side: int = 1200, proposals: int = 
         features = net.trunk(image)
         maps, total = net.joined(image)
         work = {
-            "trunk": _counted(lambda: net.trunk(image)),
-            "neck": _counted(lambda: net.neck(features)),
-            "proposals": _counted(lambda: net.proposals.head(list(maps.values()))),
-            "boxes": _counted(lambda: net.boxes.box_predictor(net.boxes.box_head(boxes))),
-            "regions": _counted(lambda: net.regions(regions)),
-            "mass": _counted(lambda: net.mass(total)),
-            "suction": _counted(lambda: net.suction(total)),
+            "trunk": counted(lambda: net.trunk(image)),
+            "neck": counted(lambda: net.neck(features)),
+            "proposals": counted(lambda: net.proposals.head(list(maps.values()))),
+            "boxes": counted(lambda: net.boxes.box_predictor(net.boxes.box_head(boxes))),
+            "regions": counted(lambda: net.regions(regions)),
+            "mass": counted(lambda: net.mass(total)),
+            "suction": counted(lambda: net.suction(total)),
         }
     parts: dict[str, nn.Module] = {name: getattr(net, name) for name in work}
     weights = {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
     return Cost(weights, work)
 
 
-def _counted(work: Callable[[], object]) -> float:
+def counted(work: Callable[[], object]) -> float:
+    """Multiply-adds of some work on the meta device, a plain count."""
     with FlopCounterMode(display=False) as counter:
         work()
     return counter.get_total_flops() / 2
