@@ -1,8 +1,8 @@
 """The log of a search, JSON lines: what it was asked, every trial, every generation, the winner.
 
-A resumed search is the same search played again: what stands in the log need not be tried again, and every line that is
-written again must be the line that is there. So a killed and resumed search ends with the same bytes as an unbroken one.
-Times of day and durations stand nowhere in it.
+A resumed search is the same search played again: what stands in the log need not be tried again, and every line that
+is written again must be the line that is there. So a killed and resumed search ends with the same bytes as an unbroken
+one. Times of day and durations stand nowhere in it.
 """
 
 from __future__ import annotations

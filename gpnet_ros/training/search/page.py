@@ -28,8 +28,8 @@ def save_search_page(folder: Path, found: Found, search: Search, check: LatencyC
         f"<h1>A search for a network: {html.escape(search.settings.space)} space</h1>",
         f"<p>{_summary(found, search)}</p>",
         f'<img src="{PICTURE}" alt="accuracy proxy against cost" style="width:100%">',
-        "<p>Grey: taught trunk, proposals and dense heads. Line: not beaten in both. Star: the winner, by what it learned "
-        "in the same short lesson. The proxy is a mean of early figures (training/search/figures.py); it ranks, it is "
+        "<p>Grey: taught trunk, proposals and dense heads. Line: not beaten in both. Star: the winner, by what it "
+        "learned in the same short lesson. The proxy is a mean of early figures (training/search/figures.py); it ranks, it is "
         "no accuracy.</p>",
         "<h2>The winner</h2>",
         _story(found, search),
@@ -66,8 +66,8 @@ def _summary(found: Found, search: Search) -> str:
     settings, table = search.settings, search.indicator.table
     return html.escape(
         f"{search.space.size:.2g} points; {len(found.tried)} taught, in {settings.generations} generations of "
-        f"{settings.population}, for {settings.dense_steps} steps of {settings.batch} views of {settings.side} px each; "
-        f"seed {settings.seed}. Allowed: at most {settings.millions_max} million parameters, {settings.gmac_min:g} to "
+        f"{settings.population}, for {settings.dense_steps} steps of {settings.batch} views of {settings.side} px "
+        f"each; seed {settings.seed}. Allowed: at most {settings.millions_max} million parameters, {settings.gmac_min:g} to "
         f"below {settings.gmac_max:g} GMAC (1200 px, 1000 proposals, 100 detections), a condenser in each stage, and "
         f"{search.indicator.budget:.0f} ms by the table of this machine ({table.machine}, one thread, float32, "
         f"{table.protocol.side} px, {table.protocol.detections} detections). Log sha256 {found.log.digest}."
@@ -107,8 +107,8 @@ def _trust(found: Found, check: LatencyCheck | None) -> str:
     again += [tried for tried in found.tried if len(tried.dense) > 1 and tried.whole]
     said = (
         f"Points taught from two seeds: {len({tried.point for tried in again})}; finalists: "
-        f"{found.trust['finalists']:.0f}. A correlation of 1 would be the same ranking, 0 none: below about 0.5 the order "
-        "of neighbours is chance, and only large differences count. The score ranks more steadily than the accuracy "
+        f"{found.trust['finalists']:.0f}. A correlation of 1 would be the same ranking, 0 none: below about 0.5 the "
+        "order of neighbours is chance, and only large differences count. The score ranks more steadily than the accuracy "
         "because half of it is cost, which is exact."
     )
     timing = ""

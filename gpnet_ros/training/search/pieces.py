@@ -96,7 +96,7 @@ def built(piece: Piece, protocol: Protocol) -> tuple[nn.Module, tuple[object, ..
     if piece.kind == "transition":
         return nn.Sequential(BlurPool(first), conv_norm(first, piece.sizes[1], 1)), (image,)
     if piece.kind == "block":
-        return ResidualBlock(first, *piece.sizes[1:3], bool(piece.sizes[3])), (image,)
+        return ResidualBlock(first, piece.sizes[1], piece.sizes[2], bool(piece.sizes[3])), (image,)
     if piece.kind == "condenser":
         return AttentionCondenser(first), (image,)
     if piece.kind == "level":

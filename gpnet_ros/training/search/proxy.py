@@ -2,12 +2,12 @@
 
 * `zero_cost`: nothing is learned. How differently the rectifiers of a random trunk answer to different pictures (the
   score of Mellor et al. 2021, "NASWOT"); a fraction of a second.
-* `dense`: trunk, pyramid, proposals and the two dense heads learn for some steps. The regional heads do not, for at this
-  length their figures are noise; so the score counts only the cost of what was tried.
+* `dense`: trunk, pyramid, proposals and the two dense heads learn for some steps. The regional heads do not, for at
+  this length their figures are noise; so the score counts only the cost of what was tried.
 * `whole`: all seven terms, for the last few.
 
-Accuracy is a mean of figures that move from the first steps on, not of AP50, which stays near zero for so long: recall of
-the proposals; correlation of both heat maps with what is true; and for `whole` also the recall of boxes, the overlap of
+Accuracy is a mean of figures that move from the first steps on, not of AP50, which stays near zero for so long: recall
+of the proposals; correlation of both heat maps with what is true; and for `whole` also the recall of boxes, the overlap of
 both masks and the occlusion of true boxes. It ranks candidates and is no figure of a network.
 """
 

@@ -59,6 +59,7 @@ def search_folders(
     """
     material = Material(tuple(data), settings.pictures, settings.side, settings.learned, settings.judged, settings.seed)
     log = SearchLog(options.out, options.resume)
+    commit = code_commit() or ""  # of the code that searches, whatever is committed meanwhile
     space, start = SPACES[settings.space]
     reference = space.architecture(start)
     threads = torch.get_num_threads()
@@ -73,7 +74,7 @@ def search_folders(
         found = search.run()
     finally:
         torch.set_num_threads(threads)
-    answer = winner_file(found, search, options.profile, code_commit() or "")
+    answer = winner_file(found, search, options.profile, commit)
     (options.out / WINNER).write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
     save_search_page(options.out, found, search, check)
     return found
