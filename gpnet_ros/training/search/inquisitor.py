@@ -1,9 +1,9 @@
 """The inquisitor: questions the networks that were tried, and tells the generator where to look.
 
 Two questions. A surrogate (ridge regression on the chosen values) asks which values go with a high score over all
-points that were tried. Probes ask the best networks themselves: a quarter of the channels of each component is silenced, and
-what the score loses in accuracy is set against what a component narrower by a quarter would save. Where the score would
-gain, the component is too large.
+points that were tried. Probes ask the best networks themselves: a quarter of the channels of each component is
+silenced, and what the score loses in accuracy is set against what a component narrower by a quarter would save. Where
+the score would gain, the component is too large.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Surrogate:
         x = np.stack([_one_hot(space, point) for point in points])
         y = np.asarray(scores, dtype=float)
         mean, deviation = float(y.mean()), max(float(y.std()), 1e-9)
-        covariance: NDArray[np.float64] = np.linalg.inv(x.T @ x + _RIDGE * np.eye(x.shape[1]))
+        covariance = np.asarray(np.linalg.inv(x.T @ x + _RIDGE * np.eye(x.shape[1])), dtype=np.float64)
         weights = covariance @ x.T @ ((y - mean) / deviation)
         return cls(space, mean, deviation, weights, covariance)
 

@@ -29,8 +29,8 @@ def save_search_page(folder: Path, found: Found, search: Search, check: LatencyC
         f"<p>{_summary(found, search)}</p>",
         f'<img src="{PICTURE}" alt="accuracy proxy against cost" style="width:100%">',
         "<p>Grey: taught trunk, proposals and dense heads. Line: not beaten in both. Star: the winner, by what it "
-        "learned in the same short lesson. The proxy is a mean of early figures (training/search/figures.py); it ranks, it is "
-        "no accuracy.</p>",
+        "learned in the same short lesson. The proxy is a mean of early figures (training/search/figures.py); it "
+        "ranks, it is no accuracy.</p>",
         "<h2>The winner</h2>",
         _story(found, search),
         "<h2>How far the ranking can be trusted</h2>",
@@ -67,10 +67,10 @@ def _summary(found: Found, search: Search) -> str:
     return html.escape(
         f"{search.space.size:.2g} points; {len(found.tried)} taught, in {settings.generations} generations of "
         f"{settings.population}, for {settings.dense_steps} steps of {settings.batch} views of {settings.side} px "
-        f"each; seed {settings.seed}. Allowed: at most {settings.millions_max} million parameters, {settings.gmac_min:g} to "
-        f"below {settings.gmac_max:g} GMAC (1200 px, 1000 proposals, 100 detections), a condenser in each stage, and "
-        f"{search.indicator.budget:.0f} ms by the table of this machine ({table.machine}, one thread, float32, "
-        f"{table.protocol.side} px, {table.protocol.detections} detections). Log sha256 {found.log.digest}."
+        f"each; seed {settings.seed}. Allowed: at most {settings.millions_max} million parameters, "
+        f"{settings.gmac_min:g} to below {settings.gmac_max:g} GMAC (1200 px, 1000 proposals, 100 detections), "
+        f"a condenser in each stage, and {search.indicator.budget:.0f} ms by the table of this machine "
+        f"({table.machine}, one thread, float32, {table.protocol.side} px, {table.protocol.detections} detections). Log sha256 {found.log.digest}."
     )
 
 
@@ -108,8 +108,8 @@ def _trust(found: Found, check: LatencyCheck | None) -> str:
     said = (
         f"Points taught from two seeds: {len({tried.point for tried in again})}; finalists: "
         f"{found.trust['finalists']:.0f}. A correlation of 1 would be the same ranking, 0 none: below about 0.5 the "
-        "order of neighbours is chance, and only large differences count. The score ranks more steadily than the accuracy "
-        "because half of it is cost, which is exact."
+        "order of neighbours is chance, and only large differences count. The score ranks more steadily than the "
+        "accuracy because half of it is cost, which is exact."
     )
     timing = ""
     if check is not None:

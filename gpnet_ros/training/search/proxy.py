@@ -7,8 +7,8 @@
 * `whole`: all seven terms, for the last few.
 
 Accuracy is a mean of figures that move from the first steps on, not of AP50, which stays near zero for so long: recall
-of the proposals; correlation of both heat maps with what is true; and for `whole` also the recall of boxes, the overlap of
-both masks and the occlusion of true boxes. It ranks candidates and is no figure of a network.
+of the proposals; correlation of both heat maps with what is true; and for `whole` also the recall of boxes, the overlap
+of both masks and the occlusion of true boxes. It ranks candidates and is no figure of a network.
 """
 
 from __future__ import annotations
