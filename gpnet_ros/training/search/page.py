@@ -70,7 +70,8 @@ def _summary(found: Found, search: Search) -> str:
         f"each; seed {settings.seed}. Allowed: at most {settings.millions_max} million parameters, "
         f"{settings.gmac_min:g} to below {settings.gmac_max:g} GMAC (1200 px, 1000 proposals, 100 detections), "
         f"a condenser in each stage, and {search.indicator.budget:.0f} ms by the table of this machine "
-        f"({table.machine}, one thread, float32, {table.protocol.side} px, {table.protocol.detections} detections). Log sha256 {found.log.digest}."
+        f"({table.machine}, one thread, float32, {table.protocol.side} px, "
+        f"{table.protocol.detections} detections). Log sha256 {found.log.digest}."
     )
 
 

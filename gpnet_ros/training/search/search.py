@@ -12,8 +12,6 @@ Scores of `dense` count the cost of what was taught, those of `whole` the whole 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -22,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from gpnet_ros.errors import BadInput
+from gpnet_ros.training.graspnext.found_network import sizes_digest
 from gpnet_ros.training.search.cost import component_cost
 from gpnet_ros.training.search.generator import PointGenerator
 from gpnet_ros.training.search.indicator import Indicator, Price
@@ -281,5 +280,5 @@ def winner_file(found: Found, search: Search, profile: str, commit: str) -> dict
     architecture = search.space.architecture(found.winner.point).as_json()
     said = found.log.lines[0]["search"]
     by = {"profile": profile, "seed": said["seed"], "log_sha256": found.log.digest, "data_sha256": said["data"]}
-    sizes = hashlib.sha256(json.dumps(architecture).encode()).hexdigest()
+    sizes = sizes_digest(architecture)
     return {"architecture": architecture, "architecture_sha256": sizes, "found_by": by | {"commit": commit}}
