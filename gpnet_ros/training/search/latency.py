@@ -2,7 +2,8 @@
 
 Multiply-adds tell little of time: depthwise convolutions do few and wait for memory. Proposals' sorting and non-maximum
 suppression are in no piece; what they take is measured on a whole network and kept as the table's rest. How well the
-sum agrees with whole networks is measured too (`checked`) and stands on the search's page.
+sum agrees with whole networks is measured too (`checked`) and stands on the search's page. Times are those of the
+processor on one thread: what other programs take of it meanwhile does not count.
 """
 
 from __future__ import annotations
@@ -108,11 +109,11 @@ def space_pieces(space: Space) -> set[Piece]:
 
 
 def measure(space: Space, protocol: Protocol, machine: str, whole: Architecture, repeats: int = 3) -> LatencyTable:
-    """Time all pieces of a space on this processor, in float32, on as many threads as torch is set to.
+    """Time all pieces of a space on this processor, in float32; torch must be set to one thread.
 
     Args:
         space: of the search. protocol: sizes. machine: its name, for whoever reads the table.
-        whole: network by which the rest is found. repeats: of which the quickest counts: others only waited.
+        whole: network by which the rest is found. repeats: of which the quickest counts: others met a cold cache.
     """
     times = {piece: _piece_time(piece, protocol, repeats) for piece in sorted(space_pieces(space))}
     bare = LatencyTable(protocol, times, 0.0, machine)
@@ -149,9 +150,9 @@ def _quickest(work: Callable[[], object], repeats: int) -> float:
     work()
     times = []
     for _ in range(repeats):
-        begin = time.perf_counter()
+        begin = time.process_time()
         work()
-        times.append(time.perf_counter() - begin)
+        times.append(time.process_time() - begin)
     return min(times) * 1e3
 
 
