@@ -16,7 +16,7 @@ from gpnet_ros.network.graspnext.losses import OCCLUDED_MIN, mass_bells
 from gpnet_ros.network.graspnext.network import GraspNeXt, ImageTruth
 from gpnet_ros.network.graspnext.trainer import quick_in_bfloat16
 from gpnet_ros.network.graspnext.trunk import LEVELS
-from gpnet_ros.training.search.pictures import Pictures
+from gpnet_ros.training.search.pictures import ProxyViews
 
 #: Proposals and detections that may hit an object, and the overlap that is a hit.
 _PROPOSALS, _DETECTIONS, _HIT = 50, 20, 0.5
@@ -27,13 +27,13 @@ def _quick() -> torch.autocast:
     return torch.autocast("cpu", torch.bfloat16, enabled=quick_in_bfloat16(torch.device("cpu")))
 
 
-def _batches(judged: Pictures) -> Iterator[tuple[Tensor, list[ImageTruth]]]:
+def _batches(judged: ProxyViews) -> Iterator[tuple[Tensor, list[ImageTruth]]]:
     for start in range(0, len(judged.truths), _BATCH):
         yield judged.batch(range(start, min(start + _BATCH, len(judged.truths))))
 
 
 @torch.no_grad()
-def dense_figures(net: GraspNeXt, judged: Pictures) -> dict[str, float]:
+def dense_figures(net: GraspNeXt, judged: ProxyViews) -> dict[str, float]:
     """Recall of the proposals and correlations of both heat maps with the truth, in [-1, 1], of a net in eval mode."""
     hits: list[Tensor] = []
     maps_of: dict[str, list[tuple[Tensor, Tensor]]] = {"mass": [], "suction": []}
@@ -53,7 +53,7 @@ def dense_figures(net: GraspNeXt, judged: Pictures) -> dict[str, float]:
 
 
 @torch.no_grad()
-def regional_figures(net: GraspNeXt, judged: Pictures) -> dict[str, float]:
+def regional_figures(net: GraspNeXt, judged: ProxyViews) -> dict[str, float]:
     """Recall of the boxes; of true boxes the overlap of both masks, and how much better than chance occlusion is."""
     hits, overlaps, occluded = [], {"visible": [], "amodal": []}, []  # type: ignore[var-annotated]
     for images, truths in _batches(judged):

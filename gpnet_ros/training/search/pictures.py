@@ -62,7 +62,7 @@ class Material:
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
+class ProxyViews:
     """Views in memory.
 
     Attributes:
@@ -72,9 +72,9 @@ class Pictures:
     images: Tensor
     truths: tuple[ImageTruth, ...]
 
-    def first(self, count: int) -> Pictures:
+    def first(self, count: int) -> ProxyViews:
         """The first views only."""
-        return Pictures(self.images[:count], self.truths[:count])
+        return ProxyViews(self.images[:count], self.truths[:count])
 
     def batch(self, rows: Sequence[int]) -> tuple[Tensor, list[ImageTruth]]:
         """Images (B, 3, S, S) in [0, 1] of some rows, and what is true of each."""
@@ -87,7 +87,7 @@ def _loaded(folders: tuple[Path, ...]) -> SceneViews:
 
 
 @lru_cache(1)
-def gathered(material: Material) -> tuple[Pictures, Pictures]:
+def gathered(material: Material) -> tuple[ProxyViews, ProxyViews]:
     """Views to learn from, drawn at random, and views to judge on, as they are; once in each process."""
     views = _loaded(material.folders)
     learned, judged = material.split()
@@ -95,7 +95,7 @@ def gathered(material: Material) -> tuple[Pictures, Pictures]:
     drawn = [views.drawn(row, material.side, np.random.default_rng([material.seed, k])) for k, row in enumerate(chosen)]
     whole = [views.whole(row, material.side) for row in judged[: material.judged]]
     first, second = (
-        Pictures(
+        ProxyViews(
             torch.stack([(image_tensor(view.color) * 255.0).round().to(torch.uint8) for view in kind]),
             tuple(image_truth(view) for view in kind),
         )

@@ -27,7 +27,7 @@ from gpnet_ros.network.graspnext.losses import mass_bells as bells
 from gpnet_ros.network.graspnext.network import GraspNeXt, ImageTruth, Sampling
 from gpnet_ros.network.graspnext.trainer import SceneMethod, SceneTrainer
 from gpnet_ros.training.search.figures import dense_figures, regional_figures
-from gpnet_ros.training.search.pictures import Pictures
+from gpnet_ros.training.search.pictures import ProxyViews
 from gpnet_ros.training.search.silence import silenced
 
 #: Components that `dense` trains, and with them `whole`.
@@ -78,7 +78,7 @@ class DenseTrainer(SceneTrainer):
         }
 
 
-def taught(architecture: Architecture, pictures: Pictures, lesson: Lesson) -> GraspNeXt:
+def taught(architecture: Architecture, pictures: ProxyViews, lesson: Lesson) -> GraspNeXt:
     """The mean of the weights after a lesson; the same for the same arguments on one thread."""
     torch.manual_seed(lesson.seed)
     side = pictures.images.shape[-1]
@@ -95,7 +95,7 @@ def taught(architecture: Architecture, pictures: Pictures, lesson: Lesson) -> Gr
     return trainer.ema.eval()
 
 
-def figures(net: GraspNeXt, judged: Pictures, kind: str) -> dict[str, float]:
+def figures(net: GraspNeXt, judged: ProxyViews, kind: str) -> dict[str, float]:
     """Figures of a network by task, shares in [0, 1] (see `figures.py`)."""
     return dense_figures(net, judged) | (regional_figures(net, judged) if kind == "whole" else {})
 
@@ -105,7 +105,7 @@ def accuracy(found: Mapping[str, float]) -> float:
     return float(np.mean([max(0.0, value) for value in found.values()]))
 
 
-def probed(net: GraspNeXt, judged: Pictures, kind: str) -> dict[str, float]:
+def probed(net: GraspNeXt, judged: ProxyViews, kind: str) -> dict[str, float]:
     """Accuracy, as a share, with a quarter of the channels of each component silent, and of the `WHOLE` network."""
     answers = {WHOLE: accuracy(figures(net, judged, kind))}
     for component in PROBED[kind]:
@@ -115,7 +115,7 @@ def probed(net: GraspNeXt, judged: Pictures, kind: str) -> dict[str, float]:
 
 
 @torch.no_grad()
-def zero_cost(architecture: Architecture, pictures: Pictures, count: int, seed: int) -> float:
+def zero_cost(architecture: Architecture, pictures: ProxyViews, count: int, seed: int) -> float:
     """Log-determinant of how alike a random trunk's rectifiers answer to `count` pictures, per rectifier; no unit."""
     torch.manual_seed(seed)
     trunk = GraspNeXt(architecture, pictures.images.shape[-1]).trunk.train()

@@ -28,7 +28,7 @@ class SearchSettings:
     retried: int = setting(8, "Points taught a second time from another seed.", low=0, high=1000)
     seeds: int = setting(2, "Seeds of each finalist.", low=1, high=10)
     side: int = setting(128, "Side of the views; a multiple of 32.", unit="px", low=64, high=1024)
-    pictures: int = setting(500, "Pictures of --data that are used, the first ones.", low=5, high=10**7)
+    pictures: int = setting(500, "ProxyViews of --data that are used, the first ones.", low=5, high=10**7)
     learned: int = setting(256, "Views to learn from.", low=8, high=10**6)
     judged: int = setting(48, "Views to judge on.", low=2, high=10**5)
     probed: int = setting(16, "Views for the inquisitor's probes.", low=1, high=10**5)

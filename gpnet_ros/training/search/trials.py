@@ -19,7 +19,7 @@ Answer = dict[str, Any]
 #: As `workers.in_processes` and `workers.on_ray`.
 Executor = Callable[[Maker, Iterable[int], int], Iterator[tuple[int, Members]]]
 _ANSWER = "answer.json"
-#: Pictures that the zero-cost score compares, at most.
+#: ProxyViews that the zero-cost score compares, at most.
 _COMPARED = 16
 
 
