@@ -56,5 +56,6 @@ def run(args: argparse.Namespace) -> int:
         f"{said['milliseconds']:.0f} ms; score {said['score']:.2f}. See {args.out / 'page.html'}."
     )
     if args.json:
-        print(json.dumps({"winner": str(args.out / WINNER), "log_sha256": found.log.digest, **said, "trust": found.log.lines[-1]["trust"]}))
+        answer = {"winner": str(args.out / WINNER), "log_sha256": found.log.digest, **said}
+        print(json.dumps(answer | {"trust": found.log.lines[-1]["trust"]}))
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -23,11 +24,13 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.network.graspnext.architecture import NETWORKS, Architecture
 from gpnet_ros.training.graspnext.found_network import named_or_found
 from gpnet_ros.training.graspnext.recipe import load_graspnext_recipe
+from gpnet_ros.training.search.cost import component_cost
+from gpnet_ros.training.search.indicator import GMAC_MAX, MILLIONS_MAX
 from gpnet_ros.training.search.log import LOG
 from gpnet_ros.training.search.page import PAGE, PICTURE
 from gpnet_ros.training.search.run import LATENCY, WINNER
 from gpnet_ros.training.search.settings import SearchSettings, load_profile
-from gpnet_ros.training.search.space import TINY
+from gpnet_ros.training.search.space import SPACES, TINY
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +97,19 @@ def test_bad_words_are_one_sentence(folder: Path, capsys: pytest.CaptureFixture[
     assert main(["search", "--data", "nowhere", "--out", str(folder / "new")]) == 2
     assert main([*words(folder, "new")[:-1], "hours"]) == 2
     assert "known are: day, minutes, smoke" in capsys.readouterr().err
+
+
+def test_the_committed_winner_is_that_of_its_log_and_meets_the_bars() -> None:
+    committed = Path(__file__).parents[3] / "docs" / "search" / "minutes"
+    net, found_by = named_or_found(str(committed / WINNER))
+    log = (committed / LOG).read_bytes()
+    assert hashlib.sha256(log).hexdigest() == found_by["log_sha256"]
+    said = json.loads(log.splitlines()[-1])["winner"]
+    cost = component_cost(net)
+    assert net == SPACES["full"][0].architecture(tuple(said["point"]))
+    assert (cost.millions, cost.gmac) == (said["millions"], said["gmac"])
+    assert cost.millions <= MILLIONS_MAX and cost.gmac < GMAC_MAX
+    assert hashlib.sha256(log + b"\n").hexdigest() != found_by["log_sha256"]
 
 
 @pytest.mark.parametrize("name", ["smoke", "minutes", "day"])
