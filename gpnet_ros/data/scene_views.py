@@ -27,7 +27,7 @@ PIXELS_MIN, SHARE_MIN = 40, 0.25
 
 
 @dataclass(frozen=True, eq=False)
-class SceneView:
+class LabelledView:
     """One square view, (S, S), of a picture with the n objects that it shows.
 
     Attributes:
@@ -80,17 +80,17 @@ class SceneViews:
     def __len__(self) -> int:
         return len(self._pictures)
 
-    def whole(self, index: int, side: int) -> SceneView:
+    def whole(self, index: int, side: int) -> LabelledView:
         """The largest square in the middle of a picture, at a side of [px], as it is: for judging."""
         sample = self.sample(index)
         return cut_view(sample, middle_square(_size(sample), side), side)
 
-    def drawn(self, index: int, side: int, rng: np.random.Generator) -> SceneView:
+    def drawn(self, index: int, side: int, rng: np.random.Generator) -> LabelledView:
         """A random view of a picture: moved, scaled, turned by quarters, mirrored, seen by another camera."""
         sample = self.sample(index)
         view = cut_view(sample, random_square(_size(sample), side, rng), side)
         color = color_noise(view.color, rng)
-        return SceneView(color, view.boxes, view.visible, view.amodal, view.occlusion, view.centers, view.suction)
+        return LabelledView(color, view.boxes, view.visible, view.amodal, view.occlusion, view.centers, view.suction)
 
     def sample(self, index: int) -> Sample:
         """A picture with all its labels.
@@ -132,7 +132,7 @@ def _square_map(side: int, extent: float, u: float, v: float, turn: Doubles) -> 
     return np.column_stack([linear, shift])
 
 
-def cut_view(sample: Sample, matrix: Doubles, side: int) -> SceneView:
+def cut_view(sample: Sample, matrix: Doubles, side: int) -> LabelledView:
     """What a view shows.
 
     Args:
@@ -158,7 +158,7 @@ def cut_view(sample: Sample, matrix: Doubles, side: int) -> SceneView:
     centers = objects.center_of_mass[rows] @ matrix[:, :2].T + matrix[:, 2]
     fine = _warped(sample.suction, matrix, side, cv2.INTER_LINEAR)
     suction = cv2.resize(fine, (side // SUCTION_STRIDE,) * 2, interpolation=cv2.INTER_AREA)
-    return SceneView(
+    return LabelledView(
         color,
         mask_boxes(amodal),
         visible.astype(np.uint8),

@@ -15,7 +15,7 @@ from gpnet_ros.detections import CHANCE_MIN, Detections
 from gpnet_ros.errors import BadInput, ModelRefused
 from gpnet_ros.frame import Frame
 from gpnet_ros.network.checkpoint import load
-from gpnet_ros.network.graspnext.network import HEAT_STRIDE, GraspNeXt, Sights
+from gpnet_ros.network.graspnext.network import HEAT_STRIDE, GraspNeXt, SeenObjects
 
 #: Largest number of pixels of a frame: larger ones are refused, not scaled, for they are no camera's of this cell.
 PIXELS_MAX = 8192 * 8192
@@ -74,7 +74,7 @@ def load_scene_detector(model: str | Path, device: str = "cpu") -> SceneDetector
     return SceneDetector(net, int(card.kwargs["side"]))
 
 
-def _in_frame(seen: Sights, frame: Frame, factors: tuple[float, float]) -> Detections:
+def _in_frame(seen: SeenObjects, frame: Frame, factors: tuple[float, float]) -> Detections:
     """What the network saw in its padded image, in the pixels of the frame."""
     assert frame.color is not None
     height, width = frame.color.shape[:2]

@@ -53,7 +53,7 @@ class ImageTruth:
 
 
 @dataclass(frozen=True, eq=False)
-class Sights:
+class SeenObjects:
     """What the network sees in one image: m objects, surest first, and two heat maps.
 
     Attributes:
@@ -206,7 +206,7 @@ class GraspNeXt(nn.Module):
         return TrainingOutput(losses | of_boxes, regions, self.mass(total), self.suction(total))
 
     @torch.no_grad()
-    def see(self, images: Tensor) -> list[Sights]:
+    def see(self, images: Tensor) -> list[SeenObjects]:
         """What is in images (B, 3, H, W) in [0, 1], H and W multiples of 32; the network must be in `eval` mode."""
         maps, total = self.pyramid(images)
         listed, sizes = _listed(images)
@@ -220,7 +220,7 @@ class GraspNeXt(nn.Module):
         visible, amodal, occluded = (values.float().sigmoid().split(counts) for values in regional)
         mass, suction = self.mass(total).float().sigmoid(), self.suction(total).float().sigmoid()
         rows = zip(boxes, scores, visible, amodal, occluded, mass, suction, strict=True)
-        return [Sights(*row) for row in rows]
+        return [SeenObjects(*row) for row in rows]
 
     def golden_maps(self, x: Tensor) -> Tensor:
         """What every part computes for an image (1, 3, H, W), as maps (1, 7, H, W): for a self test, nothing else.

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gpnet_ros.data.scene_views import SceneView, SceneViews
+from gpnet_ros.data.scene_views import LabelledView, SceneViews
 from gpnet_ros.network.graspnext.detector import image_tensor
 from gpnet_ros.network.graspnext.network import ImageTruth
 
@@ -42,7 +42,7 @@ def _drawn(views: SceneViews, side: int, batch: int, seed: int, step: int) -> Sc
     return torch.stack([image_tensor(view.color) for view in chosen]), [image_truth(view) for view in chosen]
 
 
-def image_truth(view: SceneView) -> ImageTruth:
+def image_truth(view: LabelledView) -> ImageTruth:
     """What is true of a view, as tensors."""
     return ImageTruth(
         torch.from_numpy(view.boxes).float(),
