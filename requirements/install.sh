@@ -49,11 +49,4 @@ else  # the distribution's cv_bridge is built against its numpy: keep numpy, sci
 fi
 "${pip[@]}" --no-deps --no-build-isolation -e .
 
-# An editable install puts nothing into share/ and lib/, where `ros2 launch` and `ros2 run` look.
-prefix=$(cd "$venv" && pwd)
-mkdir -p "$prefix/share/ament_index/resource_index/packages" "$prefix/lib/gpnet_ros"
-ln -sfn "$PWD" "$prefix/share/gpnet_ros"
-touch "$prefix/share/ament_index/resource_index/packages/gpnet_ros"
-for node in camera_node inference_node planner_node clock_node oracle_node; do
-    ln -sfn "../../bin/$node" "$prefix/lib/gpnet_ros/$node"
-done
+"$venv/bin/python" requirements/link.py "$venv"  # for `ros2 launch` and `ros2 run`

@@ -66,6 +66,16 @@ def test_wheel_holds_nodes_launch_config_and_models(tmp_path: Path) -> None:
     assert not [n for n in names if n.endswith((".pt", ".pkl", ".pyc"))]
 
 
+def test_an_editable_install_is_found_too(tmp_path: Path) -> None:
+    """What `make setup` links; once it left out replay_node, and replay.launch.py found nothing to start."""
+    run([sys.executable, str(ROOT / "requirements" / "link.py"), "prefix"], tmp_path)
+    prefix = tmp_path / "prefix"
+    links = {path.name: os.readlink(path) for path in (prefix / "lib" / "gpnet_ros").iterdir()}
+    assert links == {node: f"../../bin/{node}" for node in NODES}
+    assert (prefix / "share" / "gpnet_ros" / "launch" / "replay.launch.py").is_file()
+    assert (prefix / "share" / "ament_index" / "resource_index" / "packages" / "gpnet_ros").is_file()
+
+
 def test_colcon_builds_a_package_that_ros2_finds(tmp_path: Path) -> None:
     pytest.importorskip("colcon_core")
     copy_of_source(tmp_path / "src")

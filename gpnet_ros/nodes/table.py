@@ -73,6 +73,9 @@ class RunSettings:
         "own", "Who publishes the camera: camera_node, or another package's node.", choices=("own", "external")
     )
     camera_prefix: str = setting("/camera/camera", "Before the topics of an external camera; realsense2_camera's.")
+    record: bool = setting(
+        False, "Write what is decided on into a bag per task, below runs/decisions (there one folder per namespace)."
+    )
     robot_model: str = setting(
         "auto",
         "Start robot_state_publisher with the cell's description, in place of the planner's frames; auto: where it is "
@@ -146,11 +149,14 @@ def _camera_topics(run: RunSettings) -> dict[str, str]:
 
 
 def _defaults(node: str, run: RunSettings) -> dict[str, Any]:
-    """What a simulation prefers to the files of config/; a parameter file may say otherwise."""
-    if not run.sim or node != "planner_node":
+    """What a run prefers to the files of config/; a parameter file may say otherwise."""
+    if node != "planner_node":
         return {}
+    folder = {"record_dir": str(Path("runs/decisions", _namespace(run)))} if run.record else {}
+    if not run.sim:
+        return folder
     true = {"quality_min": _TRUE_QUALITY_MIN} if run.priority == "oracle" else {}
-    return {"mode": "run", "auto_resume": True, **true}
+    return {"mode": "run", "auto_resume": True, **true, **folder}
 
 
 def _given(node: str, run: RunSettings) -> dict[str, Any]:
@@ -163,7 +169,7 @@ def _given(node: str, run: RunSettings) -> dict[str, Any]:
         "oracle_node": cell,
         "planner_node": {
             "robot": "sim" if sim else "", "robot_ip": address(run) if sim else run.robot_ip, "mode": run.mode,
-            "tf": "none" if has_robot_model(run) else "", **files,
+            "tf": "none" if has_robot_model(run) else "", "record": run.record or "", **files,
         },
         "clock_node": cell,
     }  # fmt: skip

@@ -167,6 +167,17 @@ def test_cell_and_hand_eye_reach_every_node_that_knows_them() -> None:
         assert given == {k: expected[k] for k in known[process.name]}
 
 
+def test_record_reaches_the_planner_alone_and_only_when_given(tmp_path: Path) -> None:
+    said = by_name(RunSettings(record=True, namespace="/a"))
+    assert said["planner_node"].overrides.items() >= {"record": True, "record_dir": "runs/decisions/a"}.items()
+    assert not {"record", "record_dir"} & said["inference_node"].overrides.keys()
+    assert not {"record", "record_dir"} & by_name(RunSettings())["planner_node"].overrides.keys()
+    file = tmp_path / "p.yaml"
+    file.write_text("planner_node:\n  ros__parameters: {record: false, record_dir: kept}\n", "utf-8")
+    both = by_name(RunSettings(record=True, params_file=str(file)))["planner_node"].overrides
+    assert both["record"] is True and both["record_dir"] == "kept"
+
+
 def test_cells_of_two_namespaces_share_neither_address_nor_folder_nor_frames_nor_clock() -> None:
     one, two, bare = (RunSettings(sim=True, factor=2.0, namespace=name) for name in ("/a", "b", ""))
     assert len({address(run) for run in (one, two, bare)}) == len({run_folder(run) for run in (one, two, bare)}) == 3
