@@ -18,6 +18,7 @@ from gpnet_ros.frame import Frame
 from gpnet_ros.nodes import convert
 from gpnet_ros.nodes.arrivals import CAMERA_INFO, COLOR, DEPTH, Arrivals
 from gpnet_ros.nodes.losses import WINDOW, Losses, Lost
+from gpnet_ros.nodes.qos_overrides import is_given
 from gpnet_ros.nodes.start import LATCHED_QOS, RESENT_QOS, SENSOR_QOS
 from gpnet_ros.nodes.transport import find_transport
 
@@ -200,6 +201,8 @@ class Exposures(Gatherer):
     def _follow_best_effort(self) -> None:
         """Subscribe to the newest only where a publisher sends nothing again: who wants more hears nothing of it."""
         for topic in (COLOR, DEPTH):
+            if is_given(self._node, "subscription", topic, "reliability"):
+                continue  # a person's word; rclpy says that nothing comes
             publishers = self._node.get_publishers_info_by_topic(self.arrivals.names[topic])
             if any(p.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT for p in publishers):
                 name = self.arrivals.names[topic]

@@ -22,8 +22,9 @@ from rclpy.subscription import Subscription
 from std_msgs.msg import Header
 
 from gpnet_ros.errors import GpnetError
-from gpnet_ros.nodes import params
+from gpnet_ros.nodes import params, qos_overrides
 from gpnet_ros.nodes.parameters import NodeSettings
+from gpnet_ros.nodes.qos_overrides import overridden
 from gpnet_ros.parent import end_with_parent
 from gpnet_ros.priority import change_priority
 
@@ -64,10 +65,26 @@ class ManagedNode(LifecycleNode, Generic[_S]):
     What a transition raises as `GpnetError` is logged in one sentence, and the transition fails.
     """
 
+    _takes_overrides = False  # rclpy's own topics, which its constructor makes, stay as they are
+
     def __init__(self, name: str, settings: type[_S]) -> None:
         super().__init__(name)
         self._kept = {id(entity) for entity in self._entities()}
         self.settings: _S = params.declare(self, settings)
+        qos_overrides.require_valid(self)
+        self._takes_overrides = True
+
+    def create_publisher(self, msg_type: Any, topic: str, qos_profile: Any, **more: Any) -> Any:
+        """As of rclpy; parameters `qos_overrides` may change the quality of service."""
+        if self._takes_overrides:
+            qos_profile, more["qos_overriding_options"] = overridden(self, "publisher", topic, qos_profile)
+        return super().create_publisher(msg_type, topic, qos_profile, **more)
+
+    def create_subscription(self, msg_type: Any, topic: str, callback: Any, qos_profile: Any, **more: Any) -> Any:
+        """As of rclpy; parameters `qos_overrides` may change the quality of service."""
+        if self._takes_overrides:
+            qos_profile, more["qos_overriding_options"] = overridden(self, "subscription", topic, qos_profile)
+        return super().create_subscription(msg_type, topic, callback, qos_profile, **more)
 
     def seconds(self) -> float:
         """The time of the node's own clock [s], which may be that of a bag."""
@@ -81,7 +98,11 @@ class ManagedNode(LifecycleNode, Generic[_S]):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Configure by `configure`; its error is logged."""
-        return TransitionCallbackReturn.SUCCESS if self._works(self.configure) else TransitionCallbackReturn.FAILURE
+        if not self._works(self.configure):
+            return TransitionCallbackReturn.FAILURE
+        if unused := qos_overrides.unused(self):
+            self.get_logger().warning(unused)
+        return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Activate by `activate`; its error is logged."""
