@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sensor_msgs.msg import CameraInfo, Image
 
-from gpnet_ros.cell import load_hand_eye
+from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.devices.camera import Camera
 from gpnet_ros.errors import DeviceError
 from gpnet_ros.frame import Frame
@@ -68,7 +68,8 @@ def make_camera(s: CameraSettings) -> Camera:
     if s.source == "sim":
         from gpnet_ros.sim.cell.camera import SimCamera
 
-        return SimCamera(Path(s.run_dir), noise=s.noise, hand_eye=load_hand_eye(s.hand_eye_file or None))
+        cell, hand_eye = load_cell(s.cell_file or None), load_hand_eye(s.hand_eye_file or None)
+        return SimCamera(Path(s.run_dir), noise=s.noise, hand_eye=hand_eye, cell=cell)
     from gpnet_ros.devices.realsense import RealSenseCamera, RealSenseSettings
 
     bag = s.bag_file if s.source == "bag" else ""

@@ -36,8 +36,8 @@ def given(kind: type[_S], context: LaunchContext) -> _S:
     return from_dict(kind, {field.name: _value(field, context) for field in fields}, "launch argument")
 
 
-def node_action(process: NodeProcess, namespace: str) -> Node:
-    """The action that starts a node of the table."""
+def node_action(process: NodeProcess, namespace: str, **more: Any) -> Node:
+    """The action that starts a node of the table; more: what launch knows besides, such as on_exit."""
     files = [str(file) for file in process.files]
     overrides = [{name: typed(v) for name, v in process.overrides.items()}] if process.overrides else []
     return Node(
@@ -50,6 +50,7 @@ def node_action(process: NodeProcess, namespace: str) -> Node:
         output="both",
         emulate_tty=True,
         sigterm_timeout=PATIENCE,
+        **more,
     )
 
 

@@ -27,7 +27,9 @@ class OracleNode(MapsNode[OracleSettings]):
     def configure(self) -> None:
         """Create topics, and look for the truth in the run folder."""
         super().configure()
-        self.oracle = Oracle(Path(self.settings.run_dir), load_cell(), load_hand_eye())
+        s = self.settings
+        cell, hand_eye = load_cell(s.cell_file or None), load_hand_eye(s.hand_eye_file or None)
+        self.oracle = Oracle(Path(s.run_dir), cell, hand_eye)
 
     def answer(self, frame: Frame) -> Maps | None:
         """The true maps at a frame's exposure; None when the cell's states of then are gone."""

@@ -53,6 +53,7 @@ class CameraSettings(NodeSettings):
     height: int = setting(480, "Height of colour and aligned depth.", unit="px", low=240, high=1080)
     fps: int = setting(15, "Frames per second of the D435.", unit="1/s", low=1, high=90)
     noise: bool = setting(True, "D435 noise on the simulated depth.")
+    cell_file: str = setting("", "What the simulated camera sees around; empty for config/cell.yaml.")
     hand_eye_file: str = setting("", "Where the simulated camera is; empty for config/hand_eye.yaml.")
     frame_id: str = setting(CAMERA_FRAME, "Name of the colour optical frame.")
 
@@ -77,6 +78,8 @@ class OracleSettings(ReaderSettings):
     """Parameters of oracle_node."""
 
     run_dir: str = setting("", "Run folder of the simulated cell.")
+    cell_file: str = setting("", "Cell file; empty for config/cell.yaml.")
+    hand_eye_file: str = setting("", "Hand-eye file; empty for config/hand_eye.yaml.")
 
 
 @dataclass(frozen=True)

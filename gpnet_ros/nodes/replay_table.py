@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from gpnet_ros.data.bags.frames import TOLERANCE
-from gpnet_ros.errors import SettingsError
+from gpnet_ros.data.bags.bag import Bag
+from gpnet_ros.data.bags.frames import TOLERANCE, BagFrames
+from gpnet_ros.errors import BagRefused, SettingsError
 from gpnet_ros.maps import P_SOURCES
 from gpnet_ros.nodes.table import NodeProcess, RunSettings, node_processes
 from gpnet_ros.settings import setting, validate
@@ -40,8 +42,22 @@ class ReplayRun:
             raise SettingsError("bag is empty; name the bag to play: bag:=FOLDER, bag:=FILE.mcap or bag:=FILE.db3.")
 
 
+def require_bag(run: ReplayRun) -> None:
+    """Look into the bag before anything starts: nodes without a camera would wait for ever.
+
+    Raises:
+        BagRefused: it cannot be read, or a topic of the camera is missing.
+    """
+    with Bag(Path(run.bag)) as bag:
+        frames = BagFrames(bag, run.prefix or None, run.tolerance)
+        if frames.topics.missing:
+            raise BagRefused(f"Bag {bag.path}: {frames.topics.missing[0]}")
+
+
 def replay_processes(run: ReplayRun) -> list[NodeProcess]:
     """The nodes of a replay, all but replay_node by the bag's clock; the robot is a fake one, in mode dry_run.
+
+    With a namespace the clock is the namespace's own: two bags side by side have two times.
 
     Raises:
         SettingsError: the parameter file cannot be read, or names what no node knows.
@@ -54,10 +70,11 @@ def replay_processes(run: ReplayRun) -> list[NodeProcess]:
     given = {name: value for name, value in files.items() if value}
     nodes = {node.name: node for node in node_processes(as_ever)}
     inference, planner = nodes["inference_node"], nodes["planner_node"]
+    remaps = nodes["camera_node"].remaps | ({"/clock": "clock"} if run.namespace.strip("/") else {})
     return [
-        replay_process(run, nodes["camera_node"].remaps),
-        replace(inference, overrides=inference.overrides | given),
-        replace(planner, overrides=planner.overrides | given | {"robot": "fake"}),
+        replay_process(run, remaps),
+        replace(inference, overrides=inference.overrides | given, remaps=remaps),
+        replace(planner, overrides=planner.overrides | given | {"robot": "fake"}, remaps=remaps),
     ]
 
 

@@ -17,8 +17,10 @@ from typing import Any
 
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.errors import SettingsError
+from gpnet_ros.frame import CAMERA_FRAME
 from gpnet_ros.maps import P_SOURCES
 from gpnet_ros.nodes.arrivals import CAMERA_INFO, COLOR, DEPTH
+from gpnet_ros.nodes.parameters import TF_CHOICES
 from gpnet_ros.nodes.params_file import ParamsFile
 from gpnet_ros.nodes.transport import profile_environment
 from gpnet_ros.parent import LAUNCHER
@@ -81,6 +83,12 @@ class RunSettings:
         "Start robot_state_publisher with the cell's description, in place of the planner's frames; auto: where it is "
         "installed; false: where another publisher owns tool0.",
         choices=("auto", "true", "false"),
+    )
+    tf: str = setting(
+        "",
+        "Frames that the planner publishes in TF, where others own flange or camera; empty: that of params_file, else "
+        "all, but none with robot_state_publisher, which has them all.",
+        choices=("", *TF_CHOICES),
     )
     rviz: bool = setting(False, "Start RViz too, with config/grasp.rviz.")
     seed: int = setting(1, "Seed of the simulated heap.", low=0, high=2**31)
@@ -164,12 +172,12 @@ def _given(node: str, run: RunSettings) -> dict[str, Any]:
     sim, cell = run.sim, {"run_dir": run_folder(run)}
     files = {"cell_file": run.cell_file, "hand_eye_file": run.hand_eye_file}
     chosen: dict[str, dict[str, Any]] = {
-        "camera_node": {"hand_eye_file": run.hand_eye_file, **({"source": "sim", **cell} if sim else {})},
+        "camera_node": {**files, **({"source": "sim", **cell} if sim else {})},
         "inference_node": {"model": run.model, "device": run.device, "priority": run.priority, **files},
-        "oracle_node": cell,
+        "oracle_node": {**cell, **files},
         "planner_node": {
             "robot": "sim" if sim else "", "robot_ip": address(run) if sim else run.robot_ip, "mode": run.mode,
-            "tf": "none" if has_robot_model(run) else "", "record": run.record or "", **files,
+            "tf": run.tf or ("none" if has_robot_model(run) else ""), "record": run.record or "", **files,
         },
         "clock_node": cell,
     }  # fmt: skip
@@ -190,8 +198,14 @@ def robot_description(run: RunSettings) -> str:
     Raises:
         SettingsError: a file cannot be read, see `cell.load_cell`.
     """
-    planner = next(process for process in node_processes(run) if process.name == "planner_node").overrides
-    return urdf(load_cell(planner.get("cell_file") or None), load_hand_eye(planner.get("hand_eye_file") or None))
+    planner = _planner_values(run)
+    cell, hand_eye = load_cell(planner.get("cell_file") or None), load_hand_eye(planner.get("hand_eye_file") or None)
+    return urdf(cell, hand_eye, planner.get("camera_frame") or CAMERA_FRAME)
+
+
+def _planner_values(run: RunSettings) -> dict[str, Any]:
+    """What overrides the planner's own parameters, those of params_file too."""
+    return next(process for process in node_processes(run) if process.name == "planner_node").overrides
 
 
 def _is_installed(package: str) -> bool:
@@ -229,6 +243,11 @@ def simulation_command(run: RunSettings) -> list[str]:
         "--ip": address(run), "--seed": run.seed, "--objects": run.objects,
         "--factor": run.factor, "--run-dir": run_folder(run),
     }  # fmt: skip
+    cell_file = _planner_values(run).get("cell_file")
+    if (
+        cell_file
+    ):  # an arm or a tote that is simulated elsewhere than the planner knows it moves into what it cannot see
+        arguments["--cell"] = cell_file
     words = [str(word) for pair in arguments.items() for word in pair]
     return [sys.executable, "-m", "gpnet_ros.cli", "sim", *words]
 
@@ -242,9 +261,11 @@ def require_room(run: RunSettings) -> None:
     """Look for what a run needs before anything starts: a launch that fails halfway leaves an arm behind.
 
     Raises:
-        SettingsError: RViz or robot_state_publisher is wanted and not installed; a simulated cell's address is that
-            of a robot, or another cell has it already, whose arm would be led by two planners.
+        SettingsError: the files of cell or hand-eye cannot be used; RViz or robot_state_publisher is wanted and not
+            installed; a simulated cell's address is that of a robot, or another cell has it already, whose arm would
+            be led by two planners.
     """
+    robot_description(run)
     wanted = {"rviz2": run.rviz, "robot_state_publisher": run.robot_model == "true"}
     option = {"rviz2": "rviz", "robot_state_publisher": "robot_model"}
     for package in (p for p, is_wanted in wanted.items() if is_wanted and not _is_installed(p)):

@@ -26,7 +26,7 @@ from support.bag_files import CAMERA, BagPlan, small_frames, write_bag  # noqa: 
 from support.scenes import sight  # noqa: E402
 
 from gpnet_ros.cli import main  # noqa: E402
-from gpnet_ros.errors import SettingsError  # noqa: E402
+from gpnet_ros.errors import BagRefused, SettingsError  # noqa: E402
 from gpnet_ros.evaluation.replay_testing.decided_again import decide_all_again  # noqa: E402
 from gpnet_ros.frame import Frame  # noqa: E402
 from gpnet_ros.nodes import convert  # noqa: E402
@@ -203,6 +203,12 @@ def test_a_replay_moves_nothing_whatever_a_parameter_file_says(tmp_path: Path) -
         ReplayRun()
 
 
+def test_two_replays_side_by_side_have_two_times() -> None:
+    for process in replay_processes(ReplayRun(bag="b", namespace="left")):
+        assert process.remaps["/clock"] == "clock", process.name
+    assert not any("/clock" in process.remaps for process in replay_processes(ReplayRun(bag="b")))
+
+
 class Recorded(SimpleNamespace):
     """A stand-in for any class of launch: it keeps what it was made of."""
 
@@ -242,18 +248,27 @@ def stand_in_launch(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return given
 
 
-def test_the_launch_file_starts_the_processes_of_its_table(stand_in_launch: dict[str, str]) -> None:
+def test_the_launch_file_starts_the_processes_of_its_table(stand_in_launch: dict[str, str], tmp_path: Path) -> None:
     launched = runpy.run_path("launch/replay.launch.py")
     (described,) = launched["generate_launch_description"]().values
     for one in described:
         if type(one).__name__ == "DeclareLaunchArgument":
             stand_in_launch[one.values[0]] = one.default_value
-    stand_in_launch |= {"namespace": "left", "bag": "shelf", "loop": "false"}
+    shelf = str(write_bag(tmp_path / "shelf", small_frames(1)))
+    stand_in_launch |= {"namespace": "left", "bag": shelf, "loop": "false"}
     nodes = [one for one in launched["start"](None) if type(one).__name__ == "Node"]
     assert [n.executable for n in nodes] == ["replay_node", "inference_node", "planner_node"]
     assert {n.namespace for n in nodes} == {"left"}
     values = nodes[0].parameters[-1]
-    assert values["bag_file"].values[0] == "shelf" and values["loop"] is False and values["rate"] == 1.0
+    assert values["bag_file"].values[0] == shelf and values["loop"] is False and values["rate"] == 1.0
+    ended = nodes[0].on_exit
+    assert not ended(SimpleNamespace(returncode=0), None) and ended(SimpleNamespace(returncode=2), None)
+    for wrong, word in ({"prefix": "/right"}, "begin with"), ({"bag": str(tmp_path / "nothing")}, "does not exist"):
+        kept = dict(stand_in_launch)
+        stand_in_launch |= wrong
+        with pytest.raises(BagRefused, match=word):
+            launched["start"](None)
+        stand_in_launch |= kept
     stand_in_launch["rate"] = "fast"
     with pytest.raises(SettingsError, match="a number is needed"):
         launched["start"](None)

@@ -159,12 +159,35 @@ def test_the_description_is_of_the_cell_that_the_planner_works_with(tmp_path: Pa
 
 def test_cell_and_hand_eye_reach_every_node_that_knows_them() -> None:
     run = RunSettings(cell_file="a.yaml", hand_eye_file="b.yaml")
-    known = {"camera_node": {"hand_eye_file"}, "inference_node": {"cell_file", "hand_eye_file"}}
-    known["planner_node"] = known["inference_node"]
-    for process in node_processes(run):
+    oracle = RunSettings(sim=True, priority="oracle", cell_file="a.yaml", hand_eye_file="b.yaml")
+    for process in [*node_processes(run), *node_processes(oracle)]:
         given = {k: v for k, v in process.overrides.items() if k in ("cell_file", "hand_eye_file")}
-        expected = {"cell_file": "a.yaml", "hand_eye_file": "b.yaml"}
-        assert given == {k: expected[k] for k in known[process.name]}
+        assert given == {"cell_file": "a.yaml", "hand_eye_file": "b.yaml"}, process.name
+
+
+def test_the_cell_that_is_simulated_is_the_one_that_is_planned_with(tmp_path: Path) -> None:
+    words = simulation_command(RunSettings(sim=True, cell_file="a.yaml"))
+    assert words[words.index("--cell") + 1] == "a.yaml"
+    assert "--cell" not in simulation_command(RunSettings(sim=True))
+    file = tmp_path / "p.yaml"
+    file.write_text("planner_node:\n  ros__parameters: {cell_file: b.yaml}\n", "utf-8")
+    words = simulation_command(RunSettings(sim=True, params_file=str(file)))
+    assert words[words.index("--cell") + 1] == "b.yaml"
+
+
+@pytest.mark.parametrize("option", ["cell_file", "hand_eye_file"])
+def test_a_file_that_is_not_there_starts_nothing(option: str) -> None:
+    with pytest.raises(SettingsError, match="nowhere"):
+        require_room(RunSettings(**{option: "/nowhere.yaml"}))
+
+
+def test_frames_of_others_are_left_out_by_an_argument_and_the_camera_has_the_planners_name(tmp_path: Path) -> None:
+    assert by_name(RunSettings(tf="camera"))["planner_node"].overrides["tf"] == "camera"
+    assert "tf" not in by_name(RunSettings(robot_model="false"))["planner_node"].overrides
+    assert by_name(RunSettings(robot_model="true"))["planner_node"].overrides["tf"] == "none"
+    file = tmp_path / "p.yaml"
+    file.write_text("planner_node:\n  ros__parameters: {camera_frame: d405_color_optical_frame}\n", "utf-8")
+    assert 'link name="d405_color_optical_frame"' in robot_description(RunSettings(params_file=str(file)))
 
 
 def test_record_reaches_the_planner_alone_and_only_when_given(tmp_path: Path) -> None:
