@@ -57,6 +57,7 @@ class Bag:
         self.path = Path(path)
         self._file = _bag_file(self.path)
         self._reader: Any = None
+        self._is_read = False
         self._types = get_typestore(Stores.ROS2_JAZZY)
         self.topics: dict[str, BagTopic] = {}
         self.storage, self.start, self.end = "", 0, 0
@@ -67,14 +68,18 @@ class Bag:
         Raises:
             BagRefused: it is damaged or truncated.
         """
-        self._reader = self._guarded(lambda: Reader(self._file))
-        self._guarded(self._reader.open)
+        self._require_whole()
+        self._reader = self._opened()
         counts: dict[tuple[str, str], int] = {}
         for connection in self._reader.connections:  # one for each publisher
             kind = (connection.topic, connection.msgtype)
             counts[kind] = counts.get(kind, 0) + int(connection.msgcount)
         self.topics = {name: BagTopic(name, kind, n) for (name, kind), n in sorted(counts.items())}
         if self._reader.message_count:
+            if not counts:
+                raise BagRefused(
+                    f"Bag {self.path} holds messages and no list of their topics: write it anew with `mcap recover`."
+                )
             self.start, self.end = int(self._reader.start_time), int(self._reader.end_time) - 1
         self.storage = _SUFFIXES.get(self._file.suffix, "") or _storage_in(self._file)
         return self
@@ -98,12 +103,39 @@ class Bag:
         Raises:
             BagRefused: the bag ends in the middle of one, or is damaged.
         """
-        connections = [c for c in self._reader.connections if c.topic in topics]
-        if not connections:
-            return
-        found = self._reader.messages(connections=connections)
-        while (one := self._guarded(lambda: next(found, None))) is not None:
-            yield BagMessage(one[0].topic, int(one[1]), bytes(one[2]))
+        # Two that read by turns would move each other's place in an mcap without an index, and end too soon.
+        reader = self._opened() if self._is_read else self._reader
+        is_first, self._is_read = reader is self._reader, True
+        try:
+            connections = [c for c in reader.connections if c.topic in topics]
+            found = iter(reader.messages(connections=connections) if connections else ())
+            while (one := self._guarded(lambda: next(found, None))) is not None:
+                yield BagMessage(one[0].topic, int(one[1]), bytes(one[2]))
+        finally:
+            if is_first:
+                self._is_read = False
+            else:
+                reader.close()
+
+    def _opened(self) -> Any:
+        reader = self._guarded(lambda: Reader(self._file))
+        self._guarded(reader.open)
+        return reader
+
+    def _require_whole(self) -> None:
+        """Refuse a database whose last messages lie beside it: they would be left out without a word.
+
+        Raises:
+            BagRefused: the recorder was killed.
+        """
+        folder = self._file.parent if self._file.is_file() else self._file
+        for waiting in sorted(folder.glob("*.db3-wal")):
+            file = waiting.with_name(waiting.name.removesuffix("-wal"))
+            if waiting.stat().st_size and (folder is self._file or file == self._file):
+                raise BagRefused(
+                    f"Bag {self.path}: the recorder was killed, its last messages are still in {waiting.name}: bring "
+                    f"them in with `sqlite3 {file.name} 'PRAGMA wal_checkpoint(TRUNCATE)'`, once."
+                )
 
     def read(self, message: BagMessage) -> Any:
         """The message with its fields.
@@ -166,7 +198,7 @@ def _bag_file(path: Path) -> Path:
         return files[0]
     raise BagRefused(
         f"Folder {path} holds no metadata.yaml and {len(files)} .mcap or .db3 files, one is needed: give a bag's "
-        "folder, or one of its files."
+        f"folder, or one of its files{'; `ros2 bag reindex` writes the metadata.yaml of all' if files else ''}."
     )
 
 
@@ -175,4 +207,6 @@ def _storage_in(folder: Path) -> str:
 
 
 def _first_line(error: Exception) -> str:
+    if isinstance(error, KeyError):  # of a file by another tool, which leaves out what rosbag2 writes
+        return f"{error} is missing in what describes a topic"
     return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
