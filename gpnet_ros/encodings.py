@@ -1,13 +1,12 @@
-"""Pixels of camera messages: bytes, encoding, height, width, row step and byte order to arrays, and camera models.
+"""Pixels of camera messages: bytes, encoding, height, width, row step and byte order to arrays.
 
-Nothing here needs ROS: any object serves that has the fields of sensor_msgs Image, CompressedImage or CameraInfo, be it
-of rclpy or read from a bag. A frame is read here and nowhere else, whatever way it came.
+Nothing here needs ROS: any object serves that has the fields of sensor_msgs Image or CompressedImage, be it of rclpy or
+read from a bag. A frame is read here and nowhere else, whatever way it came.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 import cv2
@@ -15,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.errors import FrameRefused
-from gpnet_ros.frame import Intrinsics, depth_from_raw
+from gpnet_ros.frame import depth_from_raw
+from gpnet_ros.rvl import unpack_rvl
 
 #: Encoding of a depth image -> metres per unit (REP 118).
 DEPTH_UNITS = {"32FC1": 1.0, "16UC1": 0.001, "mono16": 0.001}
@@ -30,6 +30,8 @@ _YUV = {
 COLOR_ENCODINGS = (*_CHANNELS, "mono16", *_YUV)
 #: compressed_depth_image_transport puts a format (int32) and two parameters (float32) before the picture.
 _DEPTH_HEADER = struct.Struct("<iff")
+#: And width and height before what it has packed as RVL.
+_RVL_SIZE = struct.Struct("<ii")
 _PNG = b"\x89PNG"
 
 
@@ -49,15 +51,6 @@ class CompressedLike(Protocol):
 
     format: str
     data: Any
-
-
-class CameraInfoLike(Protocol):
-    """Fields of sensor_msgs/CameraInfo that a camera model is made of."""
-
-    height: int
-    width: int
-    d: Sequence[float]
-    k: Sequence[float]
 
 
 def color_of(message: ImageLike) -> NDArray[np.uint8]:
@@ -123,10 +116,10 @@ def color_of_compressed(message: CompressedLike) -> NDArray[np.uint8]:
 
 
 def depth_of_compressed(message: CompressedLike) -> NDArray[np.float32]:
-    """(H, W) float32 [m], NaN where unknown, of a compressedDepth or compressed PNG message.
+    """(H, W) float32 [m], NaN where unknown, of a compressedDepth (PNG or RVL) or compressed PNG message.
 
     Raises:
-        FrameRefused: it is no PNG of 16 bits.
+        FrameRefused: it is neither, or not of 16 bits.
     """
     data, about = bytes(message.data), message.format
     if data.startswith(_PNG):  # the transport `compressed`: the picture alone
@@ -134,33 +127,23 @@ def depth_of_compressed(message: CompressedLike) -> NDArray[np.float32]:
     if "compressedDepth" not in about or len(data) <= _DEPTH_HEADER.size:
         raise FrameRefused(
             f"Compressed depth {about!r} is not read, JPEG spoils depth: record the depth topic itself, or its "
-            "compressedDepth (16UC1 or 32FC1 as png)."
+            "compressedDepth (16UC1 or 32FC1, as png or rvl)."
         )
     _, quant_a, quant_b = _DEPTH_HEADER.unpack_from(data)
     packed = data[_DEPTH_HEADER.size :]
-    if not packed.startswith(_PNG):
-        raise FrameRefused(f"Compressed depth {about!r} is no PNG: set the transport's parameter format to png.")
-    raw = _sixteen_bits(packed, about)
+    if packed.startswith(_PNG):
+        raw = _sixteen_bits(packed, about)
+    elif about.rstrip().endswith("rvl"):
+        raw = _run_lengths(packed, about)
+    else:
+        raise FrameRefused(
+            f"Compressed depth {about!r} is neither PNG nor RVL: set the transport's parameter format to png."
+        )
     if not about.startswith("32FC1"):
         return depth_from_raw(raw, 0.001)
     with np.errstate(divide="ignore"):  # inverse depth, quantised; 0 is unknown
         metres = np.where(raw == 0, np.nan, quant_a / (raw.astype(np.float64) - quant_b))
     return depth_from_raw(metres, 1.0)
-
-
-def camera_of(message: CameraInfoLike) -> Intrinsics:
-    """Camera model of a CameraInfo.
-
-    Raises:
-        FrameRefused: an empty model, or a lens distortion that a pinhole model would ignore.
-    """
-    if any(d != 0.0 for d in message.d):
-        raise FrameRefused(
-            f"camera_info carries a lens distortion {[float(d) for d in message.d]}, only 0 is allowed; "
-            "rectify colour and depth first (image_proc) and remap to the rectified topics."
-        )
-    k = message.k
-    return Intrinsics(int(message.width), int(message.height), float(k[0]), float(k[4]), float(k[2]), float(k[5]))
 
 
 def map_of(message: ImageLike) -> NDArray[np.float32]:
@@ -200,6 +183,14 @@ def _unpacked(data: bytes, about: str) -> NDArray[Any]:
     if image is None:
         raise FrameRefused(f"Compressed image {about!r} of {len(data)} bytes cannot be unpacked: it is damaged.")
     return image
+
+
+def _run_lengths(data: bytes, about: str) -> NDArray[np.uint16]:
+    """The picture (H, W) of an RVL message behind its header."""
+    width, height = _RVL_SIZE.unpack_from(data) if len(data) >= _RVL_SIZE.size else (0, 0)
+    if not (0 < width <= 2**14 and 0 < height <= 2**14):
+        raise FrameRefused(f"Compressed depth {about!r} is of {width}x{height} pixels: it is damaged, record it again.")
+    return unpack_rvl(data[_RVL_SIZE.size :], width * height).reshape(height, width)
 
 
 def _sixteen_bits(data: bytes, about: str) -> NDArray[np.uint16]:

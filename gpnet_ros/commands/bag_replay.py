@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
     values = {
         "bag": str(args.bag), "prefix": args.prefix or "", "rate": args.rate, "loop": args.loop,
         "start_offset": args.start_offset, "tolerance": args.tolerance, "namespace": args.namespace,
+        "image_transport": args.image_transport,
     }  # fmt: skip
     process = replay_process(from_dict(ReplayRun, values, "gpnet bag replay"))
     try:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 
-from gpnet_ros.nodes.meters import Meter
-
 #: Topics of realsense2_camera, relative, so that either camera node serves.
 COLOR, DEPTH, CAMERA_INFO = "color/image_raw", "aligned_depth_to_color/image_raw", "color/camera_info"
+#: What image_transport puts behind the name of a packed topic.
+PACKED = {COLOR: "/compressed", DEPTH: "/compressedDepth"}
 #: A topic without a message for so long [s] is silent; and so long may a set take to become complete.
 SILENCE = 1.2
 
 _REMEDIES = {
     COLOR: "let the camera publish colour (enable_color:=true), or remap the topic",
-    DEPTH: "let the camera align depth to colour (align_depth.enable:=true), or remap the topic",
+    DEPTH: "let the camera align depth to colour (align_depth.enable:=true enable_sync:=true), or remap the topic",
     CAMERA_INFO: "let the camera publish it, once is enough, or remap the topic; a bag must contain it",
 }
 
@@ -25,13 +25,10 @@ class Arrivals:
 
     Attributes:
         names: full names of topics, for messages; the given one where none is known.
-        complete: sets that became complete.
     """
 
     def __init__(self) -> None:
         self.names: dict[str, str] = {}
-        self.complete = Meter()
-        self._meters: dict[str, Meter] = {}
         self._heard: dict[str, tuple[float, Stamp]] = {}
         self._heard_before: dict[str, float] = {}  # the one before the last
         self._began: float | None = None  # of the wait for a complete set
@@ -44,16 +41,10 @@ class Arrivals:
         if topic in self._heard:
             self._heard_before[topic] = self._heard[topic][0]
         self._heard[topic] = (now, stamp)
-        self.meter(topic).note()
-
-    def meter(self, topic: str) -> Meter:
-        """Counts the messages of a topic."""
-        return self._meters.setdefault(topic, Meter())
 
     def note_complete(self) -> None:
         """A set has become complete."""
         self._began = time.monotonic()
-        self.complete.note()
 
     def fault(self, wanted: tuple[str, ...]) -> str:
         """Topic, reason and remedy if sets have not become complete for `SILENCE`; empty when all is well.
@@ -79,6 +70,8 @@ class Arrivals:
     def _remedy(self, topic: str) -> str:
         if topic in self._heard:
             return "it came before; has its publisher stopped, or is the machine too busy?"
+        if self._name(topic).endswith(tuple(PACKED.values())):
+            return f"{_REMEDIES[topic]}, install image_transport_plugins beside the camera, or set image_transport:=raw"
         return _REMEDIES.get(topic, "is the node that publishes it active?")
 
     def _apart(self, wanted: tuple[str, ...]) -> str:
@@ -90,7 +83,8 @@ class Arrivals:
         return (
             f"Frames are not complete: the stamps of {self._name(images[0])} and {self._name(images[worst + 1])} never "
             f"agree, the newest are {apart[worst] * 1000:.1f} ms apart; one exposure must carry one stamp: "
-            "let the camera synchronise its streams (enable_sync:=true), or take both topics from one camera."
+            "let the camera synchronise its streams (enable_sync:=true), take both topics from one camera, or, where "
+            "nothing moves while it is looked at, set a greater pair_within."
         )
 
     def _is_fresh(self, now: float) -> bool:

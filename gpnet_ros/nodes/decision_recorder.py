@@ -12,7 +12,7 @@ from rclpy.serialization import serialize_message
 
 from gpnet_ros.cell import Cell, HandEye
 from gpnet_ros.data.bags.decision_bag import DecisionBag
-from gpnet_ros.nodes.exposures import Exposure
+from gpnet_ros.nodes.gatherer import Exposure
 from gpnet_ros.pick import Decision
 from gpnet_ros.picking.attention import Sight
 from gpnet_ros.picking.record import LoopListener, PickRecord
@@ -60,7 +60,7 @@ class DecisionRecorder:
     def decided(self, decision: Decision, sight: Sight) -> None:
         """Keep the messages of the frame on which was decided."""
         exposure = self._exposure()
-        found = {} if exposure is None else exposure.messages
+        found = {} if exposure is None else exposure.unpacked()
         self._messages = {topic: bytes(serialize_message(message)) for topic, message in found.items()}
         self._listener.decided(decision, sight)
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from gpnet_ros.data.bags.frames import TOLERANCE
+from gpnet_ros.data.bags.topics import BAG_TRANSPORTS
 from gpnet_ros.devices.robots import GRIPPERS, ROBOTS
 from gpnet_ros.frame import CAMERA_FRAME, VALID_SHARE_MIN
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.maps import P_SOURCES
+from gpnet_ros.pairing import TOLERANCE
 from gpnet_ros.picking.mode_gate import MODES
 from gpnet_ros.settings import setting, validate
 
 #: What a planner may publish in TF.
 TF_CHOICES = ("all", "flange", "camera", "none")
+#: How images come, as image_transport calls it.
+TRANSPORTS = ("raw", "compressed")
 #: What rclpy itself declares in every node; not ours to refuse.
 BUILT_IN = ("use_sim_time", "start_type_description_service", "qos_overrides")
 
@@ -38,6 +41,18 @@ class ReaderSettings(NodeSettings):
         "How images are subscribed to: the newest, lost ones are lost (sensor); five, lost ones are sent again "
         "(reliable); auto: reliable where Fast DDS has no profile, else sensor.",
         choices=("auto", "sensor", "reliable"),
+    )
+    image_transport: str = setting(
+        "raw",
+        "How images come: as they are, or packed (/compressed of colour, /compressedDepth of depth).",
+        choices=TRANSPORTS,
+    )
+    pair_within: float = setting(
+        TOLERANCE,
+        "Pair colour and depth without a partner of their own stamp within this time; 0: equal stamps only.",
+        unit="s",
+        low=0.0,
+        high=1.0,
     )
 
 
@@ -131,6 +146,11 @@ class ReplaySettings(NodeSettings):
     start_offset: float = setting(0.0, "Leave out so much of its beginning.", unit="s", low=0.0, high=1e6)
     tolerance: float = setting(
         TOLERANCE, "Pair images without a partner of their own stamp within this time.", unit="s", low=0.0, high=1.0
+    )
+    image_transport: str = setting(
+        "auto",
+        "Which images of the bag: raw, packed, or raw where both are there (auto).",
+        choices=BAG_TRANSPORTS,
     )
     clock: bool = setting(True, "Publish the bag's time as /clock.")
     wait: float = setting(10.0, "Longest wait for somebody who listens.", unit="s", low=0.0, high=600.0)

@@ -19,8 +19,9 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
 
 from gpnet_ros.data.bags import bag
+from gpnet_ros.nodes.arrivals import CAMERA_INFO, COLOR, DEPTH
 from gpnet_ros.nodes.convert import T_BASE_LINK_BASE
-from gpnet_ros.nodes.exposures import CAMERA_INFO, COLOR, DEPTH, Exposure
+from gpnet_ros.nodes.gatherer import Exposure
 from gpnet_ros.nodes.sights import MAPS_INFO, PLANNER_MAPS, to_sight
 from gpnet_ros.nodes.start import qos
 from gpnet_ros.picking.attention import Sight

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,7 @@ from gpnet_ros.data.bags.frames import BagFrame, BagFrames
 from gpnet_ros.data.bags.topics import COMPRESSED
 from gpnet_ros.errors import FrameRefused, SettingsError
 from gpnet_ros.nodes import convert, start
-from gpnet_ros.nodes.exposures import CAMERA_INFO, COLOR, DEPTH
-from gpnet_ros.nodes.health import Health, StillHealth, rate
-from gpnet_ros.nodes.meters import Meter
+from gpnet_ros.nodes.arrivals import CAMERA_INFO, COLOR, DEPTH
 from gpnet_ros.nodes.parameters import ReplaySettings
 from gpnet_ros.nodes.playback import Playback
 
@@ -33,7 +30,6 @@ class ReplayNode(start.WorkerNode[ReplaySettings]):
     def __init__(self) -> None:
         super().__init__("replay_node", ReplaySettings)
         self.bag: Bag | None = None
-        self.time, self.shown, self.refused = StillHealth(), Meter(), Meter()
 
     def configure(self) -> None:
         """Create the topics."""
@@ -52,7 +48,7 @@ class ReplayNode(start.WorkerNode[ReplaySettings]):
         if not s.bag_file:
             raise SettingsError("replay_node: bag_file is empty; name the bag to play, a folder, .mcap or .db3.")
         self.bag = Bag(Path(s.bag_file)).__enter__()
-        frames = BagFrames(self.bag, s.prefix or None, s.tolerance)
+        frames = BagFrames(self.bag, s.prefix or None, s.tolerance, s.image_transport)
         self.playback = Playback(frames, s.rate, s.start_offset)
         colors = len(frames.stamps[frames.topics.color])
         self.get_logger().info(
@@ -86,35 +82,25 @@ class ReplayNode(start.WorkerNode[ReplaySettings]):
             messages[COLOR] = self._image(frame, frame.color)
             messages[DEPTH] = self._image(frame, frame.depth)
         except FrameRefused as error:
-            self.refused.note()
             self.get_logger().warning(str(error), throttle_duration_sec=2.0)
             return
-        self.shown.note()
         for topic, message in messages.items():
             self.outputs[topic].publish(message)
 
     def tell_time(self, nanoseconds: int) -> None:
         """Publish the bag's time [ns]."""
-        self.time.tell(nanoseconds * 1e-9)
         if self.clock is not None:
             seconds, rest = divmod(nanoseconds, 10**9)
             self.clock.publish(Clock(clock=convert.Time(sec=seconds, nanosec=rest)))
-
-    def health(self) -> list[Health]:
-        """Whether the bag plays, and what of it."""
-        time = self.time.judge("bag", "the bag")
-        more = {"frames [1/s]": rate(self.shown), "frames": self.shown.count, "refused": self.refused.count}
-        return [replace(time, values={**time.values, **more, "file": self.settings.bag_file})]
 
     def _image(self, frame: BagFrame, message: BagMessage) -> Any:
         """An image as it was recorded, or unpacked."""
         assert self.bag is not None
         if self.bag.topics[message.topic].type != COMPRESSED:
             return with_stamp(message.raw, frame.stamp)
-        seen = self.playback.frames.frame(frame)
-        values, encoding = (seen.color, "rgb8") if message is frame.color else (seen.depth, "32FC1")
-        assert values is not None
-        image = convert.to_image(values, encoding, seen.stamp, seen.frame_id)
+        encoding = "rgb8" if message is frame.color else "32FC1"
+        values = self.playback.frames.picture(message)
+        image = convert.to_image(values, encoding, 0.0, self.bag.read(message).header.frame_id)
         seconds, rest = divmod(frame.stamp, 10**9)
         image.header.stamp = convert.Time(sec=seconds, nanosec=rest)  # to the nanosecond
         return image

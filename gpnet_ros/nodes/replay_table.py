@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gpnet_ros.data.bags.bag import Bag
-from gpnet_ros.data.bags.frames import TOLERANCE, BagFrames
+from gpnet_ros.data.bags.frames import BagFrames
+from gpnet_ros.data.bags.topics import BAG_TRANSPORTS
 from gpnet_ros.errors import BagRefused, SettingsError
 from gpnet_ros.maps import P_SOURCES
 from gpnet_ros.nodes.table import NodeProcess, RunSettings, node_processes
+from gpnet_ros.pairing import TOLERANCE
 from gpnet_ros.settings import setting, validate
 
 
@@ -27,6 +29,11 @@ class ReplayRun:
     start_offset: float = setting(0.0, "Leave out so much of its beginning.", unit="s", low=0.0, high=1e6)
     tolerance: float = setting(
         TOLERANCE, "Pair images without a partner of their own stamp within this time.", unit="s", low=0.0, high=1.0
+    )
+    image_transport: str = setting(
+        "auto",
+        "Which images of the bag: raw, packed, or raw where both are there (auto).",
+        choices=BAG_TRANSPORTS,
     )
     model: str = setting("", "Name of a model in models/, or the path of a model folder; empty: see params_file.")
     device: str = setting("", "Where the network runs; empty: see params_file.", choices=("", "auto", "cpu", "cuda"))
@@ -49,7 +56,7 @@ def require_bag(run: ReplayRun) -> None:
         BagRefused: it cannot be read, or a topic of the camera is missing.
     """
     with Bag(Path(run.bag)) as bag:
-        frames = BagFrames(bag, run.prefix or None, run.tolerance)
+        frames = BagFrames(bag, run.prefix or None, run.tolerance, run.image_transport)
         if frames.topics.missing:
             raise BagRefused(f"Bag {bag.path}: {frames.topics.missing[0]}")
 
@@ -83,5 +90,6 @@ def replay_process(run: ReplayRun, remaps: dict[str, str] | None = None) -> Node
     values = {
         "bag_file": run.bag, "prefix": run.prefix, "rate": run.rate, "loop": run.loop,
         "start_offset": run.start_offset, "tolerance": run.tolerance,
+        "image_transport": run.image_transport,
     }  # fmt: skip
     return NodeProcess("replay_node", "replay_node", (), values, remaps or {})

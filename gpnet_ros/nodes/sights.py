@@ -11,7 +11,10 @@ from gpnet_ros.errors import FrameRefused
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Grid, Maps
 from gpnet_ros.nodes import convert
-from gpnet_ros.nodes.exposures import DEPTH, Exposure, Exposures
+from gpnet_ros.nodes.arrivals import DEPTH
+from gpnet_ros.nodes.exposures import Exposures
+from gpnet_ros.nodes.gatherer import Exposure
+from gpnet_ros.nodes.parameters import PlannerSettings
 from gpnet_ros.picking.attention import Sight
 
 #: Topics of inference_node that the planner needs; Q* and cos 2θ, sin 2θ follow from them.
@@ -27,10 +30,11 @@ class Sights:
         judge: refuses frames that cannot be used, of which there are no maps; None looks at the depth alone.
     """
 
-    def __init__(self, node: Any, valid_share_min: float, image_qos: str) -> None:
-        """Args: image_qos as of the parameter."""
-        self.valid_share_min = valid_share_min
-        self.exposures = Exposures(node, image_qos, {**dict.fromkeys(PLANNER_MAPS, Image), MAPS_INFO: CameraInfo})
+    def __init__(self, node: Any, settings: PlannerSettings) -> None:
+        """Subscribe as the parameters say."""
+        self.valid_share_min = settings.valid_share_min
+        maps = {**dict.fromkeys(PLANNER_MAPS, Image), MAPS_INFO: CameraInfo}
+        self.exposures = Exposures(node, settings.image_qos, maps, settings.image_transport, settings.pair_within)
         self.last: Exposure | None = None
         self.judge: Callable[[Frame], None] | None = None
         self._judged: Any = None
@@ -85,4 +89,5 @@ def to_sight(exposure: Exposure) -> Sight:
         raise FrameRefused("A frame without depth or camera model cannot be grasped from; check the camera node.")
     grid = Grid.of_camera(convert.from_camera_info(messages[MAPS_INFO]), frame.intrinsics)
     quality, priority, angle, width = (convert.map_from_image(messages[topic]) for topic in PLANNER_MAPS)
-    return Sight(frame, Maps.from_published(frame, grid, quality, priority, angle, width))
+    maps = Maps.from_published(frame, grid, quality, priority, angle, width)
+    return Sight(frame, maps, exposure.depth_lead)

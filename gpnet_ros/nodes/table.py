@@ -20,7 +20,7 @@ from gpnet_ros.errors import SettingsError
 from gpnet_ros.frame import CAMERA_FRAME
 from gpnet_ros.maps import P_SOURCES
 from gpnet_ros.nodes.arrivals import CAMERA_INFO, COLOR, DEPTH
-from gpnet_ros.nodes.parameters import TF_CHOICES
+from gpnet_ros.nodes.parameters import TF_CHOICES, TRANSPORTS
 from gpnet_ros.nodes.params_file import ParamsFile
 from gpnet_ros.nodes.transport import profile_environment
 from gpnet_ros.parent import LAUNCHER
@@ -75,6 +75,10 @@ class RunSettings:
         "own", "Who publishes the camera: camera_node, or another package's node.", choices=("own", "external")
     )
     camera_prefix: str = setting("/camera/camera", "Before the topics of an external camera; realsense2_camera's.")
+    camera_color: str = setting("color/image_raw", "Its colour below that prefix; a D405's is color/image_rect_raw.")
+    image_transport: str = setting(
+        "", "How its images come; empty: that of params_file, else raw.", choices=("", *TRANSPORTS)
+    )
     record: bool = setting(
         False, "Write what is decided on into a bag per task, below runs/decisions (there one folder per namespace)."
     )
@@ -102,6 +106,8 @@ class RunSettings:
             raise SettingsError("priority 'oracle' knows only the simulated cell: set sim:=true, or choose another.")
         if self.camera == "external" and self.sim:
             raise SettingsError("camera 'external' cannot see the simulated cell: set sim:=false, or camera:=own.")
+        if self.camera == "own" and self.image_transport == "compressed":
+            raise SettingsError("image_transport 'compressed' needs camera:=external: camera_node sends raw images.")
 
 
 @dataclass(frozen=True)
@@ -153,7 +159,8 @@ def _camera_topics(run: RunSettings) -> dict[str, str]:
     """Topics of another package's camera in place of our own."""
     if run.camera == "own":
         return {}
-    return {topic: f"{run.camera_prefix.rstrip('/')}/{topic}" for topic in (COLOR, DEPTH, CAMERA_INFO)}
+    names = {COLOR: run.camera_color, DEPTH: DEPTH, CAMERA_INFO: CAMERA_INFO}
+    return {topic: f"{run.camera_prefix.rstrip('/')}/{name.lstrip('/')}" for topic, name in names.items()}
 
 
 def _defaults(node: str, run: RunSettings) -> dict[str, Any]:
@@ -171,13 +178,14 @@ def _given(node: str, run: RunSettings) -> dict[str, Any]:
     """What a person has chosen for this run, and what makes it the run that was chosen."""
     sim, cell = run.sim, {"run_dir": run_folder(run)}
     files = {"cell_file": run.cell_file, "hand_eye_file": run.hand_eye_file}
+    packed = {"image_transport": run.image_transport}
     chosen: dict[str, dict[str, Any]] = {
         "camera_node": {**files, **({"source": "sim", **cell} if sim else {})},
-        "inference_node": {"model": run.model, "device": run.device, "priority": run.priority, **files},
+        "inference_node": {"model": run.model, "device": run.device, "priority": run.priority, **files, **packed},
         "oracle_node": {**cell, **files},
         "planner_node": {
             "robot": "sim" if sim else "", "robot_ip": address(run) if sim else run.robot_ip, "mode": run.mode,
-            "tf": run.tf or ("none" if has_robot_model(run) else ""), "record": run.record or "", **files,
+            "tf": run.tf or ("none" if has_robot_model(run) else ""), "record": run.record or "", **files, **packed,
         },
         "clock_node": cell,
     }  # fmt: skip

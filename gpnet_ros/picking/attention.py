@@ -31,10 +31,16 @@ _FIRST_LOOK = 5.0
 
 @dataclass(frozen=True, eq=False)
 class Sight:
-    """One exposure with its maps."""
+    """One exposure with its maps.
+
+    Attributes:
+        frame, maps: of the exposure.
+        depth_lead: by how much depth was exposed before the frame's stamp, which is that of colour [s].
+    """
 
     frame: Frame
     maps: Maps
+    depth_lead: float = 0.0
 
 
 class Eyes(Protocol):
@@ -102,7 +108,7 @@ class Attention:
                 if sight is not None:
                     self.check_frame(sight.frame)
                     self._intrinsics = sight.frame.intrinsics
-                    self.reason = self._stale(sight.frame)
+                    self.reason = self._stale(sight)
                     if not self.reason:
                         self.check_hand_eye(sight.frame)
                         return sight
@@ -225,8 +231,8 @@ class Attention:
             return self.hand_eye.T_base_camera()
         return self.hand_eye.T_base_camera(state.T_base_tcp @ invert(self.cell.T_flange_tcp))
 
-    def _stale(self, frame: Frame) -> str:
-        """Why this frame does not show the heap as it is now; empty when it does."""
+    def _stale(self, sight: Sight) -> str:
+        """Why this exposure does not show the heap as it is now; empty when it does."""
         state = self.arm_state()
         if state is not None and not state.is_still:
             return "The arm moves."
@@ -235,7 +241,7 @@ class Attention:
             return "The arm stands between camera and workspace; move it away, or let it go home."
         if not self._controller_clock:
             self._fresh_after = min(self._fresh_after, self._now())  # the clock of a bag begins anew with the bag
-        late = self._fresh_after - frame.stamp
+        late = self._fresh_after - (sight.frame.stamp - sight.depth_lead)
         if late < _SAME_TIME:
             return ""
         if late > RECORDED:

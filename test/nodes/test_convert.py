@@ -111,12 +111,14 @@ def test_a_truncated_image_and_an_unknown_encoding_are_refused() -> None:
         convert.color_from_image(message)
 
 
-def test_images_of_two_exposures_or_sizes_are_no_frame() -> None:
+def test_images_of_two_views_or_sizes_are_no_frame() -> None:
     color = convert.to_image(COLOR, "rgb8", 1.0, "camera")
     depth = np.full((6, 8), 0.8, np.float32)
     assert convert.to_frame(color, convert.to_image(depth, "32FC1", 1.0, "camera"), None).shape == (6, 8)
-    with pytest.raises(FrameRefused, match="stamps"):
-        convert.to_frame(color, convert.to_image(depth, "32FC1", 1.1, "camera"), None)
+    later = convert.to_frame(color, convert.to_image(depth, "32FC1", 1.01, "camera"), None)
+    assert later.stamp == 1.0  # that of colour: what belongs together is for `pairing` to say
+    with pytest.raises(FrameRefused, match="align_depth"):
+        convert.to_frame(color, convert.to_image(depth, "32FC1", 1.0, "camera_depth_optical_frame"), None)
     with pytest.raises(FrameRefused, match="differ in size"):
         convert.to_frame(color, convert.to_image(depth[:3].copy(), "32FC1", 1.0, "camera"), None)
 

@@ -14,7 +14,8 @@ from support.scenes import CAMERA
 
 from gpnet_ros.errors import FrameRefused
 from gpnet_ros.nodes import arrivals, convert
-from gpnet_ros.nodes.exposures import CAMERA_INFO, COLOR, DEPTH, Exposure, Gatherer
+from gpnet_ros.nodes.arrivals import CAMERA_INFO, COLOR, DEPTH
+from gpnet_ros.nodes.gatherer import Exposure, Gatherer
 
 
 def at(seconds: float) -> Any:
@@ -160,3 +161,64 @@ def test_another_resolution_is_refused_with_topics_and_remedy(part: str) -> None
     with pytest.raises(FrameRefused, match=r"align_depth\.enable") as refusal:
         Exposure(messages).frame(need_camera=True)
     assert all(topic in str(refusal.value) for topic in messages)
+
+
+MAP = "maps/quality"
+
+
+@pytest.mark.parametrize("skew", [-0.009, 0.009])
+def test_images_of_near_stamps_are_one_exposure_with_the_stamp_of_colour(skew: float) -> None:
+    gatherer = Gatherer((COLOR, DEPTH, MAP), pair_within=0.02)
+    complete = []
+    for t in np.arange(1.0, 3.0, 0.033):
+        for topic, shift in ((COLOR, 0.0), (DEPTH, skew), (MAP, 0.0)):  # maps carry the stamp of colour
+            gatherer.add(topic, at(float(t) + shift))
+            if (exposure := gatherer.newest(0.0)) is not None:
+                complete.append(exposure)
+    assert len(complete) == 60  # all but the last, which waits for what comes next
+    for exposure in complete:
+        color, depth, quality = (convert.from_time(exposure.messages[t].header.stamp) for t in (COLOR, DEPTH, MAP))
+        assert color == quality and depth == pytest.approx(color + skew, abs=1e-6)
+        assert exposure.depth_lead == pytest.approx(max(-skew, 0.0), abs=1e-6)
+
+
+def test_without_the_parameter_or_beyond_it_near_stamps_are_none() -> None:
+    for within, skew in ((0.0, 0.009), (0.005, 0.009)):
+        gatherer = Gatherer((COLOR, DEPTH), pair_within=within)
+        for t in range(1, 60):
+            gatherer.add(COLOR, at(t * 0.033))
+            gatherer.add(DEPTH, at(t * 0.033 + skew))
+        assert gatherer.newest(0.0) is None
+
+
+def test_equal_stamps_wait_for_nothing_and_no_message_is_in_two_exposures() -> None:
+    gatherer = Gatherer((COLOR, DEPTH), pair_within=0.02)
+    used: list[Any] = []
+    for k in range(40):  # each third exposure has lost its depth, and the depth between is early
+        color, depth = at(k * 0.033), at(k * 0.033 - (0.012 if k % 3 == 1 else 0.0))
+        for topic, message in ((DEPTH, depth), (COLOR, color)) if k % 3 else ((COLOR, color),):
+            gatherer.add(topic, message)
+        exposure = gatherer.newest(0.0)
+        if k % 3 == 2:
+            assert exposure is not None and exposure.messages[COLOR] is color and exposure.messages[DEPTH] is depth
+        if exposure is not None:
+            used += [exposure.messages[COLOR], exposure.messages[DEPTH]]
+    assert len(used) == len({id(message) for message in used}) >= 2 * 13
+
+
+def test_pairs_begin_anew_when_stamps_jump_back() -> None:
+    gatherer = Gatherer((COLOR, DEPTH), pair_within=0.02)
+    for start in (100.0, 1.0):
+        for k in range(10):
+            gatherer.add(DEPTH, at(start + k * 0.033 - 0.004))
+            gatherer.add(COLOR, at(start + k * 0.033))
+        exposure = gatherer.newest(0.0)
+        assert exposure is not None
+        assert convert.from_time(exposure.messages[COLOR].header.stamp) == pytest.approx(start + 8 * 0.033)
+
+
+def test_depth_that_is_seen_before_colour_makes_the_exposure_as_old_as_depth() -> None:
+    color, depth = at(10.0), at(9.985)
+    assert Exposure({COLOR: color, DEPTH: depth}).depth_lead == pytest.approx(0.015)
+    assert Exposure({COLOR: depth, DEPTH: color}).depth_lead == 0.0
+    assert Exposure({COLOR: color}).depth_lead == 0.0
