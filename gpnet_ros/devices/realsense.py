@@ -62,6 +62,7 @@ class PipelineSource:
         """Nothing is opened yet."""
         self._settings = settings
         self._pipeline: Any = None
+        self.serial = settings.serial
 
     def start(self) -> float:
         """Open the device and start both streams; the depth scale [m per unit].
@@ -85,7 +86,10 @@ class PipelineSource:
             if not config.can_resolve(rs.pipeline_wrapper(self._pipeline)):  # start would wait 15 s first
                 raise RuntimeError("no such device, or it lacks these streams")
             profile = self._pipeline.start(config)
-            scale = float(profile.get_device().first_depth_sensor().get_depth_scale())
+            device = profile.get_device()
+            scale = float(device.first_depth_sensor().get_depth_scale())
+            if device.supports(rs.camera_info.serial_number):
+                self.serial = device.get_info(rs.camera_info.serial_number)
             for _ in range(0 if settings.bag else WARM_UP_FRAMES):
                 self._pipeline.wait_for_frames()
         except RuntimeError as error:
@@ -133,6 +137,11 @@ class RealSenseCamera:
         self._scale: float | None = None
         self._align: Any = None
         self._last = -1.0  # stamp of the last frame that was returned, in the camera's clock [ms]
+
+    @property
+    def serial(self) -> str:
+        """Serial number of the camera, once it was opened; empty where it tells none."""
+        return str(getattr(self._source, "serial", ""))
 
     def open(self) -> None:
         """Start to stream colour and depth."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from gpnet_ros.nodes.meters import Meter
+
 #: Topics of realsense2_camera, relative, so that either camera node serves.
 COLOR, DEPTH, CAMERA_INFO = "color/image_raw", "aligned_depth_to_color/image_raw", "color/camera_info"
 #: What image_transport puts behind the name of a packed topic.
@@ -25,10 +27,13 @@ class Arrivals:
 
     Attributes:
         names: full names of topics, for messages; the given one where none is known.
+        complete: sets that became complete.
     """
 
     def __init__(self) -> None:
         self.names: dict[str, str] = {}
+        self.complete = Meter()
+        self._meters: dict[str, Meter] = {}
         self._heard: dict[str, tuple[float, Stamp]] = {}
         self._heard_before: dict[str, float] = {}  # the one before the last
         self._began: float | None = None  # of the wait for a complete set
@@ -41,10 +46,16 @@ class Arrivals:
         if topic in self._heard:
             self._heard_before[topic] = self._heard[topic][0]
         self._heard[topic] = (now, stamp)
+        self.meter(topic).note()
+
+    def meter(self, topic: str) -> Meter:
+        """Counts the messages of a topic."""
+        return self._meters.setdefault(topic, Meter())
 
     def note_complete(self) -> None:
         """A set has become complete."""
         self._began = time.monotonic()
+        self.complete.note()
 
     def fault(self, wanted: tuple[str, ...]) -> str:
         """Topic, reason and remedy if sets have not become complete for `SILENCE`; empty when all is well.

@@ -123,6 +123,10 @@ class Exposures(Gatherer):
             return told
         return f"Frames are not complete: messages of {', '.join(lost)} are lost. {find_transport().remedy()}"
 
+    def lost_shares(self) -> dict[str, float]:
+        """Share of the messages of each topic that did not arrive, in [0, 1], by its full name."""
+        return {self.arrivals.names[topic]: share for topic, share in self._losses.shares.items()}
+
     def _taker(self, topic: str) -> Callable[[Any], None]:
         def take(message: Any) -> None:
             self._losses.note(topic, (message.header.stamp.sec, message.header.stamp.nanosec))

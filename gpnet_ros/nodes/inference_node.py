@@ -93,6 +93,16 @@ class InferenceNode(MapsNode[InferenceSettings]):
         except FrameRefused:  # something stands before the camera, such as the arm
             return
 
+    def about(self) -> dict[str, Any]:
+        """The model and its modes."""
+        s = self.settings
+        return {"model": s.model, "priority": s.priority, "view": s.view, "device": self.hardware()}
+
+    def hardware(self) -> str:
+        """Where the network runs."""
+        detector = self.detector
+        return "" if detector is None else str(detector.device)
+
     def prioritise(self, maps: Maps, frame: Frame) -> Maps:
         """Maps with the priority that the parameter asks for."""
         return prioritise(maps, frame, self.settings.priority, self.T_base_camera)

@@ -50,6 +50,7 @@ class Losses:
         self._pair, self._tell = pair, tell
         self._counts: dict[str, _Count] = {}
         self._losing: set[str] = set()
+        self.shares: dict[str, float] = {}  # of the last whole window, of all topics
         self._began = time.monotonic()
 
     def note(self, topic: str, stamp: Stamp) -> None:
@@ -70,7 +71,9 @@ class Losses:
         now = time.monotonic()
         if now - self._began < WINDOW:
             return
-        told = self._lost() if now - self._began < 2 * WINDOW else {}  # after a long silence there is nothing to judge
+        found = self._lost() if now - self._began < 2 * WINDOW else {}  # after a long silence there is nothing to judge
+        self.shares = {topic: lost.share for topic, lost in found.items()}
+        told = {t: f for t, f in found.items() if f.count >= SHARE_MIN * f.expected and f.expected >= COUNT_MIN}
         newest = self._newest()
         self._counts = {t: _Count({newest} & c.stamps) for t, c in self._counts.items()} if newest else {}
         self._began = now
@@ -83,7 +86,7 @@ class Losses:
         return max((s for t in self._pair if t in self._counts for s in self._counts[t].stamps), default=None)
 
     def _lost(self) -> dict[str, Lost]:
-        """Lost and expected messages of each topic that lost too many."""
+        """Lost and expected messages of each topic."""
         pairs = [self._counts.get(topic, _Count()).stamps for topic in self._pair]
         seen = set().union(*pairs) - {self._newest()}
         if not set.intersection(*pairs):  # stamps that never agree are another fault
@@ -93,7 +96,5 @@ class Losses:
             came = count.stamps
             missed = len(seen - came) if topic in self._pair else 0
             lost = max(count.lost, missed)
-            expected = max(len(came) + lost, 1)
-            if lost >= SHARE_MIN * expected and expected >= COUNT_MIN:
-                found[topic] = Lost(lost, expected)
+            found[topic] = Lost(lost, max(len(came) + lost, 1))
         return found

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import numpy as np
 
 from gpnet_ros.errors import GpnetError
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Maps
 from gpnet_ros.nodes.exposures import Exposures
+from gpnet_ros.nodes.health import AnswerHealth, Health, InputHealth
 from gpnet_ros.nodes.map_outputs import MapOutputs
 from gpnet_ros.nodes.parameters import ReaderSettings
 from gpnet_ros.nodes.start import WorkerNode
@@ -23,6 +26,7 @@ class MapsNode(WorkerNode[_S]):
         super().configure()
         self.outputs, s = MapOutputs(self), self.settings
         self.exposures = Exposures(self, s.image_qos, image_transport=s.image_transport, pair_within=s.pair_within)
+        self.input, self.answers = InputHealth(), AnswerHealth()
 
     def answer(self, frame: Frame) -> Maps | None:
         """The maps of a frame; None when there are none for it.
@@ -42,9 +46,37 @@ class MapsNode(WorkerNode[_S]):
                     self.get_logger().warning(fault, throttle_duration_sec=5.0)
                 continue
             try:
+                self.answers.times.begin()
                 frame = exposure.frame(need_camera=True)
+                self._note(frame)
                 maps = self.answer(frame)
+                self.answers.times.lap("maps")
                 if maps is not None:
                     self.outputs.publish(frame, maps)
+                    self.answers.times.lap("publish")
+                    self.answers.answered()
             except GpnetError as error:
+                self.answers.refused(str(error))
                 self.get_logger().warning(str(error), throttle_duration_sec=2.0)
+
+    def _note(self, frame: Frame) -> None:
+        self.answers.times.lap("unpack")
+        self.input.take(self.seconds() - frame.stamp)
+        if frame.depth is not None:
+            self.answers.valid.note(float(np.isfinite(frame.depth).mean()))
+
+    def health(self) -> list[Health]:
+        """What comes in, and what is made of it."""
+        arrivals, taken = self.exposures.arrivals, self.input.taken.count
+        return [
+            self.input.judge(arrivals, self.exposures.fault(), self.exposures.lost_shares()),
+            self.answers.judge("maps", arrivals, taken, self.about(), self.hardware()),
+        ]
+
+    def about(self) -> dict[str, Any]:
+        """What a person wants to know of how the maps are made, by name."""
+        return {}
+
+    def hardware(self) -> str:
+        """On what they are made; empty where that is nothing special."""
+        return ""

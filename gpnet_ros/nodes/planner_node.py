@@ -17,8 +17,10 @@ from gpnet_ros.devices.robots import is_simulated, make_robot
 from gpnet_ros.errors import DeviceError, SettingsError
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.nodes import start
+from gpnet_ros.nodes.checkup import Checkup
 from gpnet_ros.nodes.decision_recorder import DecisionRecorder, setup_values
 from gpnet_ros.nodes.frames import Frames
+from gpnet_ros.nodes.health import Health
 from gpnet_ros.nodes.parameters import PlannerSettings
 from gpnet_ros.nodes.planner_outputs import Outputs
 from gpnet_ros.nodes.sights import Sights
@@ -53,6 +55,7 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
         listener = self._listener(eyes, setup_values(cell, hand_eye))
         self.loop = PickingLoop(arm, gripper, cell, hand_eye, eyes, listener, how, select, self._frame_clock())
         eyes.judge = self.loop.attention.check_mapless
+        self.checkup = Checkup(self, self.loop, eyes.exposures, self.outputs)
 
     def _listener(self, eyes: Sights, setup: dict[str, Any]) -> LoopListener:
         """Who is told of the loop: the topics, and a bag if the parameter asks for one."""
@@ -87,15 +90,11 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
         for name, action in {**services, "pick": loop.pick}.items():
             self.create_service(Trigger, f"~/{name}", _trigger(action))
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._own_timers = [
-            self.create_timer(0.019, self.publish_arm, clock=steady),  # a little over the promised 50 Hz
-            self.create_timer(1.0, self.publish_health, clock=steady),
-        ]
+        self._arm_timer = self.create_timer(0.019, self.publish_arm, clock=steady)  # a little over the promised 50 Hz
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop the arm, hold the grip, let go of the robot."""
-        for timer in self._own_timers:
-            self.destroy_timer(timer)
+        self.destroy_timer(self._arm_timer)
         for service in [s for s in self.services if s.srv_name.startswith(self.get_fully_qualified_name() + "/")]:
             if service.srv_type is Trigger:
                 self.destroy_service(service)
@@ -117,20 +116,16 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
             return
         self.outputs.arm(state, self.loop.attention.time_of(state))
 
-    def publish_health(self) -> None:
-        """Diagnostics, once a second; a planner whose loop has died is no longer active."""
-        assert self.loop is not None
-        if self.loop.has_died:
-            reason = "The picking loop died, see the log; the planner is inactive now: activate it again or restart it."
-            self.outputs.refused(reason)
-            self.outputs.diagnostics(None, self.loop.picker.tally.picks, self.seconds())
-            self.trigger_deactivate()
-            return
-        try:
-            state = self.loop.arm.state()
-        except DeviceError:
-            state = None
-        self.outputs.diagnostics(state, self.loop.picker.tally.picks, self.seconds())
+    def watch(self) -> None:
+        """Publish the health; a planner whose loop has died is no longer active."""
+        if self.is_active and self.loop is not None and self.loop.has_died:
+            self.failure = "The picking loop died, see the log."
+            self.outputs.refused(f"{self.failure} The planner is inactive now: activate it again or restart it.")
+        super().watch()
+
+    def health(self) -> list[Health]:
+        """How arm, loop, input and inference are."""
+        return self.checkup.parts()
 
 
 def _trigger(action: Callable[[], tuple[bool, str]]) -> Callable[[Trigger.Request, Trigger.Response], Trigger.Response]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
@@ -16,8 +16,10 @@ from gpnet_ros.cell import Cell, HandEye
 from gpnet_ros.devices.arm import ArmState
 from gpnet_ros.nodes import convert
 from gpnet_ros.nodes.frames import Frames
+from gpnet_ros.nodes.meters import Stopwatch
 from gpnet_ros.nodes.planner_markers import markers
-from gpnet_ros.nodes.start import LATCHED_QOS, PUBLISH_QOS, health_name
+from gpnet_ros.nodes.result_status import decision_health, result_health
+from gpnet_ros.nodes.start import LATCHED_QOS, PUBLISH_QOS, to_status
 from gpnet_ros.pick import Decision
 from gpnet_ros.picking.attention import Sight
 from gpnet_ros.picking.record import PickRecord, rejected_reasons
@@ -25,6 +27,8 @@ from gpnet_ros.pose import invert
 
 #: Joint names of ur_description, in the controller's order.
 JOINTS = [joint for joint, *_ in urdf.JOINTS]
+#: Stages of a turn are told by their median over so long [s]: a turn takes half a minute.
+TURNS = 600.0
 #: Topic -> type and QoS. `~` is the node's own name.
 TOPICS: dict[str, tuple[type, Any]] = {
     "joint_states": (JointState, PUBLISH_QOS),
@@ -35,7 +39,8 @@ TOPICS: dict[str, tuple[type, Any]] = {
     "~/refused": (String, LATCHED_QOS),
     "~/state": (String, LATCHED_QOS),
     "~/result": (String, LATCHED_QOS),
-    "/diagnostics": (DiagnosticArray, PUBLISH_QOS),
+    "~/result_status": (DiagnosticStatus, LATCHED_QOS),
+    "~/decision_status": (DiagnosticStatus, LATCHED_QOS),
 }
 
 
@@ -47,6 +52,7 @@ class Outputs:
         self.topics: dict[str, Any] = {t: node.create_publisher(k, t, qos) for t, (k, qos) in TOPICS.items()}
         self.frames = frames
         self.last_state, self.last_refusal = "idle", ""
+        self.times = Stopwatch(span=TURNS)
 
     def _publish(self, topic: str, message: Any) -> None:
         self.topics[topic].publish(message)
@@ -63,7 +69,7 @@ class Outputs:
         self.node.get_logger().warning(reason, throttle_duration_sec=2.0)
 
     def decided(self, decision: Decision, sight: Sight) -> None:
-        """Publish the chosen grasp, why the others lost, and both as markers."""
+        """Publish the chosen grasp, why the others lost, both as markers, and the decision as a status."""
         self.last_refusal = ""
         lost = {"stamp": sight.frame.stamp, "rejected": rejected_reasons(decision)}
         self._publish("~/rejected", String(data=json.dumps(lost)))
@@ -72,10 +78,14 @@ class Outputs:
             self._publish("~/grasp", pose)
         T_base_camera = self.hand_eye.T_base_camera() if self.hand_eye.mount == "fixed" else None
         self._publish("~/markers", markers(decision, sight, T_base_camera, self.cell))
+        self._publish("~/decision_status", to_status(self.node, decision_health(decision, sight)))
 
     def result(self, record: PickRecord) -> None:
-        """Publish how a turn of the loop ended, as JSON."""
+        """Publish how a turn of the loop ended, as JSON and as a status with the same values."""
+        for stage, seconds in record.turn.times.items():
+            self.times.note(stage, seconds)
         self._publish("~/result", String(data=json.dumps(record.to_dict())))
+        self._publish("~/result_status", to_status(self.node, result_health(record)))
         finished = f"; finished: {record.finished}" if record.finished else ""
         self.node.get_logger().info(f"pick {record.pick}: {record.turn.status} {record.turn.message}{finished}")
 
@@ -87,14 +97,3 @@ class Outputs:
         tool0 = convert.to_pose_in_base_link(state.T_base_tcp @ invert(self.cell.T_flange_tcp), stamp)
         self._publish("~/tool0", tool0)
         self.frames.flange(tool0)
-
-    def diagnostics(self, arm: ArmState | None, picks: int, now: float) -> None:
-        """Publish the health of arm and loop at time now [s]."""
-        ok = arm is not None and arm.status in ("ready", "moving") and not arm.message
-        status = DiagnosticStatus(name=health_name(self.node, "planner"), hardware_id="" if arm is None else arm.model)
-        status.level = DiagnosticStatus.OK if ok else DiagnosticStatus.WARN
-        status.message = "no arm" if arm is None else arm.message or arm.status
-        values = {"state": self.last_state, "picks": picks, "last refusal": self.last_refusal}
-        values["arm"] = "none" if arm is None else arm.status
-        status.values = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
-        self._publish("/diagnostics", DiagnosticArray(header=convert.header(now, ""), status=[status]))

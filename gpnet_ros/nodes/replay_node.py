@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from gpnet_ros.data.bags.topics import COMPRESSED
 from gpnet_ros.errors import FrameRefused, SettingsError
 from gpnet_ros.nodes import convert, start
 from gpnet_ros.nodes.arrivals import CAMERA_INFO, COLOR, DEPTH
+from gpnet_ros.nodes.health import Health, StillHealth, rate
+from gpnet_ros.nodes.meters import Meter
 from gpnet_ros.nodes.parameters import ReplaySettings
 from gpnet_ros.nodes.playback import Playback
 
@@ -30,6 +33,7 @@ class ReplayNode(start.WorkerNode[ReplaySettings]):
     def __init__(self) -> None:
         super().__init__("replay_node", ReplaySettings)
         self.bag: Bag | None = None
+        self.time, self.shown, self.refused = StillHealth(), Meter(), Meter()
 
     def configure(self) -> None:
         """Create the topics."""
@@ -82,16 +86,25 @@ class ReplayNode(start.WorkerNode[ReplaySettings]):
             messages[COLOR] = self._image(frame, frame.color)
             messages[DEPTH] = self._image(frame, frame.depth)
         except FrameRefused as error:
+            self.refused.note()
             self.get_logger().warning(str(error), throttle_duration_sec=2.0)
             return
+        self.shown.note()
         for topic, message in messages.items():
             self.outputs[topic].publish(message)
 
     def tell_time(self, nanoseconds: int) -> None:
         """Publish the bag's time [ns]."""
+        self.time.tell(nanoseconds * 1e-9)
         if self.clock is not None:
             seconds, rest = divmod(nanoseconds, 10**9)
             self.clock.publish(Clock(clock=convert.Time(sec=seconds, nanosec=rest)))
+
+    def health(self) -> list[Health]:
+        """Whether the bag plays, and what of it."""
+        time = self.time.judge("bag", "the bag")
+        more = {"frames [1/s]": rate(self.shown), "frames": self.shown.count, "refused": self.refused.count}
+        return [replace(time, values={**time.values, **more, "file": self.settings.bag_file})]
 
     def _image(self, frame: BagFrame, message: BagMessage) -> Any:
         """An image as it was recorded, or unpacked."""

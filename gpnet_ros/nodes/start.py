@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -23,6 +23,7 @@ from std_msgs.msg import Header
 
 from gpnet_ros.errors import GpnetError
 from gpnet_ros.nodes import params, qos_overrides
+from gpnet_ros.nodes.health import Health, Level
 from gpnet_ros.nodes.parameters import NodeSettings
 from gpnet_ros.nodes.qos_overrides import overridden
 from gpnet_ros.parent import end_with_parent
@@ -54,15 +55,27 @@ PUBLISH_QOS = qos(1, reliable=True)
 LATCHED_QOS = qos(1, reliable=True, latched=True)
 
 
-def health_name(node: Any, part: str) -> str:
-    """Name of a part in /diagnostics, where all cells meet: the namespace tells them apart."""
-    return f"{node.get_namespace().strip('/')} gpnet {part}".lstrip()
+#: How often a node says how it is [s].
+HEALTH_PERIOD = 1.0
+
+
+def to_status(node: Any, health: Health) -> DiagnosticStatus:
+    """Health of a part as a message, named as diagnostic_updater does: the node's full name, so that cells differ."""
+    status = DiagnosticStatus(name=f"{node.get_fully_qualified_name()}: {health.part}", message=health.message)
+    status.level, status.hardware_id = bytes([health.level]), health.hardware_id
+    status.values = [KeyValue(key=key, value=str(value)) for key, value in health.values.items()]
+    return status
 
 
 class ManagedNode(LifecycleNode, Generic[_S]):
     """A lifecycle node with its settings as parameters, which ends its threads while ROS still lives.
 
-    What a transition raises as `GpnetError` is logged in one sentence, and the transition fails.
+    What a transition raises as `GpnetError` is logged in one sentence, and the transition fails. From configure on it
+    says once a second on /diagnostics how it is.
+
+    Attributes:
+        is_active: whether the lifecycle says so.
+        failure: why what worked beside the executor has died; empty when it has not.
     """
 
     _takes_overrides = False  # rclpy's own topics, which its constructor makes, stay as they are
@@ -71,6 +84,7 @@ class ManagedNode(LifecycleNode, Generic[_S]):
         super().__init__(name)
         self._kept = {id(entity) for entity in self._entities()}
         self.settings: _S = params.declare(self, settings)
+        self.is_active, self.failure = False, ""
         qos_overrides.require_valid(self)
         self._takes_overrides = True
 
@@ -100,16 +114,21 @@ class ManagedNode(LifecycleNode, Generic[_S]):
         """Configure by `configure`; its error is logged."""
         if not self._works(self.configure):
             return TransitionCallbackReturn.FAILURE
+        self._diagnostics: Any = self.create_publisher(DiagnosticArray, "/diagnostics", PUBLISH_QOS)
+        self.create_timer(HEALTH_PERIOD, self.watch, clock=Clock(clock_type=ClockType.STEADY_TIME))
         if unused := qos_overrides.unused(self):
             self.get_logger().warning(unused)
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Activate by `activate`; its error is logged."""
-        return super().on_activate(state) if self._works(self.activate) else TransitionCallbackReturn.FAILURE
+        self.failure = ""
+        self.is_active = self._works(self.activate)
+        return super().on_activate(state) if self.is_active else TransitionCallbackReturn.FAILURE
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Deactivate by `halt`."""
+        self.is_active = False
         self.halt()
         return super().on_deactivate(state)
 
@@ -123,6 +142,26 @@ class ManagedNode(LifecycleNode, Generic[_S]):
             self.get_logger().error(traceback.format_exc())
             raise
         return True
+
+    def watch(self) -> None:
+        """Publish the node's health; what has died takes the node out of `active`."""
+        if self.failure and self.is_active:
+            self.get_logger().error(f"{self.failure} The node is inactive now; activate it again or restart it.")
+            self.trigger_deactivate()
+        parts = [self._lifecycle(), *(self.health() if self.is_active else [])]
+        header = Header(stamp=self.get_clock().now().to_msg())
+        status = [to_status(self, health) for health in parts]
+        self._diagnostics.publish(DiagnosticArray(header=header, status=status))
+
+    def _lifecycle(self) -> Health:
+        """The part `lifecycle`, which every node has."""
+        if self.failure:
+            return Health("lifecycle", Level.ERROR, self.failure)
+        return Health("lifecycle", message="active" if self.is_active else "inactive")
+
+    def health(self) -> list[Health]:
+        """How the parts of the active node are."""
+        return []
 
     def halt(self) -> None:
         """Stop and join whatever works beside the executor; harmless when nothing does."""
@@ -143,6 +182,7 @@ class ManagedNode(LifecycleNode, Generic[_S]):
         self, then: Callable[[LifecycleState], TransitionCallbackReturn], state: LifecycleState
     ) -> TransitionCallbackReturn:
         """Halt, and destroy what configure and activate made; what the node itself came with stays."""
+        self.is_active = False
         self.halt()
         for entity in self._entities():
             if id(entity) in self._kept:
@@ -169,7 +209,6 @@ class WorkerNode(ManagedNode[_S]):
 
     Attributes:
         running: cleared when `work` has to end.
-        failure: why the thread has died; empty when it has not.
         patience: longest wait for that [s].
     """
 
@@ -179,12 +218,6 @@ class WorkerNode(ManagedNode[_S]):
         super().__init__(name, settings)
         self.worker: threading.Thread | None = None
         self.running = threading.Event()
-        self.failure = ""
-
-    def configure(self) -> None:
-        """Create the diagnostics, which also watch the thread."""
-        self._health: Any = self.create_publisher(DiagnosticArray, "/diagnostics", PUBLISH_QOS)
-        self.create_timer(0.5, self.watch, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def work(self) -> None:
         """Work until `running` is cleared."""
@@ -192,7 +225,6 @@ class WorkerNode(ManagedNode[_S]):
 
     def activate(self) -> None:
         """Start the thread of `work`."""
-        self.failure = ""
         self.running.set()
         self.worker = threading.Thread(target=self._work_to_the_end, daemon=True)
         self.worker.start()
@@ -205,16 +237,6 @@ class WorkerNode(ManagedNode[_S]):
         except Exception as error:
             self.get_logger().error(traceback.format_exc())
             self.failure = f"The worker thread died: {type(error).__name__}: {error}"
-
-    def watch(self) -> None:
-        """Publish the node's health; a node whose thread has died is no longer active."""
-        if self.failure and self.running.is_set():
-            self.get_logger().error(f"{self.failure} The node is inactive now; activate it again or restart it.")
-            self.trigger_deactivate()
-        status = DiagnosticStatus(name=health_name(self, self.get_name()), message=self.failure or "ok")
-        status.level = DiagnosticStatus.ERROR if self.failure else DiagnosticStatus.OK
-        header = Header(stamp=self.get_clock().now().to_msg())
-        self._health.publish(DiagnosticArray(header=header, status=[status]))
 
     def halt(self) -> None:
         """End the thread of `work` and wait for it."""

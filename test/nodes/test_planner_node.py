@@ -19,6 +19,7 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy")
 
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
 from geometry_msgs.msg import PoseStamped  # noqa: E402
 from rosgraph_msgs.msg import Clock  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Image, JointState  # noqa: E402
@@ -28,10 +29,11 @@ from support.scenes import CENTRE, HEIGHT, T_BASE_CAMERA, sight  # noqa: E402
 from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
 
 from gpnet_ros.errors import DeviceError, FrameRefused  # noqa: E402
-from gpnet_ros.nodes import convert  # noqa: E402
+from gpnet_ros.nodes import convert, start  # noqa: E402
 from gpnet_ros.nodes.client import PlannerClient  # noqa: E402
 from gpnet_ros.nodes.exposures import CAMERA_INFO, COLOR, DEPTH  # noqa: E402
 from gpnet_ros.nodes.map_outputs import MapOutputs  # noqa: E402
+from gpnet_ros.nodes.result_status import flat  # noqa: E402
 from gpnet_ros.nodes.start import LATCHED_QOS, PUBLISH_QOS, SENSOR_QOS  # noqa: E402
 from gpnet_ros.nodes.starter import ros_environment  # noqa: E402
 from gpnet_ros.nodes.table import RunSettings, node_processes  # noqa: E402
@@ -84,6 +86,9 @@ class World(PlannerClient):
             ("planner_node/grasp", PoseStamped, LATCHED_QOS),
             ("planner_node/markers", MarkerArray, LATCHED_QOS),
             ("planner_node/rejected", String, LATCHED_QOS),
+            ("planner_node/result_status", DiagnosticStatus, LATCHED_QOS),
+            ("planner_node/decision_status", DiagnosticStatus, LATCHED_QOS),
+            ("/diagnostics", DiagnosticArray, start.qos(20, reliable=True)),
         ):
             self.node.create_subscription(kind, topic, self._keep(topic), qos)
         self.show: Callable[[Sight], Sight | None] = lambda s: s
@@ -144,7 +149,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture
 def world(running: World) -> World:
-    running.show, running.leave_out = (lambda s: s), ()
+    running.show, running.leave_out, running.with_maps = (lambda s: s), (), True
     running.wait_until(lambda: running.state == "idle", PATIENCE, "idle")
     return running
 
@@ -156,7 +161,7 @@ def one_pick(world: World) -> dict[str, Any]:
 
 
 def test_a_client_knows_for_how_long_the_arm_has_rested(world: World) -> None:
-    world.wait_until(lambda: bool(world.heard["joint_states"]) and world.quiet() > 0.3, PATIENCE, "rest")
+    world.wait_until(lambda: bool(world._joints) and world.quiet() > 0.3, PATIENCE, "rest")
     began = time.monotonic()
     world._take_joints(JointState(position=[9.0] * 6))  # it was elsewhere, and is back with the next message
     assert world.quiet() <= time.monotonic() - began
@@ -191,6 +196,63 @@ def test_the_chosen_grasp_is_published_in_base_link(world: World) -> None:
     T = convert.from_pose_in_base_link(pose)
     np.testing.assert_allclose(T, np.array(result["T_base_grasp"]), atol=2e-6)
     assert pose.pose.position.x == pytest.approx(-CENTRE[0], abs=0.004)  # base_link is base turned half round
+
+
+def values_of(status: DiagnosticStatus) -> dict[str, str]:
+    return {pair.key: pair.value for pair in status.values}
+
+
+def test_result_and_decision_also_come_typed_with_the_same_values(world: World) -> None:
+    results, decisions = world.heard["planner_node/result_status"], world.heard["planner_node/decision_status"]
+    result = one_pick(world)
+    stamp = str(result["stamp"])
+    world.wait_until(lambda: bool(results) and values_of(results[-1]).get("stamp") == stamp, 10, "the typed result")
+    told = results[-1]
+    assert values_of(told) == flat(result)
+    assert (told.name, told.level, told.message) == ("/planner_node: result", DiagnosticStatus.OK, "picked")
+    world.wait_until(lambda: values_of(decisions[-1]).get("stamp") == stamp, 10, "the typed decision")
+    assert decisions[-1].level == DiagnosticStatus.OK
+    assert values_of(decisions[-1])["T_base_grasp"] == flat(result)["T_base_grasp"]
+
+
+def test_a_turn_without_a_pick_is_no_ok(world: World) -> None:
+    world.show = lambda s: None
+    refused_pick(world, "")
+    told = world.heard["planner_node/result_status"]
+    world.wait_until(lambda: told[-1].message.startswith("no_frame"), 10, "the typed result")
+    assert told[-1].level == DiagnosticStatus.WARN
+
+
+def part(world: World, name: str) -> DiagnosticStatus | None:
+    """The newest status of a part of the planner."""
+    statuses = [status for array in world.heard["/diagnostics"] for status in array.status]
+    return next((s for s in reversed(statuses) if s.name == f"/planner_node: {name}"), None)
+
+
+def has_level(world: World, name: str, level: bytes) -> bool:
+    status = part(world, name)
+    return status is not None and status.level == level
+
+
+def test_diagnostics_tell_of_every_part_of_the_planner(world: World) -> None:
+    for name in ("lifecycle", "arm", "loop", "input", "inference"):
+        world.wait_until(lambda name=name: has_level(world, name, DiagnosticStatus.OK), PATIENCE, name)  # type: ignore[misc]
+    arm, loop, seen = part(world, "arm"), part(world, "loop"), part(world, "inference")
+    assert arm is not None and loop is not None and seen is not None
+    assert arm.hardware_id == "FAKE"
+    assert float(values_of(arm)["link age [s]"]) < 1.0
+    assert values_of(loop)["mode"] == "run"
+    assert float(values_of(seen)["rate of maps [1/s]"]) > 0.2
+
+
+def test_diagnostics_warn_when_inference_has_gone_and_recover(world: World) -> None:
+    world.wait_until(lambda: has_level(world, "inference", DiagnosticStatus.OK), PATIENCE, "inference")
+    world.with_maps = False
+    world.wait_until(lambda: has_level(world, "inference", DiagnosticStatus.WARN), PATIENCE, "the warning")
+    told = part(world, "inference")
+    assert told is not None and "no maps" in told.message
+    world.with_maps = True
+    world.wait_until(lambda: has_level(world, "inference", DiagnosticStatus.OK), PATIENCE, "the recovery")
 
 
 def test_markers_show_workspace_gripper_and_grasp(world: World) -> None:

@@ -30,6 +30,13 @@ def test_every_setting_has_a_row_with_its_default(kind: type) -> None:
         assert field.metadata["doc"] in text
 
 
+def test_every_part_of_the_diagnostics_is_on_the_page() -> None:
+    """The parts are those that tests of `health` and of the nodes see."""
+    section = PAGE.split("## Health")[1].split("\n## ")[0]
+    for part in ("lifecycle", "camera", "input", "maps", "arm", "loop", "inference", "clock", "bag"):
+        assert f"`{part}`" in section
+
+
 def test_every_topic_of_the_nodes_is_on_the_page() -> None:
     pytest.importorskip("rclpy")
     from gpnet_ros.nodes.map_outputs import MAP_TOPICS

@@ -17,10 +17,19 @@ from gpnet_ros.cell import Cell
 from gpnet_ros.devices.arm import ArmState, ArmStatus, MoveResult, MoveStatus
 from gpnet_ros.devices.ur.ending import Orphan
 from gpnet_ros.devices.ur.link import UrLink
-from gpnet_ros.devices.ur.messages import FAULT, PLAYING, ROBOT_RUNNING, ChildConfig, ChildReport, in_words, safety_stop
+from gpnet_ros.devices.ur.messages import (
+    FAULT,
+    PLAYING,
+    ROBOT_RUNNING,
+    ChildConfig,
+    ChildReport,
+    in_words,
+    modes_of,
+    safety_stop,
+)
 from gpnet_ros.devices.ur.move import MoveOutcome
 from gpnet_ros.devices.ur.settings import UrSettings
-from gpnet_ros.devices.ur.start import agreement, controller_model, make_ready
+from gpnet_ros.devices.ur.start import agreement, controller_model, make_ready, serial_number
 from gpnet_ros.errors import DeviceError, LinkLost, RobotStopped
 from gpnet_ros.pose import from_rotvec, to_rotvec
 
@@ -42,7 +51,7 @@ class UrArm:
         self._payload = (cell.gripper.mass, settings.payload_cog)
         self._link: UrLink | None = None
         self._last: tuple[ChildReport, float] | None = None
-        self._model = ""
+        self._model = self._serial = ""
         self._refusal = ""  # why the controller disagrees with the configuration
         self._lost = ""  # why the link is gone, until a new child has reported
         self._number = 0
@@ -145,7 +154,7 @@ class UrArm:
         status, message = self._connected_status(link, report)
         return ArmState(
             report.stamp, received, np.array(report.q), np.array(report.qd), from_rotvec(report.tcp),
-            np.array(report.force), status, message, self._model,
+            np.array(report.force), status, message, self._model, self._serial, modes_of(report),
         )  # fmt: skip
 
     def _connected_status(self, link: UrLink | None, report: ChildReport) -> tuple[ArmStatus, str]:
@@ -187,6 +196,7 @@ class UrArm:
             make_ready(link, self.settings.robot_ip)
             self._orphan.forget()
             self._model = controller_model(self.settings.robot_ip)
+            self._serial = serial_number(self.settings.robot_ip)
             link = self._replace_link(armed=True)
             self._refusal = agreement(link, self._model, self.settings, self.cell)
             if self._refusal:

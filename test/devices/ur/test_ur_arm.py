@@ -22,7 +22,16 @@ from gpnet_ros.devices.arm import ArmState, MoveResult, MoveStatus
 from gpnet_ros.devices.robotiq import RobotiqGripper, RobotiqSettings
 from gpnet_ros.devices.robots import make_robot
 from gpnet_ros.devices.ur.arm import UrArm
-from gpnet_ros.devices.ur.messages import EMERGENCY, PLAYING, PROTECTIVE, SAFEGUARD, in_words, safety_stop
+from gpnet_ros.devices.ur.messages import (
+    EMERGENCY,
+    PLAYING,
+    PROTECTIVE,
+    SAFEGUARD,
+    ChildReport,
+    in_words,
+    modes_of,
+    safety_stop,
+)
 from gpnet_ros.devices.ur.settings import UrSettings
 from gpnet_ros.devices.ur.start import agreement
 from gpnet_ros.errors import DeviceError, RobotStopped
@@ -104,6 +113,7 @@ def test_resume_makes_ready_with_watchdog_and_agreement(healthy: tuple[Running, 
     running, arm = healthy
     state = arm.state()
     assert (state.status, state.message, state.model) == ("ready", "", "UR10 3.15.8")
+    assert (state.serial, state.modes["robot mode"], state.modes["safety"]) == ("20200000001", "running", "normal")
     seen = running.admin("state")
     assert seen["runtime_state"] == PLAYING and seen["watchdog"]
     expected = CELL.kinematics.forward(state.q) @ CELL.T_flange_tcp
@@ -492,3 +502,17 @@ def test_stops_are_told_with_their_article() -> None:
         "a protective stop",
         "an emergency stop",
     ]
+
+
+# --- what a person reads of it ---------------------------------------------------------------------------
+def test_modes_are_in_words_and_unknown_ones_in_numbers() -> None:
+    report = ChildReport(0.0, [0.0] * 6, [0.0] * 6, [0.0] * 6, [0.0] * 6, 7, 0b1, 1, 0, 0, 0.5, 0.25)
+    assert modes_of(report) == {
+        "robot mode": "running", "safety": "normal",
+        "speed slider [share]": "0.50", "speed scaling [share]": "0.25",
+    }  # fmt: skip
+    assert modes_of(report._replace(robot_mode=3))["robot mode"] == "power_off"
+    assert modes_of(report._replace(robot_mode=99))["robot mode"] == "99"
+    assert modes_of(report._replace(robot_mode=-1))["robot mode"] == "no_controller"
+    assert modes_of(report._replace(safety_bits=0b101))["safety"] == "normal, protective_stop"
+    assert modes_of(report._replace(safety_bits=0))["safety"] == "none"
