@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from gpnet_ros.errors import DeviceError
 from gpnet_ros.nodes.table import NodeProcess, RunSettings, environment, node_processes, simulation_command
+from gpnet_ros.nodes.transport import loopback_environment
 
 #: After SIGINT a process has this long [s] before it is killed.
 PATIENCE = 10.0
@@ -92,9 +93,9 @@ def start_nodes(run: RunSettings, domain_id: int, logs: Path) -> Iterator[Runnin
 
 
 def ros_environment(domain_id: int) -> dict[str, str]:
-    """Environment variables of all nodes and clients of a private ROS graph on this machine."""
-    variables = {"ROS_DOMAIN_ID": str(domain_id), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
-    return {**environment(), **variables, "PYTHONUNBUFFERED": "1"}
+    """Environment variables of all nodes and clients of a private ROS graph that stays on this machine."""
+    variables = {"ROS_DOMAIN_ID": str(domain_id), "PYTHONUNBUFFERED": "1"}
+    return {**environment(), **loopback_environment(), **variables}
 
 
 def node_command(node: NodeProcess, namespace: str = "") -> list[str]:

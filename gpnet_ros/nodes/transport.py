@@ -15,6 +15,8 @@ from gpnet_ros.settings import config_dir
 
 #: Environment variables that name the Fast DDS profile: of Kilted and later, and of Jazzy and older.
 PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+#: How far ROS looks for other participants.
+RANGE_VARIABLE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
 #: A person's other ways to choose: the transports by name, and the files that Fast DDS reads in the working folder.
 _TRANSPORTS_VARIABLE = "FASTDDS_BUILTIN_TRANSPORTS"
 _WORKING_FOLDER_FILES = ("DEFAULT_FASTDDS_PROFILES.xml", "DEFAULT_FASTRTPS_PROFILES.xml")
@@ -28,7 +30,7 @@ class Transport:
     Attributes:
         middleware: name of the RMW implementation.
         choice: a person's own choice for Fast DDS, as name=value or a file; empty for none.
-        has_ours: whether config/fastdds.xml is in force.
+        has_ours: whether one of the profiles of config/ is in force.
     """
 
     middleware: str
@@ -76,12 +78,18 @@ def profile_file() -> Path:
     return config_dir() / "fastdds.xml"
 
 
+def loopback_profile() -> Path:
+    """The same profile for processes that nobody outside this machine may hear: every socket is a loopback one."""
+    return config_dir() / "fastdds_loopback.xml"
+
+
 def find_transport(environment: Mapping[str, str] | None = None) -> Transport:
     """What carries the messages of a process with this environment; None for that of this process."""
     environment = os.environ if environment is None else environment
     middleware = environment.get("RMW_IMPLEMENTATION") or _FAST_DDS[0]
     named = {name: environment[name] for name in PROFILE_VARIABLES if environment.get(name)}
-    others = [f"{name}={file}" for name, file in named.items() if file != str(profile_file())]
+    ours = (str(profile_file()), str(loopback_profile()))
+    others = [f"{name}={file}" for name, file in named.items() if file not in ours]
     if environment.get(_TRANSPORTS_VARIABLE):
         others.append(f"{_TRANSPORTS_VARIABLE}={environment[_TRANSPORTS_VARIABLE]}")
     others += [str(Path(name).resolve()) for name in _WORKING_FOLDER_FILES if Path(name).is_file()]
@@ -93,7 +101,19 @@ def profile_environment() -> dict[str, str]:
     found = find_transport()
     if not found.is_fast_dds or found.choice:
         return {}
-    return dict.fromkeys(PROFILE_VARIABLES, str(profile_file()))
+    kept = [os.environ[name] for name in PROFILE_VARIABLES if os.environ.get(name)]  # the loopback one stays
+    return dict.fromkeys(PROFILE_VARIABLES, kept[0] if kept else str(profile_file()))
+
+
+def loopback_environment() -> dict[str, str]:
+    """What keeps the processes that are started here, and their discovery, on this machine.
+
+    Discovery range LOCALHOST alone sends to this machine only, but from sockets that hear every network. Our profile
+    names the peers itself, so the range must add none: it would bring a transport of its own, open to all networks.
+    """
+    if not profile_environment():  # a person's profile, or another middleware
+        return {RANGE_VARIABLE: "LOCALHOST"}
+    return {RANGE_VARIABLE: "SYSTEM_DEFAULT", **dict.fromkeys(PROFILE_VARIABLES, str(loopback_profile()))}
 
 
 def _set_it() -> str:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from gpnet_ros.nodes.table import environment
-from gpnet_ros.nodes.transport import PROFILE_VARIABLES, find_transport, profile_environment, profile_file
+from gpnet_ros.nodes.transport import (
+    PROFILE_VARIABLES,
+    RANGE_VARIABLE,
+    find_transport,
+    loopback_environment,
+    loopback_profile,
+    profile_environment,
+    profile_file,
+)
 
 NEW, OLD = PROFILE_VARIABLES
 
@@ -66,3 +75,28 @@ def test_an_empty_variable_is_no_choice() -> None:
     assert find_transport({NEW: "", OLD: ""}).loses_images
     assert "fastdds.xml" in find_transport({NEW: "", OLD: ""}).remedy()
     assert os.environ.get(NEW) is None
+
+
+def test_what_is_started_on_loopback_has_our_closed_profile_and_a_range_that_adds_nothing() -> None:
+    variables = loopback_environment()
+    assert variables == {NEW: str(loopback_profile()), OLD: str(loopback_profile()), RANGE_VARIABLE: "SYSTEM_DEFAULT"}
+    assert find_transport(variables).has_ours and not find_transport(variables).loses_images
+    tags = [e.tag.rpartition("}")[2] for e in ElementTree.parse(profile_file()).iter()]
+    closed = ElementTree.parse(loopback_profile())
+    assert not set(tags) - {e.tag.rpartition("}")[2] for e in closed.iter()}
+    assert {e.text for e in closed.iter() if e.tag.endswith("}address")} == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize(("name", "value"), [(NEW, "mine.xml"), ("RMW_IMPLEMENTATION", "rmw_cyclonedds_cpp")])
+def test_with_a_persons_profile_or_another_middleware_only_the_range_is_left(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert loopback_environment() == {RANGE_VARIABLE: "LOCALHOST"}
+
+
+def test_a_launch_keeps_the_closed_profile_that_it_was_started_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(OLD, str(loopback_profile()))
+    assert profile_environment() == {NEW: str(loopback_profile()), OLD: str(loopback_profile())}
+    monkeypatch.setenv(OLD, str(profile_file()))
+    assert loopback_environment()[NEW] == str(loopback_profile())  # not the other way

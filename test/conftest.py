@@ -1,0 +1,9 @@
+"""Every test, and every process that one starts, speaks ROS on the loopback interface only."""
+
+from __future__ import annotations
+
+import os
+
+from gpnet_ros.nodes.transport import loopback_environment
+
+os.environ.update(loopback_environment())
