@@ -12,20 +12,21 @@ from typing import Any
 
 import pytest
 
-launch_testing = pytest.importorskip("launch_testing")
+pytest.importorskip("launch_testing")
 pytest.importorskip("launch_ros")
 
-import launch_testing.actions  # noqa: E402
-import launch_testing.asserts  # noqa: E402
-from launch import LaunchDescription  # noqa: E402
-from launch.actions import IncludeLaunchDescription  # noqa: E402
-from launch.launch_description_sources import PythonLaunchDescriptionSource  # noqa: E402
-from support.graph import differences, documented_topics, running_topics  # noqa: E402
+from launch import LaunchDescription
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch_testing import post_shutdown_test
+from launch_testing.actions import ReadyToTest
+from launch_testing.asserts import assertExitCodes
+from support.graph import differences, documented_topics, running_topics
 
-from gpnet_ros.nodes.client import PlannerClient  # noqa: E402
-from gpnet_ros.nodes.running_cell import free_address, free_domain  # noqa: E402
-from gpnet_ros.nodes.starter import ros_environment  # noqa: E402
-from gpnet_ros.settings import resource_dir  # noqa: E402
+from gpnet_ros.nodes.client import PlannerClient
+from gpnet_ros.nodes.running_cell import free_address, free_domain
+from gpnet_ros.nodes.starter import ros_environment
+from gpnet_ros.settings import resource_dir
 
 NODES = ["camera_node", "inference_node", "planner_node"]
 PATIENCE = 120.0
@@ -39,7 +40,7 @@ def generate_test_description() -> LaunchDescription:
     given = {"sim": "true", "robot_ip": free_address(), "device": "cpu", "objects": "1", "robot_model": "false"}
     file = PythonLaunchDescriptionSource(str(resource_dir("launch") / "grasp.launch.py"))
     cell = IncludeLaunchDescription(file, launch_arguments={**given, "run_dir": str(folder)}.items())
-    return LaunchDescription([cell, launch_testing.actions.ReadyToTest()])
+    return LaunchDescription([cell, ReadyToTest()])
 
 
 class TestRunning(unittest.TestCase):
@@ -56,8 +57,8 @@ class TestRunning(unittest.TestCase):
         assert not told
 
 
-@launch_testing.post_shutdown_test()
+@post_shutdown_test()
 class TestEnded(unittest.TestCase):
     def test_all_have_ended_with_zero(self, proc_info: Any) -> None:
         assert len(list(proc_info)) == 1 + len(NODES)
-        launch_testing.asserts.assertExitCodes(proc_info)
+        assertExitCodes(proc_info)
