@@ -1,5 +1,7 @@
-"""The launch file with sim:=true by launch_testing, where it is installed; `test_running_graph.py` does the same checks by
-plain processes everywhere."""
+"""The launch file with sim:=true by launch_testing, where it is installed.
+
+`test_running_graph.py` does the same checks by plain processes everywhere.
+"""
 
 from __future__ import annotations
 
