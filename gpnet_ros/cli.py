@@ -43,6 +43,7 @@ COMMANDS: dict[str, str] = {
     "bench families": "bench_families",
     "bench latency": "bench_latency",
     "bench real": "bench_real",
+    "bench ros": "bench_ros",
     "compare-noise": "compare_noise",
 }
 

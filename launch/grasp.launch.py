@@ -21,6 +21,7 @@ from launch.events.process import ProcessIO
 from launch_ros.actions import Node
 
 from gpnet_ros.nodes.launching import PATIENCE, arguments, given, node_action, typed
+from gpnet_ros.nodes.starter import SLOW
 from gpnet_ros.nodes.table import (
     RunSettings,
     environment,
@@ -33,9 +34,6 @@ from gpnet_ros.nodes.table import (
 )
 from gpnet_ros.nodes.transport import find_transport
 from gpnet_ros.settings import config_dir
-
-#: Nodes that take so long to start that they do not wait for the simulated cell.
-SLOW = ("inference_node",)
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -11,7 +11,7 @@ from gpnet_ros.errors import FrameRefused, HandEyeRefused
 from gpnet_ros.frame import Frame
 from gpnet_ros.hand_eye_check import check_hand_eye
 from gpnet_ros.maps import Maps, prioritise, workspace_grid
-from gpnet_ros.network.detector import Detector, gray_note
+from gpnet_ros.network.detector import Detector, cell_threads, gray_note
 from gpnet_ros.nodes import start
 from gpnet_ros.nodes.maps_node import MapsNode
 from gpnet_ros.nodes.parameters import InferenceSettings
@@ -33,7 +33,8 @@ class InferenceNode(MapsNode[InferenceSettings]):
     def activate(self) -> None:
         """Load the weights and their self test, then answer every frame."""
         self._looked_for_gray = False
-        self.detector = Detector(self.settings.model, device=self.settings.device, grid=self.make_grid())
+        grid = self.make_grid()
+        self.detector = Detector(self.settings.model, device=self.settings.device, grid=grid, threads=cell_threads())
         super().activate()
         self.get_logger().info(f"model {self.settings.model} runs on {self.detector.device}")
 

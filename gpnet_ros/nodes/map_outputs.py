@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from gpnet_ros.errors import BadInput
@@ -30,20 +32,25 @@ class MapOutputs:
         self.info: Any = node.create_publisher(CameraInfo, "maps/camera_info", PUBLISH_QOS)
 
     def publish(self, frame: Frame, maps: Maps) -> None:
-        """Publish all maps of a frame; the overlay at the camera's size, and only for those who look at it."""
+        """Publish the maps of a frame and their camera model: of images only those that somebody subscribes to."""
         if frame.intrinsics is None:
             raise BadInput("Maps without a camera model cannot be published; the frame lacks camera_info.")
-        values = {"quality": maps.quality, "priority": maps.priority, "q_star": maps.q_star, "angle": maps.angle}
-        values["width"] = maps.published_width(frame)
-        for name, value in values.items():
-            message = convert.to_image(value.astype(np.float32), "32FC1", frame.stamp, frame.frame_id)
+        watched = {name for name, image in self.images.items() if image.get_subscription_count()}
+        values: dict[str, Callable[[], NDArray]] = {
+            "quality": lambda: maps.quality,
+            "priority": lambda: maps.priority,
+            "q_star": lambda: maps.q_star,
+            "angle": lambda: maps.angle,
+            "width": lambda: maps.published_width(frame),
+        }
+        for name in (name for name in MAP_TOPICS if f"maps/{name}" in watched):
+            message = convert.to_image(values[name]().astype(np.float32), "32FC1", frame.stamp, frame.frame_id)
             self.images[f"maps/{name}"].publish(message)
         self.info.publish(convert.to_camera_info(maps.grid.intrinsics(frame.intrinsics), frame.stamp, frame.frame_id))
-        self._publish_for_the_eye(frame, maps)
+        self._publish_for_the_eye(frame, maps, watched)
 
-    def _publish_for_the_eye(self, frame: Frame, maps: Maps) -> None:
-        """Only what somebody looks at costs anything."""
-        watched = {name for name, image in self.images.items() if image.get_subscription_count()}
+    def _publish_for_the_eye(self, frame: Frame, maps: Maps, watched: set[str]) -> None:
+        """Pictures, and the overlay at the camera's size."""
         pictures = {f"maps/{name}/color" for name in MAP_TOPICS} & watched
         if pictures:
             colors = {f"maps/{name}/color": image for name, image in false_colors(maps).items()}

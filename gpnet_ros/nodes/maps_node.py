@@ -10,6 +10,7 @@ from gpnet_ros.errors import GpnetError
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Maps
 from gpnet_ros.nodes.exposures import Exposures
+from gpnet_ros.nodes.gatherer import Exposure
 from gpnet_ros.nodes.health import AnswerHealth, Health, InputHealth
 from gpnet_ros.nodes.map_outputs import MapOutputs
 from gpnet_ros.nodes.parameters import ReaderSettings
@@ -45,19 +46,23 @@ class MapsNode(WorkerNode[_S]):
                 if fault:
                     self.get_logger().warning(fault, throttle_duration_sec=5.0)
                 continue
-            try:
-                self.answers.times.begin()
-                frame = exposure.frame(need_camera=True)
-                self._note(frame)
-                maps = self.answer(frame)
-                self.answers.times.lap("maps")
-                if maps is not None:
-                    self.outputs.publish(frame, maps)
-                    self.answers.times.lap("publish")
-                    self.answers.answered()
-            except GpnetError as error:
-                self.answers.refused(str(error))
-                self.get_logger().warning(str(error), throttle_duration_sec=2.0)
+            self.respond(exposure)
+
+    def respond(self, exposure: Exposure) -> None:
+        """Publish the maps of one exposure, or warn of why there are none."""
+        try:
+            self.answers.times.begin()
+            frame = exposure.frame(need_camera=True)
+            self._note(frame)
+            maps = self.answer(frame)
+            self.answers.times.lap("maps")
+            if maps is not None:
+                self.outputs.publish(frame, maps)
+                self.answers.times.lap("publish")
+                self.answers.answered()
+        except GpnetError as error:
+            self.answers.refused(str(error))
+            self.get_logger().warning(str(error), throttle_duration_sec=2.0)
 
     def _note(self, frame: Frame) -> None:
         self.answers.times.lap("unpack")

@@ -27,6 +27,8 @@ PATIENCE = 10.0
 SIM = "sim"
 #: Making a heap is the longest part of the simulation's start [s].
 SIM_TIMEOUT = 90.0
+#: Nodes that take so long to start that they do not wait for the simulated cell.
+SLOW = ("inference_node",)
 
 
 @dataclass
@@ -65,7 +67,7 @@ class RunningNodes:
 
 @contextlib.contextmanager
 def start_nodes(run: RunSettings, domain_id: int, logs: Path) -> Iterator[RunningNodes]:
-    """The processes of a run: the simulated cell first, then the nodes; all of them end with the context.
+    """The processes of a run: slow nodes and the simulated cell, then the others; all of them end with the context.
 
     The environment of this process gets the same Fast DDS profile, domain and discovery range, for a client in it.
 
@@ -82,10 +84,12 @@ def start_nodes(run: RunSettings, domain_id: int, logs: Path) -> Iterator[Runnin
     running = RunningNodes(run, domain_id, logs)
     shared = _shared_memory(domain_id)
     try:
+        nodes = node_processes(run)
+        early = [node for node in nodes if run.sim and node.name in SLOW]
+        _start_all(running, early)
         if run.sim:
             running.simulation = _start_simulation(running)
-        for node in node_processes(run):
-            running.processes[node.name] = _start(running, node.name, node_command(node, run.namespace))
+        _start_all(running, [node for node in nodes if node not in early])
         yield running
     finally:
         end_processes(running.processes)
@@ -125,6 +129,11 @@ def end_processes(processes: dict[str, subprocess.Popen[bytes]]) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # its children too
             process.wait()
+
+
+def _start_all(running: RunningNodes, nodes: list[NodeProcess]) -> None:
+    for node in nodes:
+        running.processes[node.name] = _start(running, node.name, node_command(node, running.run.namespace))
 
 
 def _start(running: RunningNodes, name: str, command: list[str], output: Any = None) -> subprocess.Popen[bytes]:
