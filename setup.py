@@ -43,8 +43,8 @@ setup(
     install_requires=[
         "setuptools",
         "numpy>=1.26",
-        "scipy>=1.11",
-        "opencv-python>=4.8",
+        "scipy>=1.15",
+        "opencv-python>=4.6",
         "pillow>=10",
         "PyYAML>=6",
         "torch>=2.11",
