@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from launch import LaunchContext
-from launch.actions import DeclareLaunchArgument
+from launch.actions import DeclareLaunchArgument, LogInfo, TimerAction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from gpnet_ros.errors import SettingsError
-from gpnet_ros.nodes.table import NodeProcess
+from gpnet_ros.nodes.node_process import RESPAWN_DELAY, NodeProcess
 from gpnet_ros.settings import from_dict
 
 #: Longest wait for a process after SIGINT before SIGTERM [s]: the planner stops the arm first.
@@ -37,21 +38,37 @@ def given(kind: type[_S], context: LaunchContext) -> _S:
 
 
 def node_action(process: NodeProcess, namespace: str, **more: Any) -> Node:
-    """The action that starts a node of the table; more: what launch knows besides, such as on_exit."""
+    """The action that starts a node of the table, and again if it dies and may; more: what launch knows besides."""
+    if process.respawn:
+        more = {"on_exit": start_again(process, namespace), **more}
+    more = {"name": process.name, **more}
     files = [str(file) for file in process.files]
     overrides = [{name: typed(v) for name, v in process.overrides.items()}] if process.overrides else []
     return Node(
         package="gpnet_ros",
         executable=process.executable,
-        name=process.name,
         namespace=namespace,
         parameters=[*files, *overrides],
         remappings=list(process.remaps.items()),
+        arguments=["--ros-args", "--log-level", process.log_level],
         output="both",
         emulate_tty=True,
         sigterm_timeout=PATIENCE,
         **more,
     )
+
+
+def start_again(process: NodeProcess, namespace: str) -> Callable[[Any, LaunchContext], list[Any]]:
+    """What launch does when a node's process ends: unlike its own `respawn`, nothing after refused settings."""
+
+    def on_exit(event: Any, context: LaunchContext) -> list[Any]:
+        if context.is_shutdown or not process.returns_after(event.returncode):
+            return []
+        told = f"{process.name} has died (exit status {event.returncode}); it is started again in {RESPAWN_DELAY:g} s"
+        once_more = node_action(process, namespace, name=None)  # its own; launch would warn of two nodes of one name
+        return [LogInfo(msg=told), TimerAction(period=RESPAWN_DELAY, actions=[once_more])]
+
+    return on_exit
 
 
 def typed(value: Any) -> Any:

@@ -13,7 +13,8 @@ from gpnet_ros.data.bags.frames import BagFrames
 from gpnet_ros.data.bags.topics import BAG_TRANSPORTS
 from gpnet_ros.errors import BagRefused, SettingsError
 from gpnet_ros.maps import P_SOURCES
-from gpnet_ros.nodes.table import NodeProcess, RunSettings, node_processes
+from gpnet_ros.nodes.node_process import LOG_LEVELS, NodeProcess
+from gpnet_ros.nodes.table import RunSettings, node_processes
 from gpnet_ros.pairing import TOLERANCE
 from gpnet_ros.settings import setting, validate
 
@@ -42,6 +43,7 @@ class ReplayRun:
     cell_file: str = setting("", "Cell file of the bag's cell; empty: see params_file.")
     hand_eye_file: str = setting("", "Hand-eye file of the bag's camera; empty: see params_file.")
     namespace: str = setting("", "Namespace of all nodes.")
+    log_level: str = setting("info", "What all nodes log: this and what is more severe.", choices=LOG_LEVELS)
 
     def __post_init__(self) -> None:
         validate(self)
@@ -71,7 +73,7 @@ def replay_processes(run: ReplayRun) -> list[NodeProcess]:
     """
     as_ever = RunSettings(
         mode="dry_run", use_sim_time=True, model=run.model, device=run.device, priority=run.priority,
-        params_file=run.params_file, namespace=run.namespace,
+        params_file=run.params_file, namespace=run.namespace, log_level=run.log_level,
     )  # fmt: skip
     files = {"cell_file": run.cell_file, "hand_eye_file": run.hand_eye_file}
     given = {name: value for name, value in files.items() if value}
@@ -92,4 +94,4 @@ def replay_process(run: ReplayRun, remaps: dict[str, str] | None = None) -> Node
         "start_offset": run.start_offset, "tolerance": run.tolerance,
         "image_transport": run.image_transport,
     }  # fmt: skip
-    return NodeProcess("replay_node", "replay_node", (), values, remaps or {})
+    return NodeProcess("replay_node", "replay_node", (), values, remaps or {}, log_level=run.log_level)

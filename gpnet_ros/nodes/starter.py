@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from gpnet_ros.errors import DeviceError
-from gpnet_ros.nodes.table import NodeProcess, RunSettings, environment, node_processes, simulation_command
+from gpnet_ros.nodes.node_process import NodeProcess
+from gpnet_ros.nodes.table import RunSettings, environment, node_processes, simulation_command
 from gpnet_ros.nodes.transport import loopback_environment
 
 #: After SIGINT a process has this long [s] before it is killed.
@@ -113,7 +114,7 @@ def node_command(node: NodeProcess, namespace: str = "") -> list[str]:
         words += ["--params-file", str(file)]
     for name, value in node.overrides.items():
         words += ["-p", f"{name}:={json.dumps(value)}"]
-    return words
+    return [*words, "--log-level", node.log_level]
 
 
 def end_processes(processes: dict[str, subprocess.Popen[bytes]]) -> None:

@@ -11,7 +11,7 @@ import os
 import socket
 import sys
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from gpnet_ros.errors import SettingsError
 from gpnet_ros.frame import CAMERA_FRAME
 from gpnet_ros.maps import P_SOURCES
 from gpnet_ros.nodes.arrivals import CAMERA_INFO, COLOR, DEPTH
+from gpnet_ros.nodes.node_process import LOG_LEVELS, RESPAWNED, NodeProcess
 from gpnet_ros.nodes.parameters import TF_CHOICES, TRANSPORTS
 from gpnet_ros.nodes.params_file import ParamsFile
 from gpnet_ros.nodes.transport import profile_environment
@@ -94,6 +95,8 @@ class RunSettings:
         "all, but none with robot_state_publisher, which has them all.",
         choices=("", *TF_CHOICES),
     )
+    respawn: bool = setting(True, "Start camera_node and inference_node again when they have died; never planner_node.")
+    log_level: str = setting("info", "What all nodes log: this and what is more severe.", choices=LOG_LEVELS)
     rviz: bool = setting(False, "Start RViz too, with config/grasp.rviz.")
     seed: int = setting(1, "Seed of the simulated heap.", low=0, high=2**31)
     objects: int = setting(5, "Objects in the simulated heap.", low=0, high=20)
@@ -108,17 +111,6 @@ class RunSettings:
             raise SettingsError("camera 'external' cannot see the simulated cell: set sim:=false, or camera:=own.")
         if self.camera == "own" and self.image_transport == "compressed":
             raise SettingsError("image_transport 'compressed' needs camera:=external: camera_node sends raw images.")
-
-
-@dataclass(frozen=True)
-class NodeProcess:
-    """One node: its executable, its name, its parameter files, the values that override them, other names of topics."""
-
-    executable: str
-    name: str
-    files: tuple[Path, ...] = ()
-    overrides: dict[str, Any] = field(default_factory=dict)
-    remaps: dict[str, str] = field(default_factory=dict)
 
 
 def node_processes(run: RunSettings) -> list[NodeProcess]:
@@ -139,6 +131,8 @@ def node_processes(run: RunSettings) -> list[NodeProcess]:
             _files(name),
             {**_defaults(name, run), **file.values(name), **_given(name, run)},
             {**remaps(run), **_camera_topics(run)},
+            run.respawn and name in RESPAWNED,
+            run.log_level,
         )
         for name in names
     ]

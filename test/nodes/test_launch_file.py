@@ -11,7 +11,7 @@ import pytest
 launch = pytest.importorskip("launch")
 pytest.importorskip("launch_ros")
 
-from launch.actions import ExecuteProcess, RegisterEventHandler  # noqa: E402
+from launch.actions import ExecuteProcess, RegisterEventHandler, TimerAction  # noqa: E402
 from launch_ros.actions import Node  # noqa: E402
 
 from gpnet_ros.errors import SettingsError  # noqa: E402
@@ -62,6 +62,33 @@ def test_in_simulation_camera_and_planner_wait_for_the_cell_and_start_once(file:
     assert says(b"a warning") == []
     assert says(b'{"ready": true}') == ["camera_node", "planner_node"]
     assert says(b'{"ready": true}') == []
+
+
+def again(node: Node, status: int, is_shutdown: bool = False) -> list[str]:
+    """The nodes that launch starts when the process of one has ended with a status."""
+    handler = node._ExecuteLocal__on_exit  # type: ignore[attr-defined]
+    if handler is None:
+        return []
+    context = SimpleNamespace(is_shutdown=is_shutdown)
+    actions = handler(SimpleNamespace(returncode=status), context)
+    timers = [action for action in actions if isinstance(action, TimerAction)]
+    return [name for timer in timers for name in names(list(timer.actions))]
+
+
+def test_camera_and_network_come_back_when_they_die_and_the_planner_never(file: ModuleType) -> None:
+    nodes = {node.node_executable: node for node in started(file) if isinstance(node, Node)}
+    for name in ("camera_node", "inference_node"):
+        for status in (-9, -11, 1):
+            assert again(nodes[name], status) == [name]
+        assert again(nodes[name], 2) == [], "it refuses its settings"
+        assert again(nodes[name], 0) == []
+        assert again(nodes[name], -9, is_shutdown=True) == []
+    assert again(nodes["planner_node"], -9) == []
+
+
+def test_nothing_comes_back_where_that_is_not_wanted(file: ModuleType) -> None:
+    nodes = {node.node_executable: node for node in started(file, respawn="false") if isinstance(node, Node)}
+    assert [again(node, -9) for node in nodes.values()] == [[]] * 3
 
 
 def test_a_simulated_cell_at_a_robots_address_starts_nothing(file: ModuleType) -> None:

@@ -115,6 +115,24 @@ def test_a_command_line_carries_files_namespace_and_typed_values() -> None:
     assert "--seed" in simulation_command(RunSettings(sim=True))
 
 
+def test_camera_and_network_return_after_they_died_and_the_planner_never() -> None:
+    for run in (RunSettings(), RunSettings(sim=True), RunSettings(sim=True, priority="oracle", factor=2.0)):
+        nodes = by_name(run)
+        returning = {name for name, node in nodes.items() if node.returns_after(-9) and node.returns_after(1)}
+        assert returning == nodes.keys() & {"camera_node", "inference_node", "oracle_node"}
+        assert not any(node.returns_after(status) for node in nodes.values() for status in (0, 2))
+    assert not any(node.returns_after(-9) for node in node_processes(RunSettings(respawn=False)))
+    assert "camera_node" not in by_name(RunSettings(camera="external")), "another package's is not ours to start again"
+
+
+def test_the_log_level_reaches_every_node() -> None:
+    for level in ("info", "debug"):
+        for node in node_processes(RunSettings(sim=True, factor=2.0, log_level=level)):
+            assert node_command(node)[-2:] == ["--log-level", level]
+    with pytest.raises(SettingsError, match="log_level"):
+        RunSettings(log_level="loud")
+
+
 def test_rviz_is_looked_for_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMENT_PREFIX_PATH", f"/nowhere:{tmp_path}")
     require_room(RunSettings())
