@@ -15,7 +15,7 @@ from gpnet_ros.data.bags.decision_bag import DecisionBag
 from gpnet_ros.nodes.gatherer import Exposure
 from gpnet_ros.pick import Decision
 from gpnet_ros.picking.attention import Sight
-from gpnet_ros.picking.record import LoopListener, PickRecord
+from gpnet_ros.picking.record import DecisionBasis, LoopListener, PickRecord
 
 
 class DecisionRecorder:
@@ -57,12 +57,12 @@ class DecisionRecorder:
         """A frame was not used, or a wish not granted."""
         self._listener.refused(reason)
 
-    def decided(self, decision: Decision, sight: Sight) -> None:
+    def decided(self, decision: Decision, sight: Sight, basis: DecisionBasis) -> None:
         """Keep the messages of the frame on which was decided."""
         exposure = self._exposure()
         found = {} if exposure is None else exposure.unpacked()
         self._messages = {topic: bytes(serialize_message(message)) for topic, message in found.items()}
-        self._listener.decided(decision, sight)
+        self._listener.decided(decision, sight, basis)
 
     def result(self, record: PickRecord) -> None:
         """Tell the result, then write it with what was decided on."""

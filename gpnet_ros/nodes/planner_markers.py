@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 from geometry_msgs.msg import Point
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
@@ -27,24 +27,26 @@ BLUE, PALE_BLUE, PALE_RED, YELLOW = (0.2, 0.5, 0.95, 0.8), (0.2, 0.5, 0.95, 0.35
 FRAME = "base_link"
 #: Width of drawn lines, and height of letters [m].
 _LINE, _LETTER = 0.003, 0.012
-#: So many candidates that lost are drawn, the first ones: they were the likelier ones.
-_LOSERS = 12
+#: What joins the fingers of a ghost is so thick [m]: a palm, or of one that lost, a bar that hides nothing.
+PALM, BRIDGE = 0.02, 0.006
+#: So many candidates that lost are drawn, the first ones: they were the likelier ones; and of those that lost for one
+#: reason nearer to each other than this [m], only the first.
+_LOSERS, _APART = 12, 0.02
 
 
-def markers(decision: Decision, sight: Sight, T_base_camera: Transform | None, cell: Cell) -> MarkerArray:
+def markers(decision: Decision, sight: Sight, T_base_camera: Transform, cell: Cell) -> MarkerArray:
     """All markers of one decision; they replace those of the one before.
 
     Args:
         decision: with its grasp and those that lost.
         sight: on which it was made.
-        T_base_camera: camera at the exposure, (4, 4) [m]; None leaves out the candidates that lost.
+        T_base_camera: camera at the exposure, (4, 4) [m].
         cell: what stands around.
     """
     found = [Marker(action=Marker.DELETEALL), *cell_markers(cell)]
-    if T_base_camera is not None:
-        found.extend(_losers(decision.rejected[:_LOSERS], sight, T_base_camera, cell))
+    found.extend(_losers(decision.rejected, sight, T_base_camera, cell))
     if decision.T_base_tcp is not None and decision.opening is not None:
-        found.extend(gripper_ghost(decision.T_base_tcp, decision.opening, cell, "chosen", GREEN))
+        found.extend(gripper_ghost(decision.T_base_tcp, decision.opening, cell, "chosen", GREEN, PALM))
     if decision.plan is not None:
         found.append(_line(tool_path(decision.plan, cell), "way", YELLOW))
     for number, marker in enumerate(found):
@@ -62,14 +64,18 @@ def cell_markers(cell: Cell) -> list[Marker]:
 
 
 def gripper_ghost(
-    T_base_tcp: Transform, opening: float, cell: Cell, name: str, color: tuple[float, ...]
+    T_base_tcp: Transform, opening: float, cell: Cell, name: str, color: tuple[float, ...], back: float
 ) -> list[Marker]:
-    """Two fingers and the palm as boxes at T_base_tcp (4, 4), as far open [m] as on the way down."""
+    """Two fingers and what joins them as boxes at T_base_tcp (4, 4), as far open [m] as on the way down.
+
+    back is how thick that is [m]: `PALM`, or `BRIDGE` for a ghost that hides nothing.
+    """
     g = cell.gripper
     aside = (opening + g.finger_thickness) / 2
     finger = (g.finger_thickness, g.pad_width, g.finger_length)
     parts = [((side * aside, 0.0, -g.finger_length / 2), finger) for side in (-1, 1)]
-    parts.append(((0.0, 0.0, -g.finger_length - 0.01), (g.palm[0], g.palm[1], 0.02)))
+    joint = (g.palm[0], g.palm[1], back) if back == PALM else (opening + 2 * g.finger_thickness, back, back)
+    parts.append(((0.0, 0.0, -g.finger_length - back / 2), joint))
     return [_marker(Marker.CUBE, T_base_tcp @ transform(np.eye(3), at), size, name, color) for at, size in parts]
 
 
@@ -77,21 +83,33 @@ def _losers(rejected: Iterable[Rejected], sight: Sight, T_base_camera: Transform
     """A pale gripper and its reason for each candidate that lost; where no depth is known, the reason on the table."""
     if sight.frame.intrinsics is None:
         return
+    drawn: list[tuple[str, NDArray[np.float64]]] = []
     for candidate in rejected:
-        grasp = grasp_at(sight.maps, sight.frame, candidate.pixel)
-        if isinstance(grasp, Grasp) and grasp.depth is not None and grasp.width is not None:
-            T_camera_grasp = lift(grasp.pixel, grasp.angle, grasp.depth, sight.frame.intrinsics, T_base_camera)
-            T = T_base_camera @ T_camera_grasp
-            yield from gripper_ghost(T, min(grasp.width, cell.gripper.stroke), cell, "rejected", GRAY)
-        else:
-            point = _on_table(candidate.pixel, sight, T_base_camera, cell)
-            if point is None:
-                continue
-            T = transform(np.eye(3), point)
+        found = grasp_at(sight.maps, sight.frame, candidate.pixel)
+        grasp = found if isinstance(found, Grasp) else None
+        T = _loser_pose(grasp, candidate, sight, T_base_camera, cell)
+        if T is None or any(r == candidate.reason and np.linalg.norm(T[:3, 3] - p) < _APART for r, p in drawn):
+            continue
+        drawn.append((candidate.reason, T[:3, 3]))
+        if grasp is not None and grasp.depth is not None and grasp.width is not None:
+            yield from gripper_ghost(T, min(grasp.width, cell.gripper.stroke), cell, "rejected", GRAY, BRIDGE)
         above = transform(np.eye(3), T[:3, 3] + (0.0, 0.0, 0.02))
         text = _marker(Marker.TEXT_VIEW_FACING, above, (0.0, 0.0, _LETTER), "reason", RED)
         text.text = candidate.reason
         yield text
+        if len(drawn) == _LOSERS:
+            return
+
+
+def _loser_pose(
+    grasp: Grasp | None, candidate: Rejected, sight: Sight, T_base_camera: Transform, cell: Cell
+) -> Transform | None:
+    """Where a candidate would have gripped, (4, 4); without a depth, where its ray meets the table, if it does."""
+    assert sight.frame.intrinsics is not None
+    if grasp is not None and grasp.depth is not None:
+        return T_base_camera @ lift(grasp.pixel, grasp.angle, grasp.depth, sight.frame.intrinsics, T_base_camera)
+    point = _on_table(candidate.pixel, sight, T_base_camera, cell)
+    return None if point is None else transform(np.eye(3), point)
 
 
 def _on_table(pixel: tuple[float, float], sight: Sight, T_base_camera: Transform, cell: Cell) -> ArrayLike | None:

@@ -45,7 +45,7 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
         cell, hand_eye = load_cell(s.cell_file or None), load_hand_eye(s.hand_eye_file or None)
         arm, gripper = make_robot(s.robot, s.robot_ip, s.gripper, s.gripper_file, s.auto_resume, cell)
         frames = Frames(self, s.tf, s.camera_frame, hand_eye, self.seconds())
-        self.outputs = Outputs(self, cell, hand_eye, frames)
+        self.outputs = Outputs(self, cell, frames)
         how = LoopSettings(
             mode=s.mode, auto_resume=s.auto_resume, controller_clock=s.robot == "sim", max_picks=s.max_picks,
             failures_max=s.failures_max, look_timeout=s.look_timeout, valid_share_min=s.valid_share_min,

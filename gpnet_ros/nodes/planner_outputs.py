@@ -12,7 +12,7 @@ from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
 
 from gpnet_ros import urdf
-from gpnet_ros.cell import Cell, HandEye
+from gpnet_ros.cell import Cell
 from gpnet_ros.devices.arm import ArmState
 from gpnet_ros.nodes import convert
 from gpnet_ros.nodes.frames import Frames
@@ -22,7 +22,7 @@ from gpnet_ros.nodes.result_status import decision_health, result_health
 from gpnet_ros.nodes.start import LATCHED_QOS, PUBLISH_QOS, to_status
 from gpnet_ros.pick import Decision
 from gpnet_ros.picking.attention import Sight
-from gpnet_ros.picking.record import PickRecord, rejected_reasons
+from gpnet_ros.picking.record import DecisionBasis, PickRecord, rejected_reasons
 from gpnet_ros.pose import invert
 
 #: Joint names of ur_description, in the controller's order.
@@ -47,8 +47,8 @@ TOPICS: dict[str, tuple[type, Any]] = {
 class Outputs:
     """Implements the loop's `LoopListener` on topics; every method may be called from any thread."""
 
-    def __init__(self, node: Any, cell: Cell, hand_eye: HandEye, frames: Frames) -> None:
-        self.node, self.cell, self.hand_eye = node, cell, hand_eye
+    def __init__(self, node: Any, cell: Cell, frames: Frames) -> None:
+        self.node, self.cell = node, cell
         self.topics: dict[str, Any] = {t: node.create_publisher(k, t, qos) for t, (k, qos) in TOPICS.items()}
         self.frames = frames
         self.last_state, self.last_refusal = "idle", ""
@@ -68,7 +68,7 @@ class Outputs:
         self._publish("~/refused", String(data=reason))
         self.node.get_logger().warning(reason, throttle_duration_sec=2.0)
 
-    def decided(self, decision: Decision, sight: Sight) -> None:
+    def decided(self, decision: Decision, sight: Sight, basis: DecisionBasis) -> None:
         """Publish the chosen grasp, why the others lost, both as markers, and the decision as a status."""
         self.last_refusal = ""
         lost = {"stamp": sight.frame.stamp, "rejected": rejected_reasons(decision)}
@@ -76,8 +76,7 @@ class Outputs:
         if decision.T_base_grasp is not None:
             pose = convert.to_pose_in_base_link(decision.T_base_grasp, sight.frame.stamp)
             self._publish("~/grasp", pose)
-        T_base_camera = self.hand_eye.T_base_camera() if self.hand_eye.mount == "fixed" else None
-        self._publish("~/markers", markers(decision, sight, T_base_camera, self.cell))
+        self._publish("~/markers", markers(decision, sight, basis.T_base_camera, self.cell))
         self._publish("~/decision_status", to_status(self.node, decision_health(decision, sight)))
 
     def result(self, record: PickRecord) -> None:

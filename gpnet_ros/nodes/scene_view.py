@@ -22,14 +22,15 @@ from gpnet_ros.errors import DeviceError
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.kinematics import Joints
 from gpnet_ros.nodes import convert
+from gpnet_ros.nodes.planner_markers import BLUE, GRAY, GREEN, PALE_RED, YELLOW
 from gpnet_ros.nodes.start import LATCHED_QOS, SENSOR_QOS
 from gpnet_ros.pose import Transform, look_at
 from gpnet_ros.scene_picture import ScenePicture
 
-#: Pictures beside the scene: topic and title; the first over the whole width, the others two in a row.
+#: Pictures below the scene, in a row: topic and title.
 PICTURES = (
-    ("overlay", "camera with grasp"), ("maps/q_star/color", "Q*"), ("maps/priority/color", "P"),
-    ("maps/angle/color", "angle where Q* is high"), ("maps/width/color", "width"),
+    ("overlay", "camera, with the best grasp of the maps"), ("maps/q_star/color", "Q*"),
+    ("maps/priority/color", "P"), ("maps/angle/color", "angle where Q* is high"), ("maps/width/color", "width"),
 )  # fmt: skip
 _TOPICS: dict[str, tuple[type, Any]] = {
     **{topic: (Image, SENSOR_QOS) for topic, _ in PICTURES},
@@ -37,10 +38,18 @@ _TOPICS: dict[str, tuple[type, Any]] = {
     "joint_states": (JointState, SENSOR_QOS),
     "planner_node/markers": (MarkerArray, LATCHED_QOS),
 }
-_WIDTH, _HEIGHT, _COLUMN = 1180, 900, 400
-_EYE, _TARGET = np.array([1.55, -1.25, 1.05]), np.array([0.32, -0.22, 0.18])  # in base [m]
-_ARM, _TOOL = (0.66, 0.71, 0.78, 1.0), (0.25, 0.27, 0.31, 1.0)
-_TABLE = (0.86, 0.80, 0.70, 1.0)
+#: Size of each of the two views of the scene, height of a picture below, and of a line of words [px].
+_WIDTH, _HEIGHT, _PICTURE, _WORDS = 800, 560, 300, 28
+#: Where the whole is seen from, and towards what, in base [m]; and the workspace, seen from its middle.
+_EYE, _TARGET = np.array([2.0, -1.65, 1.35]), np.array([0.45, -0.22, 0.34])
+_NEAR_EYE, _NEAR_TARGET = np.array([0.40, -0.50, 0.44]), np.array([0.0, 0.0, 0.035])
+_ARM, _TOOL = (0.78, 0.83, 0.90, 1.0), (0.30, 0.33, 0.38, 1.0)
+_TABLE = (0.90, 0.85, 0.76, 1.0)
+#: What the colours of the scene mean.
+_LEGEND = (
+    ("chosen grasp", GREEN), ("its way", YELLOW), ("rejected, with the reason", GRAY), ("workspace, tote", BLUE),
+    ("keep out", PALE_RED),
+)  # fmt: skip
 
 
 @dataclass
@@ -102,25 +111,46 @@ def listen(timeout: float, namespace: str = "", domain_id: int | None = None) ->
 
 
 def draw(heard: Heard, cell: Cell, hand_eye: HandEye) -> NDArray[np.uint8]:
-    """The scene of complete messages, (H, W, 3) RGB: the cell in space, beside it camera and maps.
+    """The scene of complete messages, (H, W, 3) RGB: the cell and its workspace in space, below them camera and maps.
 
     cell and hand_eye are those of the nodes: the arm's shape, and where the points lie that the camera saw.
     """
-    camera = Intrinsics(_WIDTH, _HEIGHT, 1000.0, 1000.0, _WIDTH / 2, _HEIGHT / 2)
-    scene = ScenePicture(camera, look_at(_EYE, _TARGET, np.cross(_TARGET - _EYE, (0.0, 0.0, 1.0))))
-    joints = heard.messages["joint_states"]
-    q = np.array(joints.position, dtype=np.float64)
+    middle = np.array([*cell.workspace.centre, cell.workspace.table_z])
+    views = [
+        ("the cell", _EYE, _TARGET, 0.95, False),
+        ("the workspace, coloured by Q*", middle + _NEAR_EYE, middle + _NEAR_TARGET, 1.25, True),
+    ]
+    scenes = [_titled(_scene(heard, cell, hand_eye, *how), title, _WIDTH) for title, *how in views]
+    pictures = []
+    for topic, title in PICTURES:
+        image = convert.color_from_image(heard.messages[topic])
+        pictures.append(_titled(image, title, round(image.shape[1] * _PICTURE / image.shape[0])))
+    row = np.concatenate(pictures, axis=1)
+    width = max(2 * _WIDTH, row.shape[1])
+    return np.concatenate([_widened(part, width) for part in (np.concatenate(scenes, axis=1), row, _legend(width))])
+
+
+def _scene(
+    heard: Heard,
+    cell: Cell,
+    hand_eye: HandEye,
+    eye: NDArray[np.float64],
+    target: NDArray[np.float64],
+    zoom: float,
+    is_labelled: bool,
+) -> NDArray[np.uint8]:
+    """Everything in space, seen from a point towards another (3,) [m] of base; zoom is of the focal length."""
+    camera = Intrinsics(_WIDTH, _HEIGHT, zoom * _WIDTH, zoom * _WIDTH, _WIDTH / 2, _HEIGHT / 2)
+    scene = ScenePicture(camera, look_at(eye, target, np.cross(target - eye, (0.0, 0.0, 1.0))))
+    q = np.array(heard.messages["joint_states"].position, dtype=np.float64)
     _draw_table(scene, cell)
     _draw_points(scene, heard.messages["maps/points"], hand_eye.T_base_camera(cell.kinematics.forward(q)))
     _draw_arm(scene, cell, q)
     markers = [m for m in heard.messages["planner_node/markers"].markers if m.action == Marker.ADD]
     for marker in sorted(markers, key=lambda m: -m.color.a):  # what shines through comes last
-        _draw_marker(scene, marker)
-    first, *others = [_titled(convert.color_from_image(heard.messages[topic]), title) for topic, title in PICTURES]
-    rows = [first, *(np.concatenate(pair, axis=1) for pair in zip(others[::2], others[1::2], strict=True))]
-    column = np.concatenate(rows)[:_HEIGHT]
-    fill = np.full((_HEIGHT - len(column), _COLUMN, 3), 255, np.uint8)
-    return np.concatenate([scene.image, np.concatenate([column, fill])], axis=1)
+        if is_labelled or marker.type != Marker.TEXT_VIEW_FACING:
+            _draw_marker(scene, marker)
+    return scene.image
 
 
 def _draw_table(scene: ScenePicture, cell: Cell) -> None:
@@ -159,10 +189,31 @@ def _draw_marker(scene: ScenePicture, marker: Marker) -> None:
         scene.label(T[:3, 3], marker.text, color)
 
 
-def _titled(image: NDArray[np.uint8], title: str) -> NDArray[np.uint8]:
-    """A picture with its title above, as wide as the column if it is wider than high, else half as wide."""
-    width = _COLUMN if image.shape[1] > image.shape[0] else _COLUMN // 2
+def _titled(image: NDArray[np.uint8], title: str, width: int) -> NDArray[np.uint8]:
+    """A picture of this width [px] with its title above."""
     size = (width, round(image.shape[0] * width / image.shape[1]))
-    bar = np.full((26, width, 3), 255, np.uint8)
-    cv2.putText(bar, title, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (40, 40, 40), 1, cv2.LINE_AA)
+    bar = np.full((_WORDS, width, 3), 255, np.uint8)
+    _put(bar, title, 8)
     return np.concatenate([bar, cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8)])
+
+
+def _legend(width: int) -> NDArray[np.uint8]:
+    """What the colours mean, in one line of this width [px]."""
+    line = np.full((_WORDS, width, 3), 255, np.uint8)
+    at = 8
+    for words, color in _LEGEND:
+        rgb = tuple(round(255 * (color[3] * c + 1 - color[3])) for c in color[:3])
+        cv2.rectangle(line, (at, 8), (at + 22, _WORDS - 8), rgb, -1)
+        at = _put(line, words, at + 30) + 36
+    return line
+
+
+def _put(line: NDArray[np.uint8], words: str, left: int) -> int:
+    """Write words into a line from a column [px] on; the column where they end."""
+    cv2.putText(line, words, (left, _WORDS - 9), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (40, 40, 40), 1, cv2.LINE_AA)
+    return int(left + cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)[0][0])
+
+
+def _widened(image: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
+    """A picture with white on its right, up to this width [px]."""
+    return np.pad(image, ((0, 0), (0, width - image.shape[1]), (0, 0)), constant_values=255)

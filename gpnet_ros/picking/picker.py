@@ -83,9 +83,9 @@ class Picker:
             began = time.monotonic()
             sight = self._look()
             looked = time.monotonic()
-            decision = self._decide(sight)
+            decision, basis = self._decide(sight)
             times = {"look": times["look"] + looked - began, "decide": times["decide"] + time.monotonic() - looked}
-            self.listener.decided(decision, sight)
+            self.listener.decided(decision, sight, basis)
             if not decision.may_be_seen:
                 break
         if decision.plan is not None:
@@ -175,7 +175,7 @@ class Picker:
         self.listener.refused(self.attention.reason)
         raise TurnOver(Turn("no_frame", self.attention.reason, finished="no_frame"))
 
-    def _decide(self, sight: Sight) -> Decision:
+    def _decide(self, sight: Sight) -> tuple[Decision, DecisionBasis]:
         self.say("deciding")
         cell, state = self.attention.cell, self.attention.arm_state()
         q_start = np.array(cell.home) if state is None else state.q
@@ -187,7 +187,8 @@ class Picker:
             self.mode == "hover",
             self.select or SelectSettings(),
         )
-        return decide(
+        decision = decide(
             sight.frame, sight.maps, basis.T_base_camera, cell, q_start,
             memory=self.memory, select=basis.select, hover=basis.hover, spot=basis.spot,
         )  # fmt: skip
+        return decision, basis

@@ -122,8 +122,8 @@ class LoopListener(Protocol):
     def refused(self, reason: str) -> None:
         """A frame was not used, or a person's wish was not granted."""
 
-    def decided(self, decision: Decision, sight: Sight) -> None:
-        """A decision was made on a frame."""
+    def decided(self, decision: Decision, sight: Sight, basis: DecisionBasis) -> None:
+        """A decision was made on a frame, by what else it depended on."""
 
     def result(self, record: PickRecord) -> None:
         """A turn, and perhaps the task, has ended."""

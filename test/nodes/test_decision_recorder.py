@@ -46,7 +46,7 @@ class Told:
     def refused(self, reason: str) -> None:
         self.heard.append(("refused", reason))
 
-    def decided(self, decision: Any, seen: Sight) -> None:
+    def decided(self, decision: Any, seen: Sight, basis: DecisionBasis) -> None:
         self.heard.append(("decided", decision))
 
     def result(self, record: PickRecord) -> None:
@@ -88,7 +88,7 @@ class Cell:
         q = np.array(CELL.home) + bends
         basis = DecisionBasis(q, T_BASE_CAMERA, tuple(self.memory.failed), spot, select=SELECT)
         decision = decide(seen.frame, seen.maps, T_BASE_CAMERA, CELL, q, memory=self.memory, select=SELECT, spot=spot)
-        self.recorder.decided(decision, seen)
+        self.recorder.decided(decision, seen, basis)
         turn = Turn("dry_run", "", {}, seen, decision, basis=basis)
         record = PickRecord(turn, "dry_run", 1, 0, spot, None)
         self.recorder.result(record)

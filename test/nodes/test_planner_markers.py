@@ -9,23 +9,29 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy")
 
+from support.fake_topics import FakeNode  # noqa: E402
 from support.scenes import CELL, CENTRE, HEIGHT, T_BASE_CAMERA, sight  # noqa: E402
 from visualization_msgs.msg import Marker  # noqa: E402
 
+from gpnet_ros.cell import load_hand_eye  # noqa: E402
 from gpnet_ros.grasp import Rejected  # noqa: E402
 from gpnet_ros.nodes import convert  # noqa: E402
+from gpnet_ros.nodes.frames import Frames  # noqa: E402
 from gpnet_ros.nodes.planner_markers import markers  # noqa: E402
+from gpnet_ros.nodes.planner_outputs import Outputs  # noqa: E402
 from gpnet_ros.pick import Decision, decide  # noqa: E402
 from gpnet_ros.picking.attention import Sight  # noqa: E402
+from gpnet_ros.picking.record import DecisionBasis  # noqa: E402
+from gpnet_ros.pose import transform  # noqa: E402
 
 SEEN = sight(3.5)
 DECISION = decide(SEEN.frame, SEEN.maps, T_BASE_CAMERA, CELL, CELL.home)
 
 
-def scene(decision: Decision = DECISION, seen: Sight = SEEN, fixed: bool = True) -> dict[str, list[Marker]]:
+def scene(decision: Decision = DECISION, seen: Sight = SEEN) -> dict[str, list[Marker]]:
     """Markers by namespace."""
     found: dict[str, list[Marker]] = {}
-    for marker in markers(decision, seen, T_BASE_CAMERA if fixed else None, CELL).markers:
+    for marker in markers(decision, seen, T_BASE_CAMERA, CELL).markers:
         found.setdefault(marker.ns, []).append(marker)
     return found
 
@@ -82,6 +88,36 @@ def test_where_no_depth_is_known_the_reason_stands_on_the_table() -> None:
     assert in_base(found["reason"][0])[2] == pytest.approx(CELL.workspace.table_z + 0.02)
 
 
-def test_without_the_cameras_pose_only_the_candidates_are_left_out() -> None:
-    lost = replace(DECISION, rejected=(Rejected((320.0, 240.0), "clearance", "for the test"),))
-    assert set(scene(lost)) - set(scene(lost, fixed=False)) == {"rejected", "reason"}
+def test_candidates_side_by_side_that_lost_for_one_reason_are_one_ghost() -> None:
+    assert DECISION.grasp is not None
+    u, v = DECISION.grasp.pixel
+
+    def ghosts(*lost: tuple[float, str]) -> list[str]:
+        many = tuple(Rejected((u + aside, v), reason, "for the test") for aside, reason in lost)
+        return [m.text for m in scene(replace(DECISION, rejected=many))["reason"]]
+
+    assert ghosts((0.0, "clearance"), (2.0, "clearance"), (-3.0, "clearance")) == ["clearance"]
+    assert ghosts((0.0, "clearance"), (2.0, "hole")) == ["clearance", "hole"]
+    assert ghosts((0.0, "clearance"), (60.0, "clearance")) == ["clearance", "clearance"]
+    assert len(ghosts(*((30.0 * k, "clearance") for k in range(-10, 10)))) == 12
+
+
+def test_a_ghost_that_lost_hides_less_than_the_chosen_one() -> None:
+    assert DECISION.grasp is not None
+    found = scene(replace(DECISION, rejected=(Rejected(DECISION.grasp.pixel, "clearance", "for the test"),)))
+    volume = {n: sum(m.scale.x * m.scale.y * m.scale.z for m in found[n]) for n in ("chosen", "rejected")}
+    assert volume["rejected"] < 0.5 * volume["chosen"] and found["rejected"][0].color.a < found["chosen"][0].color.a
+
+
+def test_candidates_of_a_camera_on_the_flange_have_their_ghosts_too() -> None:
+    """They were left out: where the camera was at the exposure is what the decision depended on."""
+    assert DECISION.grasp is not None
+    node = FakeNode([])
+    outputs = Outputs(node, CELL, Frames(node, "none", "camera", load_hand_eye(), 0.0))
+    moved = transform(np.eye(3), (0.0, 0.1, 0.0)) @ T_BASE_CAMERA
+    lost = replace(DECISION, rejected=(Rejected(DECISION.grasp.pixel, "clearance", "for the test"),))
+    outputs.decided(lost, SEEN, DecisionBasis(np.array(CELL.home), moved))
+    found = [m for m in node.first["~/markers"].markers if m.ns == "rejected"]
+    np.testing.assert_allclose(
+        np.mean([in_base(m) for m in found[:2]], axis=0)[:2], np.add(CENTRE, (0.0, 0.1)), atol=0.005
+    )

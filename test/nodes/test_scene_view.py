@@ -29,8 +29,8 @@ from gpnet_ros.pick import decide  # noqa: E402
 
 #: Each file of test/nodes has its own domains.
 DOMAIN = 105
-#: Width of the scene; camera and maps stand right of it [px].
-SCENE = 1180
+#: Height of the scene with its titles; camera and maps stand below it [px].
+SCENE = 588
 SEEN = sight(2.0)
 DECISION = decide(SEEN.frame, SEEN.maps, T_BASE_CAMERA, CELL, CELL.home)
 
@@ -57,15 +57,15 @@ def near(image: np.ndarray, rgb: tuple[int, int, int]) -> int:
 
 
 def test_gripper_way_tote_and_arm_are_in_the_picture() -> None:
-    image = draw(Heard(messages()), CELL, load_hand_eye())[:, :SCENE]
+    image = draw(Heard(messages()), CELL, load_hand_eye())[:SCENE]
     assert near(image, (20, 190, 50)) > 500  # the chosen gripper
     assert near(image, (255, 204, 0)) > 300  # the way
     bare = messages()
     bare["planner_node/markers"] = MarkerArray()
-    without = draw(Heard(bare), CELL, load_hand_eye())[:, :SCENE]
+    without = draw(Heard(bare), CELL, load_hand_eye())[:SCENE]
     assert near(without, (20, 190, 50)) < 50
     moved = {**messages(), "joint_states": JointState(position=(np.array(CELL.home) + 0.5).tolist())}
-    assert (draw(Heard(moved), CELL, load_hand_eye())[:, :SCENE] != image).sum() > 10_000
+    assert (draw(Heard(moved), CELL, load_hand_eye())[:SCENE] != image).sum() > 10_000
 
 
 def test_it_listens_until_everything_has_come() -> None:

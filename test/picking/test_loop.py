@@ -25,7 +25,7 @@ from gpnet_ros.pick import Decision, decide
 from gpnet_ros.picking import picker
 from gpnet_ros.picking.attention import Attention, Sight
 from gpnet_ros.picking.loop import LoopSettings, PickingLoop
-from gpnet_ros.picking.record import PickRecord, Turn
+from gpnet_ros.picking.record import DecisionBasis, PickRecord, Turn
 from gpnet_ros.pose import invert, look_at, to_xyz_quat, transform
 from gpnet_ros.region import counted_in_workspace
 
@@ -59,6 +59,7 @@ class Notes:
         self.states: list[str] = []
         self.reasons: list[str] = []
         self.decisions: list[Decision] = []
+        self.bases: list[DecisionBasis] = []
         self.results: list[dict[str, Any]] = []
         self.news = threading.Condition()
 
@@ -73,7 +74,8 @@ class Notes:
     def refused(self, reason: str) -> None:
         self._note(self.reasons, reason)
 
-    def decided(self, decision: Decision, sight: Sight) -> None:
+    def decided(self, decision: Decision, sight: Sight, basis: DecisionBasis) -> None:
+        self._note(self.bases, basis)
         self._note(self.decisions, decision)
 
     def result(self, record: PickRecord) -> None:
@@ -646,6 +648,7 @@ def test_a_camera_on_the_flange_is_judged_where_it_looks_from() -> None:
         b.until_state("idle")
         b.loop.pick()
         assert b.result()["status"] in ("dry_run", "nothing_graspable")  # so far from the flange it is in its own way
+        np.testing.assert_allclose(b.notes.bases[0].T_base_camera, load_hand_eye().T_base_camera(), atol=1e-6)
     with bench("dry_run", auto=False, hand_eye=given(mistaken(right, "camera_link"), "flange"), look_timeout=0.3) as b:
         b.until_state("idle")
         b.loop.pick()
