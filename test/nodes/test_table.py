@@ -314,3 +314,16 @@ def test_an_external_camera_takes_the_place_of_ours_under_its_own_topics() -> No
     assert by_name(RunSettings())["planner_node"].remaps == {}
     with pytest.raises(SettingsError, match="camera:=own"):
         RunSettings(camera="external", sim=True)
+
+
+def test_a_d405_and_packed_images_are_arguments_of_the_launch() -> None:
+    run = RunSettings(camera="external", camera_color="color/image_rect_raw", image_transport="compressed")
+    for node in by_name(run).values():
+        assert node.remaps["color/image_raw"] == "/camera/camera/color/image_rect_raw"
+        assert node.remaps["color/camera_info"] == "/camera/camera/color/camera_info"
+        assert node.overrides["image_transport"] == "compressed"
+    assert not any("image_transport" in node.overrides for node in by_name(RunSettings(camera="external")).values())
+    with pytest.raises(SettingsError, match="camera:=external"):
+        RunSettings(image_transport="compressed")
+    with pytest.raises(SettingsError, match="theora"):
+        RunSettings(camera="external", image_transport="theora")
