@@ -16,12 +16,20 @@ import numpy as np
 from gpnet_ros.devices.camera import stall_limit
 from gpnet_ros.errors import DeviceError
 from gpnet_ros.frame import CAMERA_FRAME, Frame, Intrinsics, depth_from_raw
+from gpnet_ros.lens import Lens, straight_frame
 from gpnet_ros.settings import setting, validate
 
 #: Exposure and white balance settle in about half a second after the start.
 WARM_UP_FRAMES = 15
 #: One wait for frames [ms]; short, so that the time limit of `read` is kept.
 _WAIT_MS = 100
+#: Distortion models of the SDK, and as OpenCV and ROS call them.
+_MODELS = {
+    "brown_conrady": "plumb_bob",
+    "inverse_brown_conrady": "plumb_bob",
+    "modified_brown_conrady": "plumb_bob",
+    "kannala_brandt4": "equidistant",
+}
 
 
 @dataclass(frozen=True)
@@ -194,10 +202,10 @@ class RealSenseCamera:
         if not color or not depth or color.get_timestamp() <= self._last:
             return None
         self._last = color.get_timestamp()
-        return Frame(
+        return straight_frame(
             _rgb(color),
             depth_from_raw(np.asanyarray(depth.get_data()), scale),
-            _intrinsics(color.profile.as_video_stream_profile().get_intrinsics()),
+            lens_of_stream(color.profile.as_video_stream_profile().get_intrinsics()),
             self._stamp(color),
             self.settings.frame_id,
         )
@@ -226,11 +234,23 @@ def _rgb(color: Any) -> np.ndarray:
     raise DeviceError(f"Colour comes as {form}; allowed are rgb8 and bgr8: record or configure one of them.")
 
 
-def _intrinsics(model: Any) -> Intrinsics:
-    """The pinhole model of the colour stream; what a lens bends beside it is never dropped."""
-    if any(model.coeffs):
+def lens_of_stream(model: Any) -> Lens:
+    """Camera model of a stream's intrinsics, with its distortion.
+
+    Of the SDK's Brown-Conrady, inverse Brown-Conrady and modified Brown-Conrady all bend a point's pixel as OpenCV's
+    plumb_bob does, to 0.02 px (a test asks the SDK); depth is aligned to colour by that.
+
+    Raises:
+        DeviceError: a distortion that is not known here.
+    """
+    camera = Intrinsics(model.width, model.height, model.fx, model.fy, model.ppx, model.ppy)
+    name = str(model.model).rsplit(".", 1)[-1]
+    if name == "none" or not any(model.coeffs):
+        return Lens(camera)
+    if name not in _MODELS:
         raise DeviceError(
-            f"The camera's colour carries a lens distortion {list(model.coeffs)}, only 0 is allowed (as of a D435); "
-            "use realsense2_camera with image_proc and remap to its rectified topics."
+            f"The camera's colour carries a lens distortion {list(model.coeffs)} of model {name!r}, allowed are "
+            f"{', '.join(_MODELS)}; use realsense2_camera with image_proc and remap to its rectified topics."
         )
-    return Intrinsics(model.width, model.height, model.fx, model.fy, model.ppx, model.ppy)
+    count = 4 if _MODELS[name] == "equidistant" else 5
+    return Lens(camera, _MODELS[name], tuple(float(c) for c in model.coeffs[:count]))
