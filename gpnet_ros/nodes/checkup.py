@@ -26,7 +26,7 @@ class Checkup:
         """Listen to the diagnostics of who makes the maps."""
         self._node, self._loop, self._exposures, self._outputs = node, loop, exposures, outputs
         self._input, self._inference = InputHealth(), InferenceWatch()
-        self._missed = ""
+        self._missed, self._was_there = "", False
         self._maps = node.resolve_topic_name(MAPS_INFO)
         node.create_subscription(DiagnosticArray, "/diagnostics", self._hear, _HEARD_QOS)
 
@@ -52,9 +52,12 @@ class Checkup:
             yield f"{info.node_namespace.rstrip('/')}/{info.node_name}"
 
     def _tell(self, inference: Health) -> None:
-        """Log that inference has gone, and that it is back; once each."""
+        """Log that inference has gone, and that it is back; once each. A network that still loads has not gone."""
         missed = inference.message if inference.level != Level.OK else ""
         log = self._node.get_logger()
+        self._was_there = self._was_there or not missed
+        if not self._was_there:
+            return
         if missed and not self._missed:
             log.warning(missed)
         elif self._missed and not missed:
