@@ -26,6 +26,7 @@ from gpnet_ros.nodes import params, qos_overrides
 from gpnet_ros.nodes.health import Health, Level
 from gpnet_ros.nodes.parameters import NodeSettings
 from gpnet_ros.nodes.qos_overrides import overridden
+from gpnet_ros.nodes.shared_memory import remove_dead_memory
 from gpnet_ros.parent import end_with_parent
 from gpnet_ros.priority import change_priority
 
@@ -282,3 +283,4 @@ def run(make: Callable[[], ManagedNode[Any]], nice: int = 0) -> None:
             node.halt()
             node.destroy_node()
         rclpy.try_shutdown()
+        remove_dead_memory()  # of a launch that was killed, or a node

@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from gpnet_ros.errors import DeviceError
 from gpnet_ros.nodes.node_process import NodeProcess
+from gpnet_ros.nodes.shared_memory import is_used, remove_dead_memory
 from gpnet_ros.nodes.table import RunSettings, environment, node_processes, simulation_command
 from gpnet_ros.nodes.transport import loopback_environment
 
@@ -95,6 +96,7 @@ def start_nodes(run: RunSettings, domain_id: int, logs: Path) -> Iterator[Runnin
     finally:
         end_processes(running.processes)
         _clean_shared_memory(domain_id, shared)
+        remove_dead_memory()
 
 
 def ros_environment(domain_id: int) -> dict[str, str]:
@@ -184,16 +186,5 @@ def _clean_shared_memory(domain_id: int, before: set[Path]) -> None:
     """Remove what our own processes left behind: files that are new and that nobody has open or mapped."""
     for path in _shared_memory(domain_id) - before:
         with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > 2.0 and not _is_used(path):
+            if time.time() - path.stat().st_mtime > 2.0 and not is_used(path):
                 path.unlink()
-
-
-def _is_used(path: Path) -> bool:
-    """Whether any process has the file open or mapped."""
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if str(path) in (process / "maps").read_text():
-                return True
-            if any(os.readlink(fd) == str(path) for fd in (process / "fd").iterdir()):
-                return True
-    return False
