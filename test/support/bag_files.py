@@ -35,7 +35,8 @@ class BagPlan:
         info: each, once (recorded at the end) or none.
         distortion, model: of the camera model.
         depth_frame: frame_id of depth.
-        storage: mcap or sqlite3; zstd: compressed.
+        storage: mcap or sqlite3; zstd: compressed, chunks of mcap and sqlite3 as a file.
+        compression: else as `ros2 bag record --compression-mode` has it: file or message; empty: not.
         leave_out: topics that are not recorded; types: other types of topics.
         padding: bytes behind each row.
     """
@@ -53,6 +54,7 @@ class BagPlan:
     depth_frame: str = "camera_color_optical_frame"
     storage: str = "mcap"
     zstd: bool = False
+    compression: str = ""
     leave_out: tuple[str, ...] = ()
     types: dict[str, str] = field(default_factory=dict)
     padding: int = 0
@@ -79,6 +81,8 @@ def write_bag(path: Path, frames: list[Frame], plan: BagPlan | None = None) -> P
     if plan.zstd:
         mode = CompressionMode.STORAGE if plan.storage == "mcap" else CompressionMode.FILE
         writer.set_compression(mode, CompressionFormat.ZSTD)
+    elif plan.compression:
+        writer.set_compression(CompressionMode[plan.compression.upper()], CompressionFormat.ZSTD)
     with writer:
         known: dict[str, Any] = {}
         for number, frame in enumerate(frames):

@@ -9,11 +9,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from backports import zstd  # comes with rosbags
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 
 from gpnet_ros.errors import BagRefused, GpnetError
 
+#: How what is packed by zstd begins (RFC 8878); a serialised message begins with 0.
+_ZSTD = b"\x28\xb5\x2f\xfd"
 _SUFFIXES = {".mcap": "mcap", ".db3": "sqlite3"}
 _REPAIR = (
     "it was not closed or not copied whole, or is no bag; try `ros2 bag reindex` (sqlite3) or `mcap recover`, "
@@ -110,7 +113,7 @@ class Bag:
             connections = [c for c in reader.connections if c.topic in topics]
             found = iter(reader.messages(connections=connections) if connections else ())
             while (one := self._guarded(lambda: next(found, None))) is not None:
-                yield BagMessage(one[0].topic, int(one[1]), bytes(one[2]))
+                yield BagMessage(one[0].topic, int(one[1]), self._guarded(lambda: _unpacked(bytes(one[2]))))
         finally:
             if is_first:
                 self._is_read = False
@@ -180,6 +183,11 @@ def _stamp_format(raw: bytes) -> str:
     return "<iI" if raw[1] & 1 else ">iI"
 
 
+def _unpacked(raw: bytes) -> bytes:
+    """A message that was packed by itself, as `--compression-mode message` records it, of which no metadata tells."""
+    return bytes(zstd.decompress(raw)) if raw.startswith(_ZSTD) else raw
+
+
 def _bag_file(path: Path) -> Path:
     """What rosbags opens: the folder, or the one storage file."""
     if not path.exists():
@@ -187,12 +195,14 @@ def _bag_file(path: Path) -> Path:
     if path.is_file():
         if path.suffix in _SUFFIXES:
             return path
+        _refuse_packed(path, [path])
         old = "; recordings of ROS 1 or of the RealSense SDK: rosbags-convert, or camera_node with source:=bag"
         raise BagRefused(
             f"Bag {path} is no ROS 2 bag: allowed are a folder, .mcap and .db3{old if path.suffix == '.bag' else ''}."
         )
     if (path / "metadata.yaml").is_file():
         return path
+    _refuse_packed(path, sorted(path.iterdir()))
     files = sorted(p for p in path.iterdir() if p.suffix in _SUFFIXES)
     if len(files) == 1:  # the recorder was killed before it could write the metadata
         return files[0]
@@ -200,6 +210,20 @@ def _bag_file(path: Path) -> Path:
         f"Folder {path} holds no metadata.yaml and {len(files)} .mcap or .db3 files, one is needed: give a bag's "
         f"folder, or one of its files{'; `ros2 bag reindex` writes the metadata.yaml of all' if files else ''}."
     )
+
+
+def _refuse_packed(bag: Path, files: list[Path]) -> None:
+    """Refuse files that were packed as a whole (`--compression-mode file`): only metadata.yaml says which they are.
+
+    Raises:
+        BagRefused: one of them is.
+    """
+    packed = next((f.name for f in files if f.suffix == ".zstd" and Path(f.stem).suffix in _SUFFIXES), None)
+    if packed is not None:
+        raise BagRefused(
+            f"Bag {bag} is packed as a whole ({packed}): give its folder with metadata.yaml, or unpack it first "
+            f"with `zstd -d {packed}`."
+        )
 
 
 def _storage_in(folder: Path) -> str:

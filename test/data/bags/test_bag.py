@@ -124,3 +124,48 @@ def test_a_split_bag_without_metadata_names_the_remedy(tmp_path: Path) -> None:
         (tmp_path / "bag" / f"bag_{number}.mcap").write_bytes(file.read_bytes())
     with pytest.raises(BagRefused, match=r"2 \.mcap or \.db3 files.*reindex"), Bag(tmp_path / "bag"):
         pass
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_messages_that_are_packed_one_by_one_are_read_without_metadata_too(tmp_path: Path, storage: str) -> None:
+    path = write_bag(tmp_path / "bag", small_frames(3), BagPlan(storage=storage, compression="message"))
+    with Bag(path) as bag:
+        whole = list(BagFrames(bag).frames())
+    (path / "metadata.yaml").unlink()
+    for given in (path, *path.iterdir()):
+        with Bag(given) as bag:
+            again = list(BagFrames(bag).frames())
+        assert [m.color.raw for m, _ in again] == [m.color.raw for m, _ in whole] and len(again) == 3
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_a_file_that_is_packed_as_a_whole_is_read_by_its_folder_else_named_with_the_remedy(
+    tmp_path: Path, storage: str
+) -> None:
+    path = write_bag(tmp_path / "bag", small_frames(3), BagPlan(storage=storage, compression="file"))
+    with Bag(path) as bag:
+        assert len(list(BagFrames(bag).frames())) == 3
+    (packed,) = path.glob("*.zstd")
+    with pytest.raises(BagRefused, match=f"zstd -d {packed.name}"), Bag(packed):
+        pass
+    (path / "metadata.yaml").unlink()
+    write_bag(tmp_path / "last", small_frames(1), BagPlan(storage=storage))
+    (last,) = (p for p in (tmp_path / "last").iterdir() if p.suffix in (".mcap", ".db3"))
+    (path / last.name).write_bytes(last.read_bytes())  # a split bag: its last file was not packed yet
+    with pytest.raises(BagRefused, match=f"zstd -d {packed.name}"), Bag(path):
+        pass
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+@pytest.mark.parametrize("compression", ["file", "message"])
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.97])
+def test_a_packed_bag_that_is_truncated_is_one_sentence(
+    tmp_path: Path, storage: str, compression: str, share: float
+) -> None:
+    path = write_bag(tmp_path / "bag", small_frames(3), BagPlan(storage=storage, compression=compression))
+    (file,) = (p for p in path.iterdir() if p.suffix != ".yaml")
+    whole = file.read_bytes()
+    file.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(BagRefused) as refusal, Bag(path) as bag:
+        list(BagFrames(bag).frames())
+    assert str(path) in str(refusal.value) and "\n" not in str(refusal.value)
