@@ -7,6 +7,7 @@ read from a bag. A frame is read here and nowhere else, whatever way it came.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import cv2
@@ -67,7 +68,7 @@ def color_of(message: ImageLike) -> NDArray[np.uint8]:
         return np.repeat(gray, 3, axis=2)
     channels = _CHANNELS.get(encoding)
     if channels is None:
-        raise unknown_encoding(encoding)
+        raise unknown_encoding(encoding, COLOR_ENCODINGS)
     values = rows_of(message, np.dtype(np.uint8), channels)
     if channels == 1:
         return np.repeat(values, 3, axis=2)
@@ -82,16 +83,15 @@ def depth_of(message: ImageLike) -> NDArray[np.float32]:
     """
     dtype = _DTYPES.get(message.encoding)
     if dtype is None:
-        raise unknown_encoding(message.encoding)
+        raise unknown_encoding(message.encoding, DEPTH_UNITS)
     return depth_from_raw(rows_of(message, _ordered(dtype, message), 1)[..., 0], DEPTH_UNITS[message.encoding])
 
 
-def unknown_encoding(encoding: str) -> FrameRefused:
-    """The refusal of an encoding that is not read here."""
-    known = ", ".join(dict.fromkeys([*COLOR_ENCODINGS, *_DTYPES]))
+def unknown_encoding(encoding: str, known: Iterable[str]) -> FrameRefused:
+    """The refusal of an encoding that is not read here; known are those that are."""
     return FrameRefused(
-        f"Encoding {encoding!r} is not read without cv_bridge; known are {known}: "
-        "install ros-<distro>-cv-bridge or change the camera's format."
+        f"Encoding {encoding!r} is not read without cv_bridge; known are {', '.join(known)}: install "
+        "ros-<distro>-cv-bridge or change the camera's format (realsense2_camera: rgb_camera.color_format:=RGB8)."
     )
 
 

@@ -89,7 +89,7 @@ class Pairing:
         """
         if self._tolerance <= 0:
             return []
-        self._newest[is_color] = max(stamp, self._newest.get(is_color, stamp))
+        self._newest[is_color] = stamp
         if stamp in self._lone[not is_color]:
             self._lone[not is_color].remove(stamp)
         else:

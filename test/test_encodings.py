@@ -137,7 +137,15 @@ def test_compressed_colour_that_is_none_is_refused(message: Packed, word: str) -
         color_of_compressed(message)
 
 
-def test_unknown_encodings_are_refused_with_those_that_are_known() -> None:
-    for read in (color_of, depth_of):
-        with pytest.raises(FrameRefused, match=r"bayer_rggb8.*16UC1"):
-            read(image(RGB, "bayer_rggb8"))
+@pytest.mark.parametrize("encoding", ["bayer_rggb8", "8UC1", "16UC1", "8UC3", "nv21", ""])
+def test_unknown_colour_is_refused_with_what_is_known(encoding: str) -> None:
+    """8UC1 and 16UC1 are RAW8 and RAW16 of realsense2_camera: values of a sensor, without a colour."""
+    with pytest.raises(FrameRefused, match=f"{encoding!r} is not read .*rgb8, .*color_format:=RGB8") as refusal:
+        color_of(image(RGB, encoding))
+    assert "32FC1" not in str(refusal.value)  # depth
+
+
+@pytest.mark.parametrize("encoding", ["rgb8", "8UC1", "64FC1", "32SC1"])
+def test_unknown_depth_is_refused_with_what_is_known(encoding: str) -> None:
+    with pytest.raises(FrameRefused, match=f"'{encoding}' is not read .*32FC1, 16UC1, mono16"):
+        depth_of(image(RGB, encoding))

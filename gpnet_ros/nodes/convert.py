@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import array
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,7 @@ def color_from_image(message: Image | CompressedImage) -> NDArray[np.uint8]:
         return color_of_compressed(message)
     if message.encoding in COLOR_ENCODINGS:
         return color_of(message)
-    return _with_cv_bridge(message, "rgb8")
+    return _with_cv_bridge(message, "rgb8", COLOR_ENCODINGS)
 
 
 def depth_from_image(message: Image | CompressedImage) -> NDArray[np.float32]:
@@ -100,7 +101,7 @@ def depth_from_image(message: Image | CompressedImage) -> NDArray[np.float32]:
         return depth_of_compressed(message)
     if message.encoding in DEPTH_UNITS:
         return depth_of(message)
-    return depth_from_raw(_with_cv_bridge(message, "32FC1"), 1.0)
+    return depth_from_raw(_with_cv_bridge(message, "32FC1", DEPTH_UNITS), 1.0)
 
 
 def to_point_cloud(points: NDArray[np.float32], colors: NDArray[np.uint8], stamp: float, frame_id: str) -> PointCloud2:
@@ -198,12 +199,12 @@ def from_pose_in_base_link(message: PoseStamped) -> Transform:
     return T_BASE_LINK_BASE @ from_pose(message.pose)
 
 
-def _with_cv_bridge(message: Image, wanted: str) -> NDArray:
+def _with_cv_bridge(message: Image, wanted: str, known: Iterable[str]) -> NDArray:
     """Let cv_bridge read an encoding that is not among the common ones."""
     try:
         from cv_bridge import CvBridge
     except ImportError as error:
-        raise unknown_encoding(message.encoding) from error
+        raise unknown_encoding(message.encoding, known) from error
     try:
         return np.asarray(CvBridge().imgmsg_to_cv2(message, wanted))
     except Exception as error:  # its own class of errors, and defects of its own under numpy 2

@@ -214,3 +214,14 @@ def test_another_camera_than_the_cells_is_refused() -> None:
         with pytest.raises(BagRefused, match="another than that of the cell"):
             check_camera(frame, cell, wrong)
     check_camera(frame, cell, HandEye("flange", (0.0, 0.0, 0.1), (0.0, 0.0, 0.0, 1.0)))
+
+
+def test_a_picture_is_as_it_was_taken_whatever_the_lens(tmp_path: Path) -> None:
+    """What a replay unpacks goes out with the lens's own model: it must not be straight already."""
+    plan = BagPlan(color="png", depth="compressedDepth", distortion=(-0.2, 0.06, 0.0, 0.001, 0.0))
+    with Bag(write_bag(tmp_path / "bag", FRAMES, plan)) as bag:
+        frames = BagFrames(bag)
+        for messages, other in zip(frames.messages(), FRAMES, strict=True):
+            np.testing.assert_array_equal(frames.picture(messages.color), other.color)
+            np.testing.assert_array_equal(frames.picture(messages.depth), other.depth)
+            assert not np.array_equal(frames.frame(messages).color, other.color)  # type: ignore[arg-type]
