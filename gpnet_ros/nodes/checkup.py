@@ -26,7 +26,7 @@ class Checkup:
         """Listen to the diagnostics of who makes the maps."""
         self._node, self._loop, self._exposures, self._outputs = node, loop, exposures, outputs
         self._input, self._inference = InputHealth(), InferenceWatch()
-        self._missed, self._was_there = "", False
+        self._missed = ""
         self._maps = node.resolve_topic_name(MAPS_INFO)
         node.create_subscription(DiagnosticArray, "/diagnostics", self._hear, _HEARD_QOS)
 
@@ -55,8 +55,7 @@ class Checkup:
         """Log that inference has gone, and that it is back; once each. A network that still loads has not gone."""
         missed = inference.message if inference.level != Level.OK else ""
         log = self._node.get_logger()
-        self._was_there = self._was_there or not missed
-        if not self._was_there:
+        if not self._exposures.arrivals.meter(MAPS_INFO).count:
             return
         if missed and not self._missed:
             log.warning(missed)

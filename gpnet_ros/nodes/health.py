@@ -148,7 +148,8 @@ class InputHealth:
         values: dict[str, Any] = {f"rate {topic} [1/s]": rate(meter) for topic, meter in images.items()}
         values |= {
             "rate of exposures [1/s]": rate(arrivals.complete), "exposures": arrivals.complete.count,
-            "last image [s ago]": ago(silent), "p50 age when taken [s]": f"{self.taken.median:.3f}",
+            "last image [s ago]": ago(silent),
+            **({"p50 age when taken [s]": f"{self.taken.median:.3f}"} if self.taken.count else {}),
             **{f"lost {topic} [share]": f"{share:.3f}" for topic, share in lost.items()},
         }  # fmt: skip
         return Health("input", level, message, values)

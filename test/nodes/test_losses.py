@@ -77,3 +77,14 @@ def test_a_slow_stream_that_loses_nothing_and_a_silence_are_no_loss(monkeypatch:
     stream.now += 10 * WINDOW
     stream.play(1.0)
     assert stream.told == []
+
+
+def test_small_losses_are_counted_too_though_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Stream(monkeypatch)
+    stream.play(2.5 * WINDOW, DEPTH, every=25)
+    assert stream.told == []
+    assert stream.losses.shares[COLOR] == 0.0
+    assert stream.losses.shares[DEPTH] == pytest.approx(0.04, abs=0.01)
+    stream.now += 5 * WINDOW  # nothing came: there is nothing to judge
+    stream.play(1 / stream.rate)
+    assert stream.losses.shares == {}

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from support.sentences import HOLE, Sentence, of_files, sentences
 
-from gpnet_ros.settings import resource_dir
+from gpnet_ros.settings import config_dir
 
-ROOT = resource_dir("docs").parent
+ROOT = config_dir().parent
 #: Modules whose sentences a node, its launch file or its services can say.
 SPEAKERS = (
     "nodes/*.py", "picking/*.py", "devices/realsense.py", "devices/robotiq.py", "devices/digital_gripper.py",
