@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -22,7 +23,7 @@ rclpy = pytest.importorskip("rclpy")
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
 from geometry_msgs.msg import PoseStamped  # noqa: E402
 from rosgraph_msgs.msg import Clock  # noqa: E402
-from sensor_msgs.msg import CameraInfo, Image, JointState  # noqa: E402
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 from support.cameras import mistaken  # noqa: E402
 from support.scenes import CENTRE, HEIGHT, T_BASE_CAMERA, sight  # noqa: E402
@@ -331,15 +332,38 @@ def test_camera_info_is_needed_once_and_may_have_been_sent_before(tmp_path: Path
         assert result["status"] == "picked", result
 
 
-def test_frames_of_an_external_camera_come_under_its_prefix(tmp_path: Path) -> None:
+class Packed:
+    """A publisher that packs raw images as image_transport does; depth was exposed a little before colour."""
+
+    def __init__(self, world: World, topic: str, kind: str) -> None:
+        self.kind = kind
+        self.publisher = world.node.create_publisher(CompressedImage, f"/camera/camera/{topic}/{kind}", PUBLISH_QOS)
+
+    def publish(self, message: Image) -> None:
+        stamp = convert.from_time(message.header.stamp)
+        if self.kind == "compressed":
+            data = cv2.imencode(".png", convert.color_from_image(message)[..., ::-1])[1].tobytes()
+            packed = CompressedImage(header=message.header, format="rgb8; png compressed bgr8")
+        else:
+            raw = np.nan_to_num(np.round(convert.depth_from_image(message) * 1000)).astype(np.uint16)
+            data = bytes(12) + cv2.imencode(".png", raw)[1].tobytes()
+            header = convert.header(stamp - 0.005, message.header.frame_id)
+            packed = CompressedImage(header=header, format="16UC1; compressedDepth png")
+        packed.data = data
+        self.publisher.publish(packed)
+
+
+def test_packed_frames_of_an_external_camera_without_one_stamp_come_under_its_prefix(tmp_path: Path) -> None:
     domain = DOMAIN + 5
-    process = next(p for p in node_processes(RunSettings(camera="external")) if p.name == "planner_node")
+    run = RunSettings(camera="external", image_transport="compressed")
+    process = next(p for p in node_processes(run) if p.name == "planner_node")
     words = [word for name, other in process.remaps.items() for word in ("-r", f"{name}:={other}")]
-    with World(domain) as world, planner(domain, tmp_path / "log", words):
+    given = {"image_transport": process.overrides["image_transport"]}
+    with World(domain) as world, planner(domain, tmp_path / "log", words, **given):
         world.wait_until(lambda: world.state == "idle", PATIENCE, "the planner")
-        for topic in (COLOR, DEPTH, CAMERA_INFO):
-            kind = CameraInfo if topic == CAMERA_INFO else Image
-            world.outputs[topic] = world.node.create_publisher(kind, f"/camera/camera/{topic}", PUBLISH_QOS)
+        info = world.node.create_publisher(CameraInfo, f"/camera/camera/{CAMERA_INFO}", PUBLISH_QOS)
+        packed = {COLOR: Packed(world, COLOR, "compressed"), DEPTH: Packed(world, DEPTH, "compressedDepth")}
+        world.outputs = {**packed, CAMERA_INFO: info}
         end = time.monotonic() + PATIENCE
         while (result := one_pick(world))["status"] == "no_frame":
             assert time.monotonic() < end, result
