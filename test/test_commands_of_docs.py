@@ -1,4 +1,4 @@
-"""Every command of README, docs/install.md, ros.md and bags.md is run, or bears a mark that says what it needs.
+"""Every command of README and of the pages on install, ROS, networks and bags is run, or says what it needs.
 
 What bears a mark is looked up: the options of `gpnet`, the launch files with their arguments, services and topics.
 """
@@ -24,7 +24,7 @@ from gpnet_ros.nodes.table import RunSettings
 from gpnet_ros.settings import config_dir
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", *(ROOT / "docs" / name for name in ("install.md", "ros.md", "bags.md"))]
+PAGES = [ROOT / "README.md", *(ROOT / "docs" / name for name in ("install.md", "ros.md", "network.md", "bags.md"))]
 SPOKEN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 LAUNCH = {"grasp.launch.py": RunSettings(), "replay.launch.py": ReplayRun(bag="x")}
 #: Programs of others in commands that bear a mark.

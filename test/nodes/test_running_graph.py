@@ -115,6 +115,30 @@ def test_a_node_with_ros_defaults_is_found_out(discovery: str) -> None:
     assert [one for one in found if one.protocol == "udp" and not one.is_loopback]
 
 
+def test_a_program_of_this_machine_with_ros_defaults_finds_the_nodes(cell: Cell) -> None:
+    environment = {
+        name: value for name, value in os.environ.items() if name not in (*PROFILE_VARIABLES, RANGE_VARIABLE)
+    }
+    look = (
+        "import rclpy; rclpy.init(); node = rclpy.create_node('guest')\n"
+        f"while not {set(NODES)} <= set(node.get_node_names()): rclpy.spin_once(node, timeout_sec=0.1)"
+    )
+    done = subprocess.run([sys.executable, "-c", look], env=environment, timeout=PATIENCE, check=False)
+    assert done.returncode == 0
+
+
+def test_a_node_without_the_enclave_that_is_asked_for_does_not_start(tmp_path: Path) -> None:
+    security = {
+        "ROS_SECURITY_ENABLE": "true", "ROS_SECURITY_STRATEGY": "Enforce",
+        "ROS_SECURITY_KEYSTORE": str(tmp_path), "ROS_SECURITY_ENCLAVE_OVERRIDE": "/gpnet",
+    }  # fmt: skip
+    environment = {**os.environ, **ros_environment(free_domain()), **security}
+    command = [sys.executable, "-m", "gpnet_ros.nodes.clock_node"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode != 0
+    assert f"{tmp_path}/enclaves/gpnet" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("ip", "is_loopback"),
     [("127.1.2.3", True), ("::1", True), ("::ffff:127.0.0.1", True), ("0.0.0.0", False), ("::", False),

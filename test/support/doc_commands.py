@@ -20,6 +20,7 @@ MARKS = {
     "docker": "Docker",
     "network": "a package index",
     "shell": "a shell that stays: it is set up",
+    "nodes": "nodes that run",
     "long": "minutes",
     "record": "a run that was recorded",
 }
