@@ -39,13 +39,14 @@ class DecisionRecorder:
             listener: told everything.
             exposure: the messages of the sight that was handed out last.
             folder: of the bags; made when needed.
-            setup: what all decisions depend on, see `setup_values`.
+            setup: what all decisions depend on, see `setup_values`; the cell of their basis goes before its own.
             warn: told what cannot be written.
         """
         self._listener, self._exposure, self._folder = listener, exposure, folder
         self._setup, self._warn = setup, warn
         self._messages: dict[str, bytes] = {}
         self._bag: DecisionBag | None = None
+        self._bag_setup: dict[str, Any] = {}
 
     def state(self, state: str) -> None:
         """The loop has a new state; in rest the bag of the task is closed."""
@@ -71,7 +72,9 @@ class DecisionRecorder:
         if record.turn.sight is None or not messages:
             return
         try:
-            self._open(record.turn.sight.frame.stamp).add(messages, record.to_dict())
+            basis = record.turn.basis
+            own = {} if basis is None or basis.cell is None else {"cell": asdict(basis.cell)}
+            self._open(record.turn.sight.frame.stamp, self._setup | own).add(messages, record.to_dict())
         except OSError as error:
             self._bag = None
             self._warn(f"The record of this decision is lost, {self._folder} cannot be written ({error.strerror}).")
@@ -85,14 +88,17 @@ class DecisionRecorder:
         if bag.failure:
             self._warn(f"The bag of the task is not whole, {self._folder} cannot be written ({bag.failure}).")
 
-    def _open(self, stamp: float) -> DecisionBag:
-        """The bag of this task; stamp of its first decision [s]."""
+    def _open(self, stamp: float, setup: dict[str, Any]) -> DecisionBag:
+        """The bag of this task, or of its part since the setup last changed; stamp of its first decision [s]."""
+        if self._bag is not None and setup != self._bag_setup:
+            self.close()
         if self._bag is None:
             self._folder.mkdir(parents=True, exist_ok=True)
             name = time.strftime("%Y%m%d-%H%M%S")  # of the wall: a simulation's time begins anew
             free = next(p for k in range(1000) if not (p := self._folder / f"{name}-{k}").exists())
             self._bag = DecisionBag(free).__enter__()
-            self._bag.add_setup(self._setup, stamp)
+            self._bag_setup = setup
+            self._bag.add_setup(setup, stamp)
         return self._bag
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
-from gpnet_ros.cell import load_cell, load_hand_eye
+from gpnet_ros.cell import load_hand_eye
 from gpnet_ros.errors import FrameRefused, HandEyeRefused
 from gpnet_ros.frame import Frame
 from gpnet_ros.hand_eye_check import check_hand_eye
-from gpnet_ros.maps import Maps, prioritise, workspace_grid
+from gpnet_ros.maps import Grid, Maps, prioritise, workspace_grid
 from gpnet_ros.network.detector import Detector, cell_threads, gray_note
 from gpnet_ros.nodes import start
 from gpnet_ros.nodes.maps_node import MapsNode
@@ -53,14 +54,24 @@ class InferenceNode(MapsNode[InferenceSettings]):
         self.T_base_camera = None
         if self.settings.view == "whole":
             return None
-        workspace = self._workspace = load_cell(self.settings.cell_file or None).workspace
+        self._workspace = self.cell().workspace
         hand_eye = load_hand_eye(self.settings.hand_eye_file or None)
         if hand_eye.mount == "flange":
             self.get_logger().info("the camera is on the flange: the network sees the whole frame")
             return None
         T_base_camera = self.T_base_camera = hand_eye.T_base_camera()
 
-        return lambda frame: workspace_grid(frame, T_base_camera, workspace)
+        def grid(frame: Frame) -> Grid:
+            assert self._workspace is not None
+            return workspace_grid(frame, T_base_camera, self._workspace)
+
+        return grid
+
+    def apply(self, names: set[str]) -> None:
+        """Look at another square from the next frame on."""
+        s = self.settings
+        if self._workspace is not None:
+            self._workspace = replace(self._workspace, centre=s.workspace_centre, side=s.workspace_side)
 
     def answer(self, frame: Frame) -> Maps | None:
         """The maps of the network with the wanted priority; None when it was freed meanwhile."""

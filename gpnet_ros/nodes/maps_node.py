@@ -20,7 +20,12 @@ _S = TypeVar("_S", bound=ReaderSettings)
 
 
 class MapsNode(WorkerNode[_S]):
-    """Answers the newest frame, again and again; a bad frame is a warning with its reason."""
+    """Answers the newest frame, again and again; a bad frame is a warning with its reason.
+
+    Workspace and thresholds that the planner has too are the planner's: it is asked before they change here.
+    """
+
+    shares_with, follows = ("planner_node",), "planner_node"
 
     def configure(self) -> None:
         """Create the topics that come in and go out."""

@@ -21,16 +21,21 @@ from gpnet_ros.nodes.checkup import Checkup
 from gpnet_ros.nodes.decision_recorder import DecisionRecorder, setup_values
 from gpnet_ros.nodes.frames import Frames
 from gpnet_ros.nodes.health import Health
-from gpnet_ros.nodes.parameters import PlannerSettings
+from gpnet_ros.nodes.parameters import PlannerSettings, cell_parameters, with_parameters
 from gpnet_ros.nodes.planner_outputs import Outputs
 from gpnet_ros.nodes.sights import Sights
-from gpnet_ros.picking.loop import LoopSettings, PickingLoop
+from gpnet_ros.picking.loop import PickingLoop
+from gpnet_ros.picking.loop_settings import LoopSettings
 from gpnet_ros.picking.mode_gate import require_mode
 from gpnet_ros.picking.record import LoopListener
+from gpnet_ros.picking.rest import Rest
 
 
 class PlannerNode(start.ManagedNode[PlannerSettings]):
     """Converts between topics and the loop; configure loads, activate connects, `~/resume` arms."""
+
+    shares_with = ("inference_node", "oracle_node")
+    _held: Rest | None = None
 
     def __init__(self) -> None:
         super().__init__("planner_node", PlannerSettings)
@@ -42,7 +47,8 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
         """Read cell and hand-eye, create topics; the limits in force are those until the next configure."""
         s = self.settings
         require_mode(s.mode, self.simulated, s.calibration_check_file, s.camera_serial, s.calibration_max_age)
-        cell, hand_eye = load_cell(s.cell_file or None), load_hand_eye(s.hand_eye_file or None)
+        cell, hand_eye = self.cell(), load_hand_eye(s.hand_eye_file or None)
+        s = self.settings
         arm, gripper = make_robot(s.robot, s.robot_ip, s.gripper, s.gripper_file, s.auto_resume, cell)
         frames = Frames(self, s.tf, s.camera_frame, hand_eye, self.seconds())
         self.outputs = Outputs(self, cell, frames)
@@ -50,12 +56,48 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
             mode=s.mode, auto_resume=s.auto_resume, controller_clock=s.robot == "sim", max_picks=s.max_picks,
             failures_max=s.failures_max, look_timeout=s.look_timeout, valid_share_min=s.valid_share_min,
         )  # fmt: skip
-        select = SelectSettings(quality_min=s.quality_min)
-        eyes = Sights(self, s)
+        eyes = self._eyes = Sights(self, s)
         listener = self._listener(eyes, setup_values(cell, hand_eye))
-        self.loop = PickingLoop(arm, gripper, cell, hand_eye, eyes, listener, how, select, self._frame_clock())
+        self.loop = PickingLoop(arm, gripper, cell, hand_eye, eyes, listener, how, _select(s), self._frame_clock())
         eyes.judge = self.loop.attention.check_mapless
         self.checkup = Checkup(self, self.loop, eyes.exposures, self.outputs)
+
+    def require(self, settings: PlannerSettings) -> None:
+        """Refuse a speed that no plan may have.
+
+        Raises:
+            SettingsError: it is above the limit of the cell file.
+        """
+        limits = load_cell(settings.cell_file or None).limits
+        for name in ("joint_speed", "linear_speed", "descent_speed", "grip_speed"):
+            value, limit = getattr(settings, name), getattr(limits, name)
+            if not value <= limit:
+                raise SettingsError(f"{name} is {value:g}; allowed: up to {limit:g}, its limit in the cell file.", name)
+
+    def hold(self, names: set[str]) -> str:
+        """Let no move begin until `let_go` where workspace or speeds change; why that cannot be now, or empty."""
+        if self.loop is None or not names & cell_parameters(PlannerSettings).keys():
+            return ""
+        reason = self.loop.rest.hold()
+        self._held = None if reason else self.loop.rest
+        return reason
+
+    def let_go(self) -> None:
+        """Moves may begin again."""
+        if self._held is not None:
+            self._held.let_go()
+        self._held = None
+
+    def apply(self, names: set[str]) -> None:
+        """Decide by the new settings; what was decided by others, and does not move yet, never does."""
+        if self.loop is None:
+            return
+        s, picker = self.settings, self.loop.picker
+        self._eyes.valid_share_min = s.valid_share_min
+        picker.use(_select(s), s.valid_share_min)
+        if names & cell_parameters(PlannerSettings).keys():
+            picker.use_cell(with_parameters(picker.attention.cell, s))
+            self.outputs.cell = picker.attention.cell
 
     def _listener(self, eyes: Sights, setup: dict[str, Any]) -> LoopListener:
         """Who is told of the loop: the topics, and a bag if the parameter asks for one."""
@@ -126,6 +168,10 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
     def health(self) -> list[Health]:
         """How arm, loop, input and inference are."""
         return self.checkup.parts()
+
+
+def _select(s: PlannerSettings) -> SelectSettings:
+    return SelectSettings(quality_min=s.quality_min, compare=s.compare)
 
 
 def _trigger(action: Callable[[], tuple[bool, str]]) -> Callable[[Trigger.Request, Trigger.Response], Trigger.Response]:

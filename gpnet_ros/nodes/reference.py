@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from gpnet_ros.nodes.parameters import PARAMETERS
+from gpnet_ros.nodes.parameters import PARAMETERS, change_of
 from gpnet_ros.nodes.replay_table import ReplayRun
 from gpnet_ros.nodes.table import RunSettings
 
@@ -17,13 +17,22 @@ def reference() -> str:
     for file, run in (("grasp.launch.py", RunSettings), ("replay.launch.py", ReplayRun)):
         parts += [f"### {file}", _table(dataclasses.fields(run))]
     for node, kind in PARAMETERS.items():
-        parts += [f"### {node}", _table(dataclasses.fields(kind))]
+        parts += [f"### {node}", _parameters(dataclasses.fields(kind))]
     return "\n\n".join(parts) + "\n"
 
 
 def _table(fields: Iterable[dataclasses.Field[Any]]) -> str:
     rows = ["| name | default | allowed | what it is |", "|---|---|---|---|"]
     rows += [f"| `{f.name}` | {_value(f.default)} | {_allowed(f)} | {f.metadata['doc']} |" for f in fields]
+    return "\n".join(rows)
+
+
+def _parameters(fields: Iterable[dataclasses.Field[Any]]) -> str:
+    rows = ["| name | default | allowed | changes | what it is |", "|---|---|---|---|---|"]
+    for f in fields:
+        default = "of `cell_file`" if f.metadata.get("cell") else _value(f.default)
+        shared = ", shared" if f.metadata.get("shared") else ""
+        rows.append(f"| `{f.name}` | {default} | {_allowed(f)} | {change_of(f)}{shared} | {f.metadata['doc']} |")
     return "\n".join(rows)
 
 

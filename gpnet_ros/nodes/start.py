@@ -7,13 +7,13 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.service import Service
@@ -22,10 +22,10 @@ from rclpy.subscription import Subscription
 from std_msgs.msg import Header
 
 from gpnet_ros.errors import GpnetError
-from gpnet_ros.nodes import params, qos_overrides
+from gpnet_ros.nodes import qos_overrides
 from gpnet_ros.nodes.health import Health, Level
 from gpnet_ros.nodes.parameters import NodeSettings
-from gpnet_ros.nodes.qos_overrides import overridden
+from gpnet_ros.nodes.settings_node import SettingsNode
 from gpnet_ros.nodes.shared_memory import remove_dead_memory
 from gpnet_ros.parent import end_with_parent
 from gpnet_ros.priority import change_priority
@@ -68,7 +68,7 @@ def to_status(node: Any, health: Health) -> DiagnosticStatus:
     return status
 
 
-class ManagedNode(LifecycleNode, Generic[_S]):
+class ManagedNode(SettingsNode[_S]):
     """A lifecycle node with its settings as parameters, which ends its threads while ROS still lives.
 
     What a transition raises as `GpnetError` is logged in one sentence, and the transition fails. From configure on it
@@ -79,27 +79,10 @@ class ManagedNode(LifecycleNode, Generic[_S]):
         failure: why what worked beside the executor has died; empty when it has not.
     """
 
-    _takes_overrides = False  # rclpy's own topics, which its constructor makes, stay as they are
-
     def __init__(self, name: str, settings: type[_S]) -> None:
-        super().__init__(name)
-        self._kept = {id(entity) for entity in self._entities()}
-        self.settings: _S = params.declare(self, settings)
+        super().__init__(name, settings)
         self.is_active, self.failure = False, ""
-        qos_overrides.require_valid(self)
-        self._takes_overrides = True
-
-    def create_publisher(self, msg_type: Any, topic: str, qos_profile: Any, **more: Any) -> Any:
-        """As of rclpy; parameters `qos_overrides` may change the quality of service."""
-        if self._takes_overrides:
-            qos_profile, more["qos_overriding_options"] = overridden(self, "publisher", topic, qos_profile)
-        return super().create_publisher(msg_type, topic, qos_profile, **more)
-
-    def create_subscription(self, msg_type: Any, topic: str, callback: Any, qos_profile: Any, **more: Any) -> Any:
-        """As of rclpy; parameters `qos_overrides` may change the quality of service."""
-        if self._takes_overrides:
-            qos_profile, more["qos_overriding_options"] = overridden(self, "subscription", topic, qos_profile)
-        return super().create_subscription(msg_type, topic, callback, qos_profile, **more)
+        self._kept = {id(entity) for entity in self._entities()}
 
     def seconds(self) -> float:
         """The time of the node's own clock [s], which may be that of a bag."""

@@ -62,6 +62,7 @@ class Attention:
 
     Attributes:
         reason: why the newest exposure was not used; empty when it was.
+        cell, valid_share_min: by which frames are judged; they may be exchanged, see `Picker.use_cell`.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class Attention:
         """
         self._now = now
         self.eyes, self.arm, self.cell, self.hand_eye = eyes, arm, cell, hand_eye
-        self._controller_clock, self._valid_share_min = controller_clock, valid_share_min
+        self._controller_clock, self.valid_share_min = controller_clock, valid_share_min
         self._fresh_after, self._was_in_view = -np.inf, True
         self._intrinsics: Intrinsics | None = None
         self._kept: Sight | None = None
@@ -150,7 +151,7 @@ class Attention:
         self.check_hand_eye(frame, by_surface=False)  # first: where depth counts, and the arm is seen, depends on it
         if self.hand_eye.mount == "fixed":
             frame = counted_in_workspace(frame, self.hand_eye.T_base_camera(), self.cell.workspace)
-        frame.check(self._valid_share_min)
+        frame.check(self.valid_share_min)
 
     def check_mapless(self, frame: Frame) -> None:
         """Refuse a frame of which there are no maps, for a reason that the frame itself gives.
@@ -219,6 +220,11 @@ class Attention:
             return self.arm.state()
         except DeviceError:
             return None
+
+    def is_arm_still(self) -> bool:
+        """Whether the arm stands still, or there is none."""
+        state = self.arm_state()
+        return state is None or state.is_still
 
     def T_base_camera(self) -> Transform:
         """Pose (4, 4) [m] of the camera in base now.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,13 +82,15 @@ class Cell:
         self.recorder = DecisionRecorder(self.told, lambda: self.newest, folder, setup, self.warned.append)
         self.memory = Memory()
 
-    def decide(self, stamp: float, spot: int = 0, bends: float = 0.0, height: float = 0.05) -> dict[str, Any]:
+    def decide(
+        self, stamp: float, spot: int = 0, bends: float = 0.0, height: float = 0.05, cell: Any = CELL
+    ) -> dict[str, Any]:
         """One turn as the loop has it: arm a little beside home, a decision, a failed pick that is remembered."""
         self.newest = exposure(sight(stamp, height))
         seen = to_sight(self.newest)
         q = np.array(CELL.home) + bends
-        basis = DecisionBasis(q, T_BASE_CAMERA, tuple(self.memory.failed), spot, select=SELECT)
-        decision = decide(seen.frame, seen.maps, T_BASE_CAMERA, CELL, q, memory=self.memory, select=SELECT, spot=spot)
+        basis = DecisionBasis(q, T_BASE_CAMERA, tuple(self.memory.failed), spot, select=SELECT, cell=cell)
+        decision = decide(seen.frame, seen.maps, T_BASE_CAMERA, cell, q, memory=self.memory, select=SELECT, spot=spot)
         self.recorder.decided(decision, seen, basis)
         turn = Turn("dry_run", "", {}, seen, decision, basis=basis)
         record = PickRecord(turn, "dry_run", 1, 0, spot, None)
@@ -159,6 +162,21 @@ def test_each_task_has_a_bag_of_its_own_and_all_is_handed_on(cell: Cell) -> None
     cell.decide(2.0)
     assert cell.bag() != first and len(list(cell.folder.iterdir())) == 2
     assert [kind for kind, _ in cell.told.heard] == ["decided", "result", "state"] * 2
+
+
+def test_a_cell_that_changes_within_a_task_begins_another_bag_with_it(cell: Cell) -> None:
+    slower = replace(CELL, motion=replace(CELL.motion, joint_speed=0.5), workspace=replace(CELL.workspace, side=0.2))
+    cell.decide(1.0)
+    cell.decide(2.0, cell=slower)
+    cell.decide(3.0, cell=slower)
+    cell.bag()
+    first, second = sorted(cell.folder.iterdir())
+    assert [one.stamp for one in decide_all_again(first)] == [1.0]
+    again = list(decide_all_again(second))
+    assert [one.stamp for one in again] == [2.0, 3.0]
+    assert not any(one.differs for one in again)
+    with Bag(second) as bag:
+        assert read_setup(bag)["cell"]["workspace"]["side"] == 0.2
 
 
 def test_turns_without_a_decision_leave_no_bag(cell: Cell) -> None:

@@ -21,7 +21,8 @@ from gpnet_ros.devices.ur.arm import UrArm
 from gpnet_ros.errors import DeviceError
 from gpnet_ros.pick import Decision
 from gpnet_ros.picking.attention import Sight
-from gpnet_ros.picking.loop import LoopSettings, PickingLoop
+from gpnet_ros.picking.loop import PickingLoop
+from gpnet_ros.picking.loop_settings import LoopSettings
 from gpnet_ros.picking.record import DecisionBasis, PickRecord
 
 _telling = threading.Lock()
