@@ -12,6 +12,7 @@ from typing import Any
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
 
+from gpnet_ros.camera_info import is_rectified, lens_of
 from gpnet_ros.data.bags.bag import Bag, BagMessage, with_stamp
 from gpnet_ros.data.bags.frames import BagFrame, BagFrames
 from gpnet_ros.data.bags.topics import COMPRESSED
@@ -82,7 +83,7 @@ class ReplayNode(start.WorkerNode[ReplaySettings]):
     def show(self, frame: BagFrame) -> None:
         """Publish one exposure; all its messages carry the stamp of the colour image."""
         try:
-            messages = {CAMERA_INFO: with_stamp(frame.info.raw, frame.stamp)}
+            messages = {CAMERA_INFO: self._info(frame)}
             messages[COLOR] = self._image(frame, frame.color)
             messages[DEPTH] = self._image(frame, frame.depth)
         except FrameRefused as error:
@@ -92,6 +93,18 @@ class ReplayNode(start.WorkerNode[ReplaySettings]):
         self.shown.note()
         for topic, message in messages.items():
             self.outputs[topic].publish(message)
+
+    def _info(self, frame: BagFrame) -> Any:
+        """The camera model as it was recorded; of pictures that were made straight, without their old distortion."""
+        assert self.bag is not None
+        color_topic = self.playback.frames.topics.color
+        if not is_rectified(color_topic):
+            return with_stamp(frame.info.raw, frame.stamp)
+        recorded = self.bag.read(frame.info)
+        message = convert.to_camera_info(lens_of(recorded, color_topic).camera, 0.0, recorded.header.frame_id)
+        seconds, rest = divmod(frame.stamp, 10**9)
+        message.header.stamp = convert.Time(sec=seconds, nanosec=rest)
+        return message
 
     def tell_time(self, nanoseconds: int) -> None:
         """Publish the bag's time [ns]."""

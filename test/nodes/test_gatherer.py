@@ -222,3 +222,20 @@ def test_depth_that_is_seen_before_colour_makes_the_exposure_as_old_as_depth() -
     assert Exposure({COLOR: color, DEPTH: depth}).depth_lead == pytest.approx(0.015)
     assert Exposure({COLOR: depth, DEPTH: color}).depth_lead == 0.0
     assert Exposure({COLOR: color}).depth_lead == 0.0
+
+
+def test_what_image_proc_made_straight_is_kept_and_recorded_as_straight() -> None:
+    color = np.random.default_rng(3).integers(0, 255, (CAMERA.height, CAMERA.width, 3), dtype=np.uint8)
+    info = convert.to_camera_info(CAMERA, 1.0, "c")
+    info.d = [-0.3, 0.1, 0.0, 0.0, 0.0]
+    messages = {
+        COLOR: convert.to_image(color, "rgb8", 1.0, "c"),
+        DEPTH: convert.to_image(np.full(color.shape[:2], 0.8, np.float32), "32FC1", 1.0, "c"),
+        CAMERA_INFO: info,
+    }
+    rectified = Exposure(messages, "/camera/color/image_rect_color")
+    np.testing.assert_array_equal(rectified.frame().color, color)
+    np.testing.assert_array_equal(Exposure(rectified.unpacked()).frame().color, color)
+    bent = Exposure(messages, "/camera/color/image_raw")
+    assert not np.array_equal(bent.frame().color, color)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(Exposure(bent.unpacked()).frame().color, bent.frame().color)

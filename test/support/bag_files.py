@@ -29,7 +29,7 @@ class BagPlan:
 
     Attributes:
         color, depth: encodings; jpeg, png and compressedDepth (of 16UC1 as png; /32FC1, /rvl) are image transports.
-        prefix: before the topics.
+        prefix: before the topics; color_topic: of the colour images.
         start, period: first stamp and time between frames [s].
         skew: by which depth is later [s]; late: by which all is recorded later [s].
         info: each, once (recorded at the end) or none.
@@ -44,6 +44,7 @@ class BagPlan:
     color: str = "rgb8"
     depth: str = "16UC1"
     prefix: str = "/camera/camera"
+    color_topic: str = "color/image_raw"
     start: float = 1.7e9
     period: float = 1 / 16
     skew: float = 0.0
@@ -104,7 +105,7 @@ def messages_of(frame: Frame, stamp: int, plan: BagPlan) -> dict[str, Any]:
     """Messages of one frame by topic without prefix; stamp in nanoseconds."""
     assert frame.color is not None and frame.depth is not None and frame.intrinsics is not None
     then = stamp + round(plan.skew * 1e9)
-    color_name = COLOR + ("/compressed" if plan.color in ("jpeg", "png") else "")
+    color_name = plan.color_topic + ("/compressed" if plan.color in ("jpeg", "png") else "")
     depth_name = DEPTH + ("/compressedDepth" if plan.depth.startswith("compressedDepth") else "")
     depth = depth_message(frame.depth, plan.depth, then, plan.padding)
     depth.header.frame_id = plan.depth_frame
