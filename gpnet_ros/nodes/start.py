@@ -132,10 +132,18 @@ class ManagedNode(SettingsNode[_S]):
         if self.failure and self.is_active:
             self.get_logger().error(f"{self.failure} The node is inactive now; activate it again or restart it.")
             self.trigger_deactivate()
-        parts = [self._lifecycle(), *(self.health() if self.is_active else [])]
+        parts = [self._lifecycle(), *(self._parts() if self.is_active else [])]
         header = Header(stamp=self.get_clock().now().to_msg())
         status = [to_status(self, health) for health in parts]
         self._diagnostics.publish(DiagnosticArray(header=header, status=status))
+
+    def _parts(self) -> list[Health]:
+        """What `health` says; a defect in judging must never end who leads an arm."""
+        try:
+            return self.health()
+        except Exception as error:
+            self.get_logger().error(traceback.format_exc(), throttle_duration_sec=60.0)
+            return [Health("health", Level.ERROR, f"A defect keeps it from telling: {type(error).__name__}: {error}")]
 
     def _lifecycle(self) -> Health:
         """The part `lifecycle`, which every node has."""

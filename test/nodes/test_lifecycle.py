@@ -23,9 +23,12 @@ from support.scenes import sight  # noqa: E402
 from gpnet_ros.errors import DeviceError  # noqa: E402
 from gpnet_ros.nodes import camera_node, inference_node, oracle_node, planner_node, start  # noqa: E402
 from gpnet_ros.nodes.camera_node import CameraNode  # noqa: E402
+from gpnet_ros.nodes.clock_node import ClockNode  # noqa: E402
 from gpnet_ros.nodes.convert import from_time  # noqa: E402
 from gpnet_ros.nodes.exposures import COLOR, DEPTH  # noqa: E402
+from gpnet_ros.nodes.health import Level  # noqa: E402
 from gpnet_ros.nodes.planner_node import PlannerNode  # noqa: E402
+from gpnet_ros.nodes.replay_node import ReplayNode  # noqa: E402
 from gpnet_ros.nodes.starter import ros_environment  # noqa: E402
 
 DOMAIN = 67
@@ -193,6 +196,41 @@ def test_a_nodes_parts_bear_its_full_name_and_a_camera_that_fails_is_told(
         node.halt()
         node.destroy_node()
         rclpy.try_shutdown()
+
+
+def test_a_defect_in_the_diagnostics_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    begun("autostart:=false")
+    node = CameraNode()
+    wait, told = threading.Event(), list[DiagnosticStatus]()
+    try:
+        monkeypatch.setattr(camera_node, "make_camera", lambda s: Reads(lambda: wait.wait(0.1) or sight(0.0).frame))
+        monkeypatch.setattr(node, "health", broken)
+        node.create_subscription(DiagnosticArray, "/diagnostics", lambda m: told.extend(m.status), 10)
+        assert node.trigger_configure() == SUCCESS
+        assert node.trigger_activate() == SUCCESS
+        until(node, lambda: any("newbyteorder" in status.message for status in told))
+        assert state_of(node) == "active"
+        assert "Traceback" in capfd.readouterr().err
+    finally:
+        node.halt()
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+
+def test_clock_and_bag_tell_whether_their_time_goes_on() -> None:
+    for make, part in ((ClockNode, "clock"), (ReplayNode, "bag")):
+        begun("autostart:=false")
+        node = make()
+        try:
+            (health,) = node.health()
+            assert (health.part, health.level) == (part, Level.WARN)
+            node.time.tell(1.0)
+            assert node.health()[0].level == Level.OK
+        finally:
+            node.destroy_node()
+            rclpy.try_shutdown()
 
 
 def test_a_picking_loop_that_dies_takes_the_planner_out_of_active(

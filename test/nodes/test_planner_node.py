@@ -94,7 +94,7 @@ class World(PlannerClient):
             self.node.create_subscription(kind, topic, self._keep(topic), qos)
         self.show: Callable[[Sight], Sight | None] = lambda s: s
         self.leave_out: tuple[str, ...] = ()
-        self.with_maps = True
+        self.with_maps, self.log = True, Path()
         self._showing = threading.Event()
         self._shower = threading.Thread(target=self._keep_showing, daemon=True)
         self._shower.start()
@@ -145,6 +145,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     log = tmp_path_factory.mktemp("planner") / "log"
     with planner(DOMAIN, log), World(DOMAIN) as world:
         world.wait_until(lambda: world.state == "idle", PATIENCE, "the planner")
+        world.log = log
         yield world
 
 
@@ -254,6 +255,7 @@ def test_diagnostics_warn_when_inference_has_gone_and_recover(world: World) -> N
     assert told is not None and "no maps" in told.message
     world.with_maps = True
     world.wait_until(lambda: has_level(world, "inference", DiagnosticStatus.OK), PATIENCE, "the recovery")
+    assert world.log.read_text().count("no maps of them") == world.log.read_text().count("maps come again") >= 1
 
 
 def test_markers_show_workspace_gripper_and_grasp(world: World) -> None:
