@@ -187,7 +187,7 @@ class LiveParameters:
             if refusal:
                 for one in took:  # who did not answer in time may have taken it, too
                     await self._ask(one, before)
-                return f"{peer} refuses: {refusal}"
+                return f"{peer} refuses what it shares: {refusal}"
         return ""
 
     async def _ask(self, peer: str, values: list[Parameter]) -> str:
