@@ -227,6 +227,9 @@ class ReplaySettings(NodeSettings):
     )
     clock: bool = _fixed(_TOPICS, True, "Publish the bag's time as /clock.")
     wait: float = _fixed(_AT_START, 10.0, "Longest wait for somebody who listens.", unit="s", low=0.0, high=600.0)
+    wait_for: str = _fixed(
+        _AT_START, "", "Lifecycle node that must be active, too, before the bag begins; empty: none."
+    )
 
 
 #: Executable -> its parameters.

@@ -23,6 +23,7 @@ from gpnet_ros.nodes.health import Health, StillHealth, rate
 from gpnet_ros.nodes.meters import Meter
 from gpnet_ros.nodes.parameters import ReplaySettings
 from gpnet_ros.nodes.playback import Playback
+from gpnet_ros.nodes.readiness import Readiness
 
 #: A clock is for those that come later, too, and some of them want it reliable.
 _CLOCK_QOS = start.qos(10, reliable=True)
@@ -34,6 +35,7 @@ class ReplayNode(start.WorkerNode[ReplaySettings]):
     def __init__(self) -> None:
         super().__init__("replay_node", ReplaySettings)
         self.bag: Bag | None = None
+        self._readiness: Readiness | None = None
         self.time, self.shown, self.refused = StillHealth(), Meter(), Meter()
 
     def configure(self) -> None:
@@ -133,12 +135,22 @@ class ReplayNode(start.WorkerNode[ReplaySettings]):
 
     def _wait_for_someone(self) -> None:
         """Wait until somebody listens: what is published before is lost."""
-        end = time.monotonic() + self.settings.wait
-        while time.monotonic() < end and not self.outputs[COLOR].get_subscription_count():
+        end, color = time.monotonic() + self.settings.wait, self.outputs[COLOR]
+        while not (self._is_awaited() and color.get_subscription_count()):
+            if time.monotonic() > end:
+                what = "is not active" if color.get_subscription_count() else f"listens to {color.topic_name}"
+                who = self.settings.wait_for if color.get_subscription_count() else "nobody"
+                self.get_logger().warning(f"{who} {what}; plays all the same")
+                return
             if self._wait(0.05):
                 return
-        if not self.outputs[COLOR].get_subscription_count():
-            self.get_logger().warning(f"nobody listens to {self.outputs[COLOR].topic_name}; plays all the same")
+
+    def _is_awaited(self) -> bool:
+        """Whether the node that the parameter names is active, if it names one."""
+        if not self.settings.wait_for:
+            return True
+        self._readiness = self._readiness or Readiness(self, self.settings.wait_for)
+        return self._readiness.is_active()
 
     def _wait(self, seconds: float) -> bool:
         """Wait so long [s]; whether the node halts."""

@@ -18,6 +18,9 @@ from gpnet_ros.nodes.table import RunSettings, node_processes
 from gpnet_ros.pairing import TOLERANCE
 from gpnet_ros.settings import setting, validate
 
+#: Longest wait for the network to be loaded [s].
+_LOADING = 60.0
+
 
 @dataclass(frozen=True)
 class ReplayRun:
@@ -80,8 +83,13 @@ def replay_processes(run: ReplayRun) -> list[NodeProcess]:
     nodes = {node.name: node for node in node_processes(as_ever)}
     inference, planner = nodes["inference_node"], nodes["planner_node"]
     remaps = nodes["camera_node"].remaps | ({"/clock": "clock"} if run.namespace.strip("/") else {})
+    replay = replay_process(run, remaps)
+    awaited = {
+        "wait_for": "inference_node",
+        "wait": _LOADING,
+    }  # or a short bag would be over before the network is there
     return [
-        replay_process(run, remaps),
+        replace(replay, overrides=replay.overrides | awaited),
         replace(inference, overrides=inference.overrides | given, remaps=remaps),
         replace(planner, overrides=planner.overrides | given | {"robot": "fake"}, remaps=remaps),
     ]
