@@ -70,6 +70,10 @@ class PlannerClient:
         self.node.destroy_node()
         rclpy.try_shutdown(context=self._context)
 
+    def offers(self, service: str) -> bool:
+        """Whether a planner offers this service now."""
+        return bool(self._services[service].service_is_ready())
+
     def call(self, service: str, timeout: float = 10.0) -> str:
         """Call `start`, `stop`, `pause`, `resume` or `pick`; the answer's text.
 

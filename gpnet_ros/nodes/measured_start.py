@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
+import shutil
+import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +22,9 @@ from gpnet_ros.nodes.client import PlannerClient
 from gpnet_ros.nodes.running_cell import free_address, free_domain
 from gpnet_ros.nodes.sights import MAPS_INFO
 from gpnet_ros.nodes.start import LATCHED_QOS, SENSOR_QOS
-from gpnet_ros.nodes.starter import RunningNodes, ros_environment, start_nodes
+from gpnet_ros.nodes.starter import end_processes, ros_environment, start_nodes
 from gpnet_ros.nodes.table import RunSettings
+from gpnet_ros.settings import resource_dir
 from gpnet_ros.sim.cell.door import CellDoor
 
 #: The first object must be in the tote after so long [s]; on a busy machine everything takes long.
@@ -57,19 +62,55 @@ def measure_start(seed: int, model: str, folder: Path, say: Callable[[str], None
     run = RunSettings(sim=True, robot_ip=free_address(), run_dir=str(folder / "cell"), seed=seed, model=model)
     domain = free_domain()
     os.environ.update(ros_environment(domain))
+    folder.mkdir(parents=True, exist_ok=True)
     with PlannerClient(domain) as client:
         times = _Times()
         _listen(client.node, times)
-        with start_nodes(run, domain, folder / "logs") as running:
-            times.note("simulated cell ready")
-            caller = threading.Thread(target=_call, args=(client, times), daemon=True)
-            caller.start()
-            _wait_for_tote(CellDoor(run.robot_ip), running, client)
-            times.note(IN_TOTE)
-            for what, at in sorted(times.at.items(), key=lambda pair: pair[1]):
-                say(f"{at:7.2f} s  {what}")
-        caller.join(timeout=5.0)
+        over = threading.Event()
+        caller = threading.Thread(target=_call, args=(client, times, over), daemon=True)
+        start = _launched(run, folder) if has_launch() else _started(run, domain, folder)
+        try:
+            with start as require_alive:
+                caller.start()
+                _wait_for_tote(CellDoor(run.robot_ip), require_alive, client, times)
+        finally:
+            over.set()
+            caller.join(timeout=10.0)
+    for what, at in sorted(times.at.items(), key=lambda pair: pair[1]):
+        say(f"{at:7.2f} s  {what}")
     return times.at
+
+
+def has_launch() -> bool:
+    """Whether there is a real `ros2 launch`."""
+    return shutil.which("ros2") is not None and importlib.util.find_spec("launch_ros") is not None
+
+
+@contextlib.contextmanager
+def _started(run: RunSettings, domain: int, folder: Path) -> Iterator[Callable[[], None]]:
+    """The processes of the launch file, by `starter`."""
+    with start_nodes(run, domain, folder / "logs") as running:
+        yield running.require_alive
+
+
+@contextlib.contextmanager
+def _launched(run: RunSettings, folder: Path) -> Iterator[Callable[[], None]]:
+    """The launch file by `ros2 launch`; hands out what raises `DeviceError` once that has ended."""
+    words = [f"{f.name}:={v}" for f in fields(run) if (v := getattr(run, f.name)) != f.default and v is not True]
+    file = resource_dir("launch") / "grasp.launch.py"
+    command = ["ros2", "launch", "--noninteractive", str(file), "sim:=true", *words]
+    with (folder / "launch.log").open("wb") as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+
+    def require_alive() -> None:
+        if process.poll() is not None:
+            said = (folder / "launch.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            raise DeviceError(f"ros2 launch has ended with status {process.returncode}: {(said or [''])[-1]}")
+
+    try:
+        yield require_alive
+    finally:
+        end_processes({"launch": process})
 
 
 def _listen(node: Any, times: _Times) -> None:
@@ -80,29 +121,37 @@ def _listen(node: Any, times: _Times) -> None:
     )
 
 
-def _call(client: PlannerClient, times: _Times) -> None:
+def _call(client: PlannerClient, times: _Times, over: threading.Event) -> None:
     """Call resume and start as soon as they are offered and not refused."""
-    end = time.monotonic() + _LIMIT
     for service in ("resume", "start"):
-        while time.monotonic() < end:
+        while not client.offers(service):
+            if over.wait(0.02):
+                return
+        times.note(f"{service} is offered")
+        while True:
             with contextlib.suppress(DeviceError):
                 client.call(service, 5.0)
-                times.note(f"{service} granted")
+                times.note(f"{service} is granted")
                 break
-            times.note(f"{service} refused")
-            if service == "resume" and client.state not in ("", "connecting"):
-                break  # in simulation nothing waits for it
-            threading.Event().wait(0.05)
+            times.note(f"{service} is refused")
+            if over.wait(0.05):
+                return
 
 
-def _wait_for_tote(door: CellDoor, running: RunningNodes, client: PlannerClient) -> None:
+def _wait_for_tote(door: CellDoor, require_alive: Callable[[], None], client: PlannerClient, times: _Times) -> None:
     """Wait until an object is in the tote, by the truth of the cell."""
     end, pause = time.monotonic() + _LIMIT, threading.Event()
-    while not door.truth().in_tote:
-        running.require_alive()
+    while True:
+        require_alive()
+        with contextlib.suppress(DeviceError):  # it is not there yet
+            truth = door.truth()
+            times.note("simulated cell is there")
+            if truth.in_tote:
+                times.note(IN_TOTE)
+                return
         if time.monotonic() > end:
             raise DeviceError(
                 f"No object was in the tote after {_LIMIT:.0f} s: the planner's state is {client.state!r}, "
-                f"its last refusal {client.refused!r}; see {running.folder}."
+                f"its last refusal {client.refused!r}."
             )
         pause.wait(0.1)

@@ -16,7 +16,7 @@ from gpnet_ros.nodes.measured_start import IN_TOTE, measure_start
 def test_what_happens_from_the_start_to_the_first_object_in_the_tote_is_told_in_order(tmp_path: Path) -> None:
     said: list[str] = []
     at = measure_start(1, "gpnet", tmp_path, said.append)
-    order = ["simulated cell ready", "start granted", "planner is looking", "planner is moving", IN_TOTE]
+    order = ["simulated cell is there", "start is granted", "planner is looking", "planner is moving", IN_TOTE]
     assert [at[name] for name in order] == sorted(at[name] for name in order)
     assert at["first maps"] <= at["planner is deciding"]
     assert max(at, key=at.__getitem__) == IN_TOTE

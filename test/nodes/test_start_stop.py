@@ -20,8 +20,10 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+from gpnet_ros.errors import DeviceError
 from gpnet_ros.nodes.running_cell import free_domain
 from gpnet_ros.parent import LAUNCHER
+from gpnet_ros.sim.cell.door import CellDoor
 
 STARTER = Path(__file__).parents[1] / "support" / "launched_cell.py"
 #: Ctrl-C, an orderly end, and the launch killed without a word.
@@ -49,7 +51,7 @@ class Start:
     number: int
     folder: Path
     how: str
-    process: subprocess.Popen[str] = field(init=False)
+    process: subprocess.Popen[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True)
@@ -57,18 +59,23 @@ class Start:
         words = [self.how, str(self.domain), self.ip, str(self.folder), "oracle"]
         with (self.folder / "starter.log").open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, str(STARTER), *words], stdout=subprocess.PIPE, stderr=log, text=True,
-                start_new_session=True,
-            )  # fmt: skip
+                [sys.executable, str(STARTER), *words], stdout=log, stderr=log, start_new_session=True
+            )
 
     def wait_until_ready(self) -> None:
-        assert self.process.stdout is not None
-        lines = iter(self.process.stdout.readline, "")
-        assert any(line == "ready\n" for line in lines), (self.folder / "starter.log").read_text()
+        """Wait until the planner has connected to the arm."""
+        until(self.is_ready, (self.folder / "starter.log").read_text)
+
+    def is_ready(self) -> bool:
+        assert self.process.poll() is None
+        try:
+            return bool(CellDoor(self.ip).ask("state")["clients"])
+        except DeviceError:  # the cell is not there yet
+            return False
 
     def end(self, how: signal.Signals) -> None:
         self.process.send_signal(how)
-        self.process.communicate(timeout=PATIENCE)
+        self.process.wait(PATIENCE)
         until(lambda: not self.processes(), self.processes)
         until(lambda: not self.sockets(), self.sockets)
 

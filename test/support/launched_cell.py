@@ -3,25 +3,20 @@
     python test/support/launched_cell.py nodes DOMAIN IP FOLDER PRIORITY     # as gpnet demo does
     python test/support/launched_cell.py launch DOMAIN IP FOLDER PRIORITY    # launch/grasp.launch.py, where launch is
 
-It prints one line once the planner is there; it ends with its input, too.
+It has no part in the ROS graph, as `ros2 launch` has none: what it leaves when it is killed are its processes.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
 from pathlib import Path
 
-from gpnet_ros.nodes.client import PlannerClient
 from gpnet_ros.nodes.running_cell import _one_interrupt
 from gpnet_ros.nodes.starter import ros_environment, start_nodes
 from gpnet_ros.nodes.table import RunSettings
 from gpnet_ros.settings import resource_dir
-
-#: A busy machine is slow; this is no promise.
-PATIENCE = 240.0
 
 
 def nodes(domain: int, ip: str, folder: Path, priority: str) -> None:
@@ -30,7 +25,6 @@ def nodes(domain: int, ip: str, folder: Path, priority: str) -> None:
         sim=True, robot_ip=ip, priority=priority, device="cpu", seed=3, objects=1, run_dir=str(folder / "cell")
     )
     with _one_interrupt(), start_nodes(run, domain, folder / "logs"):
-        _tell(domain)
         while True:
             time.sleep(1.0)
 
@@ -49,15 +43,7 @@ def launched(domain: int, ip: str, folder: Path, priority: str) -> None:
     service.include_launch_description(
         LaunchDescription([IncludeLaunchDescription(file, launch_arguments=given.items())])
     )
-    threading.Thread(target=_tell, args=(domain,), daemon=True).start()
     sys.exit(service.run())
-
-
-def _tell(domain: int) -> None:
-    """Say so once the planner is there; the graph is left before."""
-    with PlannerClient(domain) as client:
-        client.wait_until(lambda: client.state not in ("", "connecting"), PATIENCE, "the planner")
-    print("ready", flush=True)
 
 
 if __name__ == "__main__":
