@@ -168,39 +168,39 @@ def test_thresholds_compare_workspace_and_speeds_change_at_once(graph: Graph, pl
     assert planner.loop.attention.cell.workspace.table_z == CELL.workspace.table_z
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "words"),
-    [
-        ("quality_min", math.nan, ["nan", "0.0 to 1.0"]),
-        ("quality_min", 1.5, ["1.5", "0.0 to 1.0"]),
-        ("quality_min", 1, ["double", "1.0"]),
-        ("quality_min", "0.5", ["double"]),
-        ("valid_share_min", math.inf, ["inf", "0.0 to 1.0"]),
-        ("compare", 0, ["compare is 0", "1 to 100"]),
-        ("compare", 2.0, ["integer"]),
-        ("workspace_side", 0.0, ["0.05 to 1.5"]),
-        ("workspace_side", -0.3, ["0.05 to 1.5"]),
-        ("workspace_side", math.nan, ["nan"]),
-        ("workspace_centre", [0.6], ["2 numbers"]),
-        ("workspace_centre", [0.6, 0.0, 0.0], ["2 numbers"]),
-        ("workspace_centre", [0.6, math.nan], ["nan", "-2.0 to 2.0"]),
-        ("workspace_centre", [650.0, 0.0], ["650", "-2.0 to 2.0"]),
-        ("joint_speed", 2.5, ["1.8", "limit"]),
-        ("joint_speed", -1.0, ["0.05 to 3.0"]),
-        ("descent_speed", math.inf, ["inf"]),
-        ("nonsense", 1.0, ["no parameter of planner_node"]),
-    ],
-)
-def test_what_cannot_be_is_refused_in_one_sentence_and_nothing_changes(
-    graph: Graph, planner: PlannerNode, name: str, value: Any, words: list[str]
-) -> None:
-    before, version = values_of(planner), planner.loop.rest.version  # type: ignore[union-attr]
-    for atomically in (False, True):
-        (reason,) = graph.set(planner, atomically, **{name: value})
-        assert name in reason and all(word in reason for word in words), reason
-        assert reason.endswith(".") and "\n" not in reason
-    assert values_of(planner) == before
-    assert planner.loop.rest.version == version  # type: ignore[union-attr]
+#: What cannot be, and words of its refusal.
+BAD: list[tuple[str, Any, list[str]]] = [
+    ("quality_min", math.nan, ["nan", "0.0 to 1.0"]),
+    ("quality_min", 1.5, ["1.5", "0.0 to 1.0"]),
+    ("quality_min", 1, ["double", "1.0"]),
+    ("quality_min", "0.5", ["double"]),
+    ("valid_share_min", math.inf, ["inf", "0.0 to 1.0"]),
+    ("compare", 0, ["compare is 0", "1 to 100"]),
+    ("compare", 2.0, ["integer"]),
+    ("workspace_side", 0.0, ["0.05 to 1.5"]),
+    ("workspace_side", -0.3, ["0.05 to 1.5"]),
+    ("workspace_side", math.nan, ["nan"]),
+    ("workspace_centre", [0.6], ["2 numbers"]),
+    ("workspace_centre", [0.6, 0.0, 0.0], ["2 numbers"]),
+    ("workspace_centre", [0.6, math.nan], ["nan", "-2.0 to 2.0"]),
+    ("workspace_centre", [650.0, 0.0], ["650", "-2.0 to 2.0"]),
+    ("joint_speed", 2.5, ["1.8", "limit"]),
+    ("joint_speed", -1.0, ["0.05 to 3.0"]),
+    ("descent_speed", math.inf, ["inf"]),
+    ("nonsense", 1.0, ["no parameter of planner_node"]),
+]
+
+
+def test_what_cannot_be_is_refused_in_one_sentence_and_nothing_changes(graph: Graph, planner: PlannerNode) -> None:
+    assert planner.loop is not None
+    before, version = values_of(planner), planner.loop.rest.version
+    for name, value, words in BAD:
+        for atomically in (False, True):
+            (reason,) = graph.set(planner, atomically, **{name: value})
+            assert name in reason and all(word in reason for word in words), reason
+            assert reason.endswith(".") and "\n" not in reason
+        assert values_of(planner) == before, name
+    assert planner.loop.rest.version == version
 
 
 def test_an_atomic_set_is_all_or_nothing_and_others_are_each_for_themselves(graph: Graph, planner: PlannerNode) -> None:
@@ -315,6 +315,35 @@ def test_or_refused_by_both(graph: Graph, planner: PlannerNode, asked: str) -> N
     other._live._is_changing = False
     assert (values_of(planner), values_of(maps)) == before
     assert graph.set(one, workspace_side=0.25) == [""]
+
+
+def test_who_has_taken_it_takes_it_back_when_the_next_one_refuses(graph: Graph, planner: PlannerNode) -> None:
+    maps, oracle = pair(graph, planner), pair(graph, planner, OracleNode)
+    maps._live._leader = None  # else it would follow the planner, too
+    oracle._live._is_changing = True
+    turns = maps._live._turns
+    (reason,) = graph.set(planner, workspace_side=0.25)
+    assert "oracle_node refuses" in reason
+    assert maps._live._turns == turns + 2  # there and back
+    assert {n.settings.workspace_side for n in (planner, maps, oracle)} == {CELL.workspace.side}
+    oracle._live._is_changing = False
+    assert graph.set(planner, workspace_side=0.25) == [""]
+    assert {n.settings.workspace_side for n in (planner, maps, oracle)} == {0.25}
+
+
+def test_an_answer_that_comes_too_late_changes_nothing_in_the_end(
+    graph: Graph, planner: PlannerNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "PATIENCE", 0.5)
+    maps = pair(graph, planner)
+    maps._live._leader = None
+    turns = maps._live._turns
+    graph.pause(maps)
+    (reason,) = graph.set(planner, workspace_side=0.25)
+    assert "has not answered" in reason
+    graph.add(maps)  # now it reads both requests
+    until(lambda: maps._live._turns == turns + 2)
+    assert maps.settings.workspace_side == planner.settings.workspace_side == CELL.workspace.side
 
 
 @pytest.mark.parametrize("asked", ["planner", "maps"])
