@@ -7,3 +7,4 @@ import os
 from gpnet_ros.nodes.transport import loopback_environment
 
 os.environ.update(loopback_environment())
+os.environ.pop("PYTEST_ADDOPTS", None)  # colcon's, for this pytest alone, not for those that tests start
