@@ -33,6 +33,8 @@ COLOR_ENCODINGS = (*_CHANNELS, "mono16", *_YUV)
 _DEPTH_HEADER = struct.Struct("<iff")
 #: And width and height before what it has packed as RVL.
 _RVL_SIZE = struct.Struct("<ii")
+#: A picture with more pixels than these is none of a depth camera; a few bytes can say that it is.
+_PIXELS_MAX = 2**24
 _PNG = b"\x89PNG"
 
 
@@ -62,6 +64,11 @@ def color_of(message: ImageLike) -> NDArray[np.uint8]:
     """
     encoding = message.encoding
     if encoding in _YUV:
+        if message.width % 2:
+            raise FrameRefused(
+                f"Image of {message.width}x{message.height} {encoding}: two pixels share a colour, so its width must "
+                "be even; change the camera's format or profile."
+            )
         return np.asarray(cv2.cvtColor(rows_of(message, np.dtype(np.uint8), 2), _YUV[encoding]), np.uint8)
     if encoding == "mono16":
         gray = (rows_of(message, _ordered(np.uint16, message), 1) >> 8).astype(np.uint8)
@@ -165,7 +172,7 @@ def rows_of(message: ImageLike, dtype: np.dtype, channels: int) -> NDArray:
     """
     width = message.width * channels * dtype.itemsize
     data = np.frombuffer(message.data, np.uint8)
-    if message.step < width or data.size < message.step * message.height or message.height == 0:
+    if message.step < width or data.size < message.step * message.height or not message.height * width:
         raise FrameRefused(
             f"Image of {message.width}x{message.height} {message.encoding} has {data.size} bytes in rows of "
             f"{message.step}, {width} bytes a row are needed: the message is truncated."
@@ -179,7 +186,10 @@ def _ordered(dtype: Any, message: ImageLike) -> np.dtype:
 
 
 def _unpacked(data: bytes, about: str) -> NDArray[Any]:
-    image = cv2.imdecode(np.frombuffer(data or b"\0", np.uint8), cv2.IMREAD_UNCHANGED)
+    try:
+        image = cv2.imdecode(np.frombuffer(data or b"\0", np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:  # more pixels than OpenCV takes
+        image = None
     if image is None:
         raise FrameRefused(f"Compressed image {about!r} of {len(data)} bytes cannot be unpacked: it is damaged.")
     return image
@@ -188,7 +198,7 @@ def _unpacked(data: bytes, about: str) -> NDArray[Any]:
 def _run_lengths(data: bytes, about: str) -> NDArray[np.uint16]:
     """The picture (H, W) of an RVL message behind its header."""
     width, height = _RVL_SIZE.unpack_from(data) if len(data) >= _RVL_SIZE.size else (0, 0)
-    if not (0 < width <= 2**14 and 0 < height <= 2**14):
+    if not (width > 0 and height > 0 and width * height <= _PIXELS_MAX):
         raise FrameRefused(f"Compressed depth {about!r} is of {width}x{height} pixels: it is damaged, record it again.")
     return unpack_rvl(data[_RVL_SIZE.size :], width * height).reshape(height, width)
 

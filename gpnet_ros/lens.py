@@ -53,7 +53,7 @@ class Lens:
     @property
     def is_straight(self) -> bool:
         """Whether this is a pinhole camera."""
-        return not any(self.coefficients)
+        return not any(self.coefficients) and self.model not in _FISHEYE  # theirs bends without coefficients, too
 
     def project(self, points: ArrayLike) -> NDArray[np.float64]:
         """Pixels (n, 2) of the picture as it was taken, of points (n, 3) [m] in the camera frame."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -42,6 +43,14 @@ def image(values: np.ndarray, encoding: str, big: int = 0) -> Any:
 
 def png(values: np.ndarray) -> bytes:
     return cv2.imencode(".png", values)[1].tobytes()
+
+
+def huge_png() -> bytes:
+    """A few bytes that say that they are a picture of 100000x100000 pixels."""
+    head, body = struct.pack(">IIBBBBB", 100000, 100000, 16, 0, 0, 0, 0), zlib.compress(bytes(100))
+    chunks = ((b"IHDR", head), (b"IDAT", body), (b"IEND", b""))
+    packed = (struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 
 
 def test_gray_of_sixteen_bits_keeps_its_high_byte() -> None:
@@ -116,6 +125,8 @@ def test_quantised_inverse_depth_comes_back_within_its_step() -> None:
         (Packed("16UC1; jpeg compressed ", b"\xff\xd8" + bytes(40)), "JPEG"),
         (Packed("16UC1; compressedDepth rvl", bytes(40)), "0x0 pixels"),
         (Packed("16UC1; compressedDepth rvl", bytes(14)), "0x0 pixels"),
+        (Packed("16UC1; compressedDepth rvl", bytes(12) + struct.pack("<ii", 2**14, 2**14) + bytes(4)), "16384 pixels"),
+        (Packed("16UC1; compressedDepth png", bytes(12) + huge_png()), "damaged"),
         (Packed("16UC1; compressedDepth rvl", bytes(12) + struct.pack("<ii", 8, 6) + bytes(4)), "RVL is damaged"),
         (Packed("16UC1; compressedDepth lz4", bytes(40)), "neither PNG nor RVL"),
         (Packed("16UC1; compressedDepth png", b"ab"), "not read"),
@@ -130,7 +141,11 @@ def test_compressed_depth_that_is_none_is_refused(message: Packed, word: str) ->
 
 @pytest.mark.parametrize(
     ("message", "word"),
-    [(Packed("rgb8; jpeg compressed bgr8", b"nothing"), "damaged"), (Packed("png", png(MILLIMETRES)), "depth topic")],
+    [
+        (Packed("rgb8; jpeg compressed bgr8", b"nothing"), "damaged"),
+        (Packed("png", png(MILLIMETRES)), "depth topic"),
+        (Packed("rgb8; png compressed bgr8", huge_png()), "damaged"),
+    ],
 )
 def test_compressed_colour_that_is_none_is_refused(message: Packed, word: str) -> None:
     with pytest.raises(FrameRefused, match=word):
@@ -149,3 +164,14 @@ def test_unknown_colour_is_refused_with_what_is_known(encoding: str) -> None:
 def test_unknown_depth_is_refused_with_what_is_known(encoding: str) -> None:
     with pytest.raises(FrameRefused, match=f"'{encoding}' is not read .*32FC1, 16UC1, mono16"):
         depth_of(image(RGB, encoding))
+
+
+@pytest.mark.parametrize("encoding", ["uyvy", "yuv422_yuy2", "rgb8", "mono8", "mono16"])
+def test_pictures_of_no_width_and_shared_colours_of_an_odd_width_are_refused(encoding: str) -> None:
+    empty = SimpleNamespace(height=5, width=0, encoding=encoding, is_bigendian=0, step=0, data=b"")
+    with pytest.raises(FrameRefused, match="of 0x5"):
+        color_of(empty)
+    if encoding in ("uyvy", "yuv422_yuy2"):
+        with pytest.raises(FrameRefused, match="must be even"):
+            color_of(image(RGB[:, :5, :2], encoding))
+        assert color_of(image(RGB[:, :4, :2], encoding)).shape == (6, 4, 3)

@@ -90,6 +90,14 @@ def test_a_straight_lens_changes_nothing() -> None:
     np.testing.assert_allclose(Lens(CAMERA).project([[0.1, 0.1, 0.5]]), [CAMERA.project([0.1, 0.1, 0.5])])
 
 
+def test_a_fisheye_without_coefficients_is_none_of_a_pinhole() -> None:
+    """Its radius is the angle itself, not the tangent."""
+    fisheye = Lens(CAMERA, "equidistant", (0.0,) * 4)
+    assert not fisheye.is_straight
+    u, _ = fisheye.project([[0.5, 0.0, 0.5]])[0]
+    assert u == pytest.approx(CAMERA.cx + CAMERA.fx * np.pi / 4)
+
+
 def test_pictures_of_another_size_are_refused() -> None:
     lens = LENSES["D405"]
     with pytest.raises(FrameRefused, match="differ in size"):
