@@ -15,11 +15,12 @@ import pytest
 rclpy = pytest.importorskip("rclpy")
 
 from rcl_interfaces.msg import ParameterType  # noqa: E402
-from rcl_interfaces.srv import SetParameters, SetParametersAtomically  # noqa: E402
+from rcl_interfaces.srv import GetParameters, SetParameters, SetParametersAtomically  # noqa: E402
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
+from rclpy.task import Future  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
 from gpnet_ros.cell import load_cell  # noqa: E402
@@ -406,6 +407,19 @@ def test_a_node_that_starts_anew_follows_the_planner(graph: Graph, planner: Plan
     assert maps.settings.workspace_side == CELL.workspace.side
     until(lambda: maps.settings.workspace_side == 0.25 and maps.settings.workspace_centre == (0.6, 0.02))
     values_of(maps)
+
+
+@pytest.mark.parametrize("is_stale", [True, False])
+def test_an_answer_from_before_a_set_is_not_followed(graph: Graph, is_stale: bool) -> None:
+    maps = InferenceNode()
+    asked = maps._live._turns
+    if is_stale:
+        assert maps._live.set_here([Parameter("workspace_side", value=0.3)]) == ""
+    answer = Future()
+    answer.set_result(GetParameters.Response(values=[Parameter("workspace_side", value=0.25).get_parameter_value()]))
+    maps._live._follower(["workspace_side"], asked)(answer)
+    assert maps.settings.workspace_side == (0.3 if is_stale else 0.25)
+    maps.destroy_node()
 
 
 def test_maps_follow_a_planner_that_starts_anew(graph: Graph, planner: PlannerNode) -> None:

@@ -172,6 +172,16 @@ def test_no_move_begins_while_a_change_is_under_way_and_it_goes_on_by_the_new_on
         assert max(m.speed for m in b.arm.moves if m.kind == "joint") <= 0.5
 
 
+def test_a_resume_waits_for_a_change_and_is_not_lost() -> None:
+    with bench(auto=False) as b:
+        b.until_state("needs_resume")
+        assert b.loop.rest.hold() == ""
+        assert b.loop.resume()[0]
+        b.until_state("resuming")
+        b.loop.rest.let_go()
+        b.until_state("idle")
+
+
 def test_a_stop_ends_a_pick_that_waits_for_a_change() -> None:
     with bench() as b:
         b.until_state("idle")
