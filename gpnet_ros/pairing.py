@@ -78,7 +78,7 @@ class Pairing:
         self._tolerance = tolerance
         self._lone: dict[bool, list[int]] = {True: [], False: []}  # without a partner of their own stamp; by is_color
         self._newest: dict[bool, int] = {}
-        self._told: set[int] = set()  # stamps of colour images that were given away
+        self._known = -(2**63)  # all until then has been judged [ns]
 
     def add(self, is_color: bool, stamp: int) -> list[tuple[int, int]]:
         """An image came; the pairs (colour, depth) that are certain now, without those of one stamp.
@@ -101,12 +101,12 @@ class Pairing:
         """Pairs that nothing can come between any more, for all that is not later than known [ns] has come."""
         colors, depths = self._lone[True], self._lone[False]
         found = [(colors[i], depths[k]) for i, k in nearest_pairs(colors, depths, self._tolerance)]
-        due = [(c, d) for c, d in found if max(c, d) + abs(c - d) <= known and c not in self._told]
-        self._told |= {c for c, _ in due}
+        # Each is judged once, while all that is near it is still there: later its rivals are forgotten.
+        due = [(c, d) for c, d in found if self._known < max(c, d) + abs(c - d) <= known]
         # What is paired may be nearest to what comes, and then keeps it from another partner.
         for is_color, stamps in self._lone.items():
             self._lone[is_color] = [s for s in stamps if s > known - 3 * self._tolerance]
-        self._told &= set(self._lone[True])
+        self._known = max(known, self._known)
         return due
 
 

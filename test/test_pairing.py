@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gpnet_ros.pairing import Pairing, StampPair, pair_stamps
@@ -65,6 +65,7 @@ def live(colors: list[int], depths: list[int], tolerance: int, turns: list[bool]
     tolerance=st.integers(0, 25),
     turns=st.lists(st.booleans(), min_size=1, max_size=9),
 )
+@example(colors=[125, 133, 137], depths=[129], tolerance=4, turns=[False])  # 125 is forgotten before its partner
 def test_live_pairs_are_those_of_the_whole_recording_in_whatever_order_the_topics_come(
     colors: list[int], depths: list[int], tolerance: int, turns: list[bool]
 ) -> None:
@@ -124,7 +125,7 @@ def test_streams_that_run_beside_each_other_for_ever_hold_no_memory() -> None:
     for k in range(5000):
         pairing.add(True, k * 33 + 10**6)
         pairing.add(False, k * 33 + 10**6 + 5)
-    assert sum(len(found) for found in pairing._lone.values()) < 20 and len(pairing._told) < 20
+    assert sum(len(found) for found in pairing._lone.values()) < 20
 
 
 def test_message_filters_is_greedy_where_this_is_not() -> None:
