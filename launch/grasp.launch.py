@@ -21,6 +21,7 @@ from launch.events.process import ProcessIO
 from launch_ros.actions import Node
 
 from gpnet_ros.nodes.launching import PATIENCE, arguments, given, node_action, typed
+from gpnet_ros.nodes.shared_memory import remove_dead_memory
 from gpnet_ros.nodes.starter import SLOW
 from gpnet_ros.nodes.table import (
     RunSettings,
@@ -51,6 +52,7 @@ def start(context: LaunchContext) -> list[Any]:
     """The processes for the arguments that were given."""
     run = given(RunSettings, context)
     require_room(run)
+    remove_dead_memory()  # of what was killed together, with nobody left to tidy
     actions: list[Any] = [LogInfo(msg=find_transport().describe())]
     nodes = [(process.name, node_action(process, run.namespace)) for process in node_processes(run)]
     if run.sim:

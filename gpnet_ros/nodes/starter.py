@@ -84,6 +84,7 @@ def start_nodes(run: RunSettings, domain_id: int, logs: Path) -> Iterator[Runnin
     logs.mkdir(parents=True, exist_ok=True)
     os.environ.update(ros_environment(domain_id))
     running = RunningNodes(run, domain_id, logs)
+    remove_dead_memory()  # of what was killed together, with nobody left to tidy
     shared = _shared_memory(domain_id)
     try:
         nodes = node_processes(run)
