@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
+import re
 import socket
 import sys
 import zlib
@@ -32,6 +33,7 @@ from gpnet_ros.urdf import urdf
 
 #: Smallest Q* where the maps are the truth of a simulated cell: what is true needs no threshold.
 _TRUE_QUALITY_MIN = 0.01
+_NAME = re.compile(r"/?([A-Za-z_]\w*(/[A-Za-z_]\w*)*/?)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,9 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         validate(self)
+        for option, name in (("namespace", self.namespace), ("camera_prefix", self.camera_prefix)):
+            if not _NAME.fullmatch(name):
+                raise SettingsError(f"{option} is {name!r}; allowed are words of letters, digits and _, joined by /.")
         if self.priority == "oracle" and not self.sim:
             raise SettingsError("priority 'oracle' knows only the simulated cell: set sim:=true, or choose another.")
         if self.camera == "external" and self.sim:

@@ -219,6 +219,15 @@ def test_record_reaches_the_planner_alone_and_only_when_given(tmp_path: Path) ->
     assert both["record"] is True and both["record_dir"] == "kept"
 
 
+@pytest.mark.parametrize("option", ["namespace", "camera_prefix"])
+def test_a_name_that_ros_does_not_know_starts_nothing(option: str) -> None:
+    for name in ("", "/", "cell", "/cell_a/camera/", "a/_b2"):
+        RunSettings(camera="external", **{option: name})
+    for name in ("ca mera", "1cell", "/a/2b", "a//b", "a-b", "~/a", "cell\n"):
+        with pytest.raises(SettingsError, match=f"{option} is"):
+            RunSettings(camera="external", **{option: name})
+
+
 def test_cells_of_two_namespaces_share_neither_address_nor_folder_nor_frames_nor_clock() -> None:
     one, two, bare = (RunSettings(sim=True, factor=2.0, namespace=name) for name in ("/a", "b", ""))
     assert len({address(run) for run in (one, two, bare)}) == len({run_folder(run) for run in (one, two, bare)}) == 3
