@@ -54,7 +54,8 @@ def start(context: LaunchContext) -> list[Any]:
     require_room(run)
     remove_dead_memory()  # of what was killed together, with nobody left to tidy
     actions: list[Any] = [LogInfo(msg=find_transport().describe())]
-    nodes = [(process.name, node_action(process, run.namespace)) for process in node_processes(run)]
+    processes = node_processes(run)
+    nodes = [(process.name, node_action(process, run.namespace)) for process in processes]
     if run.sim:
         ended = Shutdown(reason="the simulated cell has ended")  # nodes without it would try its address for ever
         cell = ExecuteProcess(
@@ -63,11 +64,13 @@ def start(context: LaunchContext) -> list[Any]:
         actions += [once_ready(cell, [node for name, node in nodes if name not in SLOW]), cell]
         nodes = [(name, node) for name, node in nodes if name in SLOW]
     actions += [node for _, node in nodes]
+    clock = {"use_sim_time": any(process.overrides.get("use_sim_time", False) for process in processes)}
     if has_robot_model(run):
-        text = {"robot_description": typed(robot_description(run)), "use_sim_time": run.use_sim_time}
+        text = {"robot_description": typed(robot_description(run)), **clock}
         actions.append(program("robot_state_publisher", run, parameters=[text]))
     if run.rviz:
-        actions.append(program("rviz2", run, arguments=["-d", str(config_dir() / "grasp.rviz")]))
+        show = ["-d", str(config_dir() / "grasp.rviz")]
+        actions.append(program("rviz2", run, arguments=show, parameters=[clock]))
     return actions
 
 

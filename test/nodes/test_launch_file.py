@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -89,6 +90,26 @@ def test_camera_and_network_come_back_when_they_die_and_the_planner_never(file: 
 def test_nothing_comes_back_where_that_is_not_wanted(file: ModuleType) -> None:
     nodes = {node.node_executable: node for node in started(file, respawn="false") if isinstance(node, Node)}
     assert [again(node, -9) for node in nodes.values()] == [[]] * 3
+
+
+def test_robot_model_and_rviz_follow_the_clock_that_the_nodes_follow(
+    file: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("robot_state_publisher", "rviz2"):
+        (tmp_path / "lib" / package).mkdir(parents=True)
+        (tmp_path / "lib" / package / package).touch()
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
+
+    def clocks(**given: str) -> dict[str, bool]:
+        seen: dict[str, bool] = {}
+        monkeypatch.setattr(file, "program", lambda p, _, **m: seen.update({p: m["parameters"][0]["use_sim_time"]}))
+        started(file, rviz="true", **given)
+        return seen
+
+    own = {"sim": "true", "namespace": "clocks"}
+    assert clocks(**own) == {"robot_state_publisher": False, "rviz2": False}
+    for given in ({**own, "factor": "2.0"}, {"use_sim_time": "true"}):
+        assert clocks(**given) == {"robot_state_publisher": True, "rviz2": True}
 
 
 def test_a_simulated_cell_at_a_robots_address_starts_nothing(file: ModuleType) -> None:
