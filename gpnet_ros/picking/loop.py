@@ -88,6 +88,8 @@ class PickingLoop:
             return
         self._closing.set()
         self.stop()
+        if self.state in ("connecting", "resuming"):  # a controller that is gone would be waited for
+            self.arm.disconnect()
         self._thread.join(timeout=20.0)
         self._thread = None
         self.manipulator.close()

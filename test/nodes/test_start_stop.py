@@ -57,10 +57,12 @@ class Start:
         self.folder.mkdir(parents=True)
         self.domain, self.ip = free_domain() + self.number % 3, f"127.3.1.{1 + self.number % 200}"
         words = [self.how, str(self.domain), self.ip, str(self.folder), "oracle"]
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job heeds none
         with (self.folder / "starter.log").open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, str(STARTER), *words], stdout=log, stderr=log, start_new_session=True
             )
+        signal.signal(signal.SIGINT, before)
 
     def wait_until_ready(self) -> None:
         """Wait until the planner has connected to the arm."""

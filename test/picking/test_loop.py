@@ -611,6 +611,23 @@ def test_an_arm_that_cannot_be_reached_is_tried_again_and_the_loop_lives() -> No
     assert made.notes.reasons[0] == "The controller does not answer."
 
 
+def test_closing_ends_a_wait_for_a_controller_that_does_not_answer() -> None:
+    made = Bench(LoopSettings(mode="run", auto_resume=True), 0.03)
+    let_go, waits = threading.Event(), threading.Event()
+
+    def silent() -> None:
+        waits.set()
+        assert let_go.wait(PATIENCE), "nobody ended the wait"
+        raise DeviceError("The controller did not answer in time.")
+
+    made.arm.connect = silent  # type: ignore[method-assign]
+    made.arm.disconnect = let_go.set  # type: ignore[method-assign]
+    made.loop.open()
+    assert waits.wait(PATIENCE)
+    made.loop.close()
+    assert let_go.is_set() and made.arm.moves == []
+
+
 # --- a gripper that lost its activation -----------------------------------------------------------------
 def over_the_heap(b: Bench) -> None:
     """The arm stands over the heap with something in its jaws, and the gripper has lost its power."""

@@ -9,7 +9,6 @@ It has no part in the ROS graph, as `ros2 launch` has none: what it leaves when 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -48,7 +47,6 @@ def launched(domain: int, ip: str, folder: Path, priority: str) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that a shell runs in the background inherit none
     how, domain, ip, folder, priority = sys.argv[1:]
     try:
         (nodes if how == "nodes" else launched)(int(domain), ip, Path(folder), priority)

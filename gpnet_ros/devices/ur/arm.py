@@ -66,16 +66,16 @@ class UrArm:
         """Watch the controller; with `auto_resume` also make ready. Nothing moves."""
         if self._keeper is not None:
             return
+        self._closing.clear()
         with self._resuming:
             self._replace_link(armed=False)
-        self._closing.clear()
         self._keeper = threading.Thread(target=self._keep, name="ur_keeper", daemon=True)
         self._keeper.start()
         if self.settings.auto_resume:
             self.resume()
 
     def disconnect(self) -> None:
-        """Stop a move, end the program, end the child."""
+        """Stop a move or a wait for the controller, end the program, end the child."""
         self._closing.set()
         self._cancel.set()
         if self._keeper is not None:
@@ -108,7 +108,7 @@ class UrArm:
         )  # fmt: skip
         link = self._link = UrLink(config)
         end = time.monotonic() + settings.start_timeout
-        while link.report is None and link.is_alive and time.monotonic() < end:
+        while link.report is None and link.is_alive and time.monotonic() < end and not self._closing.is_set():
             link.wait(0.05)
         if link.report is None:
             link.close()

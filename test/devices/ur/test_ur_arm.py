@@ -468,6 +468,26 @@ def test_absent_controller_is_a_device_error() -> None:
     arm.disconnect()
 
 
+def test_who_disconnects_ends_the_wait_for_a_controller_that_takes_a_call_and_never_answers() -> None:
+    ip, told = "127.0.0.252", threading.Event()
+    arm = UrArm(UrSettings(robot_ip=ip, start_timeout=60.0), CELL)
+
+    def connect() -> None:
+        with pytest.raises(DeviceError, match="Check its address"):
+            arm.connect()
+        told.set()
+
+    with socket.create_server((ip, 30004)) as server:
+        waiting = threading.Thread(target=connect)
+        waiting.start()
+        server.settimeout(30.0)
+        link, _ = server.accept()
+        arm.disconnect()
+        waiting.join(45.0)  # it would have waited for longer
+        assert told.is_set()
+        link.close()
+
+
 def test_register_in_use_is_told_and_then_forgotten() -> None:
     with controller() as running, connected(running) as arm:
         running.admin("busy", variable="input_double_register_3")
