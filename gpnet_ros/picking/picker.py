@@ -66,7 +66,7 @@ class Picker:
     tally: LoopTally = field(default_factory=LoopTally)
     _waiting: bool = False
     _basis: DecisionBasis | None = None
-    _version: int = 0  # of what the last decision was judged by
+    _version: int = 0  # of what the last frame and its decision were judged by
 
     @property
     def is_outdated(self) -> bool:
@@ -103,6 +103,7 @@ class Picker:
         times = {"look": 0.0, "decide": 0.0}
         for _ in range(LOOKS):
             began = time.monotonic()
+            self._version = self.rest.version  # before all that frame and decision are judged by
             sight = self._look()
             looked = time.monotonic()
             decision, basis = self._decide(sight)
@@ -187,10 +188,11 @@ class Picker:
                 with self.rest.moving():
                     self._come_home()
             if self.manipulator.holds():
+                version = self.rest.version
                 sight = self._look()
-                with self.rest.moving():
+                with self.rest.moving(version):
                     self._put_down(sight)
-        except Outdated as over:  # a stop came
+        except Outdated as over:  # a stop came, or the frame was judged by what has changed since
             raise TurnOver from over
 
     def _come_home(self) -> None:
@@ -224,7 +226,6 @@ class Picker:
 
     def _decide(self, sight: Sight) -> tuple[Decision, DecisionBasis]:
         self.say("deciding")
-        self._version = self.rest.version  # before all that the decision is judged by
         cell, state = self.attention.cell, self.attention.arm_state()
         q_start = np.array(cell.home) if state is None else state.q
         basis = self._basis = DecisionBasis(

@@ -14,6 +14,7 @@ from support.scenes import CELL
 from gpnet_ros import pick
 from gpnet_ros.cell import Cell
 from gpnet_ros.devices.arm import MoveResult
+from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.motion import Move
 from gpnet_ros.pick import decide
@@ -114,6 +115,23 @@ def test_a_plan_that_was_judged_before_a_change_never_moves_after_it(
     assert result["status"] == ("nothing_left" if what == "workspace" else "picked")
     assert bool(moved) == (what != "workspace")
     assert (max(moved, default=0.0) <= 0.5) == (what in ("speeds", "workspace"))
+
+
+def test_a_frame_that_was_judged_before_a_change_is_not_moved_by_after_it() -> None:
+    with bench(look_timeout=0.5) as b:
+        b.until_state("idle")
+        attention = b.loop.attention
+        judge = attention.check_frame
+
+        def judged_just_before(frame: Frame) -> None:
+            judge(frame)
+            b.loop.picker.use(SelectSettings(), 1.01)  # no frame would do
+
+        attention.check_frame = judged_just_before  # type: ignore[method-assign]
+        b.loop.pick()
+        b.notes.wait(lambda: any("changed since" in reason for reason in b.notes.reasons))
+        assert b.result()["status"] == "no_frame"
+        assert not b.arm.moves
 
 
 @pytest.mark.parametrize("changes", [True, False])
