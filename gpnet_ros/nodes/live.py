@@ -77,10 +77,14 @@ class LiveParameters:
         return response
 
     def _set_by_peer(self, request: Any, response: Any) -> Any:
-        """The other node's set of what is shared; it asks nobody else, so that two that ask each other both end."""
+        """The other node's set of what is shared; it asks nobody else, so that two that ask each other both end.
+
+        Without any parameter: whether the values that this node shows are to last.
+        """
         known = shared_names(type(self._node.settings))  # oracle_node has fewer than the planner
         wanted = [Parameter.from_parameter_msg(m) for m in request.parameters if m.name in known]
-        response.result = _result(self.set_here(wanted) if wanted else "")
+        busy = f"{self._node.get_name()}: {_BUSY}" if self._is_changing else ""
+        response.result = _result(self.set_here(wanted) if wanted else busy)
         return response
 
     # --- a change -------------------------------------------------------------------------------------------------
@@ -212,16 +216,32 @@ class LiveParameters:
                 client.remove_pending_request(future)
                 future.set_result(None)
         if self._leader is not None and not self._is_changing and not self._asked and self._leader.service_is_ready():
+            # In mid-change it still shows what it had, and may just have asked for another value here.
+            is_free, turns = SetParametersAtomically.Request(), self._turns
+            self._then(self._peers[self._node.follows], is_free, lambda answer: self._follow(answer, turns))
+
+    def _follow(self, is_free: Future[Any], turns: int) -> None:
+        """Ask the leader for its values, if they are to last."""
+        answer = is_free.result()
+        if answer is not None and answer.result.successful:
             names = sorted(shared_names(type(self._node.settings)))
-            future = self._leader.call_async(GetParameters.Request(names=names))
-            self._asked[future] = (self._leader, time.monotonic() + PATIENCE)
-            future.add_done_callback(self._follower(names, self._turns))
+            self._then(self._leader, GetParameters.Request(names=names), self._follower(names, turns))
+
+    def _then(self, client: Any, request: Any, take: Callable[[Future[Any]], None]) -> None:
+        """Ask, and hand over the answer; its result is None when none comes in time."""
+        future = client.call_async(request)
+        self._asked[future] = (client, time.monotonic() + PATIENCE)
+
+        def answered(answer: Future[Any]) -> None:
+            self._asked.pop(answer, None)
+            take(answer)
+
+        future.add_done_callback(answered)
 
     def _follower(self, names: list[str], turns: int) -> Callable[[Future[Any]], None]:
         """Takes the leader's values, unless something was set since they were asked for."""
 
         def follow(answer: Future[Any]) -> None:
-            self._asked.pop(answer, None)
             found = answer.result()
             if found is None or len(found.values) != len(names) or turns != self._turns:
                 return

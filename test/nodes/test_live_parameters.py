@@ -403,8 +403,9 @@ def test_a_node_that_starts_anew_follows_the_planner(graph: Graph, planner: Plan
     graph.end(maps)
     until(lambda: not client.service_is_ready())
     assert graph.set(planner, workspace_centre=[0.6, 0.02]) == [""]  # it is taken alone
-    maps = graph.add(kind())
+    maps = kind()
     assert maps.settings.workspace_side == CELL.workspace.side
+    graph.add(maps)
     until(lambda: maps.settings.workspace_side == 0.25 and maps.settings.workspace_centre == (0.6, 0.02))
     values_of(maps)
 
@@ -420,6 +421,20 @@ def test_an_answer_from_before_a_set_is_not_followed(graph: Graph, is_stale: boo
     maps._live._follower(["workspace_side"], asked)(answer)
     assert maps.settings.workspace_side == (0.3 if is_stale else 0.25)
     maps.destroy_node()
+
+
+def test_a_planner_in_mid_change_is_not_followed_back_to_what_it_had(graph: Graph, planner: PlannerNode) -> None:
+    maps = pair(graph, planner)
+    peer, asked = maps._live._peers["planner_node"], []
+    ask = peer.call_async
+    peer.call_async = lambda request: asked.append(request) or ask(request)
+    planner._live._is_changing = True  # it has asked maps, which took the new value, and waits for another node
+    assert maps._live.set_here([Parameter("workspace_side", value=0.25)]) == ""
+    before = len(asked)
+    until(lambda: len(asked) >= before + 3)
+    assert maps.settings.workspace_side == 0.25
+    planner._live._is_changing = False
+    until(lambda: maps.settings.workspace_side == CELL.workspace.side)  # the change came to nothing
 
 
 def test_maps_follow_a_planner_that_starts_anew(graph: Graph, planner: PlannerNode) -> None:

@@ -208,11 +208,11 @@ def test_result_and_decision_also_come_typed_with_the_same_values(world: World) 
     results, decisions = world.heard["planner_node/result_status"], world.heard["planner_node/decision_status"]
     result = one_pick(world)
     stamp = str(result["stamp"])
-    world.wait_until(lambda: bool(results) and values_of(results[-1]).get("stamp") == stamp, 10, "the typed result")
+    world.wait_until(lambda: bool(results) and values_of(results[-1]).get("stamp") == stamp, PATIENCE, "the typed result")
     told = results[-1]
     assert values_of(told) == flat(result)
     assert (told.name, told.level, told.message) == ("/planner_node: result", DiagnosticStatus.OK, "picked")
-    world.wait_until(lambda: values_of(decisions[-1]).get("stamp") == stamp, 10, "the typed decision")
+    world.wait_until(lambda: values_of(decisions[-1]).get("stamp") == stamp, PATIENCE, "the typed decision")
     assert decisions[-1].level == DiagnosticStatus.OK
     assert values_of(decisions[-1])["T_base_grasp"] == flat(result)["T_base_grasp"]
 
@@ -221,7 +221,7 @@ def test_a_turn_without_a_pick_is_no_ok(world: World) -> None:
     world.show = lambda s: None
     refused_pick(world, "")
     told = world.heard["planner_node/result_status"]
-    world.wait_until(lambda: told[-1].message.startswith("no_frame"), 10, "the typed result")
+    world.wait_until(lambda: told[-1].message.startswith("no_frame"), PATIENCE, "the typed result")
     assert told[-1].level == DiagnosticStatus.WARN
 
 
