@@ -208,11 +208,15 @@ def test_result_and_decision_also_come_typed_with_the_same_values(world: World) 
     results, decisions = world.heard["planner_node/result_status"], world.heard["planner_node/decision_status"]
     result = one_pick(world)
     stamp = str(result["stamp"])
-    world.wait_until(lambda: bool(results) and values_of(results[-1]).get("stamp") == stamp, PATIENCE, "the typed result")
+
+    def is_here(heard: list[DiagnosticStatus]) -> bool:
+        return bool(heard) and values_of(heard[-1]).get("stamp") == stamp
+
+    world.wait_until(lambda: is_here(results), PATIENCE, "the typed result")
     told = results[-1]
     assert values_of(told) == flat(result)
     assert (told.name, told.level, told.message) == ("/planner_node: result", DiagnosticStatus.OK, "picked")
-    world.wait_until(lambda: values_of(decisions[-1]).get("stamp") == stamp, PATIENCE, "the typed decision")
+    world.wait_until(lambda: is_here(decisions), PATIENCE, "the typed decision")
     assert decisions[-1].level == DiagnosticStatus.OK
     assert values_of(decisions[-1])["T_base_grasp"] == flat(result)["T_base_grasp"]
 
