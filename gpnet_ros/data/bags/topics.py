@@ -55,6 +55,8 @@ def find_camera(topics: Iterable[BagTopic], prefix: str | None = None, transport
         transport: one of `BAG_TRANSPORTS`.
     """
     given = list(topics)
+    if not any(topic.count for topic in given):
+        return CameraTopics(missing=("The bag is empty, not one message was recorded: record it again.",))
     known = [t for t in given if prefix is None or t.name.startswith(_clean(prefix) + "/")]
     if prefix is not None and not known:
         begins = ", ".join(sorted({_first_words(t.name) for t in given})) or "nothing"

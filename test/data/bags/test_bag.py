@@ -117,6 +117,15 @@ def test_a_database_whose_last_messages_lie_beside_it_is_refused_until_they_are_
         assert bag.topics[f"/camera/camera/{COLOR}"].count == 4
 
 
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_an_empty_bag_is_told_as_such(tmp_path: Path, storage: str) -> None:
+    with (
+        Bag(write_bag(tmp_path / "bag", [], BagPlan(storage=storage))) as bag,
+        pytest.raises(BagRefused, match="empty"),
+    ):
+        BagFrames(bag).require()
+
+
 def test_a_split_bag_without_metadata_names_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "bag").mkdir()
     for number in range(2):
