@@ -13,6 +13,7 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy")
 
+from rclpy.exceptions import InvalidHandle  # noqa: E402
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor  # noqa: E402
 from rclpy.serialization import deserialize_message  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
@@ -62,7 +63,7 @@ class Link:
     def _spin(self) -> None:
         try:
             self.executor.spin()
-        except ExternalShutdownException:
+        except (ExternalShutdownException, InvalidHandle):  # `end` takes the executor's handles away meanwhile
             return
 
     def send(self, plan: BagPlan) -> None:
