@@ -93,22 +93,25 @@ class UrArm:
         """A new child in place of the old one, which is ended first.
 
         Raises:
-            DeviceError: the new child cannot connect, or the program does not start.
+            DeviceError: the new child cannot connect, or the program does not start; or somebody disconnects.
         """
-        settings = self.settings
+        if armed and self._closing.is_set():
+            raise RobotStopped("Not armed: call resume.")
+        settings, (mass, cog) = self.settings, self._payload
         if self._link is not None:
             self._link.close()
             if self._link.armed_offset is not None:
                 self._orphan.found()
         self._orphan.settle()
-        mass, cog = self._payload
         config = ChildConfig(
             0, settings.robot_ip, armed, settings.digital_outputs, settings.watchdog_hz,
             tuple(to_rotvec(self.cell.T_flange_tcp)), mass, tuple(cog),
         )  # fmt: skip
         link = self._link = UrLink(config)
         end = time.monotonic() + settings.start_timeout
-        while link.report is None and link.is_alive and time.monotonic() < end and not self._closing.is_set():
+        # Who may have a program on the controller is never cut off: once it has reported, it ends that in order.
+        cut_off = threading.Event() if armed else self._closing
+        while link.report is None and link.is_alive and time.monotonic() < end and not cut_off.is_set():
             link.wait(0.05)
         if link.report is None:
             link.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -486,6 +487,54 @@ def test_who_disconnects_ends_the_wait_for_a_controller_that_takes_a_call_and_ne
         waiting.join(45.0)  # it would have waited for longer
         assert told.is_set()
         link.close()
+
+
+class SlowLink:
+    """A child that may have its program on the controller already, and has not reported yet."""
+
+    made: ClassVar[list[SlowLink]] = []
+
+    def __init__(self, config: Any) -> None:
+        self.report, self.armed_offset, self.is_alive, self.failure = None, None, True, ""
+        self.waits, self.closed = 0, False
+        self.made.append(self)
+
+    def wait(self, seconds: float) -> None:
+        self.waits += 1
+        threading.Event().wait(0.005)
+
+    def close(self, orderly: bool = False) -> None:
+        self.closed, self.is_alive = True, False
+
+
+@pytest.mark.parametrize("armed", [True, False])
+def test_who_may_have_a_program_on_the_controller_is_not_cut_off_by_a_disconnect(
+    monkeypatch: pytest.MonkeyPatch, armed: bool
+) -> None:
+    monkeypatch.setattr("gpnet_ros.devices.ur.arm.UrLink", SlowLink)
+    monkeypatch.setattr(SlowLink, "made", [])
+    arm, ended = UrArm(UrSettings(robot_ip="127.0.0.252", start_timeout=60.0), CELL), threading.Event()
+
+    def begin() -> None:
+        with contextlib.suppress(DeviceError):
+            arm._replace_link(armed)
+        ended.set()
+
+    waiting = threading.Thread(target=begin)
+    waiting.start()
+    assert until(lambda: bool(SlowLink.made) and SlowLink.made[0].waits > 1)
+    (link,) = SlowLink.made
+    arm._closing.set()
+    if armed:
+        waits = link.waits
+        assert until(lambda: link.waits > waits + 5)
+        link.report = object()  # type: ignore[assignment]
+    assert ended.wait(45.0)
+    assert link.closed == (not armed)
+    with pytest.raises(RobotStopped, match="Not armed"):
+        arm._replace_link(armed=True)
+    assert len(SlowLink.made) == 1
+    waiting.join()
 
 
 def test_register_in_use_is_told_and_then_forgotten() -> None:
