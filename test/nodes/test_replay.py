@@ -38,7 +38,7 @@ from gpnet_ros.nodes.start import qos  # noqa: E402
 from gpnet_ros.nodes.starter import node_command, ros_environment  # noqa: E402
 
 #: Each file of test/nodes has its own domains.
-DOMAIN = 90
+DOMAIN = 80
 PATIENCE = 90.0
 START = 1.6e9
 

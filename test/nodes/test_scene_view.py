@@ -28,7 +28,7 @@ from gpnet_ros.nodes.starter import ros_environment  # noqa: E402
 from gpnet_ros.pick import decide  # noqa: E402
 
 #: Each file of test/nodes has its own domains.
-DOMAIN = 105
+DOMAIN = 86
 #: Height of the scene with its titles; camera and maps stand below it [px].
 SCENE = 588
 SEEN = sight(2.0)
