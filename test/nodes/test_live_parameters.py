@@ -65,6 +65,8 @@ class Graph:
             while not over.is_set():
                 with contextlib.suppress(InvalidHandle):  # the test takes a topic away while this thread waits for it
                     executor.spin_once(timeout_sec=0.1)
+            executor.remove_node(node)
+            executor.shutdown()  # else it holds the node's services, and others still see them
 
         thread = threading.Thread(target=spin, daemon=True)
         thread.start()
