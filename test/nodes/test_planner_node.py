@@ -101,7 +101,7 @@ class World(PlannerClient):
 
     def close(self) -> None:
         self._showing.set()
-        self._shower.join(timeout=10.0)
+        self._shower.join(timeout=60.0)
         super().close()
 
     def _keep(self, topic: str) -> Callable[[Any], None]:
