@@ -162,7 +162,9 @@ class LiveParameters:
         return _result(f"{', '.join(own)}: set it by ros2 param set." if own and not self._is_granted else "")
 
     def cell(self) -> Cell:
-        """As of `ManagedNode.cell`."""
+        """As of `ManagedNode.cell`; not in mid-change, whose plans are held back by the loop of before."""
+        if self._is_changing:
+            raise SettingsError(f"{self._node.get_name()}: {_BUSY}")
         settings = self._node.settings
         cell = load_cell(getattr(settings, "cell_file", "") or None)
         places = cell_parameters(type(settings))

@@ -461,6 +461,15 @@ def test_inference_alone_takes_what_is_set_and_looks_at_the_other_square(graph: 
     assert "read-only, a network is loaded" in reason
 
 
+def test_a_node_in_mid_change_is_not_configured_anew(graph: Graph) -> None:
+    node = PlannerNode()  # its new loop would know nothing of the hold
+    node._live._is_changing = True
+    assert node.trigger_configure() != SUCCESS
+    node._live._is_changing = False
+    assert node.trigger_configure() == SUCCESS
+    node.destroy_node()
+
+
 def test_within_the_process_nothing_changes_unjudged(planner: PlannerNode) -> None:
     before = values_of(planner)
     for name, value in (("quality_min", 0.4), ("workspace_side", 0.25), ("robot_ip", "10.0.0.1")):
