@@ -1,6 +1,6 @@
 """Starts camera_node, inference_node and planner_node; with sim:=true the simulated cell in their place at the wire.
 
-Which processes run, with which parameters, is decided in gpnet_ros/nodes/table.py.
+Which processes run, with which parameters, is decided in gpnet_ros/nodes/processes/table.py.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from launch.event_handlers import OnProcessIO
 from launch.events.process import ProcessIO
 from launch_ros.actions import Node
 
-from gpnet_ros.nodes.launching import PATIENCE, arguments, given, node_action, typed
-from gpnet_ros.nodes.shared_memory import remove_dead_memory
-from gpnet_ros.nodes.starter import SLOW
-from gpnet_ros.nodes.table import (
+from gpnet_ros.nodes.processes.launching import PATIENCE, arguments, given, node_action, typed
+from gpnet_ros.nodes.processes.shared_memory import remove_dead_memory
+from gpnet_ros.nodes.processes.starter import SLOW
+from gpnet_ros.nodes.processes.table import (
     RunSettings,
     environment,
     has_robot_model,
@@ -33,7 +33,7 @@ from gpnet_ros.nodes.table import (
     robot_description,
     simulation_command,
 )
-from gpnet_ros.nodes.transport import find_transport
+from gpnet_ros.nodes.processes.transport import find_transport
 from gpnet_ros.settings import config_dir
 
 

@@ -3,7 +3,7 @@
     ros2 launch gpnet_ros replay.launch.py bag:=shelf
     ros2 service call /planner_node/pick std_srvs/srv/Trigger     # one decision; ~/start decides again and again
 
-Which processes run, with which parameters, is decided in gpnet_ros/nodes/replay_table.py.
+Which processes run, with which parameters, is decided in gpnet_ros/nodes/processes/replay_table.py.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 from launch import LaunchContext, LaunchDescription
 from launch.actions import LogInfo, OpaqueFunction, SetEnvironmentVariable, Shutdown
 
-from gpnet_ros.nodes.launching import arguments, given, node_action
-from gpnet_ros.nodes.replay_table import ReplayRun, replay_processes, require_bag
-from gpnet_ros.nodes.table import environment
-from gpnet_ros.nodes.transport import find_transport
+from gpnet_ros.nodes.processes.launching import arguments, given, node_action
+from gpnet_ros.nodes.processes.replay_table import ReplayRun, replay_processes, require_bag
+from gpnet_ros.nodes.processes.table import environment
+from gpnet_ros.nodes.processes.transport import find_transport
 
 
 def generate_launch_description() -> LaunchDescription:

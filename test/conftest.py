@@ -6,7 +6,7 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-from gpnet_ros.nodes.transport import loopback_environment
+from gpnet_ros.nodes.processes.transport import loopback_environment
 
 os.environ.update(loopback_environment())
 os.environ.pop("PYTEST_ADDOPTS", None)  # colcon's, for this pytest alone, not for those that tests start

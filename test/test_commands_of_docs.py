@@ -18,9 +18,9 @@ from support.doc_commands import MARKS, Command, commands, parser_of, spoken
 from support.graph import documented_services, documented_topics
 
 from gpnet_ros.cli import COMMANDS, main
-from gpnet_ros.nodes.parameters import PARAMETERS
-from gpnet_ros.nodes.replay_table import ReplayRun
-from gpnet_ros.nodes.table import RunSettings
+from gpnet_ros.nodes.parameters.declared import PARAMETERS
+from gpnet_ros.nodes.processes.replay_table import ReplayRun
+from gpnet_ros.nodes.processes.table import RunSettings
 from gpnet_ros.settings import config_dir
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from gpnet_ros import cli
-from gpnet_ros.nodes.table import RunSettings
+from gpnet_ros.nodes.processes.table import RunSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text("utf-8")

@@ -132,7 +132,7 @@ def test_package_xml_names_every_ros_package_that_is_imported() -> None:
     declared = {e.text for e in tree.iter() if e.tag.endswith("depend")}
     ros = {"rclpy", "launch", "launch_ros", "cv_bridge", "tf2_ros", "tf_transformations"}
     used = set()
-    for path in [*(ROOT / "gpnet_ros" / "nodes").glob("*.py"), *(ROOT / "launch").glob("*.py")]:
+    for path in [*(ROOT / "gpnet_ros" / "nodes").rglob("*.py"), *(ROOT / "launch").glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             modules = [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
             modules += [a.name for a in node.names] if isinstance(node, ast.Import) else []

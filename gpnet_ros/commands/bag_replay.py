@@ -17,9 +17,9 @@ import sys
 from gpnet_ros.commands.bag_source import add_bag_arguments, frames_of
 from gpnet_ros.data.bags.bag import Bag
 from gpnet_ros.errors import BadInput
-from gpnet_ros.nodes.replay_table import ReplayRun, replay_process
-from gpnet_ros.nodes.starter import node_command
-from gpnet_ros.nodes.table import environment
+from gpnet_ros.nodes.processes.replay_table import ReplayRun, replay_process
+from gpnet_ros.nodes.processes.starter import node_command
+from gpnet_ros.nodes.processes.table import environment
 from gpnet_ros.settings import from_dict
 
 

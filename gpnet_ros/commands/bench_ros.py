@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     if args.seed < 0:
         raise BadInput(f"--seed is {args.seed}; allowed: 0 and more.")
     try:
-        import gpnet_ros.nodes.measured_stream  # noqa: F401
+        import gpnet_ros.nodes.measured.stream  # noqa: F401
     except ImportError as error:
         raise BadInput(f"ROS 2 cannot be imported ({error}); run `make setup`, or source a ROS 2.") from error
     watch = MachineWatch()
@@ -75,7 +75,7 @@ def _stream(args: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], lis
 
 
 def _measured(args: argparse.Namespace, model: str, folder: Path, name: str = "") -> StreamSpeed:
-    from gpnet_ros.nodes.measured_stream import measure_stream
+    from gpnet_ros.nodes.measured.stream import measure_stream
 
     record = measure_stream(model, args.seconds, args.rate, folder / "run", _say)
     return replace(stream_speed(model, args.rate, record), model=name or model)
@@ -83,7 +83,7 @@ def _measured(args: argparse.Namespace, model: str, folder: Path, name: str = ""
 
 def _start(args: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], list[str]]:
     """One start, and what happened when."""
-    from gpnet_ros.nodes.measured_start import IN_TOTE, measure_start
+    from gpnet_ros.nodes.measured.start import IN_TOTE, measure_start
 
     times = measure_start(args.seed, args.model, folder, _say)
     return {"start_s": times}, late_start(times[IN_TOTE])

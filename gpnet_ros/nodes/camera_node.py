@@ -13,10 +13,11 @@ from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.devices.camera import Camera
 from gpnet_ros.errors import DeviceError
 from gpnet_ros.frame import Frame
-from gpnet_ros.nodes import convert, start
-from gpnet_ros.nodes.arrivals import CAMERA_INFO, COLOR, DEPTH
-from gpnet_ros.nodes.health import CameraHealth, Health
-from gpnet_ros.nodes.parameters import CameraSettings
+from gpnet_ros.nodes import convert
+from gpnet_ros.nodes.arriving.arrivals import CAMERA_INFO, COLOR, DEPTH
+from gpnet_ros.nodes.health.parts import CameraHealth, Health
+from gpnet_ros.nodes.parameters.declared import CameraSettings
+from gpnet_ros.nodes.processes import start
 
 DEPTH_INFO = "aligned_depth_to_color/camera_info"
 

@@ -11,9 +11,10 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rosgraph_msgs.msg import Clock as ClockMessage
 
 from gpnet_ros.errors import DeviceError
-from gpnet_ros.nodes import convert, start
-from gpnet_ros.nodes.health import Health, StillHealth
-from gpnet_ros.nodes.parameters import ClockSettings
+from gpnet_ros.nodes import convert
+from gpnet_ros.nodes.health.parts import Health, StillHealth
+from gpnet_ros.nodes.parameters.declared import ClockSettings
+from gpnet_ros.nodes.processes import start
 from gpnet_ros.sim.cell.state import StateReader
 
 

@@ -13,9 +13,9 @@ from gpnet_ros.frame import Frame
 from gpnet_ros.hand_eye_check import check_hand_eye
 from gpnet_ros.maps import Grid, Maps, prioritise, workspace_grid
 from gpnet_ros.network.detector import Detector, cell_threads, gray_note
-from gpnet_ros.nodes import start
 from gpnet_ros.nodes.maps_node import MapsNode
-from gpnet_ros.nodes.parameters import InferenceSettings
+from gpnet_ros.nodes.parameters.declared import InferenceSettings
+from gpnet_ros.nodes.processes import start
 from gpnet_ros.pose import Transform
 from gpnet_ros.region import counted_in_workspace
 from gpnet_ros.settings import Workspace

@@ -9,12 +9,12 @@ import numpy as np
 from gpnet_ros.errors import GpnetError
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Maps
-from gpnet_ros.nodes.exposures import Exposures
-from gpnet_ros.nodes.gatherer import Exposure
-from gpnet_ros.nodes.health import AnswerHealth, Health, InputHealth
-from gpnet_ros.nodes.map_outputs import MapOutputs
-from gpnet_ros.nodes.parameters import ReaderSettings
-from gpnet_ros.nodes.start import WorkerNode
+from gpnet_ros.nodes.arriving.exposures import Exposures
+from gpnet_ros.nodes.arriving.gatherer import Exposure
+from gpnet_ros.nodes.health.parts import AnswerHealth, Health, InputHealth
+from gpnet_ros.nodes.parameters.declared import ReaderSettings
+from gpnet_ros.nodes.processes.start import WorkerNode
+from gpnet_ros.nodes.showing.map_outputs import MapOutputs
 
 _S = TypeVar("_S", bound=ReaderSettings)
 

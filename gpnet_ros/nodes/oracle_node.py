@@ -10,9 +10,9 @@ from pathlib import Path
 from gpnet_ros.cell import load_hand_eye
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Maps
-from gpnet_ros.nodes import start
 from gpnet_ros.nodes.maps_node import MapsNode
-from gpnet_ros.nodes.parameters import OracleSettings, with_parameters
+from gpnet_ros.nodes.parameters.declared import OracleSettings, with_parameters
+from gpnet_ros.nodes.processes import start
 from gpnet_ros.sim.cell.oracle import Oracle
 
 

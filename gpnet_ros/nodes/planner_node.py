@@ -16,14 +16,14 @@ from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.devices.robots import is_simulated, make_robot
 from gpnet_ros.errors import DeviceError, SettingsError
 from gpnet_ros.grasp import SelectSettings
-from gpnet_ros.nodes import start
-from gpnet_ros.nodes.checkup import Checkup
-from gpnet_ros.nodes.decision_recorder import DecisionRecorder, setup_values
-from gpnet_ros.nodes.frames import Frames
-from gpnet_ros.nodes.health import Health
-from gpnet_ros.nodes.parameters import PlannerSettings, cell_parameters, with_parameters
-from gpnet_ros.nodes.planner_outputs import Outputs
-from gpnet_ros.nodes.sights import Sights
+from gpnet_ros.nodes.arriving.sights import Sights
+from gpnet_ros.nodes.bags.decision_recorder import DecisionRecorder, setup_values
+from gpnet_ros.nodes.health.checkup import Checkup
+from gpnet_ros.nodes.health.parts import Health
+from gpnet_ros.nodes.parameters.declared import PlannerSettings, cell_parameters, with_parameters
+from gpnet_ros.nodes.processes import start
+from gpnet_ros.nodes.showing.frames import Frames
+from gpnet_ros.nodes.showing.planner_outputs import Outputs
 from gpnet_ros.picking.loop import PickingLoop
 from gpnet_ros.picking.loop_settings import LoopSettings
 from gpnet_ros.picking.mode_gate import require_mode

@@ -17,13 +17,14 @@ from gpnet_ros.data.bags.bag import Bag, BagMessage, with_stamp
 from gpnet_ros.data.bags.frames import BagFrame, BagFrames
 from gpnet_ros.data.bags.topics import COMPRESSED
 from gpnet_ros.errors import FrameRefused, SettingsError
-from gpnet_ros.nodes import convert, start
-from gpnet_ros.nodes.arrivals import CAMERA_INFO, COLOR, DEPTH
-from gpnet_ros.nodes.health import Health, StillHealth, rate
-from gpnet_ros.nodes.meters import Meter
-from gpnet_ros.nodes.parameters import ReplaySettings
-from gpnet_ros.nodes.playback import Playback
-from gpnet_ros.nodes.readiness import Readiness
+from gpnet_ros.nodes import convert
+from gpnet_ros.nodes.arriving.arrivals import CAMERA_INFO, COLOR, DEPTH
+from gpnet_ros.nodes.bags.playback import Playback
+from gpnet_ros.nodes.health.meters import Meter
+from gpnet_ros.nodes.health.parts import Health, StillHealth, rate
+from gpnet_ros.nodes.parameters.declared import ReplaySettings
+from gpnet_ros.nodes.processes import start
+from gpnet_ros.nodes.processes.readiness import Readiness
 
 #: A clock is for those that come later, too, and some of them want it reliable.
 _CLOCK_QOS = start.qos(10, reliable=True)

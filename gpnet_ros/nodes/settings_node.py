@@ -7,10 +7,10 @@ from typing import Any, Generic, TypeVar
 from rclpy.lifecycle import LifecycleNode
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.nodes import params
-from gpnet_ros.nodes.live import LiveParameters
-from gpnet_ros.nodes.parameters import NodeSettings
-from gpnet_ros.nodes.qos_overrides import overridden, require_valid
+from gpnet_ros.nodes.parameters import params
+from gpnet_ros.nodes.parameters.declared import NodeSettings
+from gpnet_ros.nodes.parameters.live import LiveParameters
+from gpnet_ros.nodes.parameters.qos_overrides import overridden, require_valid
 
 _S = TypeVar("_S", bound=NodeSettings)
 

@@ -21,11 +21,11 @@ from support.bag_files import CAMERA, TYPES, BagPlan, info_message, messages_of,
 
 from gpnet_ros.camera_info import lens_of  # noqa: E402
 from gpnet_ros.frame import Frame  # noqa: E402
-from gpnet_ros.nodes.arrivals import CAMERA_INFO, COLOR, DEPTH  # noqa: E402
-from gpnet_ros.nodes.exposures import Exposures  # noqa: E402
-from gpnet_ros.nodes.gatherer import Exposure  # noqa: E402
-from gpnet_ros.nodes.start import PUBLISH_QOS  # noqa: E402
-from gpnet_ros.nodes.starter import ros_environment  # noqa: E402
+from gpnet_ros.nodes.arriving.arrivals import CAMERA_INFO, COLOR, DEPTH  # noqa: E402
+from gpnet_ros.nodes.arriving.exposures import Exposures  # noqa: E402
+from gpnet_ros.nodes.arriving.gatherer import Exposure  # noqa: E402
+from gpnet_ros.nodes.processes.start import PUBLISH_QOS  # noqa: E402
+from gpnet_ros.nodes.processes.starter import ros_environment  # noqa: E402
 
 #: Each file of test/nodes has its own domains.
 DOMAIN = 95

@@ -18,10 +18,10 @@ rclpy = pytest.importorskip("rclpy")
 
 from rclpy.qos import ReliabilityPolicy  # noqa: E402
 
-from gpnet_ros.nodes.exposures import Exposures  # noqa: E402
-from gpnet_ros.nodes.running_cell import free_domain  # noqa: E402
-from gpnet_ros.nodes.starter import ros_environment  # noqa: E402
-from gpnet_ros.nodes.transport import PROFILE_VARIABLES, RANGE_VARIABLE, profile_environment  # noqa: E402
+from gpnet_ros.nodes.arriving.exposures import Exposures  # noqa: E402
+from gpnet_ros.nodes.processes.running_cell import free_domain  # noqa: E402
+from gpnet_ros.nodes.processes.starter import ros_environment  # noqa: E402
+from gpnet_ros.nodes.processes.transport import PROFILE_VARIABLES, RANGE_VARIABLE, profile_environment  # noqa: E402
 
 STREAM = Path(__file__).parents[1] / "support" / "image_stream.py"
 RATE = 30.0

@@ -21,7 +21,7 @@ from gpnet_ros.errors import FrameRefused, HandEyeRefused  # noqa: E402
 from gpnet_ros.frame import Frame  # noqa: E402
 from gpnet_ros.maps import Maps, height_priority  # noqa: E402
 from gpnet_ros.network.card import Card  # noqa: E402
-from gpnet_ros.nodes.health import Level  # noqa: E402
+from gpnet_ros.nodes.health.parts import Level  # noqa: E402
 from gpnet_ros.nodes.inference_node import InferenceNode  # noqa: E402
 from gpnet_ros.pose import to_xyz_quat  # noqa: E402
 from gpnet_ros.region import counted_in_workspace  # noqa: E402

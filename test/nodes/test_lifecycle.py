@@ -21,15 +21,16 @@ from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from support.scenes import sight  # noqa: E402
 
 from gpnet_ros.errors import DeviceError  # noqa: E402
-from gpnet_ros.nodes import camera_node, inference_node, oracle_node, planner_node, start  # noqa: E402
+from gpnet_ros.nodes import camera_node, inference_node, oracle_node, planner_node  # noqa: E402
+from gpnet_ros.nodes.arriving.exposures import COLOR, DEPTH  # noqa: E402
 from gpnet_ros.nodes.camera_node import CameraNode  # noqa: E402
 from gpnet_ros.nodes.clock_node import ClockNode  # noqa: E402
 from gpnet_ros.nodes.convert import from_time  # noqa: E402
-from gpnet_ros.nodes.exposures import COLOR, DEPTH  # noqa: E402
-from gpnet_ros.nodes.health import Level  # noqa: E402
+from gpnet_ros.nodes.health.parts import Level  # noqa: E402
 from gpnet_ros.nodes.planner_node import PlannerNode  # noqa: E402
+from gpnet_ros.nodes.processes import start  # noqa: E402
+from gpnet_ros.nodes.processes.starter import ros_environment  # noqa: E402
 from gpnet_ros.nodes.replay_node import ReplayNode  # noqa: E402
-from gpnet_ros.nodes.starter import ros_environment  # noqa: E402
 
 DOMAIN = 67
 SUCCESS = TransitionCallbackReturn.SUCCESS

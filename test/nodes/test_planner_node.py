@@ -30,14 +30,15 @@ from support.scenes import CENTRE, HEIGHT, T_BASE_CAMERA, sight  # noqa: E402
 from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
 
 from gpnet_ros.errors import DeviceError, FrameRefused  # noqa: E402
-from gpnet_ros.nodes import convert, start  # noqa: E402
-from gpnet_ros.nodes.client import PlannerClient  # noqa: E402
-from gpnet_ros.nodes.exposures import CAMERA_INFO, COLOR, DEPTH  # noqa: E402
-from gpnet_ros.nodes.map_outputs import MapOutputs  # noqa: E402
-from gpnet_ros.nodes.result_status import flat  # noqa: E402
-from gpnet_ros.nodes.start import LATCHED_QOS, PUBLISH_QOS, SENSOR_QOS  # noqa: E402
-from gpnet_ros.nodes.starter import ros_environment  # noqa: E402
-from gpnet_ros.nodes.table import RunSettings, node_processes  # noqa: E402
+from gpnet_ros.nodes import convert  # noqa: E402
+from gpnet_ros.nodes.arriving.exposures import CAMERA_INFO, COLOR, DEPTH  # noqa: E402
+from gpnet_ros.nodes.health.result_status import flat  # noqa: E402
+from gpnet_ros.nodes.processes import start  # noqa: E402
+from gpnet_ros.nodes.processes.client import PlannerClient  # noqa: E402
+from gpnet_ros.nodes.processes.start import LATCHED_QOS, PUBLISH_QOS, SENSOR_QOS  # noqa: E402
+from gpnet_ros.nodes.processes.starter import ros_environment  # noqa: E402
+from gpnet_ros.nodes.processes.table import RunSettings, node_processes  # noqa: E402
+from gpnet_ros.nodes.showing.map_outputs import MapOutputs  # noqa: E402
 from gpnet_ros.picking.attention import Sight  # noqa: E402
 from gpnet_ros.pose import to_xyz_quat  # noqa: E402
 

@@ -19,11 +19,11 @@ pytest.importorskip("rclpy")
 from support.graph import Row, differences, documented_services, documented_topics, running_topics
 from support.sockets import Socket, family, memberships, sockets
 
-from gpnet_ros.nodes.client import PlannerClient
-from gpnet_ros.nodes.running_cell import free_address, free_domain
-from gpnet_ros.nodes.starter import SIM, RunningNodes, end_processes, ros_environment, start_nodes
-from gpnet_ros.nodes.table import RunSettings
-from gpnet_ros.nodes.transport import PROFILE_VARIABLES, RANGE_VARIABLE
+from gpnet_ros.nodes.processes.client import PlannerClient
+from gpnet_ros.nodes.processes.running_cell import free_address, free_domain
+from gpnet_ros.nodes.processes.starter import SIM, RunningNodes, end_processes, ros_environment, start_nodes
+from gpnet_ros.nodes.processes.table import RunSettings
+from gpnet_ros.nodes.processes.transport import PROFILE_VARIABLES, RANGE_VARIABLE
 
 NODES = ["camera_node", "inference_node", "planner_node"]
 #: A busy machine is slow; this is no promise.

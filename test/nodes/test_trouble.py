@@ -12,7 +12,7 @@ from gpnet_ros.settings import config_dir
 ROOT = config_dir().parent
 #: Modules whose sentences a node, its launch file or its services can say.
 SPEAKERS = (
-    "nodes/*.py", "picking/*.py", "devices/realsense.py", "devices/robotiq.py", "devices/digital_gripper.py",
+    "nodes/**/*.py", "picking/*.py", "devices/realsense.py", "devices/robotiq.py", "devices/digital_gripper.py",
     "devices/robots.py", "devices/ur/*.py", "frame.py", "hand_eye_check.py", "encodings.py", "camera_info.py",
     "lens.py", "rvl.py", "cell.py", "settings.py",
     "maps.py", "pick.py", "homeward.py", "network/checkpoint.py", "network/detector.py", "sim/cell/camera.py",
@@ -20,14 +20,14 @@ SPEAKERS = (
     "data/bags/frames.py", "data/bags/cell_check.py",
 )  # fmt: skip
 #: Modules of nodes/ that only commands use: their sentences are of a terminal.
-COMMANDS = ("client", "running_cell", "starter", "scene_view", "recording", "measured_nodes", "measured_start",
-            "measured_stream", "reference")  # fmt: skip
+COMMANDS = ("processes/client.py", "processes/running_cell.py", "processes/starter.py", "showing/scene_view.py",
+            "bags/recording.py", "measured/", "parameters/reference.py")  # fmt: skip
 
 
 def spoken() -> list[Sentence]:
     """Every sentence of the speakers."""
-    files = [f for pattern in SPEAKERS for f in sorted((ROOT / "gpnet_ros").glob(pattern)) if f.stem not in COMMANDS]
-    return of_files(files, ROOT)
+    files = [f for pattern in SPEAKERS for f in sorted((ROOT / "gpnet_ros").glob(pattern))]
+    return of_files([f for f in files if not any(f"nodes/{of_command}" in str(f) for of_command in COMMANDS)], ROOT)
 
 
 def quotes(page: str) -> list[str]:
@@ -93,6 +93,6 @@ def go(node, name):
 
 
 def test_messages_of_diagnostics_are_among_what_is_looked_for() -> None:
-    said = {s.text for s in spoken() if "nodes/health.py" in s.where}
+    said = {s.text for s in spoken() if "nodes/health/parts.py" in s.where}
     for words in ("Nobody publishes maps", "has the camera stalled", "no sign of life", "The arm is not connected"):
         assert any(words in text for text in said), words

@@ -14,9 +14,9 @@ import pytest
 pytest.importorskip("rclpy")
 
 from gpnet_ros.errors import DeviceError
-from gpnet_ros.nodes.client import PlannerClient
-from gpnet_ros.nodes.starter import SIM, RunningNodes, node_command, start_nodes
-from gpnet_ros.nodes.table import RunSettings, node_processes
+from gpnet_ros.nodes.processes.client import PlannerClient
+from gpnet_ros.nodes.processes.starter import SIM, RunningNodes, node_command, start_nodes
+from gpnet_ros.nodes.processes.table import RunSettings, node_processes
 
 DOMAIN, IP = 70, "127.0.0.170"
 #: A busy machine is slow; this is no promise.

@@ -13,9 +13,9 @@ import sys
 import time
 from pathlib import Path
 
-from gpnet_ros.nodes.running_cell import _one_interrupt
-from gpnet_ros.nodes.starter import ros_environment, start_nodes
-from gpnet_ros.nodes.table import RunSettings
+from gpnet_ros.nodes.processes.running_cell import _one_interrupt
+from gpnet_ros.nodes.processes.starter import ros_environment, start_nodes
+from gpnet_ros.nodes.processes.table import RunSettings
 from gpnet_ros.settings import resource_dir
 
 
