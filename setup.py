@@ -21,7 +21,7 @@ def node_shims():
     folder.mkdir(parents=True, exist_ok=True)
     for node in NODES:
         shim = folder / node
-        shim.write_text(f"#!/usr/bin/env python3\nfrom {NAME}.nodes.{node} import main\n\nmain()\n")
+        shim.write_text(f"#!/usr/bin/env python3\nfrom {NAME}.nodes.programs import {node}\n\n{node}()\n")
         shim.chmod(0o755)
     return [(f"lib/{NAME}", [str(folder / node) for node in NODES])]
 
@@ -43,8 +43,8 @@ setup(
     install_requires=[
         "setuptools",
         "numpy>=1.26",
-        "scipy>=1.11",
-        "opencv-python>=4.8",
+        "scipy>=1.15",
+        "opencv-python>=4.6",
         "pillow>=10",
         "PyYAML>=6",
         "torch>=2.11",
@@ -88,7 +88,7 @@ setup(
     entry_points={
         "console_scripts": [
             f"gpnet = {NAME}.cli:entry",
-            *[f"{node} = {NAME}.nodes.{node}:main" for node in NODES],
+            *[f"{node} = {NAME}.nodes.programs:{node}" for node in NODES],
         ],
         "pytest11": [f"gpnet_bag = {NAME}.evaluation.replay_testing.plugin"],  # pytest --bag FILE, in any repository
     },

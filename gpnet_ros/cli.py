@@ -6,8 +6,11 @@ import argparse
 import ast
 import importlib
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 from gpnet_ros.errors import BadInput, GpnetError
 
@@ -44,6 +47,7 @@ COMMANDS: dict[str, str] = {
     "bench families": "bench_families",
     "bench latency": "bench_latency",
     "bench real": "bench_real",
+    "bench ros": "bench_ros",
     "compare-noise": "compare_noise",
 }
 
@@ -58,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     name = next((c for c in COMMANDS if words[: len(c.split())] == c.split()), None)
     if name is None:
         return _overview(words)
-    module = importlib.import_module(f"gpnet_ros.commands.{COMMANDS[name]}")
+    module = _loaded(COMMANDS[name])
     parser = argparse.ArgumentParser(
         prog=f"gpnet {name}", description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -79,6 +83,17 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def _loaded(name: str) -> Any:
+    """The module of a command; Ctrl-C while it loads ends the process as it does later, without a word."""
+    if threading.current_thread() is not threading.main_thread():
+        return importlib.import_module(f"gpnet_ros.commands.{name}")
+    before = signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    try:
+        return importlib.import_module(f"gpnet_ros.commands.{name}")
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _in_options(error: BadInput, parser: argparse.ArgumentParser) -> str:

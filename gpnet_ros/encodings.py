@@ -1,13 +1,13 @@
-"""Pixels of camera messages: bytes, encoding, height, width, row step and byte order to arrays, and camera models.
+"""Pixels of camera messages: bytes, encoding, height, width, row step and byte order to arrays.
 
-Nothing here needs ROS: any object serves that has the fields of sensor_msgs Image, CompressedImage or CameraInfo, be it
-of rclpy or read from a bag. A frame is read here and nowhere else, whatever way it came.
+Nothing here needs ROS: any object serves that has the fields of sensor_msgs Image or CompressedImage, be it of rclpy or
+read from a bag. A frame is read here and nowhere else, whatever way it came.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import cv2
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.errors import FrameRefused
-from gpnet_ros.frame import Intrinsics, depth_from_raw
+from gpnet_ros.frame import depth_from_raw
+from gpnet_ros.rvl import unpack_rvl
 
 #: Encoding of a depth image -> metres per unit (REP 118).
 DEPTH_UNITS = {"32FC1": 1.0, "16UC1": 0.001, "mono16": 0.001}
@@ -30,6 +31,10 @@ _YUV = {
 COLOR_ENCODINGS = (*_CHANNELS, "mono16", *_YUV)
 #: compressed_depth_image_transport puts a format (int32) and two parameters (float32) before the picture.
 _DEPTH_HEADER = struct.Struct("<iff")
+#: And width and height before what it has packed as RVL.
+_RVL_SIZE = struct.Struct("<ii")
+#: A picture with more pixels than these is none of a depth camera; a few bytes can say that it is.
+_PIXELS_MAX = 2**24
 _PNG = b"\x89PNG"
 
 
@@ -51,15 +56,6 @@ class CompressedLike(Protocol):
     data: Any
 
 
-class CameraInfoLike(Protocol):
-    """Fields of sensor_msgs/CameraInfo that a camera model is made of."""
-
-    height: int
-    width: int
-    d: Sequence[float]
-    k: Sequence[float]
-
-
 def color_of(message: ImageLike) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 RGB of a colour image.
 
@@ -68,13 +64,18 @@ def color_of(message: ImageLike) -> NDArray[np.uint8]:
     """
     encoding = message.encoding
     if encoding in _YUV:
+        if message.width % 2:
+            raise FrameRefused(
+                f"Image of {message.width}x{message.height} {encoding}: two pixels share a colour, so its width must "
+                "be even; change the camera's format or profile."
+            )
         return np.asarray(cv2.cvtColor(rows_of(message, np.dtype(np.uint8), 2), _YUV[encoding]), np.uint8)
     if encoding == "mono16":
         gray = (rows_of(message, _ordered(np.uint16, message), 1) >> 8).astype(np.uint8)
         return np.repeat(gray, 3, axis=2)
     channels = _CHANNELS.get(encoding)
     if channels is None:
-        raise unknown_encoding(encoding)
+        raise unknown_encoding(encoding, COLOR_ENCODINGS)
     values = rows_of(message, np.dtype(np.uint8), channels)
     if channels == 1:
         return np.repeat(values, 3, axis=2)
@@ -89,16 +90,15 @@ def depth_of(message: ImageLike) -> NDArray[np.float32]:
     """
     dtype = _DTYPES.get(message.encoding)
     if dtype is None:
-        raise unknown_encoding(message.encoding)
+        raise unknown_encoding(message.encoding, DEPTH_UNITS)
     return depth_from_raw(rows_of(message, _ordered(dtype, message), 1)[..., 0], DEPTH_UNITS[message.encoding])
 
 
-def unknown_encoding(encoding: str) -> FrameRefused:
-    """The refusal of an encoding that is not read here."""
-    known = ", ".join(dict.fromkeys([*COLOR_ENCODINGS, *_DTYPES]))
+def unknown_encoding(encoding: str, known: Iterable[str]) -> FrameRefused:
+    """The refusal of an encoding that is not read here; known are those that are."""
     return FrameRefused(
-        f"Encoding {encoding!r} is not read without cv_bridge; known are {known}: "
-        "install ros-<distro>-cv-bridge or change the camera's format."
+        f"Encoding {encoding!r} is not read without cv_bridge; known are {', '.join(known)}: install "
+        "ros-<distro>-cv-bridge or change the camera's format (realsense2_camera: rgb_camera.color_format:=RGB8)."
     )
 
 
@@ -123,10 +123,10 @@ def color_of_compressed(message: CompressedLike) -> NDArray[np.uint8]:
 
 
 def depth_of_compressed(message: CompressedLike) -> NDArray[np.float32]:
-    """(H, W) float32 [m], NaN where unknown, of a compressedDepth or compressed PNG message.
+    """(H, W) float32 [m], NaN where unknown, of a compressedDepth (PNG or RVL) or compressed PNG message.
 
     Raises:
-        FrameRefused: it is no PNG of 16 bits.
+        FrameRefused: it is neither, or not of 16 bits.
     """
     data, about = bytes(message.data), message.format
     if data.startswith(_PNG):  # the transport `compressed`: the picture alone
@@ -134,33 +134,23 @@ def depth_of_compressed(message: CompressedLike) -> NDArray[np.float32]:
     if "compressedDepth" not in about or len(data) <= _DEPTH_HEADER.size:
         raise FrameRefused(
             f"Compressed depth {about!r} is not read, JPEG spoils depth: record the depth topic itself, or its "
-            "compressedDepth (16UC1 or 32FC1 as png)."
+            "compressedDepth (16UC1 or 32FC1, as png or rvl)."
         )
     _, quant_a, quant_b = _DEPTH_HEADER.unpack_from(data)
     packed = data[_DEPTH_HEADER.size :]
-    if not packed.startswith(_PNG):
-        raise FrameRefused(f"Compressed depth {about!r} is no PNG: set the transport's parameter format to png.")
-    raw = _sixteen_bits(packed, about)
+    if packed.startswith(_PNG):
+        raw = _sixteen_bits(packed, about)
+    elif about.rstrip().endswith("rvl"):
+        raw = _run_lengths(packed, about)
+    else:
+        raise FrameRefused(
+            f"Compressed depth {about!r} is neither PNG nor RVL: set the transport's parameter format to png."
+        )
     if not about.startswith("32FC1"):
         return depth_from_raw(raw, 0.001)
     with np.errstate(divide="ignore"):  # inverse depth, quantised; 0 is unknown
         metres = np.where(raw == 0, np.nan, quant_a / (raw.astype(np.float64) - quant_b))
     return depth_from_raw(metres, 1.0)
-
-
-def camera_of(message: CameraInfoLike) -> Intrinsics:
-    """Camera model of a CameraInfo.
-
-    Raises:
-        FrameRefused: an empty model, or a lens distortion that a pinhole model would ignore.
-    """
-    if any(d != 0.0 for d in message.d):
-        raise FrameRefused(
-            f"camera_info carries a lens distortion {[float(d) for d in message.d]}, only 0 is allowed; "
-            "rectify colour and depth first (image_proc) and remap to the rectified topics."
-        )
-    k = message.k
-    return Intrinsics(int(message.width), int(message.height), float(k[0]), float(k[4]), float(k[2]), float(k[5]))
 
 
 def map_of(message: ImageLike) -> NDArray[np.float32]:
@@ -182,7 +172,7 @@ def rows_of(message: ImageLike, dtype: np.dtype, channels: int) -> NDArray:
     """
     width = message.width * channels * dtype.itemsize
     data = np.frombuffer(message.data, np.uint8)
-    if message.step < width or data.size < message.step * message.height or message.height == 0:
+    if message.step < width or data.size < message.step * message.height or not message.height * width:
         raise FrameRefused(
             f"Image of {message.width}x{message.height} {message.encoding} has {data.size} bytes in rows of "
             f"{message.step}, {width} bytes a row are needed: the message is truncated."
@@ -196,10 +186,21 @@ def _ordered(dtype: Any, message: ImageLike) -> np.dtype:
 
 
 def _unpacked(data: bytes, about: str) -> NDArray[Any]:
-    image = cv2.imdecode(np.frombuffer(data or b"\0", np.uint8), cv2.IMREAD_UNCHANGED)
+    try:
+        image = cv2.imdecode(np.frombuffer(data or b"\0", np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:  # more pixels than OpenCV takes
+        image = None
     if image is None:
         raise FrameRefused(f"Compressed image {about!r} of {len(data)} bytes cannot be unpacked: it is damaged.")
     return image
+
+
+def _run_lengths(data: bytes, about: str) -> NDArray[np.uint16]:
+    """The picture (H, W) of an RVL message behind its header."""
+    width, height = _RVL_SIZE.unpack_from(data) if len(data) >= _RVL_SIZE.size else (0, 0)
+    if not (width > 0 and height > 0 and width * height <= _PIXELS_MAX):
+        raise FrameRefused(f"Compressed depth {about!r} is of {width}x{height} pixels: it is damaged, record it again.")
+    return unpack_rvl(data[_RVL_SIZE.size :], width * height).reshape(height, width)
 
 
 def _sixteen_bits(data: bytes, about: str) -> NDArray[np.uint16]:

@@ -10,8 +10,6 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Maps
 
-#: Share of the camera's own colour in a coloured surface where Q* is 0; with Q* it gives way to the false colour.
-_OWN_COLOR = 0.75
 #: Q* that is drawn in the full false colour; peaks of a good network lie above it.
 _FULL = 0.5
 
@@ -44,7 +42,7 @@ def colored_surface(frame: Frame, maps: Maps) -> tuple[NDArray[np.float32], NDAr
     gray = np.full((*frame.depth.shape, 3), 128, np.uint8)
     own = grid.warp_color(gray if frame.color is None else frame.color)[v, u].astype(np.float32)
     told = _viridis(maps.q_star / _FULL)[v, u].astype(np.float32)
-    share = _OWN_COLOR * (1.0 - np.clip(maps.q_star[v, u] / _FULL, 0.0, 1.0))[:, None]
+    share = 1.0 - np.clip(maps.q_star[v, u] / _FULL, 0.0, 1.0)[:, None]
     return points.astype(np.float32), np.rint(share * own + (1.0 - share) * told).astype(np.uint8)
 
 

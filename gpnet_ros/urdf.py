@@ -42,15 +42,16 @@ _COLORS = {
 }  # fmt: skip
 
 
-def urdf(cell: Cell, hand_eye: HandEye) -> str:
+def urdf(cell: Cell, hand_eye: HandEye, camera_frame: str = CAMERA_FRAME) -> str:
     """Robot description of a cell, as text that `robot_state_publisher` takes.
 
     The root is `base_link`; `base`, the controller's frame, hangs on it turned by 180 degrees about z; the flange is
-    `tool0`, the point between the closed fingertips `tcp`, the camera `camera_color_optical_frame`.
+    `tool0`, the point between the closed fingertips `tcp`, the camera `camera_frame`.
 
     Args:
         cell: arm, gripper and what stands around; lengths in [m].
         hand_eye: where the camera is: under `base`, or under `tool0` if it is on the flange.
+        camera_frame: name of its colour optical frame.
     """
     robot = ET.Element("robot", name=f"gpnet_{cell.arm}")
     for name, rgba in _COLORS.items():
@@ -61,7 +62,7 @@ def urdf(cell: Cell, hand_eye: HandEye) -> str:
     _arm(robot, cell)
     _fixed(robot, "tool0", "tcp", cell.T_flange_tcp)
     body = _box(_CAMERA_SIZE, transform(np.eye(3), (0.0, 0.0, -_CAMERA_SIZE[2] / 2)), "camera")
-    _fixed(robot, "tool0" if hand_eye.mount == "flange" else "base", CAMERA_FRAME, hand_eye.T_parent_camera, [body])
+    _fixed(robot, "tool0" if hand_eye.mount == "flange" else "base", camera_frame, hand_eye.T_parent_camera, [body])
     ET.indent(robot)
     return '<?xml version="1.0"?>\n' + ET.tostring(robot, encoding="unicode") + "\n"
 

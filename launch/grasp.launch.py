@@ -1,6 +1,6 @@
 """Starts camera_node, inference_node and planner_node; with sim:=true the simulated cell in their place at the wire.
 
-Which processes run, with which parameters, is decided in gpnet_ros/nodes/table.py.
+Which processes run, with which parameters, is decided in gpnet_ros/nodes/processes/table.py.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from launch.event_handlers import OnProcessIO
 from launch.events.process import ProcessIO
 from launch_ros.actions import Node
 
-from gpnet_ros.nodes.launching import PATIENCE, arguments, given, node_action, typed
-from gpnet_ros.nodes.table import (
+from gpnet_ros.nodes.processes.launching import PATIENCE, arguments, given, node_action, typed
+from gpnet_ros.nodes.processes.shared_memory import remove_dead_memory
+from gpnet_ros.nodes.processes.starter import SLOW
+from gpnet_ros.nodes.processes.table import (
     RunSettings,
     environment,
     has_robot_model,
@@ -31,11 +33,8 @@ from gpnet_ros.nodes.table import (
     robot_description,
     simulation_command,
 )
-from gpnet_ros.nodes.transport import find_transport
+from gpnet_ros.nodes.processes.transport import find_transport
 from gpnet_ros.settings import config_dir
-
-#: Nodes that take so long to start that they do not wait for the simulated cell.
-SLOW = ("inference_node",)
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -53,8 +52,10 @@ def start(context: LaunchContext) -> list[Any]:
     """The processes for the arguments that were given."""
     run = given(RunSettings, context)
     require_room(run)
+    remove_dead_memory()  # of what was killed together, with nobody left to tidy
     actions: list[Any] = [LogInfo(msg=find_transport().describe())]
-    nodes = [(process.name, node_action(process, run.namespace)) for process in node_processes(run)]
+    processes = node_processes(run)
+    nodes = [(process.name, node_action(process, run.namespace)) for process in processes]
     if run.sim:
         ended = Shutdown(reason="the simulated cell has ended")  # nodes without it would try its address for ever
         cell = ExecuteProcess(
@@ -63,11 +64,13 @@ def start(context: LaunchContext) -> list[Any]:
         actions += [once_ready(cell, [node for name, node in nodes if name not in SLOW]), cell]
         nodes = [(name, node) for name, node in nodes if name in SLOW]
     actions += [node for _, node in nodes]
+    clock = {"use_sim_time": any(process.overrides.get("use_sim_time", False) for process in processes)}
     if has_robot_model(run):
-        text = {"robot_description": typed(robot_description(run)), "use_sim_time": run.use_sim_time}
+        text = {"robot_description": typed(robot_description(run)), **clock}
         actions.append(program("robot_state_publisher", run, parameters=[text]))
     if run.rviz:
-        actions.append(program("rviz2", run, arguments=["-d", str(config_dir() / "grasp.rviz")]))
+        show = ["-d", str(config_dir() / "grasp.rviz")]
+        actions.append(program("rviz2", run, arguments=show, parameters=[clock]))
     return actions
 
 

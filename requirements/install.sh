@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Sets up the virtual environment for `make setup`: install.sh VENV DISTRO
+# Sets up the virtual environment for `make setup`: install.sh VENV DISTRO [runtime]
+# With `runtime` what lints and tests is left out. A sourced ROS 2 is used as it is, whatever DISTRO says.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-venv=$1 distro=$2
+venv=$1 distro=$2 use=${3:-dev}
 
 missing=()
 has_library() { ldconfig -p 2>/dev/null | grep -q "$1"; }
@@ -40,20 +41,15 @@ if [ -n "${ROS_DISTRO:-}" ]; then options+=(--system-site-packages); fi  # use t
 
 pip=("$venv/bin/python" -m pip --disable-pip-version-check install --quiet --progress-bar off)
 echo "make setup: installing the pinned requirements into $venv (about 3 GB the first time, mostly torch) ..."
-"${pip[@]}" -r requirements/dev.txt
+lists=()
+if [ "$use" = dev ]; then lists+=(-r requirements/dev.txt); fi
 if [ -z "${ROS_DISTRO:-}" ]; then
-    "${pip[@]}" -r requirements/base.txt -r "requirements/ros-$distro.txt" "setuptools<80"  # colcon's limit, which torch alone would pass
-else  # the distribution's cv_bridge is built against its numpy: keep numpy, scipy and cv2 of the system
-    grep -vE '^(numpy|scipy|opencv-python|pillow|PyYAML|matplotlib)=' requirements/base.txt >"$venv/requirements.txt"
-    "${pip[@]}" -r "$venv/requirements.txt" "numpy<2"
+    lists+=(-r requirements/base.txt -r "requirements/ros-$distro.txt")
+else  # the distribution's cv_bridge is built against its numpy and OpenCV: keep these two of the system
+    grep -vE '^(numpy|opencv-python)=' requirements/base.txt >"$venv/requirements.txt"
+    lists+=(-r "$venv/requirements.txt" "numpy<2")
 fi
+"${pip[@]}" "${lists[@]}" wheel "setuptools<80"  # colcon's limit, which torch alone would pass
 "${pip[@]}" --no-deps --no-build-isolation -e .
 
-# An editable install puts nothing into share/ and lib/, where `ros2 launch` and `ros2 run` look.
-prefix=$(cd "$venv" && pwd)
-mkdir -p "$prefix/share/ament_index/resource_index/packages" "$prefix/lib/gpnet_ros"
-ln -sfn "$PWD" "$prefix/share/gpnet_ros"
-touch "$prefix/share/ament_index/resource_index/packages/gpnet_ros"
-for node in camera_node inference_node planner_node clock_node oracle_node; do
-    ln -sfn "../../bin/$node" "$prefix/lib/gpnet_ros/$node"
-done
+"$venv/bin/python" requirements/link.py "$venv"  # for `ros2 launch` and `ros2 run`

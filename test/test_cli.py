@@ -28,6 +28,15 @@ def detect(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, di
     return status, json.loads(capsys.readouterr().out.strip().split("\n")[-1])
 
 
+def test_ctrl_c_while_a_command_loads_is_no_traceback() -> None:
+    code = (
+        "import importlib, os, signal\nfrom gpnet_ros import cli\n"
+        "importlib.import_module = lambda name: os.kill(os.getpid(), signal.SIGINT)\ncli.main(['sim'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:

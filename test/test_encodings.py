@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from support.bag_files import pack_rvl
 
-from gpnet_ros.encodings import camera_of, color_of, color_of_compressed, depth_of, depth_of_compressed
+from gpnet_ros.encodings import color_of, color_of_compressed, depth_of, depth_of_compressed
 from gpnet_ros.errors import FrameRefused
 
 RNG = np.random.default_rng(8)
@@ -41,6 +43,14 @@ def image(values: np.ndarray, encoding: str, big: int = 0) -> Any:
 
 def png(values: np.ndarray) -> bytes:
     return cv2.imencode(".png", values)[1].tobytes()
+
+
+def huge_png() -> bytes:
+    """A few bytes that say that they are a picture of 100000x100000 pixels."""
+    head, body = struct.pack(">IIBBBBB", 100000, 100000, 16, 0, 0, 0, 0), zlib.compress(bytes(100))
+    chunks = ((b"IHDR", head), (b"IDAT", body), (b"IEND", b""))
+    packed = (struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 
 
 def test_gray_of_sixteen_bits_keeps_its_high_byte() -> None:
@@ -89,24 +99,36 @@ def test_compressed_depth_in_millimetres_comes_back() -> None:
         np.testing.assert_array_equal(depth_of_compressed(message), METRES.astype(np.float32))
 
 
+def test_depth_in_run_lengths_comes_back() -> None:
+    about = "16UC1; compressedDepth rvl"
+    message = Packed(about, struct.pack("<iffii", 0, 0.0, 0.0, 8, 6) + pack_rvl(MILLIMETRES))
+    np.testing.assert_array_equal(depth_of_compressed(message), METRES.astype(np.float32))
+
+
 def test_quantised_inverse_depth_comes_back_within_its_step() -> None:
     # compressed_depth_image_transport: A = q (q + 1), B = 1 - A / max, packed = A / depth + B
     quant_a = 100.0 * 101.0
     quant_b = 1.0 - quant_a / 10.0
     packed = np.nan_to_num(quant_a / METRES + quant_b, nan=0.0).astype(np.uint16)
-    seen = depth_of_compressed(
-        Packed("32FC1; compressedDepth png", struct.pack("<iff", 0, quant_a, quant_b) + png(packed))
-    )
-    np.testing.assert_array_equal(np.isnan(seen), np.isnan(METRES))
-    step = METRES**2 / quant_a
-    assert np.nanmax(np.abs(seen - METRES) / step) < 1.01
+    header = struct.pack("<iff", 0, quant_a, quant_b)
+    for data in (png(packed), struct.pack("<ii", 8, 6) + pack_rvl(packed)):
+        kind = "png" if data.startswith(b"\x89PNG") else "rvl"
+        seen = depth_of_compressed(Packed(f"32FC1; compressedDepth {kind}", header + data))
+        np.testing.assert_array_equal(np.isnan(seen), np.isnan(METRES))
+        step = METRES**2 / quant_a
+        assert np.nanmax(np.abs(seen - METRES) / step) < 1.01
 
 
 @pytest.mark.parametrize(
     ("message", "word"),
     [
         (Packed("16UC1; jpeg compressed ", b"\xff\xd8" + bytes(40)), "JPEG"),
-        (Packed("16UC1; compressedDepth rvl", bytes(40)), "no PNG"),
+        (Packed("16UC1; compressedDepth rvl", bytes(40)), "0x0 pixels"),
+        (Packed("16UC1; compressedDepth rvl", bytes(14)), "0x0 pixels"),
+        (Packed("16UC1; compressedDepth rvl", bytes(12) + struct.pack("<ii", 2**14, 2**14) + bytes(4)), "16384 pixels"),
+        (Packed("16UC1; compressedDepth png", bytes(12) + huge_png()), "damaged"),
+        (Packed("16UC1; compressedDepth rvl", bytes(12) + struct.pack("<ii", 8, 6) + bytes(4)), "RVL is damaged"),
+        (Packed("16UC1; compressedDepth lz4", bytes(40)), "neither PNG nor RVL"),
         (Packed("16UC1; compressedDepth png", b"ab"), "not read"),
         (Packed("16UC1; compressedDepth png", bytes(12) + png(RGB)), "16 bits"),
         (Packed("16UC1; compressedDepth png", bytes(12) + png(MILLIMETRES)[:40]), "damaged"),
@@ -119,22 +141,37 @@ def test_compressed_depth_that_is_none_is_refused(message: Packed, word: str) ->
 
 @pytest.mark.parametrize(
     ("message", "word"),
-    [(Packed("rgb8; jpeg compressed bgr8", b"nothing"), "damaged"), (Packed("png", png(MILLIMETRES)), "depth topic")],
+    [
+        (Packed("rgb8; jpeg compressed bgr8", b"nothing"), "damaged"),
+        (Packed("png", png(MILLIMETRES)), "depth topic"),
+        (Packed("rgb8; png compressed bgr8", huge_png()), "damaged"),
+    ],
 )
 def test_compressed_colour_that_is_none_is_refused(message: Packed, word: str) -> None:
     with pytest.raises(FrameRefused, match=word):
         color_of_compressed(message)
 
 
-def test_unknown_encodings_are_refused_with_those_that_are_known() -> None:
-    for read in (color_of, depth_of):
-        with pytest.raises(FrameRefused, match=r"bayer_rggb8.*16UC1"):
-            read(image(RGB, "bayer_rggb8"))
+@pytest.mark.parametrize("encoding", ["bayer_rggb8", "8UC1", "16UC1", "8UC3", "nv21", ""])
+def test_unknown_colour_is_refused_with_what_is_known(encoding: str) -> None:
+    """8UC1 and 16UC1 are RAW8 and RAW16 of realsense2_camera: values of a sensor, without a colour."""
+    with pytest.raises(FrameRefused, match=f"{encoding!r} is not read .*rgb8, .*color_format:=RGB8") as refusal:
+        color_of(image(RGB, encoding))
+    assert "32FC1" not in str(refusal.value)  # depth
 
 
-def test_a_lens_distortion_is_refused_for_bags_too() -> None:
-    info = SimpleNamespace(height=480, width=640, d=np.zeros(5), k=np.array([600.0, 0, 320, 0, 600, 240, 0, 0, 1]))
-    assert camera_of(info).fx == 600.0
-    info.d = np.array([-0.05, 0.06, 0.0, 0.0, -0.02])
-    with pytest.raises(FrameRefused, match="distortion"):
-        camera_of(info)
+@pytest.mark.parametrize("encoding", ["rgb8", "8UC1", "64FC1", "32SC1"])
+def test_unknown_depth_is_refused_with_what_is_known(encoding: str) -> None:
+    with pytest.raises(FrameRefused, match=f"'{encoding}' is not read .*32FC1, 16UC1, mono16"):
+        depth_of(image(RGB, encoding))
+
+
+@pytest.mark.parametrize("encoding", ["uyvy", "yuv422_yuy2", "rgb8", "mono8", "mono16"])
+def test_pictures_of_no_width_and_shared_colours_of_an_odd_width_are_refused(encoding: str) -> None:
+    empty = SimpleNamespace(height=5, width=0, encoding=encoding, is_bigendian=0, step=0, data=b"")
+    with pytest.raises(FrameRefused, match="of 0x5"):
+        color_of(empty)
+    if encoding in ("uyvy", "yuv422_yuy2"):
+        with pytest.raises(FrameRefused, match="must be even"):
+            color_of(image(RGB[:, :5, :2], encoding))
+        assert color_of(image(RGB[:, :4, :2], encoding)).shape == (6, 4, 3)

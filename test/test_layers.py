@@ -105,7 +105,7 @@ def test_every_folder_is_a_layer_of_the_table() -> None:
         ("gpnet_ros.ur_controller.robot", "from gpnet_ros.devices.ur.arm import UrArm"),
         ("gpnet_ros.training.runs", "from gpnet_ros.evaluation import intervals"),
         ("gpnet_ros.training.runs", "from ..sim.heap.heap import Heap"),
-        ("gpnet_ros.evaluation.closed_loop.ros", "from gpnet_ros.nodes.running_cell import RunningCell"),
+        ("gpnet_ros.evaluation.closed_loop.ros", "from gpnet_ros.nodes.processes.running_cell import RunningCell"),
         ("gpnet_ros.evaluation.closed_loop.ros", "from gpnet_ros.commands import bench_clearing"),
         ("gpnet_ros.paper.rows", "from gpnet_ros.commands.evaluate import against"),
         ("gpnet_ros.sim.clearing.rounds", "from gpnet_ros.picking.loop import PickingLoop"),

@@ -66,6 +66,16 @@ def test_wheel_holds_nodes_launch_config_and_models(tmp_path: Path) -> None:
     assert not [n for n in names if n.endswith((".pt", ".pkl", ".pyc"))]
 
 
+def test_an_editable_install_is_found_too(tmp_path: Path) -> None:
+    """What `make setup` links; once it left out replay_node, and replay.launch.py found nothing to start."""
+    run([sys.executable, str(ROOT / "requirements" / "link.py"), "prefix"], tmp_path)
+    prefix = tmp_path / "prefix"
+    links = {path.name: os.readlink(path) for path in (prefix / "lib" / "gpnet_ros").iterdir()}
+    assert links == {node: f"../../bin/{node}" for node in NODES}
+    assert (prefix / "share" / "gpnet_ros" / "launch" / "replay.launch.py").is_file()
+    assert (prefix / "share" / "ament_index" / "resource_index" / "packages" / "gpnet_ros").is_file()
+
+
 def test_colcon_builds_a_package_that_ros2_finds(tmp_path: Path) -> None:
     pytest.importorskip("colcon_core")
     copy_of_source(tmp_path / "src")
@@ -77,19 +87,43 @@ def test_colcon_builds_a_package_that_ros2_finds(tmp_path: Path) -> None:
     assert (prefix / "share" / "ament_index" / "resource_index" / "packages" / "gpnet_ros").is_file()
 
 
-def test_colcon_runs_the_tests(tmp_path: Path) -> None:
+def test_colcon_runs_the_ordinary_tests(tmp_path: Path) -> None:
     pytest.importorskip("colcon_core")
     source = copy_of_source(tmp_path / "src")
     (source / "test").mkdir()
-    (source / "test" / "test_one.py").write_text("def test_good(): pass\n\ndef test_bad(): assert False\n")
+    test = source / "test" / "test_one.py"
+    long = "import pytest\n\n@pytest.mark.slow\ndef test_long(): assert False\n\n"
+    test.write_text(f"{long}def test_good(): pass\n")
     colcon = [sys.executable, "-m", "colcon"]
     run([*colcon, "build"], tmp_path)
-    run([*colcon, "test"], tmp_path)
-    told = subprocess.run(
-        [*colcon, "test-result"], cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False
-    )
-    assert told.returncode == 1
-    assert "2 tests, 0 errors, 1 failure" in told.stdout, told.stdout
+
+    def told() -> tuple[int, str]:
+        run([*colcon, "test"], tmp_path)
+        words = [*colcon, "test-result", "--all"]
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
+        return done.returncode, done.stdout
+
+    status, text = told()
+    assert status == 0 and "1 test, 0 errors, 0 failures, 0 skipped" in text, text
+    test.write_text(f"{long}def test_good(): pass\n\ndef test_bad(): assert False\n")
+    status, text = told()
+    assert status == 1 and "2 tests, 0 errors, 1 failure" in text, text
+
+
+def test_make_test_with_kilted_runs_the_nodes_in_an_environment_of_its_own() -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in ("ROS_DISTRO", "VENV", "MAKEFLAGS")}
+
+    def plan(*words: str, **more: str) -> str:
+        made = ["make", "-C", str(ROOT), "--dry-run", "test", *words]
+        return subprocess.run(
+            made, env={**environment, **more}, capture_output=True, text=True, timeout=60, check=True
+        ).stdout
+
+    kilted, jazzy = plan("DISTRO=kilted"), plan()
+    assert ".venv-kilted/bin/python -m pytest" in kilted and "test/nodes" in kilted and "mypy" not in kilted
+    assert ".venv/bin/python -m pytest" in jazzy and "test/nodes" not in jazzy and "mypy" in jazzy
+    assert "kilted" not in jazzy
+    assert ".venv/bin/python" in plan(ROS_DISTRO="kilted")  # a Kilted that is there is used as it is
 
 
 def test_package_xml_names_every_ros_package_that_is_imported() -> None:
@@ -98,7 +132,7 @@ def test_package_xml_names_every_ros_package_that_is_imported() -> None:
     declared = {e.text for e in tree.iter() if e.tag.endswith("depend")}
     ros = {"rclpy", "launch", "launch_ros", "cv_bridge", "tf2_ros", "tf_transformations"}
     used = set()
-    for path in [*(ROOT / "gpnet_ros" / "nodes").glob("*.py"), *(ROOT / "launch").glob("*.py")]:
+    for path in [*(ROOT / "gpnet_ros" / "nodes").rglob("*.py"), *(ROOT / "launch").glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             modules = [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
             modules += [a.name for a in node.names] if isinstance(node, ast.Import) else []

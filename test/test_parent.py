@@ -75,7 +75,7 @@ def test_what_nobody_launched_outlives_its_parent() -> None:
 
 def test_a_planner_ends_with_a_launch_that_was_killed() -> None:
     pytest.importorskip("rclpy")
-    from gpnet_ros.nodes.starter import ros_environment
+    from gpnet_ros.nodes.processes.starter import ros_environment
 
     launch = f"import os; os.environ[{LAUNCHER!r}] = str(os.getpid()); {STARTER}"
     node = [sys.executable, "-m", "gpnet_ros.nodes.planner_node", "--ros-args", "-p", "robot:=fake", "-p", "mode:=run"]

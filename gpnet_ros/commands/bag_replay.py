@@ -17,9 +17,9 @@ import sys
 from gpnet_ros.commands.bag_source import add_bag_arguments, frames_of
 from gpnet_ros.data.bags.bag import Bag
 from gpnet_ros.errors import BadInput
-from gpnet_ros.nodes.replay_table import ReplayRun, replay_process
-from gpnet_ros.nodes.starter import node_command
-from gpnet_ros.nodes.table import environment
+from gpnet_ros.nodes.processes.replay_table import ReplayRun, replay_process
+from gpnet_ros.nodes.processes.starter import node_command
+from gpnet_ros.nodes.processes.table import environment
 from gpnet_ros.settings import from_dict
 
 
@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
     values = {
         "bag": str(args.bag), "prefix": args.prefix or "", "rate": args.rate, "loop": args.loop,
         "start_offset": args.start_offset, "tolerance": args.tolerance, "namespace": args.namespace,
+        "image_transport": args.image_transport,
     }  # fmt: skip
     process = replay_process(from_dict(ReplayRun, values, "gpnet bag replay"))
     try:

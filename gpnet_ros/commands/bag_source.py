@@ -6,8 +6,10 @@ import argparse
 from pathlib import Path
 
 from gpnet_ros.data.bags.bag import Bag
-from gpnet_ros.data.bags.frames import TOLERANCE, BagFrames
+from gpnet_ros.data.bags.frames import BagFrames
+from gpnet_ros.data.bags.topics import BAG_TRANSPORTS
 from gpnet_ros.errors import BadInput
+from gpnet_ros.pairing import TOLERANCE
 
 
 def add_bag_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +23,12 @@ def add_bag_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="pair images without a partner of their own stamp within this time [s] (%(default)s; 0: never)",
     )
+    parser.add_argument(
+        "--image-transport",
+        choices=BAG_TRANSPORTS,
+        default=BAG_TRANSPORTS[0],
+        help="which images: raw, packed, or raw where both are there (%(default)s)",
+    )
 
 
 def frames_of(bag: Bag, args: argparse.Namespace) -> BagFrames:
@@ -31,4 +39,4 @@ def frames_of(bag: Bag, args: argparse.Namespace) -> BagFrames:
     """
     if not 0.0 <= args.tolerance <= 1.0:
         raise BadInput(f"--tolerance is {args.tolerance:g}; it must lie in 0 to 1 [s].")
-    return BagFrames(bag, args.prefix, args.tolerance)
+    return BagFrames(bag, args.prefix, args.tolerance, args.image_transport)

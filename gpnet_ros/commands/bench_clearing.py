@@ -29,8 +29,8 @@ from gpnet_ros.evaluation.closed_loop.heaps import OBJECTS_RANGE, HeapName, firs
 from gpnet_ros.evaluation.closed_loop.players import Policy
 from gpnet_ros.evaluation.closed_loop.rows import RoundRow
 from gpnet_ros.evaluation.closed_loop.tally import rounds_answer, rounds_sentence
-from gpnet_ros.nodes.running_cell import RunningCell, open_cell
-from gpnet_ros.nodes.table import RunSettings
+from gpnet_ros.nodes.processes.running_cell import RunningCell, open_cell
+from gpnet_ros.nodes.processes.table import RunSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -23,8 +23,8 @@ from gpnet_ros.evaluation.closed_loop.ros_round import round_parameters
 from gpnet_ros.evaluation.run_folder.demo_run import DemoRun, RunEnd
 from gpnet_ros.evaluation.run_folder.folder import SUMMARY, RunFolder
 from gpnet_ros.network import checkpoint
-from gpnet_ros.nodes.running_cell import open_cell
-from gpnet_ros.nodes.table import RunSettings
+from gpnet_ros.nodes.processes.running_cell import open_cell
+from gpnet_ros.nodes.processes.table import RunSettings
 
 _STATUS: dict[RunEnd, int] = {"ended": 0, "broke": 1, "interrupted": 130}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from gpnet_ros.nodes.reference import reference
+from gpnet_ros.nodes.parameters.reference import reference
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ import cv2
 
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.errors import BadInput
-from gpnet_ros.nodes.scene_view import draw, listen
+from gpnet_ros.nodes.showing.scene_view import draw, listen
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -39,6 +39,8 @@ class ArmState:
         status: may the arm move, and if not, why.
         message: one sentence for a person; empty when ready, and while moving unless the move waits for a person.
         model: what the controller calls itself, e.g. "UR10 3.15.8"; empty until it was asked.
+        serial: the robot's serial number; empty until it was asked, or where it tells none.
+        modes: what else the controller says of itself, by name, for a person.
     """
 
     stamp: float
@@ -50,6 +52,8 @@ class ArmState:
     status: ArmStatus
     message: str = ""
     model: str = ""
+    serial: str = ""
+    modes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_still(self) -> bool:

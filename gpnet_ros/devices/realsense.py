@@ -16,12 +16,20 @@ import numpy as np
 from gpnet_ros.devices.camera import stall_limit
 from gpnet_ros.errors import DeviceError
 from gpnet_ros.frame import CAMERA_FRAME, Frame, Intrinsics, depth_from_raw
+from gpnet_ros.lens import Lens, straight_frame
 from gpnet_ros.settings import setting, validate
 
 #: Exposure and white balance settle in about half a second after the start.
 WARM_UP_FRAMES = 15
 #: One wait for frames [ms]; short, so that the time limit of `read` is kept.
 _WAIT_MS = 100
+#: Distortion models of the SDK, and as OpenCV and ROS call them.
+_MODELS = {
+    "brown_conrady": "plumb_bob",
+    "inverse_brown_conrady": "plumb_bob",
+    "modified_brown_conrady": "plumb_bob",
+    "kannala_brandt4": "equidistant",
+}
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,7 @@ class PipelineSource:
         """Nothing is opened yet."""
         self._settings = settings
         self._pipeline: Any = None
+        self.serial = settings.serial
 
     def start(self) -> float:
         """Open the device and start both streams; the depth scale [m per unit].
@@ -85,7 +94,10 @@ class PipelineSource:
             if not config.can_resolve(rs.pipeline_wrapper(self._pipeline)):  # start would wait 15 s first
                 raise RuntimeError("no such device, or it lacks these streams")
             profile = self._pipeline.start(config)
-            scale = float(profile.get_device().first_depth_sensor().get_depth_scale())
+            device = profile.get_device()
+            scale = float(device.first_depth_sensor().get_depth_scale())
+            if device.supports(rs.camera_info.serial_number):
+                self.serial = device.get_info(rs.camera_info.serial_number)
             for _ in range(0 if settings.bag else WARM_UP_FRAMES):
                 self._pipeline.wait_for_frames()
         except RuntimeError as error:
@@ -133,6 +145,11 @@ class RealSenseCamera:
         self._scale: float | None = None
         self._align: Any = None
         self._last = -1.0  # stamp of the last frame that was returned, in the camera's clock [ms]
+
+    @property
+    def serial(self) -> str:
+        """Serial number of the camera, once it was opened; empty where it tells none."""
+        return str(getattr(self._source, "serial", ""))
 
     def open(self) -> None:
         """Start to stream colour and depth."""
@@ -185,10 +202,10 @@ class RealSenseCamera:
         if not color or not depth or color.get_timestamp() <= self._last:
             return None
         self._last = color.get_timestamp()
-        return Frame(
+        return straight_frame(
             _rgb(color),
             depth_from_raw(np.asanyarray(depth.get_data()), scale),
-            _intrinsics(color.profile.as_video_stream_profile().get_intrinsics()),
+            lens_of_stream(color.profile.as_video_stream_profile().get_intrinsics()),
             self._stamp(color),
             self.settings.frame_id,
         )
@@ -217,11 +234,23 @@ def _rgb(color: Any) -> np.ndarray:
     raise DeviceError(f"Colour comes as {form}; allowed are rgb8 and bgr8: record or configure one of them.")
 
 
-def _intrinsics(model: Any) -> Intrinsics:
-    """The pinhole model of the colour stream; what a lens bends beside it is never dropped."""
-    if any(model.coeffs):
+def lens_of_stream(model: Any) -> Lens:
+    """Camera model of a stream's intrinsics, with its distortion.
+
+    Of the SDK's Brown-Conrady, inverse Brown-Conrady and modified Brown-Conrady all bend a point's pixel as OpenCV's
+    plumb_bob does, to 0.02 px (a test asks the SDK); depth is aligned to colour by that.
+
+    Raises:
+        DeviceError: a distortion that is not known here.
+    """
+    camera = Intrinsics(model.width, model.height, model.fx, model.fy, model.ppx, model.ppy)
+    name = str(model.model).rsplit(".", 1)[-1]
+    if name == "none" or not any(model.coeffs):
+        return Lens(camera)
+    if name not in _MODELS:
         raise DeviceError(
-            f"The camera's colour carries a lens distortion {list(model.coeffs)}, only 0 is allowed (as of a D435); "
-            "use realsense2_camera with image_proc and remap to its rectified topics."
+            f"The camera's colour carries a lens distortion {list(model.coeffs)} of model {name!r}, allowed are "
+            f"{', '.join(_MODELS)}; use realsense2_camera with image_proc and remap to its rectified topics."
         )
-    return Intrinsics(model.width, model.height, model.fx, model.fy, model.ppx, model.ppy)
+    count = 4 if _MODELS[name] == "equidistant" else 5
+    return Lens(camera, _MODELS[name], tuple(float(c) for c in model.coeffs[:count]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,9 @@ from gpnet_ros.network.baselines.published import AsPublished, Bugs
 from gpnet_ros.network.card import Card
 from gpnet_ros.network.checkpoint import load, self_test
 from gpnet_ros.normalise import normalise
+
+#: More gain little for networks of this size.
+_ENOUGH_THREADS = 4
 
 
 class Detector:
@@ -36,6 +40,7 @@ class Detector:
         device: str = "auto",
         grid: Callable[[Frame], Grid] | None = None,
         as_published: bool | Bugs = False,
+        threads: int | None = None,
     ) -> None:
         """Load, test, fold, fuse and test again.
 
@@ -45,11 +50,15 @@ class Detector:
             grid: the network's grid for a frame; the whole frame if not given.
             as_published: with the bugs of the public code of this architecture, or with those given; the maps are
                 then meant for `published.decode`.
+            threads: of torch on the CPU, in this process from now on; None leaves them. Their number changes the
+                maps in the last digits.
 
         Raises:
             ModelRefused: see `checkpoint.load`; or there is no such device.
         """
         self.device = _device(device)
+        if threads is not None:
+            torch.set_num_threads(threads)
         net, self.card = load(model, self.device)
         self._net = fuse_heads(fold(net)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self_test(self._net, self.card)
@@ -88,6 +97,15 @@ class Detector:
             "net": 1e3 * (done - normalised),
         }
         return Maps(quality, cos2, sin2, width, priority, grid, frame.stamp, frame.frame_id)
+
+
+def cell_threads() -> int:
+    """Threads of a network beside a camera and a planner: one core stays free for them, and four are enough.
+
+    Two threads on two busy cores take up to twenty times as long as one: each waits for the other at every layer. More
+    than torch has now, which follows OMP_NUM_THREADS, are never asked for.
+    """
+    return max(1, min((os.cpu_count() or 1) - 1, torch.get_num_threads(), _ENOUGH_THREADS))
 
 
 def gray_note(frame: Frame, card: Card) -> str:

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 from sensor_msgs.msg import CameraInfo, Image
 
-from gpnet_ros.cell import load_hand_eye
+from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.devices.camera import Camera
 from gpnet_ros.errors import DeviceError
 from gpnet_ros.frame import Frame
-from gpnet_ros.nodes import convert, start
-from gpnet_ros.nodes.exposures import CAMERA_INFO, COLOR, DEPTH
-from gpnet_ros.nodes.parameters import CameraSettings
+from gpnet_ros.nodes import convert
+from gpnet_ros.nodes.arriving.arrivals import CAMERA_INFO, COLOR, DEPTH
+from gpnet_ros.nodes.health.parts import CameraHealth, Health
+from gpnet_ros.nodes.parameters.declared import CameraSettings
+from gpnet_ros.nodes.processes import start
 
 DEPTH_INFO = "aligned_depth_to_color/camera_info"
 
@@ -26,6 +28,7 @@ class CameraNode(start.WorkerNode[CameraSettings]):
     def __init__(self) -> None:
         super().__init__("camera_node", CameraSettings)
         self.camera: Camera | None = None
+        self.delivery = CameraHealth()
 
     def configure(self) -> None:
         """Create the topics and the camera; it starts streaming on `activate`."""
@@ -37,12 +40,18 @@ class CameraNode(start.WorkerNode[CameraSettings]):
     def work(self) -> None:
         """Open, read and publish; after a failure say so, close, and try again."""
         assert self.camera is not None
+        self.delivery.begin()
         while self.running.is_set():
             try:
                 self.camera.open()
                 while self.running.is_set():
-                    self.publish_frame(self.camera.read())
+                    self.delivery.times.begin()
+                    frame = self.camera.read()
+                    self.delivery.times.lap("read")
+                    self.publish_frame(frame)
+                    self.delivery.times.lap("publish")
             except DeviceError as error:
+                self.delivery.failed(str(error))
                 self.get_logger().error(str(error), throttle_duration_sec=5.0)
                 threading.Event().wait(1.0)
             finally:
@@ -61,6 +70,11 @@ class CameraNode(start.WorkerNode[CameraSettings]):
         self.outputs[DEPTH_INFO].publish(info)
         self.outputs[COLOR].publish(convert.to_image(frame.color, "rgb8", stamp, name))
         self.outputs[DEPTH].publish(convert.to_image(millimetres, "16UC1", stamp, name))
+        self.delivery.delivered(float((millimetres > 0).mean()))
+
+    def health(self) -> list[Health]:
+        """How the camera is."""
+        return [self.delivery.judge(getattr(self.camera, "serial", "") or self.settings.serial)]
 
 
 def make_camera(s: CameraSettings) -> Camera:
@@ -68,7 +82,8 @@ def make_camera(s: CameraSettings) -> Camera:
     if s.source == "sim":
         from gpnet_ros.sim.cell.camera import SimCamera
 
-        return SimCamera(Path(s.run_dir), noise=s.noise, hand_eye=load_hand_eye(s.hand_eye_file or None))
+        cell, hand_eye = load_cell(s.cell_file or None), load_hand_eye(s.hand_eye_file or None)
+        return SimCamera(Path(s.run_dir), noise=s.noise, hand_eye=hand_eye, cell=cell)
     from gpnet_ros.devices.realsense import RealSenseCamera, RealSenseSettings
 
     bag = s.bag_file if s.source == "bag" else ""

@@ -11,8 +11,10 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rosgraph_msgs.msg import Clock as ClockMessage
 
 from gpnet_ros.errors import DeviceError
-from gpnet_ros.nodes import convert, start
-from gpnet_ros.nodes.parameters import ClockSettings
+from gpnet_ros.nodes import convert
+from gpnet_ros.nodes.health.parts import Health, StillHealth
+from gpnet_ros.nodes.parameters.declared import ClockSettings
+from gpnet_ros.nodes.processes import start
 from gpnet_ros.sim.cell.state import StateReader
 
 
@@ -21,6 +23,7 @@ class ClockNode(start.ManagedNode[ClockSettings]):
 
     def __init__(self) -> None:
         super().__init__("clock_node", ClockSettings)
+        self.time = StillHealth()
 
     def configure(self) -> None:
         """Attach to the cell's states, waiting for the cell to begin."""
@@ -50,6 +53,11 @@ class ClockNode(start.ManagedNode[ClockSettings]):
         newest = self.reader.newest()
         if newest is not None:
             self.output.publish(ClockMessage(clock=convert.to_time(newest.time)))
+            self.time.tell(newest.time)
+
+    def health(self) -> list[Health]:
+        """Whether the cell's time goes on."""
+        return [self.time.judge("clock", "the simulated cell")]
 
 
 def main() -> None:

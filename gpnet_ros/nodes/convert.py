@@ -9,26 +9,30 @@ from __future__ import annotations
 
 import array
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Pose, PoseStamped
 from numpy.typing import NDArray
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
+from gpnet_ros.camera_info import camera_of, lens_of, require_aligned
 from gpnet_ros.encodings import (
     COLOR_ENCODINGS,
     DEPTH_UNITS,
-    camera_of,
     color_of,
+    color_of_compressed,
     depth_of,
+    depth_of_compressed,
     map_of,
     unknown_encoding,
 )
 from gpnet_ros.errors import FrameRefused
 from gpnet_ros.frame import Frame, Intrinsics, depth_from_raw
+from gpnet_ros.lens import straight_frame
 from gpnet_ros.pose import T_BASE_LINK_BASE, Transform, from_xyz_quat, to_xyz_quat
 
 try:
@@ -74,26 +78,30 @@ def _bytes(values: NDArray) -> array.array[int]:
     return data
 
 
-def color_from_image(message: Image) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB of a colour image message.
+def color_from_image(message: Image | CompressedImage) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB of a colour image message, raw or packed.
 
     Raises:
         FrameRefused: an encoding that neither this package nor an installed cv_bridge reads.
     """
+    if isinstance(message, CompressedImage):
+        return color_of_compressed(message)
     if message.encoding in COLOR_ENCODINGS:
         return color_of(message)
-    return _with_cv_bridge(message, "rgb8")
+    return _with_cv_bridge(message, "rgb8", COLOR_ENCODINGS)
 
 
-def depth_from_image(message: Image) -> NDArray[np.float32]:
-    """(H, W) float32 [m], NaN where unknown, of a depth image message.
+def depth_from_image(message: Image | CompressedImage) -> NDArray[np.float32]:
+    """(H, W) float32 [m], NaN where unknown, of a depth image message, raw or packed.
 
     Raises:
         FrameRefused: an encoding that neither this package nor an installed cv_bridge reads.
     """
+    if isinstance(message, CompressedImage):
+        return depth_of_compressed(message)
     if message.encoding in DEPTH_UNITS:
         return depth_of(message)
-    return depth_from_raw(_with_cv_bridge(message, "32FC1"), 1.0)
+    return depth_from_raw(_with_cv_bridge(message, "32FC1", DEPTH_UNITS), 1.0)
 
 
 def to_point_cloud(points: NDArray[np.float32], colors: NDArray[np.uint8], stamp: float, frame_id: str) -> PointCloud2:
@@ -129,7 +137,7 @@ def to_camera_info(camera: Intrinsics, stamp: float, frame_id: str) -> CameraInf
 
 
 def from_camera_info(message: CameraInfo) -> Intrinsics:
-    """Camera model of a CameraInfo.
+    """Camera model of a CameraInfo without distortion, such as that of a map.
 
     Raises:
         FrameRefused: an empty model, or a lens distortion that a pinhole model would ignore.
@@ -137,23 +145,28 @@ def from_camera_info(message: CameraInfo) -> Intrinsics:
     return camera_of(message)
 
 
-def to_frame(color: Image | None, depth: Image | None, camera: CameraInfo | None) -> Frame:
-    """Frame of messages of one exposure; stamp and frame_id are those of the first image.
+def to_frame(color: Any, depth: Any, camera: CameraInfo | None, color_topic: str = "") -> Frame:
+    """Frame, without distortion, of messages of one exposure.
+
+    Args:
+        color, depth: Image or CompressedImage, one of them may be None. Stamp and frame_id are those of the first;
+            whether their stamps belong together is decided by `pairing`.
+        camera: model of the colour stream.
+        color_topic: name of the colour images, see `camera_info.lens_of`.
 
     Raises:
-        FrameRefused: stamps differ, sizes differ, or an encoding cannot be read.
+        FrameRefused: sizes or optical frames differ, or an encoding or a lens cannot be read.
     """
     images = [m for m in (color, depth) if m is not None]
     if not images:
         raise FrameRefused("A frame needs a colour or a depth image; neither arrived.")
-    if any(m.header.stamp != images[0].header.stamp for m in images):
-        raise FrameRefused("Colour and depth carry different stamps; they are not one exposure.")
-    return Frame(
-        color=None if color is None else color_from_image(color),
-        depth=None if depth is None else depth_from_image(depth),
-        intrinsics=None if camera is None else from_camera_info(camera),
-        stamp=from_time(images[0].header.stamp),
-        frame_id=images[0].header.frame_id,
+    require_aligned(images[0].header.frame_id, images[-1].header.frame_id)
+    return straight_frame(
+        None if color is None else color_from_image(color),
+        None if depth is None else depth_from_image(depth),
+        None if camera is None else lens_of(camera, color_topic),
+        from_time(images[0].header.stamp),
+        images[0].header.frame_id,
     )
 
 
@@ -186,12 +199,12 @@ def from_pose_in_base_link(message: PoseStamped) -> Transform:
     return T_BASE_LINK_BASE @ from_pose(message.pose)
 
 
-def _with_cv_bridge(message: Image, wanted: str) -> NDArray:
+def _with_cv_bridge(message: Image, wanted: str, known: Iterable[str]) -> NDArray:
     """Let cv_bridge read an encoding that is not among the common ones."""
     try:
         from cv_bridge import CvBridge
     except ImportError as error:
-        raise unknown_encoding(message.encoding) from error
+        raise unknown_encoding(message.encoding, known) from error
     try:
         return np.asarray(CvBridge().imgmsg_to_cv2(message, wanted))
     except Exception as error:  # its own class of errors, and defects of its own under numpy 2

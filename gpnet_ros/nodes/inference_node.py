@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
-from gpnet_ros.cell import load_cell, load_hand_eye
+from gpnet_ros.cell import load_hand_eye
 from gpnet_ros.errors import FrameRefused, HandEyeRefused
 from gpnet_ros.frame import Frame
 from gpnet_ros.hand_eye_check import check_hand_eye
-from gpnet_ros.maps import Maps, prioritise, workspace_grid
-from gpnet_ros.network.detector import Detector, gray_note
-from gpnet_ros.nodes import start
+from gpnet_ros.maps import Grid, Maps, prioritise, workspace_grid
+from gpnet_ros.network.detector import Detector, cell_threads, gray_note
 from gpnet_ros.nodes.maps_node import MapsNode
-from gpnet_ros.nodes.parameters import InferenceSettings
+from gpnet_ros.nodes.parameters.declared import InferenceSettings
+from gpnet_ros.nodes.processes import start
 from gpnet_ros.pose import Transform
 from gpnet_ros.region import counted_in_workspace
 from gpnet_ros.settings import Workspace
@@ -33,7 +34,8 @@ class InferenceNode(MapsNode[InferenceSettings]):
     def activate(self) -> None:
         """Load the weights and their self test, then answer every frame."""
         self._looked_for_gray = False
-        self.detector = Detector(self.settings.model, device=self.settings.device, grid=self.make_grid())
+        grid = self.make_grid()
+        self.detector = Detector(self.settings.model, device=self.settings.device, grid=grid, threads=cell_threads())
         super().activate()
         self.get_logger().info(f"model {self.settings.model} runs on {self.detector.device}")
 
@@ -52,14 +54,24 @@ class InferenceNode(MapsNode[InferenceSettings]):
         self.T_base_camera = None
         if self.settings.view == "whole":
             return None
-        workspace = self._workspace = load_cell(self.settings.cell_file or None).workspace
+        self._workspace = self.cell().workspace
         hand_eye = load_hand_eye(self.settings.hand_eye_file or None)
         if hand_eye.mount == "flange":
             self.get_logger().info("the camera is on the flange: the network sees the whole frame")
             return None
         T_base_camera = self.T_base_camera = hand_eye.T_base_camera()
 
-        return lambda frame: workspace_grid(frame, T_base_camera, workspace)
+        def grid(frame: Frame) -> Grid:
+            assert self._workspace is not None
+            return workspace_grid(frame, T_base_camera, self._workspace)
+
+        return grid
+
+    def apply(self, names: set[str]) -> None:
+        """Look at another square from the next frame on."""
+        s = self.settings
+        if self._workspace is not None:
+            self._workspace = replace(self._workspace, centre=s.workspace_centre, side=s.workspace_side)
 
     def answer(self, frame: Frame) -> Maps | None:
         """The maps of the network with the wanted priority; None when it was freed meanwhile."""
@@ -92,6 +104,16 @@ class InferenceNode(MapsNode[InferenceSettings]):
             self.get_logger().warning(str(doubt), throttle_duration_sec=5.0)
         except FrameRefused:  # something stands before the camera, such as the arm
             return
+
+    def about(self) -> dict[str, Any]:
+        """The model and its modes."""
+        s = self.settings
+        return {"model": s.model, "priority": s.priority, "view": s.view, "device": self.hardware()}
+
+    def hardware(self) -> str:
+        """Where the network runs."""
+        detector = self.detector
+        return "" if detector is None else str(detector.device)
 
     def prioritise(self, maps: Maps, frame: Frame) -> Maps:
         """Maps with the priority that the parameter asks for."""

@@ -16,19 +16,26 @@ from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.devices.robots import is_simulated, make_robot
 from gpnet_ros.errors import DeviceError, SettingsError
 from gpnet_ros.grasp import SelectSettings
-from gpnet_ros.nodes import start
-from gpnet_ros.nodes.decision_recorder import DecisionRecorder, setup_values
-from gpnet_ros.nodes.frames import Frames
-from gpnet_ros.nodes.parameters import PlannerSettings
-from gpnet_ros.nodes.planner_outputs import Outputs
-from gpnet_ros.nodes.sights import Sights
-from gpnet_ros.picking.loop import LoopSettings, PickingLoop
+from gpnet_ros.nodes.arriving.sights import Sights
+from gpnet_ros.nodes.bags.decision_recorder import DecisionRecorder, setup_values
+from gpnet_ros.nodes.health.checkup import Checkup
+from gpnet_ros.nodes.health.parts import Health
+from gpnet_ros.nodes.parameters.declared import PlannerSettings, cell_parameters, with_parameters
+from gpnet_ros.nodes.processes import start
+from gpnet_ros.nodes.showing.frames import Frames
+from gpnet_ros.nodes.showing.planner_outputs import Outputs
+from gpnet_ros.picking.loop import PickingLoop
+from gpnet_ros.picking.loop_settings import LoopSettings
 from gpnet_ros.picking.mode_gate import require_mode
 from gpnet_ros.picking.record import LoopListener
+from gpnet_ros.picking.rest import Rest
 
 
 class PlannerNode(start.ManagedNode[PlannerSettings]):
     """Converts between topics and the loop; configure loads, activate connects, `~/resume` arms."""
+
+    shares_with = ("inference_node", "oracle_node")
+    _held: Rest | None = None
 
     def __init__(self) -> None:
         super().__init__("planner_node", PlannerSettings)
@@ -40,19 +47,57 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
         """Read cell and hand-eye, create topics; the limits in force are those until the next configure."""
         s = self.settings
         require_mode(s.mode, self.simulated, s.calibration_check_file, s.camera_serial, s.calibration_max_age)
-        cell, hand_eye = load_cell(s.cell_file or None), load_hand_eye(s.hand_eye_file or None)
+        cell, hand_eye = self.cell(), load_hand_eye(s.hand_eye_file or None)
+        s = self.settings
         arm, gripper = make_robot(s.robot, s.robot_ip, s.gripper, s.gripper_file, s.auto_resume, cell)
         frames = Frames(self, s.tf, s.camera_frame, hand_eye, self.seconds())
-        self.outputs = Outputs(self, cell, hand_eye, frames)
+        self.outputs = Outputs(self, cell, frames)
         how = LoopSettings(
             mode=s.mode, auto_resume=s.auto_resume, controller_clock=s.robot == "sim", max_picks=s.max_picks,
             failures_max=s.failures_max, look_timeout=s.look_timeout, valid_share_min=s.valid_share_min,
         )  # fmt: skip
-        select = SelectSettings(quality_min=s.quality_min)
-        eyes = Sights(self, s.valid_share_min, s.image_qos)
+        eyes = self._eyes = Sights(self, s)
         listener = self._listener(eyes, setup_values(cell, hand_eye))
-        self.loop = PickingLoop(arm, gripper, cell, hand_eye, eyes, listener, how, select, self._frame_clock())
+        self.loop = PickingLoop(arm, gripper, cell, hand_eye, eyes, listener, how, _select(s), self._frame_clock())
         eyes.judge = self.loop.attention.check_mapless
+        self.checkup = Checkup(self, self.loop, eyes.exposures, self.outputs)
+
+    def require(self, settings: PlannerSettings) -> None:
+        """Refuse a speed that no plan may have.
+
+        Raises:
+            SettingsError: it is above the limit of the cell file.
+        """
+        limits = load_cell(settings.cell_file or None).limits
+        for name in ("joint_speed", "linear_speed", "descent_speed", "grip_speed"):
+            value, limit = getattr(settings, name), getattr(limits, name)
+            if not value <= limit:
+                raise SettingsError(f"{name} is {value:g}; allowed: up to {limit:g}, its limit in the cell file.", name)
+
+    def hold(self, names: set[str]) -> str:
+        """Let no move begin until `let_go` where workspace or speeds change; why that cannot be now, or empty."""
+        if self.loop is None or not names & cell_parameters(PlannerSettings).keys():
+            return ""
+        reason = self.loop.rest.hold()
+        self._held = None if reason else self.loop.rest
+        return reason
+
+    def let_go(self) -> None:
+        """Moves may begin again."""
+        if self._held is not None:
+            self._held.let_go()
+        self._held = None
+
+    def apply(self, names: set[str]) -> None:
+        """Decide by the new settings; what was decided by others, and does not move yet, never does."""
+        if self.loop is None:
+            return
+        s, picker = self.settings, self.loop.picker
+        self._eyes.valid_share_min = s.valid_share_min
+        picker.use(_select(s), s.valid_share_min)
+        if names & cell_parameters(PlannerSettings).keys():
+            picker.use_cell(with_parameters(picker.attention.cell, s))
+            self.outputs.cell = picker.attention.cell
 
     def _listener(self, eyes: Sights, setup: dict[str, Any]) -> LoopListener:
         """Who is told of the loop: the topics, and a bag if the parameter asks for one."""
@@ -87,15 +132,11 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
         for name, action in {**services, "pick": loop.pick}.items():
             self.create_service(Trigger, f"~/{name}", _trigger(action))
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._own_timers = [
-            self.create_timer(0.019, self.publish_arm, clock=steady),  # a little over the promised 50 Hz
-            self.create_timer(1.0, self.publish_health, clock=steady),
-        ]
+        self._arm_timer = self.create_timer(0.019, self.publish_arm, clock=steady)  # a little over the promised 50 Hz
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop the arm, hold the grip, let go of the robot."""
-        for timer in self._own_timers:
-            self.destroy_timer(timer)
+        self.destroy_timer(self._arm_timer)
         for service in [s for s in self.services if s.srv_name.startswith(self.get_fully_qualified_name() + "/")]:
             if service.srv_type is Trigger:
                 self.destroy_service(service)
@@ -117,20 +158,20 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
             return
         self.outputs.arm(state, self.loop.attention.time_of(state))
 
-    def publish_health(self) -> None:
-        """Diagnostics, once a second; a planner whose loop has died is no longer active."""
-        assert self.loop is not None
-        if self.loop.has_died:
-            reason = "The picking loop died, see the log; the planner is inactive now: activate it again or restart it."
-            self.outputs.refused(reason)
-            self.outputs.diagnostics(None, self.loop.picker.tally.picks, self.seconds())
-            self.trigger_deactivate()
-            return
-        try:
-            state = self.loop.arm.state()
-        except DeviceError:
-            state = None
-        self.outputs.diagnostics(state, self.loop.picker.tally.picks, self.seconds())
+    def watch(self) -> None:
+        """Publish the health; a planner whose loop has died is no longer active."""
+        if self.is_active and self.loop is not None and self.loop.has_died:
+            self.failure = "The picking loop died, see the log."
+            self.outputs.refused(f"{self.failure} The planner is inactive now: activate it again or restart it.")
+        super().watch()
+
+    def health(self) -> list[Health]:
+        """How arm, loop, input and inference are."""
+        return self.checkup.parts()
+
+
+def _select(s: PlannerSettings) -> SelectSettings:
+    return SelectSettings(quality_min=s.quality_min, compare=s.compare)
 
 
 def _trigger(action: Callable[[], tuple[bool, str]]) -> Callable[[Trigger.Request, Trigger.Response], Trigger.Response]:

@@ -31,10 +31,16 @@ _FIRST_LOOK = 5.0
 
 @dataclass(frozen=True, eq=False)
 class Sight:
-    """One exposure with its maps."""
+    """One exposure with its maps.
+
+    Attributes:
+        frame, maps: of the exposure.
+        depth_lead: by how much depth was exposed before the frame's stamp, which is that of colour [s].
+    """
 
     frame: Frame
     maps: Maps
+    depth_lead: float = 0.0
 
 
 class Eyes(Protocol):
@@ -56,6 +62,7 @@ class Attention:
 
     Attributes:
         reason: why the newest exposure was not used; empty when it was.
+        cell, valid_share_min: by which frames are judged; they may be exchanged, see `Picker.use_cell`.
     """
 
     def __init__(
@@ -78,7 +85,7 @@ class Attention:
         """
         self._now = now
         self.eyes, self.arm, self.cell, self.hand_eye = eyes, arm, cell, hand_eye
-        self._controller_clock, self._valid_share_min = controller_clock, valid_share_min
+        self._controller_clock, self.valid_share_min = controller_clock, valid_share_min
         self._fresh_after, self._was_in_view = -np.inf, True
         self._intrinsics: Intrinsics | None = None
         self._kept: Sight | None = None
@@ -102,7 +109,7 @@ class Attention:
                 if sight is not None:
                     self.check_frame(sight.frame)
                     self._intrinsics = sight.frame.intrinsics
-                    self.reason = self._stale(sight.frame)
+                    self.reason = self._stale(sight)
                     if not self.reason:
                         self.check_hand_eye(sight.frame)
                         return sight
@@ -144,7 +151,7 @@ class Attention:
         self.check_hand_eye(frame, by_surface=False)  # first: where depth counts, and the arm is seen, depends on it
         if self.hand_eye.mount == "fixed":
             frame = counted_in_workspace(frame, self.hand_eye.T_base_camera(), self.cell.workspace)
-        frame.check(self._valid_share_min)
+        frame.check(self.valid_share_min)
 
     def check_mapless(self, frame: Frame) -> None:
         """Refuse a frame of which there are no maps, for a reason that the frame itself gives.
@@ -214,6 +221,11 @@ class Attention:
         except DeviceError:
             return None
 
+    def is_arm_still(self) -> bool:
+        """Whether the arm stands still, or there is none."""
+        state = self.arm_state()
+        return state is None or state.is_still
+
     def T_base_camera(self) -> Transform:
         """Pose (4, 4) [m] of the camera in base now.
 
@@ -225,8 +237,8 @@ class Attention:
             return self.hand_eye.T_base_camera()
         return self.hand_eye.T_base_camera(state.T_base_tcp @ invert(self.cell.T_flange_tcp))
 
-    def _stale(self, frame: Frame) -> str:
-        """Why this frame does not show the heap as it is now; empty when it does."""
+    def _stale(self, sight: Sight) -> str:
+        """Why this exposure does not show the heap as it is now; empty when it does."""
         state = self.arm_state()
         if state is not None and not state.is_still:
             return "The arm moves."
@@ -235,7 +247,7 @@ class Attention:
             return "The arm stands between camera and workspace; move it away, or let it go home."
         if not self._controller_clock:
             self._fresh_after = min(self._fresh_after, self._now())  # the clock of a bag begins anew with the bag
-        late = self._fresh_after - frame.stamp
+        late = self._fresh_after - (sight.frame.stamp - sight.depth_lead)
         if late < _SAME_TIME:
             return ""
         if late > RECORDED:

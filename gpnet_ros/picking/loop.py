@@ -10,7 +10,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,13 +17,14 @@ from gpnet_ros.cell import Cell, HandEye
 from gpnet_ros.devices.arm import Arm
 from gpnet_ros.devices.gripper import Gripper
 from gpnet_ros.errors import DeviceError, GpnetError
-from gpnet_ros.frame import VALID_SHARE_MIN
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.picking.attention import Attention, Eyes
+from gpnet_ros.picking.loop_settings import LoopSettings
 from gpnet_ros.picking.manipulator import Manipulator
 from gpnet_ros.picking.mode_gate import GRIPPING
 from gpnet_ros.picking.picker import Picker, TurnOver
 from gpnet_ros.picking.record import LoopListener, PickRecord, Turn
+from gpnet_ros.picking.rest import Outdated, Rest
 from gpnet_ros.picking.runner import PickStatus
 
 log = logging.getLogger(__name__)
@@ -32,28 +32,6 @@ log = logging.getLogger(__name__)
 _TICK, _RETRY = 0.1, 1.0
 #: A proposal that nobody approved for so long [s] shows a heap that may have changed.
 APPROVAL_MAX = 60.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoopSettings:
-    """Settings of the picking loop; bounds are checked where the values are read.
-
-    Attributes:
-        mode: one of `mode_gate.MODES`.
-        auto_resume: go on after a stop without a person; in simulation only.
-        controller_clock: frames carry the controller's own (simulated) time.
-        max_picks, failures_max: the loop ends after so many picks, or failures in a row.
-        look_timeout: longest wait for a frame [s].
-        valid_share_min: frames with fewer valid depth pixels are refused.
-    """
-
-    mode: str = "dry_run"
-    auto_resume: bool = False
-    controller_clock: bool = False
-    max_picks: int = 30
-    failures_max: int = 3
-    look_timeout: float = 30.0
-    valid_share_min: float = VALID_SHARE_MIN
 
 
 class PickingLoop:
@@ -84,7 +62,10 @@ class PickingLoop:
         self.manipulator = Manipulator(arm, gripper, cell, s.mode in GRIPPING, self.attention.note_view)
         self._stopping, self._closing = threading.Event(), threading.Event()
         stopped, limits = self._stopping.is_set, (s.look_timeout, s.failures_max)
-        self.picker = Picker(self.attention, self.manipulator, listener, s.mode, *limits, select, self._say, stopped)
+        self.rest = Rest(stopped, self.attention.is_arm_still)
+        self.picker = Picker(
+            self.attention, self.manipulator, listener, s.mode, *limits, select, self._say, stopped, self.rest
+        )
         self.state = ""
         self._task = ""  # "", "loop" or "one"
         self._paused = self._approved = self._resume_wanted = self._opens = False
@@ -107,6 +88,8 @@ class PickingLoop:
             return
         self._closing.set()
         self.stop()
+        if self.state in ("connecting", "resuming"):  # a controller that is gone would be waited for
+            self.arm.disconnect()
         self._thread.join(timeout=20.0)
         self._thread = None
         self.manipulator.close()
@@ -242,7 +225,8 @@ class PickingLoop:
             return
         self._say("resuming")
         try:
-            waits = self.manipulator.make_ready(opens)
+            with self.rest.moving():
+                waits = self.manipulator.make_ready(opens)
             if waits:
                 self.listener.refused(waits)
             self.attention.from_now()
@@ -251,6 +235,8 @@ class PickingLoop:
                     self._halted = ""
         except DeviceError as error:
             self.listener.refused(str(error))
+        except Outdated:  # a stop while it waited for a change of parameters
+            return
 
     def _turn(self) -> None:
         """One pick from frame to result."""
@@ -271,6 +257,8 @@ class PickingLoop:
         self._say("awaiting_approval")
         with self._changed:
             while not (self._approved or self._stopping.is_set() or self._refusal() or time.monotonic() > end):
+                if self.picker.is_outdated:
+                    break
                 self._changed.wait(_TICK)
             if self._approved or self._stopping.is_set() or self._refusal():
                 return self._approved and not self._stopping.is_set()

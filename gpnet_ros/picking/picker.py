@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from gpnet_ros.cell import Cell
 from gpnet_ros.errors import HandEyeRefused
 from gpnet_ros.fit import Memory
 from gpnet_ros.grasp import SelectSettings
@@ -16,6 +17,7 @@ from gpnet_ros.pick import LOOKS, Decision, decide
 from gpnet_ros.picking.attention import Attention, Sight
 from gpnet_ros.picking.manipulator import Manipulator
 from gpnet_ros.picking.record import DecisionBasis, LoopListener, LoopTally, Turn
+from gpnet_ros.picking.rest import Outdated, Rest
 from gpnet_ros.picking.runner import PickStatus
 
 
@@ -45,6 +47,7 @@ class Picker:
         select: how candidates are selected; None for the defaults.
         say: told the loop's state.
         stopped: whether a person wants the arm to stop; asked all the time.
+        rest: keeps changes of what plans are judged by apart from moves.
         memory: grasps that failed since the heap last changed.
         tally: what happened since the start.
     """
@@ -58,10 +61,29 @@ class Picker:
     select: SelectSettings | None
     say: Callable[[str], None]
     stopped: Callable[[], bool]
+    rest: Rest
     memory: Memory = field(default_factory=Memory)
     tally: LoopTally = field(default_factory=LoopTally)
     _waiting: bool = False
     _basis: DecisionBasis | None = None
+    _version: int = 0  # of what the last frame and its decision were judged by
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether what the last decision was judged by has changed since."""
+        return self._version != self.rest.version
+
+    def use(self, select: SelectSettings, valid_share_min: float) -> None:
+        """Select candidates and refuse frames otherwise from now on; what was decided before is not begun any more."""
+        self.select, self.attention.valid_share_min = select, valid_share_min
+        self.rest.note_change()
+
+    def use_cell(self, cell: Cell) -> None:
+        """Plan and judge by another workspace or other speeds from now on; only between `Rest.hold` and `let_go`."""
+        cell = cell.carrying(self.attention.hand_eye)
+        self.attention.cell = self.manipulator.cell = cell
+        self.attention.from_now()  # maps of before are of another square
+        self.rest.note_change()
 
     def propose(self) -> Turn:
         """Tidy up, look and decide: a turn whose decision may have a plan, and nothing has moved for it yet.
@@ -81,11 +103,12 @@ class Picker:
         times = {"look": 0.0, "decide": 0.0}
         for _ in range(LOOKS):
             began = time.monotonic()
+            self._version = self.rest.version  # before all that frame and decision are judged by
             sight = self._look()
             looked = time.monotonic()
-            decision = self._decide(sight)
+            decision, basis = self._decide(sight)
             times = {"look": times["look"] + looked - began, "decide": times["decide"] + time.monotonic() - looked}
-            self.listener.decided(decision, sight)
+            self.listener.decided(decision, sight, basis)
             if not decision.may_be_seen:
                 break
         if decision.plan is not None:
@@ -103,7 +126,20 @@ class Picker:
         return Turn("nothing_graspable", message, times, sight, decision)
 
     def execute(self, turn: Turn) -> Turn:
-        """Carry out the plan of a proposal, judge it, and come home from a failed pick."""
+        """Carry out the plan of a proposal, judge it, and come home from a failed pick.
+
+        Raises:
+            TurnOver: what the plan was judged by has changed since; nothing has moved.
+        """
+        try:
+            with self.rest.moving(self._version):
+                return self._carried_out(turn)
+        except Outdated as over:
+            if not self.stopped():
+                self.listener.refused("A parameter has changed since the decision; looks again.")
+            raise TurnOver from over
+
+    def _carried_out(self, turn: Turn) -> Turn:
         decision = turn.decision
         assert decision is not None and decision.plan is not None
         self.say("moving")
@@ -147,15 +183,28 @@ class Picker:
         if not self.manipulator.is_home():
             self.say("looking")
             self.attention.look_ahead(self.stopped)
+        try:
+            if not self.manipulator.is_home() or self.manipulator.jaws_wait:
+                with self.rest.moving():
+                    self._come_home()
+            if self.manipulator.holds():
+                version = self.rest.version
+                sight = self._look()
+                with self.rest.moving(version):
+                    self._put_down(sight)
+        except Outdated as over:  # a stop came, or the frame was judged by what has changed since
+            raise TurnOver from over
+
+    def _come_home(self) -> None:
+        if not self.manipulator.is_home():
             self.say("moving")
             result = self.manipulator.go_home(self._watch)
             if result.status is not PickStatus.DONE:
                 raise TurnOver(self.give_up(result.status.value, result.message))
         if self.manipulator.jaws_wait:
             self.manipulator.open_over_tote()
-        if not self.manipulator.holds():
-            return
-        sight = self._look()
+
+    def _put_down(self, sight: Sight) -> None:
         self.say("moving")
         heights = height_map(sight.frame, self.attention.T_base_camera(), self.attention.cell)
         result = self.manipulator.put_down(heights, self.tally.placed, self._watch)
@@ -175,7 +224,7 @@ class Picker:
         self.listener.refused(self.attention.reason)
         raise TurnOver(Turn("no_frame", self.attention.reason, finished="no_frame"))
 
-    def _decide(self, sight: Sight) -> Decision:
+    def _decide(self, sight: Sight) -> tuple[Decision, DecisionBasis]:
         self.say("deciding")
         cell, state = self.attention.cell, self.attention.arm_state()
         q_start = np.array(cell.home) if state is None else state.q
@@ -186,8 +235,10 @@ class Picker:
             self.tally.placed,
             self.mode == "hover",
             self.select or SelectSettings(),
+            cell,
         )
-        return decide(
+        decision = decide(
             sight.frame, sight.maps, basis.T_base_camera, cell, q_start,
             memory=self.memory, select=basis.select, hover=basis.hover, spot=basis.spot,
         )  # fmt: skip
+        return decision, basis

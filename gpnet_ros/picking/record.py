@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gpnet_ros.cell import Cell
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.pick import Decision
 from gpnet_ros.picking.attention import Sight
@@ -26,7 +27,7 @@ class LoopTally:
 
 @dataclass(frozen=True, eq=False)
 class DecisionBasis:
-    """What a decision depended on beside frame, maps and cell; with these it can be made again.
+    """What a decision depended on beside frame and maps; with these it can be made again.
 
     Attributes:
         q_start: joints from which the arm was planned for, (6,) [rad].
@@ -34,6 +35,7 @@ class DecisionBasis:
         remembered: TCPs (4, 4) [m] of grasps that had failed.
         spot: which of the tote's spots; hover: whether it stayed above.
         select: how candidates were selected.
+        cell: the cell then; not among `to_dict`, a bag tells it once.
     """
 
     q_start: NDArray[np.float64]
@@ -42,6 +44,7 @@ class DecisionBasis:
     spot: int = 0
     hover: bool = False
     select: SelectSettings = field(default_factory=SelectSettings)
+    cell: Cell | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, to the last bit."""
@@ -122,8 +125,8 @@ class LoopListener(Protocol):
     def refused(self, reason: str) -> None:
         """A frame was not used, or a person's wish was not granted."""
 
-    def decided(self, decision: Decision, sight: Sight) -> None:
-        """A decision was made on a frame."""
+    def decided(self, decision: Decision, sight: Sight, basis: DecisionBasis) -> None:
+        """A decision was made on a frame, by what else it depended on."""
 
     def result(self, record: PickRecord) -> None:
         """A turn, and perhaps the task, has ended."""

@@ -30,8 +30,8 @@ from gpnet_ros.evaluation.closed_loop.players import Policy
 from gpnet_ros.evaluation.closed_loop.ros_round import RosRound, play_round
 from gpnet_ros.evaluation.closed_loop.rows import RoundRow, read_rounds
 from gpnet_ros.evaluation.closed_loop.tally import rounds_answer
-from gpnet_ros.nodes import running_cell, starter
-from gpnet_ros.nodes.table import RunSettings
+from gpnet_ros.nodes.processes import running_cell, starter
+from gpnet_ros.nodes.processes.table import RunSettings
 from gpnet_ros.sim.cell.door import CellDoor
 from gpnet_ros.sim.cell.report import GripReport, TruthReport
 

@@ -274,9 +274,48 @@ def test_absent_camera_and_missing_recording_are_told(tmp_path: Path) -> None:
         RealSenseCamera(RealSenseSettings(bag=str(tmp_path / "nowhere.bag"))).open()
 
 
-def test_a_lens_distortion_is_refused_not_dropped() -> None:
+#: Of a D405's colour, as the SDK tells it; and of a fisheye.
+D405, FISHEYE = [-0.0555, 0.0659, 5.7e-05, 0.00144, -0.0213], [0.1, -0.02, 0.003, -0.001, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "coefficients"),
+    [
+        ("brown_conrady", D405),
+        ("inverse_brown_conrady", D405),
+        ("modified_brown_conrady", D405),
+        ("kannala_brandt4", FISHEYE),
+        ("none", D405),
+    ],
+)
+def test_a_lens_bends_a_point_as_the_sdk_does(name: str, coefficients: list[float]) -> None:
     camera = model()
-    assert realsense._intrinsics(camera).width == W
+    camera.model, camera.coeffs = getattr(rs.distortion, name), coefficients
+    camera.fx = camera.fy = 45.0  # a view as wide as a D405's
+    lens = realsense.lens_of_stream(camera)
+    for point in ([0.3, 0.2, 0.5], [-0.25, 0.1, 0.45], [0.05, -0.2, 0.4], [0.0, 0.0, 1.0]):
+        theirs = rs.rs2_project_point_to_pixel(camera, point)
+        np.testing.assert_allclose(lens.project([point])[0], theirs, atol=0.02)
+
+
+def test_an_unknown_lens_is_refused_not_dropped_and_one_that_does_not_bend_is_straight() -> None:
+    camera = model()
+    assert realsense.lens_of_stream(camera).is_straight
+    camera.model = rs.distortion.ftheta
+    assert realsense.lens_of_stream(camera).camera.width == W
     camera.coeffs = [0.0, 0.01, 0.0, 0.0, 0.0]
-    with pytest.raises(DeviceError, match="distortion"):
-        realsense._intrinsics(camera)
+    with pytest.raises(DeviceError, match="ftheta"):
+        realsense.lens_of_stream(camera)
+
+
+def test_a_bent_picture_comes_straight(monkeypatch: pytest.MonkeyPatch) -> None:
+    camera = model()
+    monkeypatch.setattr(f"{__name__}.model", lambda: camera)
+    camera.model, camera.coeffs = rs.distortion.inverse_brown_conrady, [-0.3, 0.0, 0.0, 0.0, 0.0]
+    raw = np.full((H, W), 2000, np.uint16)
+    raw[:, :8] = 1500  # a straight line in the picture that was taken
+    with streaming(raw) as (device, _):
+        frame = device.read(timeout=5.0)
+    assert frame.depth is not None and frame.intrinsics is not None and frame.intrinsics.fx == FX
+    edge = [int(np.argmax(np.nan_to_num(row, nan=0.0) > 0.9)) for row in frame.depth[2:-2]]
+    assert len(set(edge)) > 1  # is none any more

@@ -111,12 +111,14 @@ def test_a_truncated_image_and_an_unknown_encoding_are_refused() -> None:
         convert.color_from_image(message)
 
 
-def test_images_of_two_exposures_or_sizes_are_no_frame() -> None:
+def test_images_of_two_views_or_sizes_are_no_frame() -> None:
     color = convert.to_image(COLOR, "rgb8", 1.0, "camera")
     depth = np.full((6, 8), 0.8, np.float32)
     assert convert.to_frame(color, convert.to_image(depth, "32FC1", 1.0, "camera"), None).shape == (6, 8)
-    with pytest.raises(FrameRefused, match="stamps"):
-        convert.to_frame(color, convert.to_image(depth, "32FC1", 1.1, "camera"), None)
+    later = convert.to_frame(color, convert.to_image(depth, "32FC1", 1.01, "camera"), None)
+    assert later.stamp == 1.0  # that of colour: what belongs together is for `pairing` to say
+    with pytest.raises(FrameRefused, match="align_depth"):
+        convert.to_frame(color, convert.to_image(depth, "32FC1", 1.0, "camera_depth_optical_frame"), None)
     with pytest.raises(FrameRefused, match="differ in size"):
         convert.to_frame(color, convert.to_image(depth[:3].copy(), "32FC1", 1.0, "camera"), None)
 
@@ -138,11 +140,24 @@ def test_base_link_is_base_turned_half_round() -> None:
     assert (abs(o.z), o.w) == pytest.approx((1.0, 0.0), abs=1e-12)
 
 
-def test_cv_bridge_reads_the_same() -> None:
+@pytest.mark.parametrize("encoding", ["rgb8", "bgr8", "rgba8", "bgra8", "mono8", "yuv422", "yuv422_yuy2"])
+def test_cv_bridge_reads_the_same_colour(encoding: str) -> None:
     cv_bridge = pytest.importorskip("cv_bridge")
-    message = convert.to_image(COLOR[..., ::-1].copy(), "bgr8", 0.0, "camera")
+    channels = {"mono8": 1, "yuv422": 2, "yuv422_yuy2": 2}.get(encoding, len(encoding) - 1)
+    values = RNG.integers(0, 256, (6, 8, channels), dtype=np.uint8)
+    message = convert.to_image(values, encoding, 0.0, "camera")
     theirs = cv_bridge.CvBridge().imgmsg_to_cv2(message, "rgb8")
-    np.testing.assert_array_equal(convert.color_from_image(message), theirs)
+    np.testing.assert_allclose(convert.color_from_image(message).astype(int), theirs, atol=1)
+
+
+@pytest.mark.parametrize("encoding", ["16UC1", "32FC1"])
+def test_cv_bridge_reads_the_same_depth(encoding: str) -> None:
+    cv_bridge = pytest.importorskip("cv_bridge")
+    values = RNG.integers(300, 900, (6, 8)).astype(np.uint16 if encoding == "16UC1" else np.float32)
+    message = convert.to_image(values, encoding, 0.0, "camera")
+    theirs = cv_bridge.CvBridge().imgmsg_to_cv2(message, "passthrough")
+    unit = 0.001 if encoding == "16UC1" else 1.0
+    np.testing.assert_allclose(convert.depth_from_image(message), theirs * unit, rtol=1e-6)
 
 
 @given(vectors)

@@ -27,12 +27,12 @@ from gpnet_ros.evaluation.run_folder.folder import BAG, JSON, SUMMARY, VIDEO, Ru
 from gpnet_ros.frame import Frame, Intrinsics  # noqa: E402
 from gpnet_ros.maps import Grid, Maps, encode_angle  # noqa: E402
 from gpnet_ros.nodes import convert  # noqa: E402
-from gpnet_ros.nodes.exposures import CAMERA_INFO, COLOR, DEPTH  # noqa: E402
-from gpnet_ros.nodes.recording import EXPOSURE, Q_STAR, PickReport, Recording, stamp_of  # noqa: E402
-from gpnet_ros.nodes.running_cell import free_domain, open_cell  # noqa: E402
-from gpnet_ros.nodes.sights import MAPS_INFO  # noqa: E402
-from gpnet_ros.nodes.start import LATCHED_QOS, PUBLISH_QOS  # noqa: E402
-from gpnet_ros.nodes.table import RunSettings  # noqa: E402
+from gpnet_ros.nodes.arriving.exposures import CAMERA_INFO, COLOR, DEPTH  # noqa: E402
+from gpnet_ros.nodes.arriving.sights import MAPS_INFO  # noqa: E402
+from gpnet_ros.nodes.bags.recording import EXPOSURE, Q_STAR, PickReport, Recording, stamp_of  # noqa: E402
+from gpnet_ros.nodes.processes.running_cell import free_domain, open_cell  # noqa: E402
+from gpnet_ros.nodes.processes.start import LATCHED_QOS, PUBLISH_QOS  # noqa: E402
+from gpnet_ros.nodes.processes.table import RunSettings  # noqa: E402
 
 CAMERA = Intrinsics(96, 72, 90.0, 90.0, 47.5, 35.5)
 STAMP = 1_795_000_000.25

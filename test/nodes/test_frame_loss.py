@@ -18,10 +18,10 @@ rclpy = pytest.importorskip("rclpy")
 
 from rclpy.qos import ReliabilityPolicy  # noqa: E402
 
-from gpnet_ros.nodes.exposures import Exposures  # noqa: E402
-from gpnet_ros.nodes.running_cell import free_domain  # noqa: E402
-from gpnet_ros.nodes.starter import ros_environment  # noqa: E402
-from gpnet_ros.nodes.transport import PROFILE_VARIABLES, profile_environment  # noqa: E402
+from gpnet_ros.nodes.arriving.exposures import Exposures  # noqa: E402
+from gpnet_ros.nodes.processes.running_cell import free_domain  # noqa: E402
+from gpnet_ros.nodes.processes.starter import ros_environment  # noqa: E402
+from gpnet_ros.nodes.processes.transport import PROFILE_VARIABLES, RANGE_VARIABLE, profile_environment  # noqa: E402
 
 STREAM = Path(__file__).parents[1] / "support" / "image_stream.py"
 RATE = 30.0
@@ -39,6 +39,7 @@ def play(
     domain, count = free_domain(), round(seconds * RATE)
     environment = {**os.environ, **ros_environment(domain), "OMP_NUM_THREADS": "1"}
     bare = {name: value for name, value in environment.items() if name not in PROFILE_VARIABLES}
+    bare[RANGE_VARIABLE] = "LOCALHOST"
     log = folder / f"{image_qos}_{profile}.log"
 
     def start(has_profile: bool, *words: object) -> subprocess.Popen[str]:

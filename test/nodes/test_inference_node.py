@@ -21,6 +21,7 @@ from gpnet_ros.errors import FrameRefused, HandEyeRefused  # noqa: E402
 from gpnet_ros.frame import Frame  # noqa: E402
 from gpnet_ros.maps import Maps, height_priority  # noqa: E402
 from gpnet_ros.network.card import Card  # noqa: E402
+from gpnet_ros.nodes.health.parts import Level  # noqa: E402
 from gpnet_ros.nodes.inference_node import InferenceNode  # noqa: E402
 from gpnet_ros.pose import to_xyz_quat  # noqa: E402
 from gpnet_ros.region import counted_in_workspace  # noqa: E402
@@ -170,3 +171,29 @@ def test_frames_that_do_not_come_together_are_a_warning(monkeypatch: pytest.Monk
         made.running.set()
         made.work()
     assert told == [("stamps differ", 5.0)]
+
+
+def test_what_is_answered_and_what_is_refused_is_told_in_the_diagnostics(monkeypatch: pytest.MonkeyPatch) -> None:
+    with node(image_qos="sensor") as made:
+        made.configure()
+        made.make_grid()
+        made.detector = Answering(sight().maps)  # type: ignore[assignment]
+        made.detector.device = "cpu"  # type: ignore[misc,union-attr]
+        good = sight().frame
+        frames = [good, replace(good, depth=np.full(good.shape, np.nan, np.float32))]
+
+        def newest(timeout: float) -> SimpleNamespace:
+            made.running.clear()  # after this one
+            return SimpleNamespace(frame=lambda need_camera: frames[0])
+
+        monkeypatch.setattr(made.exposures, "newest", newest)
+        levels = []
+        for _ in range(2):
+            made.running.set()
+            made.work()
+            maps = made.health()[1]
+            levels.append((maps.level, "valid" in maps.message, maps.hardware_id))
+            frames.pop(0)
+        assert levels == [(Level.OK, False, "cpu"), (Level.WARN, True, "cpu")]
+        assert maps.values["answered"] == maps.values["refused"] == 1
+        assert {"p50 unpack [ms]", "p50 maps [ms]", "p50 publish [ms]", "priority", "model"} <= set(maps.values)

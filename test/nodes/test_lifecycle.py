@@ -20,12 +20,17 @@ from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from support.scenes import sight  # noqa: E402
 
-from gpnet_ros.nodes import camera_node, inference_node, oracle_node, planner_node, start  # noqa: E402
+from gpnet_ros.errors import DeviceError  # noqa: E402
+from gpnet_ros.nodes import camera_node, inference_node, oracle_node, planner_node  # noqa: E402
+from gpnet_ros.nodes.arriving.exposures import COLOR, DEPTH  # noqa: E402
 from gpnet_ros.nodes.camera_node import CameraNode  # noqa: E402
+from gpnet_ros.nodes.clock_node import ClockNode  # noqa: E402
 from gpnet_ros.nodes.convert import from_time  # noqa: E402
-from gpnet_ros.nodes.exposures import COLOR, DEPTH  # noqa: E402
+from gpnet_ros.nodes.health.parts import Level  # noqa: E402
 from gpnet_ros.nodes.planner_node import PlannerNode  # noqa: E402
-from gpnet_ros.nodes.starter import ros_environment  # noqa: E402
+from gpnet_ros.nodes.processes import start  # noqa: E402
+from gpnet_ros.nodes.processes.starter import ros_environment  # noqa: E402
+from gpnet_ros.nodes.replay_node import ReplayNode  # noqa: E402
 
 DOMAIN = 67
 SUCCESS = TransitionCallbackReturn.SUCCESS
@@ -139,7 +144,12 @@ def test_a_worker_that_dies_takes_its_node_out_of_active_with_the_reason(
         monkeypatch.setattr(
             camera_node, "make_camera", lambda s: Reads(broken if dies else lambda: wait.wait(0.1) or sight(0.0).frame)
         )
-        node.create_subscription(DiagnosticArray, "/diagnostics", lambda m: told.extend(m.status), 10)
+        lifecycle = f"{node.get_fully_qualified_name()}: lifecycle"
+
+        def hear(message: DiagnosticArray) -> None:
+            told.extend(status for status in message.status if status.name == lifecycle)
+
+        node.create_subscription(DiagnosticArray, "/diagnostics", hear, 10)
         assert node.trigger_configure() == SUCCESS
         assert node.trigger_activate() == SUCCESS
         if dies:
@@ -148,12 +158,80 @@ def test_a_worker_that_dies_takes_its_node_out_of_active_with_the_reason(
             assert "Traceback" in capfd.readouterr().err
             monkeypatch.setattr(node.camera, "read", lambda: wait.wait(0.1) or sight(0.0).frame)
             assert node.trigger_activate() == SUCCESS  # a person's word
-        until(node, lambda: bool(told) and told[-1].message == "ok")
+        until(node, lambda: bool(told) and told[-1].message == "active")
         assert state_of(node) == "active"
     finally:
         node.halt()
         node.destroy_node()
         rclpy.try_shutdown()
+
+
+def broken_camera() -> None:
+    raise DeviceError("The camera has stalled.")
+
+
+@pytest.mark.parametrize("namespace", ["/", "/cell_a"])
+def test_a_nodes_parts_bear_its_full_name_and_a_camera_that_fails_is_told(
+    monkeypatch: pytest.MonkeyPatch, namespace: str
+) -> None:
+    os.environ.update(ros_environment(DOMAIN))
+    words = ["-p", "autostart:=false", *(["-r", f"__ns:={namespace}"] if namespace != "/" else [])]
+    rclpy.init(args=["--ros-args", *words], domain_id=DOMAIN)
+    node = CameraNode()
+    told: list[DiagnosticStatus] = []
+    wait = threading.Event()
+    reads = Reads(lambda: wait.wait(0.1) or sight(0.0).frame)
+    try:
+        monkeypatch.setattr(camera_node, "make_camera", lambda s: reads)
+        node.create_subscription(DiagnosticArray, "/diagnostics", lambda m: told.extend(m.status), 10)
+        assert node.trigger_configure() == SUCCESS
+        assert node.trigger_activate() == SUCCESS
+        until(node, lambda: any(s.name.endswith("camera") and s.values[1].value > "0" for s in told))
+        name = f"{namespace.rstrip('/')}/camera_node"
+        assert {s.name for s in told} == {f"{name}: lifecycle", f"{name}: camera"}
+        assert (told[-1].level, told[-1].message) == (DiagnosticStatus.OK, "ok")
+        reads.read = broken_camera
+        until(node, lambda: told[-1].level == DiagnosticStatus.WARN)
+        assert told[-1].message == "No frames: The camera has stalled."
+    finally:
+        node.halt()
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+
+def test_a_defect_in_the_diagnostics_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    begun("autostart:=false")
+    node = CameraNode()
+    wait, told = threading.Event(), list[DiagnosticStatus]()
+    try:
+        monkeypatch.setattr(camera_node, "make_camera", lambda s: Reads(lambda: wait.wait(0.1) or sight(0.0).frame))
+        monkeypatch.setattr(node, "health", broken)
+        node.create_subscription(DiagnosticArray, "/diagnostics", lambda m: told.extend(m.status), 10)
+        assert node.trigger_configure() == SUCCESS
+        assert node.trigger_activate() == SUCCESS
+        until(node, lambda: any("newbyteorder" in status.message for status in told))
+        assert state_of(node) == "active"
+        assert "Traceback" in capfd.readouterr().err
+    finally:
+        node.halt()
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+
+def test_clock_and_bag_tell_whether_their_time_goes_on() -> None:
+    for make, part in ((ClockNode, "clock"), (ReplayNode, "bag")):
+        begun("autostart:=false")
+        node = make()
+        try:
+            (health,) = node.health()
+            assert (health.part, health.level) == (part, Level.WARN)
+            node.time.tell(1.0)
+            assert node.health()[0].level == Level.OK
+        finally:
+            node.destroy_node()
+            rclpy.try_shutdown()
 
 
 def test_a_picking_loop_that_dies_takes_the_planner_out_of_active(

@@ -14,14 +14,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 rclpy = pytest.importorskip("rclpy")
 
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
 from geometry_msgs.msg import PoseStamped  # noqa: E402
 from rosgraph_msgs.msg import Clock  # noqa: E402
-from sensor_msgs.msg import CameraInfo, Image, JointState  # noqa: E402
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 from support.cameras import mistaken  # noqa: E402
 from support.scenes import CENTRE, HEIGHT, T_BASE_CAMERA, sight  # noqa: E402
@@ -29,12 +31,14 @@ from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
 
 from gpnet_ros.errors import DeviceError, FrameRefused  # noqa: E402
 from gpnet_ros.nodes import convert  # noqa: E402
-from gpnet_ros.nodes.client import PlannerClient  # noqa: E402
-from gpnet_ros.nodes.exposures import CAMERA_INFO, COLOR, DEPTH  # noqa: E402
-from gpnet_ros.nodes.map_outputs import MapOutputs  # noqa: E402
-from gpnet_ros.nodes.start import LATCHED_QOS, PUBLISH_QOS, SENSOR_QOS  # noqa: E402
-from gpnet_ros.nodes.starter import ros_environment  # noqa: E402
-from gpnet_ros.nodes.table import RunSettings, node_processes  # noqa: E402
+from gpnet_ros.nodes.arriving.exposures import CAMERA_INFO, COLOR, DEPTH  # noqa: E402
+from gpnet_ros.nodes.health.result_status import flat  # noqa: E402
+from gpnet_ros.nodes.processes import start  # noqa: E402
+from gpnet_ros.nodes.processes.client import PlannerClient  # noqa: E402
+from gpnet_ros.nodes.processes.start import LATCHED_QOS, PUBLISH_QOS, SENSOR_QOS  # noqa: E402
+from gpnet_ros.nodes.processes.starter import ros_environment  # noqa: E402
+from gpnet_ros.nodes.processes.table import RunSettings, node_processes  # noqa: E402
+from gpnet_ros.nodes.showing.map_outputs import MapOutputs  # noqa: E402
 from gpnet_ros.picking.attention import Sight  # noqa: E402
 from gpnet_ros.pose import to_xyz_quat  # noqa: E402
 
@@ -84,18 +88,21 @@ class World(PlannerClient):
             ("planner_node/grasp", PoseStamped, LATCHED_QOS),
             ("planner_node/markers", MarkerArray, LATCHED_QOS),
             ("planner_node/rejected", String, LATCHED_QOS),
+            ("planner_node/result_status", DiagnosticStatus, LATCHED_QOS),
+            ("planner_node/decision_status", DiagnosticStatus, LATCHED_QOS),
+            ("/diagnostics", DiagnosticArray, start.qos(20, reliable=True)),
         ):
             self.node.create_subscription(kind, topic, self._keep(topic), qos)
         self.show: Callable[[Sight], Sight | None] = lambda s: s
         self.leave_out: tuple[str, ...] = ()
-        self.with_maps = True
+        self.with_maps, self.log = True, Path()
         self._showing = threading.Event()
         self._shower = threading.Thread(target=self._keep_showing, daemon=True)
         self._shower.start()
 
     def close(self) -> None:
         self._showing.set()
-        self._shower.join(timeout=10.0)
+        self._shower.join(timeout=60.0)
         super().close()
 
     def _keep(self, topic: str) -> Callable[[Any], None]:
@@ -139,12 +146,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     log = tmp_path_factory.mktemp("planner") / "log"
     with planner(DOMAIN, log), World(DOMAIN) as world:
         world.wait_until(lambda: world.state == "idle", PATIENCE, "the planner")
+        world.log = log
         yield world
 
 
 @pytest.fixture
 def world(running: World) -> World:
-    running.show, running.leave_out = (lambda s: s), ()
+    running.show, running.leave_out, running.with_maps = (lambda s: s), (), True
     running.wait_until(lambda: running.state == "idle", PATIENCE, "idle")
     return running
 
@@ -156,7 +164,7 @@ def one_pick(world: World) -> dict[str, Any]:
 
 
 def test_a_client_knows_for_how_long_the_arm_has_rested(world: World) -> None:
-    world.wait_until(lambda: bool(world.heard["joint_states"]) and world.quiet() > 0.3, PATIENCE, "rest")
+    world.wait_until(lambda: bool(world._joints) and world.quiet() > 0.3, PATIENCE, "rest")
     began = time.monotonic()
     world._take_joints(JointState(position=[9.0] * 6))  # it was elsewhere, and is back with the next message
     assert world.quiet() <= time.monotonic() - began
@@ -191,6 +199,68 @@ def test_the_chosen_grasp_is_published_in_base_link(world: World) -> None:
     T = convert.from_pose_in_base_link(pose)
     np.testing.assert_allclose(T, np.array(result["T_base_grasp"]), atol=2e-6)
     assert pose.pose.position.x == pytest.approx(-CENTRE[0], abs=0.004)  # base_link is base turned half round
+
+
+def values_of(status: DiagnosticStatus) -> dict[str, str]:
+    return {pair.key: pair.value for pair in status.values}
+
+
+def test_result_and_decision_also_come_typed_with_the_same_values(world: World) -> None:
+    results, decisions = world.heard["planner_node/result_status"], world.heard["planner_node/decision_status"]
+    result = one_pick(world)
+    stamp = str(result["stamp"])
+
+    def is_here(heard: list[DiagnosticStatus]) -> bool:
+        return bool(heard) and values_of(heard[-1]).get("stamp") == stamp
+
+    world.wait_until(lambda: is_here(results), PATIENCE, "the typed result")
+    told = results[-1]
+    assert values_of(told) == flat(result)
+    assert (told.name, told.level, told.message) == ("/planner_node: result", DiagnosticStatus.OK, "picked")
+    world.wait_until(lambda: is_here(decisions), PATIENCE, "the typed decision")
+    assert decisions[-1].level == DiagnosticStatus.OK
+    assert values_of(decisions[-1])["T_base_grasp"] == flat(result)["T_base_grasp"]
+
+
+def test_a_turn_without_a_pick_is_no_ok(world: World) -> None:
+    world.show = lambda s: None
+    refused_pick(world, "")
+    told = world.heard["planner_node/result_status"]
+    world.wait_until(lambda: told[-1].message.startswith("no_frame"), PATIENCE, "the typed result")
+    assert told[-1].level == DiagnosticStatus.WARN
+
+
+def part(world: World, name: str) -> DiagnosticStatus | None:
+    """The newest status of a part of the planner."""
+    statuses = [status for array in world.heard["/diagnostics"] for status in array.status]
+    return next((s for s in reversed(statuses) if s.name == f"/planner_node: {name}"), None)
+
+
+def has_level(world: World, name: str, level: bytes) -> bool:
+    status = part(world, name)
+    return status is not None and status.level == level
+
+
+def test_diagnostics_tell_of_every_part_of_the_planner(world: World) -> None:
+    for name in ("lifecycle", "arm", "loop", "input", "inference"):
+        world.wait_until(lambda name=name: has_level(world, name, DiagnosticStatus.OK), PATIENCE, name)  # type: ignore[misc]
+    arm, loop, seen = part(world, "arm"), part(world, "loop"), part(world, "inference")
+    assert arm is not None and loop is not None and seen is not None
+    assert arm.hardware_id == "FAKE"
+    assert float(values_of(arm)["link age [s]"]) < 1.0
+    assert values_of(loop)["mode"] == "run"
+    assert float(values_of(seen)["rate of maps [1/s]"]) > 0.2
+
+
+def test_diagnostics_warn_when_inference_has_gone_and_recover(world: World) -> None:
+    world.wait_until(lambda: has_level(world, "inference", DiagnosticStatus.OK), PATIENCE, "inference")
+    world.with_maps = False
+    world.wait_until(lambda: has_level(world, "inference", DiagnosticStatus.WARN), PATIENCE, "the warning")
+    told = part(world, "inference")
+    assert told is not None and "no maps" in told.message
+    world.with_maps = True
+    world.wait_until(lambda: has_level(world, "inference", DiagnosticStatus.OK), PATIENCE, "the recovery")
+    assert world.log.read_text().count("no maps of them") == world.log.read_text().count("maps come again") >= 1
 
 
 def test_markers_show_workspace_gripper_and_grasp(world: World) -> None:
@@ -269,15 +339,38 @@ def test_camera_info_is_needed_once_and_may_have_been_sent_before(tmp_path: Path
         assert result["status"] == "picked", result
 
 
-def test_frames_of_an_external_camera_come_under_its_prefix(tmp_path: Path) -> None:
+class Packed:
+    """A publisher that packs raw images as image_transport does; depth was exposed a little before colour."""
+
+    def __init__(self, world: World, topic: str, kind: str) -> None:
+        self.kind = kind
+        self.publisher = world.node.create_publisher(CompressedImage, f"/camera/camera/{topic}/{kind}", PUBLISH_QOS)
+
+    def publish(self, message: Image) -> None:
+        stamp = convert.from_time(message.header.stamp)
+        if self.kind == "compressed":
+            data = cv2.imencode(".png", convert.color_from_image(message)[..., ::-1])[1].tobytes()
+            packed = CompressedImage(header=message.header, format="rgb8; png compressed bgr8")
+        else:
+            raw = np.nan_to_num(np.round(convert.depth_from_image(message) * 1000)).astype(np.uint16)
+            data = bytes(12) + cv2.imencode(".png", raw)[1].tobytes()
+            header = convert.header(stamp - 0.005, message.header.frame_id)
+            packed = CompressedImage(header=header, format="16UC1; compressedDepth png")
+        packed.data = data
+        self.publisher.publish(packed)
+
+
+def test_packed_frames_of_an_external_camera_without_one_stamp_come_under_its_prefix(tmp_path: Path) -> None:
     domain = DOMAIN + 5
-    process = next(p for p in node_processes(RunSettings(camera="external")) if p.name == "planner_node")
+    run = RunSettings(camera="external", image_transport="compressed")
+    process = next(p for p in node_processes(run) if p.name == "planner_node")
     words = [word for name, other in process.remaps.items() for word in ("-r", f"{name}:={other}")]
-    with World(domain) as world, planner(domain, tmp_path / "log", words):
+    given = {"image_transport": process.overrides["image_transport"]}
+    with World(domain) as world, planner(domain, tmp_path / "log", words, **given):
         world.wait_until(lambda: world.state == "idle", PATIENCE, "the planner")
-        for topic in (COLOR, DEPTH, CAMERA_INFO):
-            kind = CameraInfo if topic == CAMERA_INFO else Image
-            world.outputs[topic] = world.node.create_publisher(kind, f"/camera/camera/{topic}", PUBLISH_QOS)
+        info = world.node.create_publisher(CameraInfo, f"/camera/camera/{CAMERA_INFO}", PUBLISH_QOS)
+        packed = {COLOR: Packed(world, COLOR, "compressed"), DEPTH: Packed(world, DEPTH, "compressedDepth")}
+        world.outputs = {**packed, CAMERA_INFO: info}
         end = time.monotonic() + PATIENCE
         while (result := one_pick(world))["status"] == "no_frame":
             assert time.monotonic() < end, result

@@ -9,10 +9,10 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from gpnet_ros.nodes.client import PlannerClient
-from gpnet_ros.nodes.running_cell import free_domain
-from gpnet_ros.nodes.starter import start_nodes
-from gpnet_ros.nodes.table import RunSettings, address
+from gpnet_ros.nodes.processes.client import PlannerClient
+from gpnet_ros.nodes.processes.running_cell import free_domain
+from gpnet_ros.nodes.processes.starter import start_nodes
+from gpnet_ros.nodes.processes.table import RunSettings, address
 from gpnet_ros.sim.cell.door import CellDoor
 
 #: A busy machine is slow; this is no promise.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from support.scenes import CELL, sight
@@ -18,20 +19,20 @@ SEC, NANOSEC = 1_600_000_000, 123_456_789
 class OneFrame:
     """Eyes that see one frame for ever."""
 
-    def __init__(self, stamp: float) -> None:
-        self.stamp = stamp
+    def __init__(self, stamp: float, depth_lead: float) -> None:
+        self.stamp, self.depth_lead = stamp, depth_lead
 
     def newest(self, timeout: float) -> Sight | None:
-        return sight(self.stamp)
+        return replace(sight(self.stamp), depth_lead=self.depth_lead)
 
     def why_none(self) -> str:
         return "There is always one."
 
 
-def attention(stamp: float, now: Callable[[], float]) -> Attention:
+def attention(stamp: float, now: Callable[[], float], depth_lead: float = 0.0) -> Attention:
     arm = FakeArm(CELL, auto_resume=True)
     arm.connect()
-    return Attention(OneFrame(stamp), arm, CELL, load_hand_eye(), False, 0.3, now)
+    return Attention(OneFrame(stamp, depth_lead), arm, CELL, load_hand_eye(), False, 0.3, now)
 
 
 @pytest.mark.parametrize("later", [0, 1, 10**9])
@@ -49,3 +50,11 @@ def test_a_frame_of_before_does_not_count() -> None:
     watching.from_now()
     assert watching.look(0.1, lambda: False, pytest.fail) is None
     assert "before the view was free" in watching.reason
+
+
+def test_a_frame_is_as_old_as_its_depth() -> None:
+    shown = SEC + NANOSEC * 1e-9
+    for depth_lead, counts in ((0.009, True), (0.011, False)):
+        watching = attention(shown + 0.01, lambda: shown, depth_lead)
+        watching.from_now()
+        assert (watching.look(0.1, lambda: False, pytest.fail) is not None) == counts

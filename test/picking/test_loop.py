@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from support.cameras import mistaken
+from support.loop_bench import PATIENCE, Bench, Scene, bench
 from support.scenes import CELL, sight, table_and_box
 
 from gpnet_ros.cell import HandEye, load_hand_eye
@@ -24,103 +23,10 @@ from gpnet_ros.motion import Move, plan_pick
 from gpnet_ros.pick import Decision, decide
 from gpnet_ros.picking import picker
 from gpnet_ros.picking.attention import Attention, Sight
-from gpnet_ros.picking.loop import LoopSettings, PickingLoop
-from gpnet_ros.picking.record import PickRecord, Turn
+from gpnet_ros.picking.loop_settings import LoopSettings
+from gpnet_ros.picking.record import Turn
 from gpnet_ros.pose import invert, look_at, to_xyz_quat, transform
 from gpnet_ros.region import counted_in_workspace
-
-PATIENCE = 20.0
-
-
-class Scene:
-    """Eyes that show the box until it was taken; `spoil` changes what they show."""
-
-    def __init__(self, gripper: FakeGripper) -> None:
-        self.gripper, self.taken, self.spoil = gripper, 0, lambda s: s
-        self.boxes = 1
-        self.silent = False
-
-    def newest(self, timeout: float) -> Sight | None:
-        if self.silent:
-            time.sleep(0.01)
-            return None
-        closed = sum(width == 0.0 for width in self.gripper.commands)
-        left = self.boxes - (closed if self.gripper.object_width is not None else 0)
-        return self.spoil(sight(time.time(), 0.05 if left > 0 else 0.0))
-
-    def why_none(self) -> str:
-        return "Nobody publishes."
-
-
-class Notes:
-    """What the loop said."""
-
-    def __init__(self) -> None:
-        self.states: list[str] = []
-        self.reasons: list[str] = []
-        self.decisions: list[Decision] = []
-        self.results: list[dict[str, Any]] = []
-        self.news = threading.Condition()
-
-    def _note(self, kept: list[Any], what: Any) -> None:
-        with self.news:
-            kept.append(what)
-            self.news.notify_all()
-
-    def state(self, state: str) -> None:
-        self._note(self.states, state)
-
-    def refused(self, reason: str) -> None:
-        self._note(self.reasons, reason)
-
-    def decided(self, decision: Decision, sight: Sight) -> None:
-        self._note(self.decisions, decision)
-
-    def result(self, record: PickRecord) -> None:
-        self._note(self.results, json.loads(json.dumps(record.to_dict())))
-
-    def wait(self, condition: Callable[[], bool]) -> None:
-        with self.news:
-            assert self.news.wait_for(condition, PATIENCE), (self.states, self.reasons, self.results)
-
-
-class Bench:
-    """A loop with its fakes."""
-
-    def __init__(self, settings: LoopSettings, object_width: float | None, hand_eye: HandEye | None = None) -> None:
-        self.arm = FakeArm(CELL, auto_resume=settings.auto_resume)
-        self.gripper = FakeGripper(object_width=object_width)
-        self.eyes, self.notes = Scene(self.gripper), Notes()
-        self.loop = PickingLoop(
-            self.arm, self.gripper, CELL, hand_eye or load_hand_eye(), self.eyes, self.notes, settings
-        )
-
-    def until_state(self, state: str) -> None:
-        self.notes.wait(lambda: self.loop.state == state)
-
-    def result(self, number: int = 0) -> dict[str, Any]:
-        self.notes.wait(lambda: len(self.notes.results) > number)
-        return self.notes.results[number]
-
-    def names(self) -> list[str]:
-        return [move.name for move in self.arm.moves]
-
-
-@contextmanager
-def bench(
-    mode: str = "run",
-    auto: bool = True,
-    object_width: float | None = 0.03,
-    hand_eye: HandEye | None = None,
-    **more: Any,
-) -> Iterator[Bench]:
-    settings = LoopSettings(mode=mode, auto_resume=auto, look_timeout=more.pop("look_timeout", 5.0), **more)
-    made = Bench(settings, object_width, hand_eye)
-    made.loop.open()
-    try:
-        yield made
-    finally:
-        made.loop.close()
 
 
 def test_it_picks_the_box_and_then_finds_nothing_left() -> None:
@@ -646,6 +552,7 @@ def test_a_camera_on_the_flange_is_judged_where_it_looks_from() -> None:
         b.until_state("idle")
         b.loop.pick()
         assert b.result()["status"] in ("dry_run", "nothing_graspable")  # so far from the flange it is in its own way
+        np.testing.assert_allclose(b.notes.bases[0].T_base_camera, load_hand_eye().T_base_camera(), atol=1e-6)
     with bench("dry_run", auto=False, hand_eye=given(mistaken(right, "camera_link"), "flange"), look_timeout=0.3) as b:
         b.until_state("idle")
         b.loop.pick()
@@ -702,6 +609,23 @@ def test_an_arm_that_cannot_be_reached_is_tried_again_and_the_loop_lives() -> No
     finally:
         made.loop.close()
     assert made.notes.reasons[0] == "The controller does not answer."
+
+
+def test_closing_ends_a_wait_for_a_controller_that_does_not_answer() -> None:
+    made = Bench(LoopSettings(mode="run", auto_resume=True), 0.03)
+    let_go, waits = threading.Event(), threading.Event()
+
+    def silent() -> None:
+        waits.set()
+        assert let_go.wait(PATIENCE), "nobody ended the wait"
+        raise DeviceError("The controller did not answer in time.")
+
+    made.arm.connect = silent  # type: ignore[method-assign]
+    made.arm.disconnect = let_go.set  # type: ignore[method-assign]
+    made.loop.open()
+    assert waits.wait(PATIENCE)
+    made.loop.close()
+    assert let_go.is_set() and made.arm.moves == []
 
 
 # --- a gripper that lost its activation -----------------------------------------------------------------

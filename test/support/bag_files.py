@@ -28,13 +28,15 @@ class BagPlan:
     """How a bag is written.
 
     Attributes:
-        color, depth: encodings; jpeg, png and compressedDepth are image transports.
-        prefix: before the topics.
+        color, depth: encodings; jpeg, png and compressedDepth (of 16UC1 as png; /32FC1, /rvl) are image transports.
+        prefix: before the topics; color_topic: of the colour images.
         start, period: first stamp and time between frames [s].
         skew: by which depth is later [s]; late: by which all is recorded later [s].
         info: each, once (recorded at the end) or none.
-        distortion: of the camera model.
-        storage: mcap or sqlite3; zstd: compressed.
+        distortion, model: of the camera model.
+        depth_frame: frame_id of depth.
+        storage: mcap or sqlite3; zstd: compressed, chunks of mcap and sqlite3 as a file.
+        compression: else as `ros2 bag record --compression-mode` has it: file or message; empty: not.
         leave_out: topics that are not recorded; types: other types of topics.
         padding: bytes behind each row.
     """
@@ -42,14 +44,18 @@ class BagPlan:
     color: str = "rgb8"
     depth: str = "16UC1"
     prefix: str = "/camera/camera"
+    color_topic: str = "color/image_raw"
     start: float = 1.7e9
     period: float = 1 / 16
     skew: float = 0.0
     late: float = 0.02
     info: str = "each"
     distortion: tuple[float, ...] = (0.0,) * 5
+    model: str = "plumb_bob"
+    depth_frame: str = "camera_color_optical_frame"
     storage: str = "mcap"
     zstd: bool = False
+    compression: str = ""
     leave_out: tuple[str, ...] = ()
     types: dict[str, str] = field(default_factory=dict)
     padding: int = 0
@@ -76,6 +82,8 @@ def write_bag(path: Path, frames: list[Frame], plan: BagPlan | None = None) -> P
     if plan.zstd:
         mode = CompressionMode.STORAGE if plan.storage == "mcap" else CompressionMode.FILE
         writer.set_compression(mode, CompressionFormat.ZSTD)
+    elif plan.compression:
+        writer.set_compression(CompressionMode[plan.compression.upper()], CompressionFormat.ZSTD)
     with writer:
         known: dict[str, Any] = {}
         for number, frame in enumerate(frames):
@@ -97,13 +105,15 @@ def messages_of(frame: Frame, stamp: int, plan: BagPlan) -> dict[str, Any]:
     """Messages of one frame by topic without prefix; stamp in nanoseconds."""
     assert frame.color is not None and frame.depth is not None and frame.intrinsics is not None
     then = stamp + round(plan.skew * 1e9)
-    color_name = COLOR + ("/compressed" if plan.color in ("jpeg", "png") else "")
-    depth_name = DEPTH + ("/compressedDepth" if plan.depth == "compressedDepth" else "")
+    color_name = plan.color_topic + ("/compressed" if plan.color in ("jpeg", "png") else "")
+    depth_name = DEPTH + ("/compressedDepth" if plan.depth.startswith("compressedDepth") else "")
+    depth = depth_message(frame.depth, plan.depth, then, plan.padding)
+    depth.header.frame_id = plan.depth_frame
     return {
         color_name: color_message(frame.color, plan.color, stamp, plan.padding),
-        COLOR_INFO: info_message(frame.intrinsics, stamp, plan.distortion),
-        depth_name: depth_message(frame.depth, plan.depth, then, plan.padding),
-        DEPTH_INFO: info_message(frame.intrinsics, then, plan.distortion),
+        COLOR_INFO: info_message(frame.intrinsics, stamp, plan.distortion, plan.model),
+        depth_name: depth,
+        DEPTH_INFO: info_message(frame.intrinsics, then, plan.distortion, plan.model),
     }
 
 
@@ -126,12 +136,14 @@ def packed_message(data: bytes, about: str, stamp: int) -> Any:
     return TYPES.types[COMPRESSED](header(stamp), about, np.frombuffer(data, np.uint8))
 
 
-def info_message(camera: Intrinsics, stamp: int, distortion: tuple[float, ...] = (0.0,) * 5) -> Any:
+def info_message(
+    camera: Intrinsics, stamp: int, distortion: tuple[float, ...] = (0.0,) * 5, model: str = "plumb_bob"
+) -> Any:
     """CameraInfo."""
     k = camera.matrix
     roi = TYPES.types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
     return TYPES.types[INFO](
-        header(stamp), camera.height, camera.width, "plumb_bob", np.array(distortion), k.reshape(-1),
+        header(stamp), camera.height, camera.width, model, np.array(distortion), k.reshape(-1),
         np.eye(3).reshape(-1), np.column_stack([k, np.zeros(3)]).reshape(-1), 0, 0, roi,
     )  # fmt: skip
 
@@ -166,12 +178,52 @@ def _yuv(rgb: NDArray[np.uint8], luma: int) -> NDArray[np.uint8]:
 def depth_message(metres: NDArray[np.float32], encoding: str, stamp: int, padding: int = 0) -> Any:
     """Depth (H, W) [m] in an encoding; a name with /big is big-endian."""
     raw = np.nan_to_num(np.round(metres * 1000), nan=0.0).astype(np.uint16)
-    if encoding == "compressedDepth":
-        packed = struct.pack("<iff", 0, 0.0, 0.0) + cv2.imencode(".png", raw)[1].tobytes()
-        return packed_message(packed, "16UC1; compressedDepth png", stamp)
+    if encoding.startswith("compressedDepth"):
+        return packed_message(*_packed_depth(raw, encoding.removeprefix("compressedDepth")), stamp)
     name, _, order = encoding.partition("/")
     values = metres if name == "32FC1" else raw
     big = order == "big"
     return image_message(
         values.astype(values.dtype.newbyteorder(">")) if big else values, name, stamp, padding, int(big)
     )
+
+
+def _packed_depth(millimetres: NDArray[np.uint16], how: str) -> tuple[bytes, str]:
+    """Data and format of depth as compressed_depth_image_transport packs it; /32FC1 is inverse depth in steps."""
+    height, width = millimetres.shape
+    quant_a, quant_b, packed = 0.0, 0.0, millimetres
+    if how == "/32FC1":  # of the transport's parameters depth_quantization 100 and depth_max 10 m
+        quant_a, quant_b = 100.0 * 101.0, 1.0 - 100.0 * 101.0 / 10.0
+        inverse = quant_a / np.maximum(millimetres * 0.001, 1e-3) + quant_b
+        packed = np.where(millimetres > 0, inverse, 0).astype(np.uint16)
+    header = struct.pack("<iff", 0, quant_a, quant_b)
+    if how == "/rvl":
+        return header + struct.pack("<ii", width, height) + pack_rvl(packed), "16UC1; compressedDepth rvl"
+    kind = "32FC1" if how == "/32FC1" else "16UC1"
+    return header + cv2.imencode(".png", packed)[1].tobytes(), f"{kind}; compressedDepth png"
+
+
+def pack_rvl(values: NDArray[np.uint16]) -> bytes:
+    """A picture in run lengths and differences, number by number as Wilson 2017 describes it."""
+    nibbles: list[int] = []
+
+    def put(number: int) -> None:
+        while True:
+            piece, number = number & 7, number >> 3
+            nibbles.append(piece | (8 if number else 0))
+            if not number:
+                return
+
+    flat, at, before = [int(v) for v in values.reshape(-1)], 0, 0
+    while at < len(flat):
+        full = next((n for n in range(at, len(flat)) if flat[n]), len(flat))
+        end = next((n for n in range(full, len(flat)) if not flat[n]), len(flat))
+        put(full - at)
+        put(end - full)
+        for value in flat[full:end]:
+            put((value - before) * 2 if value >= before else (before - value) * 2 - 1)
+            before = value
+        at = end
+    nibbles += [0] * (-len(nibbles) % 8)
+    words = [sum(n << (28 - 4 * k) for k, n in enumerate(nibbles[i : i + 8])) for i in range(0, len(nibbles), 8)]
+    return struct.pack(f"<{len(words)}I", *words)

@@ -26,6 +26,9 @@ class FakeNode:
     def create_publisher(self, kind: type, name: str, qos: Any) -> FakeTopic:
         return self.topics.setdefault(name, FakeTopic(name in self.watched))
 
+    def get_fully_qualified_name(self) -> str:
+        return "/fake_node"
+
     @property
     def first(self) -> dict[str, Any]:
         """The first message of each topic on which something was published."""

@@ -23,8 +23,8 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.nodes import convert
-from gpnet_ros.nodes.exposures import CAMERA_INFO, COLOR, DEPTH, Exposures
-from gpnet_ros.nodes.start import PUBLISH_QOS, SENSOR_QOS
+from gpnet_ros.nodes.arriving.exposures import CAMERA_INFO, COLOR, DEPTH, Exposures
+from gpnet_ros.nodes.processes.start import PUBLISH_QOS, SENSOR_QOS
 
 CAMERA = Intrinsics(640, 480, 615.0, 615.0, 319.5, 239.5)
 

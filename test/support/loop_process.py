@@ -21,8 +21,9 @@ from gpnet_ros.devices.ur.arm import UrArm
 from gpnet_ros.errors import DeviceError
 from gpnet_ros.pick import Decision
 from gpnet_ros.picking.attention import Sight
-from gpnet_ros.picking.loop import LoopSettings, PickingLoop
-from gpnet_ros.picking.record import PickRecord
+from gpnet_ros.picking.loop import PickingLoop
+from gpnet_ros.picking.loop_settings import LoopSettings
+from gpnet_ros.picking.record import DecisionBasis, PickRecord
 
 _telling = threading.Lock()
 
@@ -63,7 +64,7 @@ class Teller:
     def refused(self, reason: str) -> None:
         tell(refused=reason)
 
-    def decided(self, decision: Decision, sight: Sight) -> None:
+    def decided(self, decision: Decision, sight: Sight, basis: DecisionBasis) -> None:
         tell(decided=decision.status)
 
     def result(self, record: PickRecord) -> None:

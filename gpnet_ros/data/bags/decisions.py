@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from gpnet_ros.camera_info import camera_of, lens_of
 from gpnet_ros.data.bags.bag import Bag
 from gpnet_ros.data.bags.decision_bag import RESULT_TOPIC, SETUP_TOPIC
-from gpnet_ros.encodings import camera_of, color_of, depth_of, map_of
+from gpnet_ros.encodings import color_of, depth_of, map_of
 from gpnet_ros.errors import BagRefused
 from gpnet_ros.frame import Frame
+from gpnet_ros.lens import straight_frame
 from gpnet_ros.maps import Grid, Maps
 
 _COLOR, _DEPTH, _INFO = "/color/image_raw", "/aligned_depth_to_color/image_raw", "/color/camera_info"
@@ -69,10 +71,10 @@ def read_decisions(bag: Bag) -> Iterator[RecordedDecision]:
 
 def _decision(record: dict[str, Any], read: dict[str, Any]) -> RecordedDecision:
     header = read[_COLOR].header
-    camera = camera_of(read[_INFO])
+    lens = lens_of(read[_INFO])
     stamp = float(header.stamp.sec + header.stamp.nanosec * 1e-9)
-    frame = Frame(color_of(read[_COLOR]), depth_of(read[_DEPTH]), camera, stamp, header.frame_id)
-    grid = Grid.of_camera(camera_of(read[_MAPS_INFO]), camera)
+    frame = straight_frame(color_of(read[_COLOR]), depth_of(read[_DEPTH]), lens, stamp, header.frame_id)
+    grid = Grid.of_camera(camera_of(read[_MAPS_INFO]), lens.camera)
     quality, priority, angle, width = (map_of(read[topic]) for topic in _MAPS)
     return RecordedDecision(record, frame, Maps.from_published(frame, grid, quality, priority, angle, width))
 

@@ -6,16 +6,19 @@ import bisect
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from gpnet_ros.camera_info import lens_of, require_aligned
 from gpnet_ros.data.bags.bag import Bag, BagMessage, stamp_of
-from gpnet_ros.data.bags.pairing import StampPair, pair_stamps
 from gpnet_ros.data.bags.topics import COMPRESSED, CameraTopics, find_camera
-from gpnet_ros.encodings import camera_of, color_of, color_of_compressed, depth_of, depth_of_compressed
+from gpnet_ros.encodings import color_of, color_of_compressed, depth_of, depth_of_compressed
 from gpnet_ros.errors import BagRefused, FrameRefused
 from gpnet_ros.frame import Frame
-
-#: Images without a partner of their own stamp pair within this time [s], half a frame at 30 Hz rounded up.
-TOLERANCE = 0.02
+from gpnet_ros.lens import straight_frame
+from gpnet_ros.pairing import TOLERANCE, StampPair, pair_stamps
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,12 @@ class BagFrames:
         tolerance: within which images without a partner of their own stamp are paired [s].
     """
 
-    def __init__(self, bag: Bag, prefix: str | None = None, tolerance: float = TOLERANCE) -> None:
-        """Look for the camera; nothing is read yet. tolerance in seconds [s]."""
+    def __init__(
+        self, bag: Bag, prefix: str | None = None, tolerance: float = TOLERANCE, transport: str = "auto"
+    ) -> None:
+        """Look for the camera; nothing is read yet. tolerance in seconds [s]; prefix, transport as of `find_camera`."""
         self.bag, self.tolerance = bag, tolerance
-        self.topics: CameraTopics = find_camera(bag.topics.values(), prefix)
+        self.topics: CameraTopics = find_camera(bag.topics.values(), prefix, transport)
 
     @cached_property
     def stamps(self) -> dict[str, list[int]]:
@@ -116,22 +121,38 @@ class BagFrames:
             yield messages, self.frame(messages)
 
     def frame(self, messages: BagFrame) -> Frame:
-        """Decode the messages of one exposure; stamp and frame_id are those of the colour image.
+        """The frame of one exposure, without distortion; stamp and frame_id are those of the colour image.
 
         Raises:
             FrameRefused: an encoding that is not read, or images that do not fit together.
         """
         color, depth, info = (self.bag.read(m) for m in (messages.color, messages.depth, messages.info))
         try:
-            return Frame(
-                color=(color_of_compressed if self._is_packed(messages.color) else color_of)(color),
-                depth=(depth_of_compressed if self._is_packed(messages.depth) else depth_of)(depth),
-                intrinsics=camera_of(info),
-                stamp=float(color.header.stamp.sec + color.header.stamp.nanosec * 1e-9),
-                frame_id=color.header.frame_id,
+            require_aligned(color.header.frame_id, depth.header.frame_id)
+            return straight_frame(
+                self._color(messages.color, color),
+                self._depth(messages.depth, depth),
+                lens_of(info, self.topics.color),
+                float(color.header.stamp.sec + color.header.stamp.nanosec * 1e-9),
+                color.header.frame_id,
             )
         except FrameRefused as error:
             raise FrameRefused(f"Bag {self.bag.path}, frame {messages.number}: {error}") from error
+
+    def picture(self, message: BagMessage) -> NDArray[Any]:
+        """The pixels of one image as it was taken: colour (H, W, 3) uint8 RGB, or depth (H, W) float32 [m].
+
+        Raises:
+            FrameRefused: an encoding that is not read.
+        """
+        read = self._color if message.topic == self.topics.color else self._depth
+        return read(message, self.bag.read(message))
+
+    def _color(self, message: BagMessage, image: Any) -> NDArray[np.uint8]:
+        return (color_of_compressed if self._is_packed(message) else color_of)(image)
+
+    def _depth(self, message: BagMessage, image: Any) -> NDArray[np.float32]:
+        return (depth_of_compressed if self._is_packed(message) else depth_of)(image)
 
     def _is_packed(self, message: BagMessage) -> bool:
         return self.bag.topics[message.topic].type == COMPRESSED

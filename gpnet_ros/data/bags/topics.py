@@ -16,6 +16,8 @@ _DEPTH = (
 )  # fmt: skip
 #: Depth in the depth camera's own view: colour and depth do not show the same pixel.
 _UNALIGNED = ("depth/image_rect_raw", "depth/image_raw")
+#: Which images of a bag are taken; auto: raw ones where there are any.
+BAG_TRANSPORTS = ("auto", "raw", "compressed")
 #: Name behind a topic, by its image transport.
 _COLOR_TRANSPORTS = {"": IMAGE, "/compressed": COMPRESSED}
 _DEPTH_TRANSPORTS = {"": IMAGE, "/compressedDepth": COMPRESSED, "/compressed": COMPRESSED}
@@ -44,19 +46,23 @@ class _Found:
     topic: BagTopic
 
 
-def find_camera(topics: Iterable[BagTopic], prefix: str | None = None) -> CameraTopics:
+def find_camera(topics: Iterable[BagTopic], prefix: str | None = None, transport: str = "auto") -> CameraTopics:
     """The camera's topics among all of a bag.
 
     Args:
         topics: of the bag.
         prefix: what their names begin with, such as /camera/camera; None: the only camera that is there.
+        transport: one of `BAG_TRANSPORTS`.
     """
     given = list(topics)
+    if not any(topic.count for topic in given):
+        return CameraTopics(missing=("The bag is empty, not one message was recorded: record it again.",))
     known = [t for t in given if prefix is None or t.name.startswith(_clean(prefix) + "/")]
     if prefix is not None and not known:
         begins = ", ".join(sorted({_first_words(t.name) for t in given})) or "nothing"
         return CameraTopics(missing=(f"No topic begins with {prefix!r}; those of the bag begin with {begins}.",))
-    colors, depths = _ending(known, _COLOR, _COLOR_TRANSPORTS), _ending(known, _DEPTH, _DEPTH_TRANSPORTS)
+    color_transports, depth_transports = (_allowed(t, transport) for t in (_COLOR_TRANSPORTS, _DEPTH_TRANSPORTS))
+    colors, depths = _ending(known, _COLOR, color_transports), _ending(known, _DEPTH, depth_transports)
     prefixes = sorted({f.prefix for f in colors} & {f.prefix for f in depths} or {f.prefix for f in [*colors, *depths]})
     if len(prefixes) > 1:
         names = ", ".join(name or "/" for name in prefixes)
@@ -65,6 +71,11 @@ def find_camera(topics: Iterable[BagTopic], prefix: str | None = None) -> Camera
     info = _info_of(known, color, depth)
     missing = [_no_color(known), _no_depth(known), _no_info(known, color)]
     return CameraTopics(color, depth, info, tuple(m for t, m in zip((color, depth, info), missing) if not t))
+
+
+def _allowed(transports: dict[str, str], transport: str) -> dict[str, str]:
+    wanted = {"auto": (IMAGE, COMPRESSED), "raw": (IMAGE,), "compressed": (COMPRESSED,)}[transport]
+    return {end: kind for end, kind in transports.items() if kind in wanted}
 
 
 def _ending(topics: list[BagTopic], ends: tuple[str, ...], transports: dict[str, str]) -> list[_Found]:

@@ -17,10 +17,19 @@ from gpnet_ros.cell import Cell
 from gpnet_ros.devices.arm import ArmState, ArmStatus, MoveResult, MoveStatus
 from gpnet_ros.devices.ur.ending import Orphan
 from gpnet_ros.devices.ur.link import UrLink
-from gpnet_ros.devices.ur.messages import FAULT, PLAYING, ROBOT_RUNNING, ChildConfig, ChildReport, in_words, safety_stop
+from gpnet_ros.devices.ur.messages import (
+    FAULT,
+    PLAYING,
+    ROBOT_RUNNING,
+    ChildConfig,
+    ChildReport,
+    in_words,
+    modes_of,
+    safety_stop,
+)
 from gpnet_ros.devices.ur.move import MoveOutcome
 from gpnet_ros.devices.ur.settings import UrSettings
-from gpnet_ros.devices.ur.start import agreement, controller_model, make_ready
+from gpnet_ros.devices.ur.start import agreement, controller_model, make_ready, serial_number
 from gpnet_ros.errors import DeviceError, LinkLost, RobotStopped
 from gpnet_ros.pose import from_rotvec, to_rotvec
 
@@ -42,7 +51,7 @@ class UrArm:
         self._payload = (cell.gripper.mass, settings.payload_cog)
         self._link: UrLink | None = None
         self._last: tuple[ChildReport, float] | None = None
-        self._model = ""
+        self._model = self._serial = ""
         self._refusal = ""  # why the controller disagrees with the configuration
         self._lost = ""  # why the link is gone, until a new child has reported
         self._number = 0
@@ -57,16 +66,16 @@ class UrArm:
         """Watch the controller; with `auto_resume` also make ready. Nothing moves."""
         if self._keeper is not None:
             return
+        self._closing.clear()
         with self._resuming:
             self._replace_link(armed=False)
-        self._closing.clear()
         self._keeper = threading.Thread(target=self._keep, name="ur_keeper", daemon=True)
         self._keeper.start()
         if self.settings.auto_resume:
             self.resume()
 
     def disconnect(self) -> None:
-        """Stop a move, end the program, end the child."""
+        """Stop a move or a wait for the controller, end the program, end the child."""
         self._closing.set()
         self._cancel.set()
         if self._keeper is not None:
@@ -84,22 +93,25 @@ class UrArm:
         """A new child in place of the old one, which is ended first.
 
         Raises:
-            DeviceError: the new child cannot connect, or the program does not start.
+            DeviceError: the new child cannot connect, or the program does not start; or somebody disconnects.
         """
-        settings = self.settings
+        if armed and self._closing.is_set():
+            raise RobotStopped("Not armed: call resume.")
+        settings, (mass, cog) = self.settings, self._payload
         if self._link is not None:
             self._link.close()
             if self._link.armed_offset is not None:
                 self._orphan.found()
         self._orphan.settle()
-        mass, cog = self._payload
         config = ChildConfig(
             0, settings.robot_ip, armed, settings.digital_outputs, settings.watchdog_hz,
             tuple(to_rotvec(self.cell.T_flange_tcp)), mass, tuple(cog),
         )  # fmt: skip
         link = self._link = UrLink(config)
         end = time.monotonic() + settings.start_timeout
-        while link.report is None and link.is_alive and time.monotonic() < end:
+        # Who may have a program on the controller is never cut off: once it has reported, it ends that in order.
+        cut_off = threading.Event() if armed else self._closing
+        while link.report is None and link.is_alive and time.monotonic() < end and not cut_off.is_set():
             link.wait(0.05)
         if link.report is None:
             link.close()
@@ -145,7 +157,7 @@ class UrArm:
         status, message = self._connected_status(link, report)
         return ArmState(
             report.stamp, received, np.array(report.q), np.array(report.qd), from_rotvec(report.tcp),
-            np.array(report.force), status, message, self._model,
+            np.array(report.force), status, message, self._model, self._serial, modes_of(report),
         )  # fmt: skip
 
     def _connected_status(self, link: UrLink | None, report: ChildReport) -> tuple[ArmStatus, str]:
@@ -187,6 +199,7 @@ class UrArm:
             make_ready(link, self.settings.robot_ip)
             self._orphan.forget()
             self._model = controller_model(self.settings.robot_ip)
+            self._serial = serial_number(self.settings.robot_ip)
             link = self._replace_link(armed=True)
             self._refusal = agreement(link, self._model, self.settings, self.cell)
             if self._refusal:

@@ -17,6 +17,15 @@ PROTECTIVE, SAFEGUARD, EMERGENCY, FAULT = 1 << 2, 1 << 4, 0b111 << 5, 0b11 << 8
 NO_PROGRAM, PLAYING = 1, 2
 #: Robot modes: no power; power, but brakes on; ready to move.
 POWERED_OFF, BRAKES_ON, ROBOT_RUNNING = 3, 5, 7
+#: Names of robot modes and of safety status bits, as the guide has them.
+_MODES = (
+    "no_controller", "disconnected", "confirm_safety", "booting", "power_off", "power_on", "idle", "backdrive",
+    "running", "updating_firmware",
+)  # fmt: skip
+_SAFETY = (
+    "normal", "reduced", "protective_stop", "recovery", "safeguard_stop", "system_emergency_stop",
+    "robot_emergency_stop", "emergency_stop", "violation", "fault", "stopped_due_to_safety",
+)  # fmt: skip
 #: Exit status of a child that could not start.
 FAILED_EXIT = 4
 
@@ -74,6 +83,17 @@ def safety_stop(bits: int) -> str:
     """Status of the arm for the safety status bits, such as "protective_stop"; empty where no stop is active."""
     named = ((EMERGENCY, "emergency_stop"), (PROTECTIVE, "protective_stop"), (SAFEGUARD, "safeguard_stop"))
     return next((name for mask, name in named if bits & mask), "")
+
+
+def modes_of(report: ChildReport) -> dict[str, str]:
+    """Robot mode, safety status, speed slider and speed scaling [share] of a report, in words for a person."""
+    mode, bits = report.robot_mode + 1, report.safety_bits
+    return {
+        "robot mode": _MODES[mode] if 0 <= mode < len(_MODES) else str(report.robot_mode),
+        "safety": ", ".join(name for bit, name in enumerate(_SAFETY) if bits >> bit & 1) or "none",
+        "speed slider [share]": f"{report.slider:.2f}",
+        "speed scaling [share]": f"{report.scaling:.2f}",
+    }
 
 
 def in_words(stop: str) -> str:

@@ -100,6 +100,15 @@ def controller_model(ip: str) -> str:
     return f"{ask(ip, 'get robot model')} {version.group() if version else '?'}"
 
 
+def serial_number(ip: str) -> str:
+    """The robot's serial number; empty where its controller tells none."""
+    try:
+        answer = ask(ip, "get serial number")
+    except LinkLost:
+        return ""
+    return answer if re.fullmatch(r"\d{6,}", answer) else ""  # older ones do not know the question
+
+
 def agreement(link: UrLink, model: str, settings: UrSettings, cell: Cell) -> str:
     """Disagreement of controller and configuration in one sentence with figures; empty when all agrees.
 

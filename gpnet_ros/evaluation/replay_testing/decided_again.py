@@ -17,7 +17,7 @@ from gpnet_ros.fit import Memory
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.maps import Grid, Maps, workspace_grid
-from gpnet_ros.network.detector import Detector
+from gpnet_ros.network.detector import Detector, cell_threads
 from gpnet_ros.pick import decide
 from gpnet_ros.picking.record import decision_values
 from gpnet_ros.settings import from_dict
@@ -74,7 +74,7 @@ class _Network:
 
     def __init__(self, model: str, cell: Cell) -> None:
         self._workspace, self._T_base_camera = cell.workspace, np.eye(4)
-        self._detector = Detector(model, device="cpu", grid=self._grid)
+        self._detector = Detector(model, device="cpu", grid=self._grid, threads=cell_threads())
 
     def _grid(self, frame: Frame) -> Grid:
         return workspace_grid(frame, self._T_base_camera, self._workspace)

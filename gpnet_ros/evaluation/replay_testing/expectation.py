@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from gpnet_ros.data.bags.frames import TOLERANCE
 from gpnet_ros.errors import BadInput
 from gpnet_ros.grasp import SelectSettings
+from gpnet_ros.pairing import TOLERANCE
 from gpnet_ros.settings import from_dict, setting, validate
 
 #: Behind the name of the bag.

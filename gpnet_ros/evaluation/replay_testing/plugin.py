@@ -18,6 +18,8 @@ _SETUP = {
     "hand_eye_file": "--bag-hand-eye",
 }
 _FILES = ("cell_file", "hand_eye_file")
+#: What was written, for the end of the run.
+_TOLD = pytest.StashKey[list[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -69,6 +71,12 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
         items.extend(collector.collect())
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say which expectations were written, and what they hold."""
+    for told in config.stash.get(_TOLD, []):
+        terminalreporter.write_line(told)
+
+
 class BagCollector(pytest.File):
     """A bag: one item for each frame of its expectation, or one that writes it."""
 
@@ -85,6 +93,8 @@ class BagCollector(pytest.File):
         if self.config.getoption("--bag-update"):
             yield UpdateItem.from_parent(self, name="update")
             return
+        if not self.path.exists():
+            raise pytest.UsageError(f"Bag {self.path} does not exist: give a bag's folder, or its .mcap or .db3 file.")
         if not self.file.is_file():
             raise pytest.UsageError(f"Bag {self.path} has no expectation {self.file.name}: make one with --bag-update.")
         try:
@@ -178,4 +188,4 @@ class UpdateItem(_BagItem):
         folder = self.config.invocation_params.dir
         files = {name: str((folder / value).absolute()) for name, value in given.items() if name in _FILES and value}
         told = update_expectation(self.path, self.bag.file, given | files, self.config.getoption("--bag-frames"))
-        self.add_report_section("call", "bag", told)
+        self.config.stash.setdefault(_TOLD, []).append(told)

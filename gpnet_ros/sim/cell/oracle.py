@@ -25,11 +25,15 @@ _ROUNDING = 1e-6
 
 
 class Oracle:
-    """Reads the states that the cell publishes into a run folder."""
+    """Reads the states that the cell publishes into a run folder.
+
+    Attributes:
+        cell: whose workspace it looks at; may be exchanged.
+    """
 
     def __init__(self, run_dir: Path, cell: Cell, hand_eye: HandEye) -> None:
         """Nothing is read yet."""
-        self._run_dir, self._cell, self._hand_eye = run_dir, cell, hand_eye
+        self._run_dir, self.cell, self._hand_eye = run_dir, cell, hand_eye
         self._reader: StateReader | None = None
         self._shown = RunScenery(run_dir, cell)
 
@@ -51,9 +55,9 @@ class Oracle:
         scenery, heap = self._shown.show(state.version), self._shown.heap
         T_base_camera = self._hand_eye.T_base_camera(body_pose(state.poses, FLANGE))
         depth, ids = PlacedScene(scenery.scene, scenery.place(state.poses)).depth(frame.intrinsics, T_base_camera)
-        grid = workspace_grid(frame, T_base_camera, self._cell.workspace)
+        grid = workspace_grid(frame, T_base_camera, self.cell.workspace)
         T = poses_of(state.poses[: len(heap.objects)])
-        there = over_table(T[:, :3, 3]) & ~in_tote(self._cell, T[:, :3, 3])
+        there = over_table(T[:, :3, 3]) & ~in_tote(self.cell, T[:, :3, 3])
         if not there.any():
             nothing = np.zeros((grid.height, grid.width), dtype=np.float32)
             return Maps(nothing, nothing + 1, nothing, nothing, nothing, grid, frame.stamp, frame.frame_id)
@@ -61,5 +65,5 @@ class Oracle:
         numbers[1:][there] = np.arange(1, there.sum() + 1)
         left = Heap(tuple(o for o, here in zip(heap.objects, there, strict=True) if here), T[there])
         view = View(np.zeros((*frame.shape, 3), np.uint8), depth, numbers[ids])
-        maps = perfect_maps(view, left, grid, T_base_camera, self._cell)
+        maps = perfect_maps(view, left, grid, T_base_camera, self.cell)
         return replace(maps, stamp=frame.stamp, frame_id=frame.frame_id)

@@ -43,7 +43,9 @@ _PRIORITY = -10
 class SimSettings:
     """Settings of the simulated cell, `config/sim.yaml`."""
 
-    model: str = setting("ur10-cb3", "Controller and arm.", choices=("ur10-cb3", "ur10e"))
+    model: str = setting(
+        "auto", "Controller and arm; auto: of the arm that the cell file names.", choices=("auto", "ur10-cb3", "ur10e")
+    )
     calibration: int = setting(1, "Seed of the arm's hidden calibration; 0 for none.", low=0, high=2**31)
     force_limit: float = setting(150.0, "Contact force of a protective stop.", unit="N", low=20.0, high=1000.0)
     style: int = setting(-1, "Seed of table and light; -1 for the plain workshop.", low=-1, high=2**31)
@@ -91,11 +93,12 @@ class CellProcess:
         self._maker = HeapMaker()
         self._error = ""
         heap = stack_heap(run.seed, run.objects) if run.objects else empty_heap()
-        true_dh = calibrated_dh(settings.calibration, find_model(settings.model).dh)
+        self.model = _model_of(settings.model, cell)
+        true_dh = calibrated_dh(settings.calibration, find_model(self.model).dh)
         self.plant = CellPlant(heap, cell, true_dh)
         self.truth = Truth(self.plant)
         self._seed, self._described, self._describe_from = run.seed, 0, -np.inf
-        self.controller = Controller(self.plant, run.ip, settings.model, run.factor, settings.force_limit)
+        self.controller = Controller(self.plant, run.ip, self.model, run.factor, settings.force_limit)
         self.controller.commands.update({
             "truth": lambda _: self.truth.report().to_dict(),
             "load_heap": self.load_heap,
@@ -109,7 +112,7 @@ class CellProcess:
         return {
             "ready": True,
             "ip": self.controller.ip,
-            "model": self.settings.model,
+            "model": self.model,
             "ports": {
                 "rtde": RTDE_PORT,
                 "script": list(SCRIPT_PORTS),
@@ -191,6 +194,22 @@ class CellProcess:
 def empty_heap() -> Heap:
     """A heap without objects."""
     return Heap((), np.zeros((0, 4, 4)))
+
+
+def _model_of(wanted: str, cell: Cell) -> str:
+    """The controller's model for the cell's arm.
+
+    Raises:
+        BadInput: the arm is another than that of the model, or none that can be simulated.
+    """
+    arms = {"ur10": "ur10-cb3", "ur10e": "ur10e"}
+    model = arms.get(cell.arm, "")
+    if not model or wanted not in ("auto", model):
+        raise BadInput(
+            f"The cell file's arm is {cell.arm!r}, the simulated controller's model {wanted!r}; simulated are "
+            f"{', '.join(f'{a} by {m}' for a, m in arms.items())}: choose another arm, or model auto."
+        )
+    return model
 
 
 def serve_cell(run: CellRun, settings: SimSettings, cell: Cell) -> None:

@@ -10,24 +10,33 @@ from support.bag_files import (
     CAMERA,
     COLOR,
     COLOR_INFO,
+    COMPRESSED,
     DEPTH,
     DEPTH_INFO,
     FRAME_ID,
+    IMAGE,
+    INFO,
     BagPlan,
     small_frames,
     write_bag,
 )
 
 from gpnet_ros.cell import HandEye, load_cell, load_hand_eye
-from gpnet_ros.data.bags.bag import Bag, stamp_of, with_stamp
+from gpnet_ros.data.bags.bag import Bag, BagTopic, stamp_of, with_stamp
 from gpnet_ros.data.bags.cell_check import check_camera
 from gpnet_ros.data.bags.frames import BagFrames
+from gpnet_ros.data.bags.topics import find_camera
 from gpnet_ros.errors import BagRefused, FrameRefused
 from gpnet_ros.frame import Frame
+from gpnet_ros.lens import Lens
 
 FRAMES = small_frames(4)
 COLORS = ("rgb8", "bgr8", "rgba8", "bgra8", "mono8", "mono16", "yuv422_yuy2", "yuyv", "yuv422", "uyvy", "jpeg", "png")
-DEPTHS = ("16UC1", "16UC1/big", "mono16", "32FC1", "32FC1/big", "compressedDepth")
+DEPTHS = ("16UC1", "16UC1/big", "mono16", "32FC1", "32FC1/big", "compressedDepth", "compressedDepth/rvl")
+
+
+def topic(name: str, kind: str) -> BagTopic:
+    return BagTopic(name, kind, 4)
 
 
 def read(path: Path, prefix: str | None = None, tolerance: float = 0.02) -> list[Frame]:
@@ -153,9 +162,34 @@ def test_what_is_no_bag_is_refused(tmp_path: Path, name: str) -> None:
         read(tmp_path / name)
 
 
-def test_a_lens_distortion_is_refused_with_the_frame(tmp_path: Path) -> None:
-    with pytest.raises(FrameRefused, match=r"frame 0: .*distortion"):
-        read(write_bag(tmp_path / "bag", FRAMES, BagPlan(distortion=(0.1, 0.0, 0.0, 0.0, 0.0))))
+def test_a_lens_distortion_is_made_straight_and_an_unknown_one_is_refused_with_the_frame(tmp_path: Path) -> None:
+    bent = BagPlan(distortion=(-0.0555, 0.0659, 5.7e-05, 0.00144, -0.0213))
+    seen = read(write_bag(tmp_path / "bag", FRAMES, bent))
+    lens = Lens(CAMERA, bent.model, bent.distortion)
+    for one, other in zip(seen, FRAMES, strict=True):
+        color, depth = lens.straight(other.color, other.depth)
+        np.testing.assert_array_equal(one.color, color)
+        np.testing.assert_allclose(one.depth, depth, atol=1e-6)  # type: ignore[arg-type]
+    with pytest.raises(FrameRefused, match=r"frame 0: .*distortion .* 'made_up'"):
+        read(write_bag(tmp_path / "other", FRAMES, BagPlan(distortion=(0.1, 0.0, 0.0, 0.0, 0.0), model="made_up")))
+
+
+def test_depth_of_another_view_under_the_right_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FrameRefused, match=r"align_depth\.enable:=true enable_sync:=true"):
+        read(write_bag(tmp_path / "bag", FRAMES, BagPlan(depth_frame="camera_depth_optical_frame")))
+
+
+def test_a_transport_chooses_among_the_images_of_a_bag() -> None:
+    raw = [topic(f"/camera/camera/{name}", IMAGE) for name in (COLOR, DEPTH)]
+    packed = [topic(f"/camera/camera/{COLOR}/compressed", COMPRESSED)]
+    packed += [topic(f"/camera/camera/{DEPTH}/compressedDepth", COMPRESSED)]
+    info = [topic(f"/camera/camera/{COLOR_INFO}", INFO)]
+    for transport, wanted in (("auto", raw), ("raw", raw), ("compressed", packed)):
+        found = find_camera([*packed, *raw, *info], transport=transport)
+        assert [found.color, found.depth] == [t.name for t in wanted] and not found.missing
+    assert "No colour image" in find_camera([*raw, *info], transport="compressed").missing[0]
+    seen = find_camera([*packed, *info])
+    assert [seen.color, seen.depth] == [t.name for t in packed]
 
 
 def test_a_stamp_is_replaced_and_nothing_else(tmp_path: Path) -> None:
@@ -180,3 +214,14 @@ def test_another_camera_than_the_cells_is_refused() -> None:
         with pytest.raises(BagRefused, match="another than that of the cell"):
             check_camera(frame, cell, wrong)
     check_camera(frame, cell, HandEye("flange", (0.0, 0.0, 0.1), (0.0, 0.0, 0.0, 1.0)))
+
+
+def test_a_picture_is_as_it_was_taken_whatever_the_lens(tmp_path: Path) -> None:
+    """What a replay unpacks goes out with the lens's own model: it must not be straight already."""
+    plan = BagPlan(color="png", depth="compressedDepth", distortion=(-0.2, 0.06, 0.0, 0.001, 0.0))
+    with Bag(write_bag(tmp_path / "bag", FRAMES, plan)) as bag:
+        frames = BagFrames(bag)
+        for messages, other in zip(frames.messages(), FRAMES, strict=True):
+            np.testing.assert_array_equal(frames.picture(messages.color), other.color)
+            np.testing.assert_array_equal(frames.picture(messages.depth), other.depth)
+            assert not np.array_equal(frames.frame(messages).color, other.color)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -22,7 +23,16 @@ from gpnet_ros.devices.arm import ArmState, MoveResult, MoveStatus
 from gpnet_ros.devices.robotiq import RobotiqGripper, RobotiqSettings
 from gpnet_ros.devices.robots import make_robot
 from gpnet_ros.devices.ur.arm import UrArm
-from gpnet_ros.devices.ur.messages import EMERGENCY, PLAYING, PROTECTIVE, SAFEGUARD, in_words, safety_stop
+from gpnet_ros.devices.ur.messages import (
+    EMERGENCY,
+    PLAYING,
+    PROTECTIVE,
+    SAFEGUARD,
+    ChildReport,
+    in_words,
+    modes_of,
+    safety_stop,
+)
 from gpnet_ros.devices.ur.settings import UrSettings
 from gpnet_ros.devices.ur.start import agreement
 from gpnet_ros.errors import DeviceError, RobotStopped
@@ -104,6 +114,7 @@ def test_resume_makes_ready_with_watchdog_and_agreement(healthy: tuple[Running, 
     running, arm = healthy
     state = arm.state()
     assert (state.status, state.message, state.model) == ("ready", "", "UR10 3.15.8")
+    assert (state.serial, state.modes["robot mode"], state.modes["safety"]) == ("20200000001", "running", "normal")
     seen = running.admin("state")
     assert seen["runtime_state"] == PLAYING and seen["watchdog"]
     expected = CELL.kinematics.forward(state.q) @ CELL.T_flange_tcp
@@ -458,6 +469,74 @@ def test_absent_controller_is_a_device_error() -> None:
     arm.disconnect()
 
 
+def test_who_disconnects_ends_the_wait_for_a_controller_that_takes_a_call_and_never_answers() -> None:
+    ip, told = "127.0.0.252", threading.Event()
+    arm = UrArm(UrSettings(robot_ip=ip, start_timeout=60.0), CELL)
+
+    def connect() -> None:
+        with pytest.raises(DeviceError, match="Check its address"):
+            arm.connect()
+        told.set()
+
+    with socket.create_server((ip, 30004)) as server:
+        waiting = threading.Thread(target=connect)
+        waiting.start()
+        server.settimeout(30.0)
+        link, _ = server.accept()
+        arm.disconnect()
+        waiting.join(45.0)  # it would have waited for longer
+        assert told.is_set()
+        link.close()
+
+
+class SlowLink:
+    """A child that may have its program on the controller already, and has not reported yet."""
+
+    made: ClassVar[list[SlowLink]] = []
+
+    def __init__(self, config: Any) -> None:
+        self.report, self.armed_offset, self.is_alive, self.failure = None, None, True, ""
+        self.waits, self.closed = 0, False
+        self.made.append(self)
+
+    def wait(self, seconds: float) -> None:
+        self.waits += 1
+        threading.Event().wait(0.005)
+
+    def close(self, orderly: bool = False) -> None:
+        self.closed, self.is_alive = True, False
+
+
+@pytest.mark.parametrize("armed", [True, False])
+def test_who_may_have_a_program_on_the_controller_is_not_cut_off_by_a_disconnect(
+    monkeypatch: pytest.MonkeyPatch, armed: bool
+) -> None:
+    monkeypatch.setattr("gpnet_ros.devices.ur.arm.UrLink", SlowLink)
+    monkeypatch.setattr(SlowLink, "made", [])
+    arm, ended = UrArm(UrSettings(robot_ip="127.0.0.252", start_timeout=60.0), CELL), threading.Event()
+
+    def begin() -> None:
+        with contextlib.suppress(DeviceError):
+            arm._replace_link(armed)
+        ended.set()
+
+    waiting = threading.Thread(target=begin)
+    waiting.start()
+    assert until(lambda: bool(SlowLink.made) and SlowLink.made[0].waits > 1)
+    (link,) = SlowLink.made
+    arm._closing.set()
+    if armed:
+        waits = link.waits
+        assert until(lambda: link.waits > waits + 5)
+        link.report = object()  # type: ignore[assignment]
+    assert ended.wait(45.0)
+    assert link.closed == (not armed)
+    with pytest.raises(RobotStopped, match="Not armed"):
+        arm._replace_link(armed=True)
+    assert len(SlowLink.made) == 1
+    waiting.join()
+
+
 def test_register_in_use_is_told_and_then_forgotten() -> None:
     with controller() as running, connected(running) as arm:
         running.admin("busy", variable="input_double_register_3")
@@ -492,3 +571,17 @@ def test_stops_are_told_with_their_article() -> None:
         "a protective stop",
         "an emergency stop",
     ]
+
+
+# --- what a person reads of it ---------------------------------------------------------------------------
+def test_modes_are_in_words_and_unknown_ones_in_numbers() -> None:
+    report = ChildReport(0.0, [0.0] * 6, [0.0] * 6, [0.0] * 6, [0.0] * 6, 7, 0b1, 1, 0, 0, 0.5, 0.25)
+    assert modes_of(report) == {
+        "robot mode": "running", "safety": "normal",
+        "speed slider [share]": "0.50", "speed scaling [share]": "0.25",
+    }  # fmt: skip
+    assert modes_of(report._replace(robot_mode=3))["robot mode"] == "power_off"
+    assert modes_of(report._replace(robot_mode=99))["robot mode"] == "99"
+    assert modes_of(report._replace(robot_mode=-1))["robot mode"] == "no_controller"
+    assert modes_of(report._replace(safety_bits=0b101))["safety"] == "normal, protective_stop"
+    assert modes_of(report._replace(safety_bits=0))["safety"] == "none"

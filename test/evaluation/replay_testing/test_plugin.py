@@ -41,7 +41,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     color = np.full((*frame.depth.shape, 3), 120, np.uint8)
     color[frame.depth < 0.8] = (200, 60, 40)
     write_bag(folder / "box", [replace(frame, color=color)] * 2, BagPlan(depth="32FC1", zstd=True))
-    made = run(folder, "--bag=box", "--bag-update", f"--bag-hand-eye={ROOT}/config/hand_eye.yaml", "-rA")
+    made = run(folder, "--bag=box", "--bag-update", f"--bag-hand-eye={ROOT}/config/hand_eye.yaml")
     assert made.returncode == 0 and "2 of 2 frames, 2 with a grasp" in made.stdout, made.stdout
     return folder
 
@@ -122,7 +122,8 @@ def test_another_camera_and_another_bag_are_told(repository: Path, expected: Pat
 @pytest.mark.parametrize(
     ("words", "word"),
     [
-        (["--bag=nothing"], "nothing.expected.yaml"),
+        (["--bag=nothing"], "does not exist"),
+        (["--bag=site"], "site.expected.yaml"),
         (["--bag-update"], "--bag-update needs --bag"),
         (["--bag=box", "--bag-model=gpnet"], "--bag-model is for --bag-update"),
     ],

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from gpnet_ros.cell import load_cell
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.sim.cell.camera import SimCamera
+from gpnet_ros.sim.cell.process import _model_of
 from gpnet_ros.sim.cell.recording import read_states
 from gpnet_ros.sim.cell.state import StateReader, read_scene
 
@@ -80,6 +82,15 @@ def test_a_robotiq_client_moves_the_fingers_of_the_picture(cell):
     assert answer["object"] == "3" and answer["position"] >= 225
     fingers = StateReader(folder).newest().poses[-2:, :3]
     assert np.linalg.norm(fingers[0] - fingers[1]) < 2e-3
+
+
+def test_the_controller_is_that_of_the_cells_arm():
+    assert _model_of("auto", load_cell()) == "ur10-cb3"
+    assert _model_of("auto", replace(load_cell(), arm="ur10e")) == _model_of("ur10e", replace(load_cell(), arm="ur10e"))
+    with pytest.raises(BadInput, match="'ur10e'"):
+        _model_of("ur10-cb3", replace(load_cell(), arm="ur10e"))
+    with pytest.raises(BadInput, match="'ur3e'"):
+        _model_of("auto", replace(load_cell(), arm="ur3e"))
 
 
 def test_truth_is_behind_the_admin_door_only(cell):

@@ -1,0 +1,1 @@
+"""What arrives at a node: messages brought together to exposures and sights, and why they do not come."""

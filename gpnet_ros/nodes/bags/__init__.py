@@ -1,0 +1,1 @@
+"""What is recorded of a run, and when the frames of a bag are due."""

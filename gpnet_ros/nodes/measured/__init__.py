@@ -1,0 +1,1 @@
+"""The nodes under a stopwatch, for `gpnet bench ros`."""
