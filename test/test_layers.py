@@ -36,6 +36,8 @@ ONLY_IN = {
     "av": {"sim", "evaluation"},
     "torch": {"network", "data", "training", "evaluation"},
     "safetensors": {"network"},
+    "torchvision": {"network", "training"},
+    "faster_coco_eval": {"data"},
     **{module: {"network"} for module in ("onnx", "onnxruntime", "openvino")},
     "argparse": {"commands", "gpnet_ros.ur_controller.__main__"},
 }
