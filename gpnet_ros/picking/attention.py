@@ -87,6 +87,7 @@ class Attention:
         self.eyes, self.arm, self.cell, self.hand_eye = eyes, arm, cell, hand_eye
         self._controller_clock, self.valid_share_min = controller_clock, valid_share_min
         self._fresh_after, self._was_in_view = -np.inf, True
+        self._read, self._read_at = -np.inf, time.monotonic()  # the frames' clock when it was read last, and when
         self._intrinsics: Intrinsics | None = None
         self._kept: Sight | None = None
         self.reason = ""
@@ -212,7 +213,7 @@ class Attention:
         if state is not None:
             self._fresh_after = self.time_of(state)
         elif not self._controller_clock:
-            self._fresh_after = self._now()
+            self._fresh_after = self._clock()
 
     def arm_state(self) -> ArmState | None:
         """The arm's state; None without an arm, as in a dry run."""
@@ -246,7 +247,7 @@ class Attention:
             self._fresh_after = self.time_of(state)
             return "The arm stands between camera and workspace; move it away, or let it go home."
         if not self._controller_clock:
-            self._fresh_after = min(self._fresh_after, self._now())  # the clock of a bag begins anew with the bag
+            self._clock()  # it may have been set back
         late = self._fresh_after - (sight.frame.stamp - sight.depth_lead)
         if late < _SAME_TIME:
             return ""
@@ -256,6 +257,18 @@ class Attention:
                 "it with --clock; else set the clocks of camera and planner to one time."
             )
         return f"The frame was exposed {late:.2f} s before the view was free, or before it was asked for."
+
+    def _clock(self) -> float:
+        """The clock of the frames' stamps [s].
+
+        Where it was set back, as that of a bag is that begins anew, what was exposed since it was read last is later
+        than all that was known then, whatever its stamp.
+        """
+        now, read_at = self._now(), time.monotonic()
+        if now < self._read:
+            self._fresh_after = min(self._fresh_after, now - (read_at - self._read_at))
+        self._read, self._read_at = now, read_at
+        return now
 
     def _in_view(self, state: ArmState) -> bool:
         """Whether the arm covers the workspace now; a camera on the flange sees nothing useful while it moves."""
@@ -267,4 +280,4 @@ class Attention:
 
     def time_of(self, state: ArmState) -> float:
         """When the arm was in this state, by the clock of the frames' stamps [s]."""
-        return state.stamp if self._controller_clock else state.received - time.time() + self._now()
+        return state.stamp if self._controller_clock else state.received - time.time() + self._clock()
