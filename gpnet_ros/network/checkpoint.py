@@ -45,15 +45,16 @@ def _graspnext(channels: int, sizes: dict[str, Any], side: int) -> nn.Module:
     return GraspNeXt(Architecture.from_json(sizes), side)
 
 
-#: The networks a card may name.
-ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
+#: The grasp networks that a card may name, from frame to maps.
+GRASP_ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "gpnet": GPNet,
     "ggcnn": GgCnn,
     "ggcnn2": GgCnn2,
     "grconvnet": GrConvNet,
     "orange": Orange,
-    "graspnext": _graspnext,
 }
+#: All networks that a card may name: the multi-task one gives objects, not maps.
+ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {**GRASP_ARCHITECTURES, "graspnext": _graspnext}
 #: Side [px] of the golden input, samples per map, and accepted deviation relative to a map's spread.
 GOLDEN_SIDE = 64
 GOLDEN_SAMPLES = 16

@@ -17,7 +17,7 @@ from gpnet_ros.maps import Grid, Maps
 from gpnet_ros.network.baselines.ggcnn import Heads
 from gpnet_ros.network.baselines.published import AsPublished, Bugs
 from gpnet_ros.network.card import Card
-from gpnet_ros.network.checkpoint import load, self_test
+from gpnet_ros.network.checkpoint import GRASP_ARCHITECTURES, load, self_test
 from gpnet_ros.normalise import normalise
 
 #: More gain little for networks of this size.
@@ -54,12 +54,16 @@ class Detector:
                 maps in the last digits.
 
         Raises:
-            ModelRefused: see `checkpoint.load`; or there is no such device.
+            ModelRefused: see `checkpoint.load`; it is no grasp network; or there is no such device.
         """
         self.device = _device(device)
         if threads is not None:
             torch.set_num_threads(threads)
         net, self.card = load(model, self.device)
+        if self.card.architecture not in GRASP_ARCHITECTURES:
+            raise ModelRefused(
+                f"{model} is a multi-task network ({self.card.architecture}), which gives no maps of grasps."
+            )
         self._net = fuse_heads(fold(net)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self_test(self._net, self.card)
         self.bugs = as_published if isinstance(as_published, Bugs) else Bugs()

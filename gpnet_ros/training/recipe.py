@@ -31,7 +31,7 @@ _DEFAULT = "best"
 class TrainSettings(ViewSettings):
     """The recipe: the views and all else. A file of config/train overrides these defaults."""
 
-    architecture: str = setting("gpnet", "Network.", choices=tuple(checkpoint.ARCHITECTURES))
+    architecture: str = setting("gpnet", "Network.", choices=tuple(checkpoint.GRASP_ARCHITECTURES))
     size: str = setting("m", "Width of GP-Net.", choices=tuple(WIDTHS))
     context: str = setting("full", "Context module of GP-Net, nothing, or a plain convolution.", choices=CONTEXTS)
     modules: int = setting(1, "Context modules of GP-Net; the paper has one.", low=1, high=8)

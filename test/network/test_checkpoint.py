@@ -16,7 +16,7 @@ from torch import nn
 from gpnet_ros.errors import ModelRefused
 from gpnet_ros.network import checkpoint
 from gpnet_ros.network.card import CARD, Card, read_card, write_card
-from gpnet_ros.network.checkpoint import ARCHITECTURES, WEIGHTS, build, load, save, self_test, vouched_card
+from gpnet_ros.network.checkpoint import GRASP_ARCHITECTURES, WEIGHTS, build, load, save, self_test, vouched_card
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def _edit(folder: Path, **values: object) -> None:
     (folder / CARD).write_text(json.dumps(card))
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", GRASP_ARCHITECTURES)
 def test_every_architecture_comes_back_the_same(name: str, tmp_path: Path) -> None:
     kwargs = {"grconvnet": {"width": 8, "gpp": True}, "orange": {"width": 4, "bins": 6}}.get(name, {})
     card = Card(name, kwargs, "rgbd", "relief-valid-1", notes="for this test")

@@ -100,7 +100,7 @@ def assert_stopped_early(running: Running, start: float) -> None:
 
 # --- the healthy arm ------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def healthy() -> Iterator[tuple[Running, UrArm]]:
+def one_cell() -> Iterator[tuple[Running, UrArm]]:
     with controller("--contact-height", "0.2") as running, connected(running, digital_outputs=True) as arm:
         assert running.admin("state")["runtime_state"] == STOPPED  # connecting starts nothing
         assert arm.state().status == "needs_resume"
@@ -108,6 +108,14 @@ def healthy() -> Iterator[tuple[Running, UrArm]]:
         assert refused.status is MoveStatus.REFUSED and "resume" in refused.message
         arm.resume()
         yield running, arm
+
+
+@pytest.fixture
+def healthy(one_cell: tuple[Running, UrArm]) -> tuple[Running, UrArm]:
+    """The one cell of these tests, ready: where this machine stood still during a test, that test alone fails."""
+    if one_cell[1].state().status != "ready":
+        one_cell[1].resume()
+    return one_cell
 
 
 def test_resume_makes_ready_with_watchdog_and_agreement(healthy: tuple[Running, UrArm]) -> None:

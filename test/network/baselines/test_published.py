@@ -13,7 +13,7 @@ from gpnet_ros.frame import Frame
 from gpnet_ros.maps import WIDTH_SCALE, Grid, Maps, encode_angle
 from gpnet_ros.network.baselines.published import Bugs, decode
 from gpnet_ros.network.card import Card
-from gpnet_ros.network.checkpoint import ARCHITECTURES, build, save
+from gpnet_ros.network.checkpoint import GRASP_ARCHITECTURES, build, save
 from gpnet_ros.network.detector import Detector
 from gpnet_ros.normalise import VERSIONS
 
@@ -48,7 +48,7 @@ def test_every_bug_says_what_it_does_where_it_is_and_whose_it_is() -> None:
     for bug in fields(Bugs):
         assert bug.default is False
         assert len(bug.metadata["sentence"]) > 40 and bug.metadata["source"]
-        assert set(bug.metadata["architectures"]) <= set(ARCHITECTURES) and bug.metadata["architectures"]
+        assert set(bug.metadata["architectures"]) <= set(GRASP_ARCHITECTURES) and bug.metadata["architectures"]
     assert not Bugs().listed()
     assert set(Bugs.of("orange").listed()) == {"doubled_colour", "one_pixel", "unclamped"}
     assert Bugs.of("ggcnn").stretched_output and not Bugs.of("ggcnn2").stretched_output
@@ -65,7 +65,7 @@ def test_without_bugs_the_grasp_is_the_one_that_is_decoded_elsewhere(seed: int) 
     assert decode(maps, Bugs()) == ((column, row), maps.angle_at(row, column, q), maps.width_px_at(row, column, q))
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", GRASP_ARCHITECTURES)
 def test_a_detector_has_no_bug_unless_asked_for(architecture: str, tmp_path: Path) -> None:
     model = _model(tmp_path, architecture)
     plain, none, buggy = (
@@ -180,7 +180,7 @@ def test_the_page_of_baselines_names_every_bug_and_every_architecture() -> None:
     page = (Path(__file__).parents[3] / "docs" / "baselines.md").read_text(encoding="utf-8")
     for bug in fields(Bugs):
         assert f"| `{bug.name}` |" in page
-    for name in set(ARCHITECTURES) - {"gpnet"}:
+    for name in set(GRASP_ARCHITECTURES) - {"gpnet"}:
         assert f"`{name}`" in page
     for version in VERSIONS:
         assert f"| `{version}` |" in page

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
 pytest.importorskip("torchvision")
 
-from gpnet_ros.errors import BadInput
+from gpnet_ros.errors import BadInput, ModelRefused
+from gpnet_ros.network import checkpoint
+from gpnet_ros.network.card import Card
+from gpnet_ros.network.detector import Detector
 from gpnet_ros.network.graspnext.architecture import NETWORKS, SLIM, Architecture, HeadSizes, TrunkStage
 from gpnet_ros.network.graspnext.blocks import BlurPool
 from gpnet_ros.network.graspnext.losses import TermWeights, graspnext_losses
@@ -105,3 +111,30 @@ def test_a_damaged_description_is_refused() -> None:
         Architecture.from_json(said)
     with pytest.raises(BadInput, match="'vgg' is unknown; allowed: searched, resnet50"):
         Architecture("vgg")
+
+
+def test_a_model_comes_back_the_same_and_is_no_grasp_network(tmp_path: Path) -> None:
+    net = network().eval()
+    card = checkpoint.save(net, Card("graspnext", {"sizes": TINY.as_json(), "side": SIDE}, "rgb"), tmp_path)
+    again, read = checkpoint.load(tmp_path)
+    image = torch.rand(1, 3, SIDE, SIDE)
+    assert isinstance(again, GraspNeXt)
+    again.work_on(net.sampling)
+    for one, other in zip(net.see(image), again.see(image), strict=True):
+        assert torch.equal(one.boxes, other.boxes) and torch.equal(one.amodal, other.amodal)
+    assert read == card and len(card.golden) == 7
+    with pytest.raises(ModelRefused, match="is a multi-task network"):
+        Detector(tmp_path, "cpu")
+
+
+def test_one_changed_weight_of_any_part_is_found_by_the_golden_outputs(tmp_path: Path) -> None:
+    net = network().eval()
+    card = checkpoint.save(net, Card("graspnext", {"sizes": TINY.as_json(), "side": SIDE}, "rgb"), tmp_path)
+    checkpoint.self_test(net, card)
+    for part in (net.trunk, net.neck, net.proposals, net.boxes, net.regions, net.mass, net.suction):
+        broken = copy.deepcopy(net)
+        name = next(name for name, module in net.named_modules() if module is part)
+        for weight in broken.get_submodule(name).parameters():
+            weight.data.mul_(1.5)
+        with pytest.raises(ModelRefused, match="golden outputs"):
+            checkpoint.self_test(broken, card)
