@@ -293,7 +293,7 @@ def with_depth(values: Callable[[np.ndarray], np.ndarray]) -> Callable[[Sight], 
 @pytest.mark.parametrize(
     ("show", "leave_out", "word"),
     [
-        (with_depth(np.zeros_like), (), "valid"),
+        pytest.param(with_depth(np.zeros_like), (), "valid", marks=pytest.mark.slow),
         (with_depth(lambda d: np.full_like(d, np.nan)), (), "valid"),
         (with_depth(lambda d: d * 1000), (), "unit"),
         (lambda s: s, (DEPTH,), "aligned_depth"),

@@ -10,7 +10,7 @@ from support.fault_rows import PICKED, Fault, opened, play
 from support.moving_arm import CB3, E_SERIES
 
 
-@pytest.fixture(params=[CB3, E_SERIES])
+@pytest.fixture(params=[CB3, pytest.param(E_SERIES, marks=pytest.mark.slow)])
 def rig(request: pytest.FixtureRequest) -> Iterator[FaultRig]:
     it = FaultRig(request.param)
     try:

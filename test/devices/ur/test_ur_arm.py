@@ -170,7 +170,10 @@ def test_the_cell_file_reaches_the_arm() -> None:
     assert (seen["mass"], seen["cog"]) == (pytest.approx(1.7), pytest.approx([0.01, -0.02, 0.05]))
 
 
-@pytest.mark.parametrize(("model", "weighed"), [("ur10e", 0.7), ("ur10-cb3", CELL.gripper.held_mass)])
+@pytest.mark.parametrize(
+    ("model", "weighed"),
+    [("ur10e", 0.7), pytest.param("ur10-cb3", CELL.gripper.held_mass, marks=pytest.mark.slow)],
+)
 def test_what_is_lifted_is_weighed_where_the_arm_has_a_force_sensor(model: str, weighed: float) -> None:
     options = ("--model", model, "--tool-mass", "0.925", "--held-mass", "0.7", "--object-position", "120")
     cell = Cell(arm="ur10e" if model == "ur10e" else "ur10")

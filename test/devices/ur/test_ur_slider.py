@@ -93,7 +93,7 @@ def robot() -> Iterator[tuple[Running, UrArm]]:
         yield made
 
 
-@pytest.mark.parametrize("slider", [0.05, 0.1])
+@pytest.mark.parametrize("slider", [pytest.param(0.05, marks=pytest.mark.slow), 0.1])
 def test_guarded_descent_arrives_and_meets_contact_at_a_low_slider(slider: float) -> None:
     with ready("--contact-height", "0.2") as (running, arm):
         T = arm.state().T_base_tcp.copy()

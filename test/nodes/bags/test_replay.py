@@ -285,6 +285,7 @@ def test_the_launch_file_starts_the_processes_of_its_table(stand_in_launch: dict
         launched["start"](None)
 
 
+@pytest.mark.slow
 def test_nothing_waits_for_ever(tmp_path: Path) -> None:
     """Where nobody listens the bag is played all the same, and the node says so."""
     bag = write_bag(tmp_path / "bag", small_frames(1))
