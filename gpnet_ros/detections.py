@@ -11,6 +11,8 @@ from gpnet_ros.arrays import Doubles, Floats
 
 #: Chance from which on an object counts as occluded, and a pixel as one of its mask.
 CHANCE_MIN = 0.5
+#: An object counts as truly occluded from this hidden share on (UOAIS-Net, Back et al. 2022).
+OCCLUDED_MIN = 0.05
 
 
 @dataclass(frozen=True, eq=False)

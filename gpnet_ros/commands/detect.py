@@ -18,9 +18,9 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+from gpnet_ros.commands.extra import graspnext_packages
 from gpnet_ros.commands.region_source import add_region, region_of
 from gpnet_ros.devices.recorded import load_frame
-from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.detection import answer_of, detect, detection_sentence, save_detection
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.network.card import read_card
@@ -69,11 +69,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _see(args: argparse.Namespace) -> int:
     """What the multi-task network sees; 0 objects, 1 none."""
-    try:
+    with graspnext_packages("This model"):
         from gpnet_ros.evaluation.graspnext.sighting import save_sighting, sighting_answer, sighting_sentence
         from gpnet_ros.network.graspnext.detector import load_scene_detector
-    except ImportError as error:
-        raise BadInput(f"This model needs more packages ({error}): pip install 'gpnet_ros[graspnext]'.") from error
     frame = load_frame(args.color, args.depth, args.camera)
     seen = load_scene_detector(args.model, "cpu" if args.device == "auto" else args.device)(frame)
     answer = sighting_answer(seen)

@@ -36,6 +36,7 @@ import sys
 from pathlib import Path
 
 from gpnet_ros.commands.data_source import add_source
+from gpnet_ros.commands.extra import graspnext_packages
 from gpnet_ros.commands.region_source import add_region, region_of
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.judging import report
@@ -125,10 +126,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _evaluate_scenes(args: argparse.Namespace) -> int:
-    try:
+    with graspnext_packages("This task"):
         from gpnet_ros.evaluation.graspnext.evaluation import evaluate_scenes, scenes_table
-    except ImportError as error:
-        raise BadInput(f"This task needs more packages ({error}): pip install 'gpnet_ros[graspnext]'.") from error
     model = "fast-graspnext" if args.model == "gpnet" else args.model
     answer = evaluate_scenes(model, [Path(args.data)], args.scenes)
     print(json.dumps(answer) if args.json else scenes_table(answer))

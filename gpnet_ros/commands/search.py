@@ -15,6 +15,7 @@ import argparse
 import json
 from pathlib import Path
 
+from gpnet_ros.commands.extra import graspnext_packages
 from gpnet_ros.errors import BadInput
 from gpnet_ros.workers import in_processes, on_ray
 
@@ -39,12 +40,10 @@ def run(args: argparse.Namespace) -> int:
     """Search, and say what was found."""
     if not 1 <= args.workers <= 10_000:
         raise BadInput(f"--workers is {args.workers}; it must be 1 to 10000.")
-    try:
+    with graspnext_packages("The search"):
         from gpnet_ros.training.search.run import WINNER, SearchOptions, search_folders
         from gpnet_ros.training.search.settings import load_profile
         from gpnet_ros.training.search.trials import in_this_process
-    except ImportError as error:
-        raise BadInput(f"The search needs more packages ({error}): pip install 'gpnet_ros[graspnext]'.") from error
     settings = load_profile(args.profile, **({} if args.seed is None else {"seed": args.seed}))
     alone = args.executor == "process" and args.workers == 1
     executor = in_this_process if alone else _EXECUTORS[args.executor]

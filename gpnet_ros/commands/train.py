@@ -15,6 +15,7 @@ import argparse
 import json
 from pathlib import Path
 
+from gpnet_ros.commands.extra import graspnext_packages
 from gpnet_ros.errors import BadInput
 from gpnet_ros.training.recipe import is_graspnext_recipe, load_recipe, overrides
 from gpnet_ros.training.run import RunOptions, profile_folders, train_folders
@@ -73,11 +74,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _train_scene_network(args: argparse.Namespace) -> int:
-    try:
+    with graspnext_packages("This recipe"):
         from gpnet_ros.training.graspnext.recipe import GraspNextRecipe, load_graspnext_recipe
         from gpnet_ros.training.graspnext.run import train_scene_folders
-    except ImportError as error:
-        raise BadInput(f"This recipe needs more packages ({error}): pip install 'gpnet_ros[graspnext]'.") from error
     for name in ("size", "architecture", "channels", "loss", "small_crop", "profile"):
         if getattr(args, name) is not None:
             raise BadInput(f"--{name.replace('_', '-')} is not for recipe {args.config}: use --set NAME=VALUE.")

@@ -100,10 +100,19 @@ class SceneViews:
         """
         data, row = self._pictures[index]
         sample = data[row]
-        objects = sample.objects
-        if sample.ids is None or sample.suction is None or objects is None or objects.amodal_masks is None:
-            raise BadInput(f"{sample.name} lacks masks or suction: make the pictures with gpnet generate --labels all.")
+        require_labels(sample)
         return sample
+
+
+def require_labels(sample: Sample) -> None:
+    """Refuse a picture without the labels of all six tasks.
+
+    Raises:
+        BadInput: it lacks masks or suction.
+    """
+    objects = sample.objects
+    if sample.ids is None or sample.suction is None or objects is None or objects.amodal_masks is None:
+        raise BadInput(f"{sample.name} lacks masks or suction: make the pictures with gpnet generate --labels all.")
 
 
 def middle_square(size: tuple[int, int], side: int) -> Doubles:

@@ -80,13 +80,7 @@ class TrainSettings(ViewSettings):
         return Method(
             loss=self.loss,
             shrink_width=self.shrink_width,
-            optimiser=self.optimiser,
-            schedule=self.schedule,
-            rate=self.rate,
-            warmup=self.warmup,
-            weight_decay=self.weight_decay,
-            ema_decay=self.ema_decay,
-            mixed=self.precision == "mixed",
+            **optimiser_values(self),
         )
 
     def blank_card(self) -> Card:
@@ -108,6 +102,12 @@ class TrainSettings(ViewSettings):
         elif self.architecture == "orange":
             kwargs["backbone"] = self.backbone
         return Card(self.architecture, kwargs, self.channels, self.normalisation)
+
+
+def optimiser_values(recipe: Any) -> dict[str, Any]:
+    """What every recipe says of optimiser, schedule, mean and precision, as arguments of a `Method`."""
+    names = ("optimiser", "schedule", "rate", "warmup", "weight_decay", "ema_decay")
+    return {name: getattr(recipe, name) for name in names} | {"mixed": recipe.precision == "mixed"}
 
 
 class RunLength(Protocol):

@@ -9,13 +9,11 @@ import numpy as np
 from gpnet_ros.arrays import Doubles
 from gpnet_ros.data.sample import Sample
 from gpnet_ros.data.scene_judging.precision import Instances
-from gpnet_ros.detections import CHANCE_MIN, Detections
-from gpnet_ros.errors import BadInput
+from gpnet_ros.data.scene_views import require_labels
+from gpnet_ros.detections import CHANCE_MIN, OCCLUDED_MIN, Detections
 
 #: Overlap (IoU) of boxes from which on a detection is about an object.
 OVERLAP_MIN = 0.5
-#: An object counts as occluded from this hidden share on (UOAIS-Net, Back et al. 2022).
-OCCLUDED_MIN = 0.05
 #: Tolerance of a centre of mass, as a share of the object's size: COCO's OKS with k = 0.1 (nothing is published).
 MASS_SHARE = 0.1
 _PEAKS_MAX = 100
@@ -52,9 +50,10 @@ def judge_scene(sample: Sample, seen: Detections) -> JudgedScene:
     Raises:
         BadInput: the picture lacks a label.
     """
+    require_labels(sample)
     objects = sample.objects
-    if sample.ids is None or sample.suction is None or objects is None or objects.amodal_masks is None:
-        raise BadInput(f"{sample.name} lacks masks or suction: make the pictures with gpnet generate --labels all.")
+    assert sample.ids is not None and sample.suction is not None and objects is not None
+    assert objects.amodal_masks is not None
     assert objects.amodal_boxes is not None and objects.occlusion is not None and objects.center_of_mass is not None
     rows = np.flatnonzero(np.isin(objects.ids, sample.ids))
     boxes = objects.amodal_boxes[rows]

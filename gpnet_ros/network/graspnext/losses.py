@@ -21,12 +21,11 @@ from torch import Tensor
 from torch.nn import functional
 from torchvision.models.detection.roi_heads import project_masks_on_boxes
 
+from gpnet_ros.detections import OCCLUDED_MIN
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.graspnext.heads import MASK_SIDE
 from gpnet_ros.network.graspnext.network import HEAT_STRIDE, ImageTruth, TrainingOutput
 
-#: An object counts as occluded from this hidden share on.
-OCCLUDED_MIN = 0.05
 #: Most that the rarer answer of the occlusion head may weigh.
 _OCCLUSION_WEIGHT_MAX = 10.0
 #: Overlap that a box keeps which is moved by the radius of the bell around a centre of mass.

@@ -15,7 +15,7 @@ from gpnet_ros.network.graspnext.trainer import SceneMethod
 from gpnet_ros.network.trainer import OPTIMISERS, SCHEDULES
 from gpnet_ros.settings import setting, validate
 from gpnet_ros.training.graspnext.found_network import named_or_found
-from gpnet_ros.training.recipe import is_graspnext_recipe
+from gpnet_ros.training.recipe import is_graspnext_recipe, optimiser_values
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,7 @@ class GraspNextRecipe:
     def method(self) -> SceneMethod:
         """How the weights are found."""
         return SceneMethod(
-            optimiser=self.optimiser,
-            schedule=self.schedule,
-            rate=self.rate,
-            warmup=self.warmup,
-            weight_decay=self.weight_decay,
-            ema_decay=self.ema_decay,
-            mixed=self.precision == "mixed",
+            **optimiser_values(self),
             weights=self.terms,
             suction=self.suction_loss,
         )
