@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gpnet_ros.cell import Cell
+from gpnet_ros.detections import Detections
 from gpnet_ros.errors import Unreachable, UnsafePlan
 from gpnet_ros.fit import LEFT_HEIGHT, Fit, Memory, fit_in_cell, likeliest_first
 from gpnet_ros.frame import Frame
+from gpnet_ros.free_objects import free_first
 from gpnet_ros.grasp import Grasp, Rejected, SelectSettings, candidates
 from gpnet_ros.hand_eye_check import check_hand_eye
 from gpnet_ros.height_map import HeightMap, height_map
@@ -114,6 +116,7 @@ def decide(
     select: SelectSettings | None = None,
     hover: bool = False,
     spot: int = 0,
+    detections: Detections | None = None,
 ) -> Decision:
     """The best grasp of a frame that fits, can be reached and is safe.
 
@@ -127,8 +130,11 @@ def decide(
         select: how candidates are selected.
         hover: plan to stay above the grasp and never grip.
         spot: which of the tote's spots.
+        detections: of this very frame, by the second network: which objects are free then decides whose turn it is
+            (priority `graspnext`) instead of the maps' own P.
 
     Raises:
+        BadInput: the detections are of a picture of another size.
         FrameRefused: the frame has no depth or no camera model.
         HandEyeRefused: the camera cannot be where T_base_camera says; nothing can be said of the table then.
     """
@@ -138,6 +144,8 @@ def decide(
     unseen = unseen_parts(heights, cell)
     if not something_left(heights, cell):
         return Decision("not_seen" if unseen else "nothing_left", unseen=unseen)
+    if detections is not None:
+        maps = free_first(maps, frame, detections)
     settings = select or SelectSettings()
     fits = (
         each if isinstance(each, Rejected) else fit_in_cell(each, frame, heights, T_base_camera, cell, memory)

@@ -1,0 +1,102 @@
+"""Free objects first: the second network says whose turn it is, GP-Net where a grasp holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from support.boxes import D435, T_CAMERA, box, see
+
+from gpnet_ros.cell import load_cell
+from gpnet_ros.detections import Detections
+from gpnet_ros.errors import BadInput
+from gpnet_ros.frame import Frame
+from gpnet_ros.free_objects import MISSED, free_chance, free_first
+from gpnet_ros.maps import Grid, Maps, encode_angle, encode_width
+from gpnet_ros.pick import Decision, decide
+from gpnet_ros.pose import image_angles, invert
+
+CELL = load_cell()
+#: x in base [m] of two equal boxes: GP-Net prefers the first, the second lies free.
+HIDDEN, FREE = 0.60, 0.72
+
+
+def two_boxes() -> tuple[Frame, Maps, dict[float, NDArray[np.bool_]]]:
+    """Frame and maps of the two boxes, Q 1.0 and 0.8, P the other way about, and the mask of each."""
+    frame = see([box(x, 0.0, (0.03, 0.03, 0.06)) for x in (HIDDEN, FREE)])
+    assert frame.depth is not None
+    T_camera_base = invert(T_CAMERA)
+    grid = Grid.workspace(D435, T_CAMERA, CELL.workspace.centre, CELL.workspace.side)
+    quality, masks = np.zeros((grid.height, grid.width), np.float32), {}
+    v, u = np.mgrid[0 : D435.height, 0 : D435.width]
+    for x, value in ((HIDDEN, 1.0), (FREE, 0.8)):
+        point = D435.project((T_camera_base @ [x, 0.0, 0.06, 1.0])[:3])
+        column, row = np.round(grid.to_grid(point)).astype(int)
+        quality[row - 3 : row + 4, column - 3 : column + 4] = value
+        masks[x] = np.hypot(u - point[0], v - point[1]) < 14
+    top = (T_camera_base @ [HIDDEN, 0.0, 0.06, 1.0])[:3]
+    cos2, sin2 = (np.full_like(quality, a) for a in encode_angle(image_angles(top, T_camera_base[:3, 1], D435)))
+    width = np.full_like(quality, encode_width(0.03, top[2], D435.fx * grid.scale))
+    return frame, Maps(quality, cos2, sin2, width, np.ones_like(quality), grid), masks
+
+
+FRAME, MAPS, MASKS = two_boxes()
+
+
+def detections(chances: dict[float, float], scores: dict[float, float] | None = None) -> Detections:
+    """What a second network says that sees the boxes at these x, each occluded by a chance."""
+    sure = scores or dict.fromkeys(chances, 0.9)
+    order = sorted(chances, key=lambda x: -sure[x])
+    nothing = np.zeros((D435.height, D435.width), np.float32)
+    masks = np.array([MASKS[x] for x in order], bool).reshape(-1, *nothing.shape)
+    occluded = np.array([chances[x] for x in order], float)
+    boxes, certain = np.zeros((len(order), 4)), np.array([sure[x] for x in order], float)
+    return Detections(boxes, certain, masks, masks, occluded, nothing, nothing, 0.0, "camera")
+
+
+def taken(seen: Detections | None) -> float:
+    """x [m] of the box that is taken."""
+    decision: Decision = decide(FRAME, MAPS, T_CAMERA, CELL, None, detections=seen)
+    assert decision.T_base_grasp is not None, decision.rejected
+    return round(float(decision.T_base_grasp[0, 3]), 2)
+
+
+def test_the_better_grasp_of_a_hidden_object_loses_to_that_of_a_free_one() -> None:
+    assert taken(None) == HIDDEN, "without detections the better Q wins"
+    assert taken(detections({HIDDEN: 1.0, FREE: 0.0})) == FREE
+    assert taken(detections({HIDDEN: 0.0, FREE: 1.0})) == HIDDEN, "the chances decide, not the order"
+    assert taken(detections({HIDDEN: 0.0, FREE: 0.0})) == HIDDEN, "of two free objects the better Q wins"
+
+
+def test_what_was_not_detected_waits_for_what_was_but_is_taken_in_the_end() -> None:
+    assert taken(detections({FREE: 0.2})) == FREE
+    assert taken(detections({})) == HIDDEN, "where nothing was detected, Q and the maps' own P decide"
+    assert taken(detections({FREE: 1.0})) == HIDDEN, "rather what nobody detected than what is surely hidden"
+
+
+def test_where_nothing_is_free_the_round_goes_on() -> None:
+    assert taken(detections({HIDDEN: 0.95, FREE: 0.7})) == FREE
+
+
+def test_where_masks_overlap_the_surer_detection_counts() -> None:
+    first = detections({HIDDEN: 0.0, FREE: 1.0}, {HIDDEN: 0.9, FREE: 0.8})
+    both = replace(first, visible=np.array([MASKS[HIDDEN], MASKS[HIDDEN] | MASKS[FREE]]))
+    chance = free_chance(both)
+    assert (chance[MASKS[HIDDEN]] == 1.0).all() and (chance[MASKS[FREE]] == 0.0).all()
+    assert np.isnan(chance[~(MASKS[HIDDEN] | MASKS[FREE])]).all()
+
+
+def test_p_is_a_chance_on_the_grid_of_the_maps() -> None:
+    told = free_first(MAPS, FRAME, detections({FREE: 0.25}))
+    assert told.priority.dtype == np.float32 and set(np.unique(told.priority)) == {np.float32(MISSED), np.float32(0.75)}
+    column, row = np.round(told.grid.to_grid(np.argwhere(MASKS[FREE]).mean(0)[::-1])).astype(int)
+    assert told.priority[row, column] == 0.75 and (told.quality == MAPS.quality).all()
+
+
+def test_detections_of_another_picture_are_refused() -> None:
+    seen = detections({FREE: 0.0})
+    small = replace(seen, visible=seen.visible[:, ::2, ::2], mass=seen.mass[::2, ::2])
+    with pytest.raises(BadInput, match="320x240 px, the frame has 640x480"):
+        decide(FRAME, MAPS, T_CAMERA, CELL, None, detections=small)
