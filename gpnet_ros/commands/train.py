@@ -26,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, nargs="+", required=True, help="folders of `gpnet generate` to train on, one or several"
     )
-    parser.add_argument("--val", type=Path, help="folder to judge on; without it the card has no metric")
+    parser.add_argument(
+        "--val", type=Path, nargs="+", default=(), help="folders to judge on; without any the card has no metric"
+    )
     parser.add_argument("--out", type=Path, help="folder of the model, for example models/mine")
     parser.add_argument("--config", help="recipe: a name in config/train, or the path of a file; default best")
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings in place of the recipe's")

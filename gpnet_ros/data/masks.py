@@ -26,5 +26,8 @@ def visible_boxes(ids: NDArray[np.int32], objects: ArrayLike) -> NDArray[np.floa
 
 def mask_boxes(masks: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Box (n, 4) of each mask of `masks` (n, H, W), as `visible_boxes`; NaN for an empty mask."""
-    boxes = [visible_boxes(mask.astype(np.int32), [1])[0] for mask in masks]
-    return np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
+    rows, columns = (np.any(masks != 0, axis=axis) for axis in (2, 1))
+    sides = [columns.argmax(1), rows.argmax(1), *(line.shape[1] - line[:, ::-1].argmax(1) for line in (columns, rows))]
+    boxes = np.stack(sides, axis=1).astype(np.float64)
+    boxes[~rows.any(axis=1)] = np.nan
+    return boxes

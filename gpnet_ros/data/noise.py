@@ -140,7 +140,7 @@ def color_noise(color: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[n
     curve = (np.arange(256, dtype=np.float32) / 255.0) ** np.float32(rng.uniform(0.75, 1.3))
     light = curve[color]
     light *= rng.uniform(0.75, 1.15) * (1.0 + rng.normal(0.0, 0.05, 3)).astype(np.float32)
-    grey = light.mean(axis=2, keepdims=True)
+    grey = (light[..., :1] + light[..., 1:2] + light[..., 2:]) / np.float32(3.0)  # mean(axis=2) takes thrice as long
     light = grey + (light - grey) * np.float32(rng.uniform(0.7, 1.25))
     if rng.random() < 0.5:
         light = _blurred(light, float(rng.uniform(0.3, 1.0)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from gpnet_ros.arrays import Doubles, Floats
 from gpnet_ros.data.masks import mask_boxes
 from gpnet_ros.data.noise import color_noise
 from gpnet_ros.data.sample import DataSet, Sample
+from gpnet_ros.data.scene_record import SUCTION_UNIT, KeptRecords, SceneRecord, require_labels, scene_record
 from gpnet_ros.data.shards.generated import Generated
 from gpnet_ros.errors import BadInput
 
@@ -49,13 +50,16 @@ class LabelledView:
 
 
 class SceneViews:
-    """Pictures from which views are drawn; read from disk anew each time: a small part of a training step."""
+    """Pictures from which views are drawn; each is decoded once and kept, as long as memory allows."""
 
-    def __init__(self, sets: Sequence[DataSet], made: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, sets: Sequence[DataSet], made: Mapping[str, Any] | None = None, kept_bytes: int | None = None
+    ) -> None:
         """Take data sets whose samples have all six labels.
 
         Args:
             sets: the data sets. made: by which generator and with which arguments, for the card of what learns.
+            kept_bytes: memory for decoded pictures; `scene_record.KEPT_BYTES` without a word.
 
         Raises:
             BadInput: no picture.
@@ -63,6 +67,7 @@ class SceneViews:
         self._pictures = [(data, index) for data in sets for index in range(len(data))]
         self.made = dict(made or {})
         self.scenes = tuple(data.scenes[index] for data, index in self._pictures)
+        self._records = KeptRecords(lambda index: scene_record(self._sample(index)), kept_bytes)
         if not self._pictures:
             raise BadInput("A data set of 0 pictures cannot be used: it needs one picture or more.")
 
@@ -82,15 +87,14 @@ class SceneViews:
 
     def whole(self, index: int, side: int) -> LabelledView:
         """The largest square in the middle of a picture, at a side of [px], as it is: for judging."""
-        sample = self.sample(index)
-        return cut_view(sample, middle_square(_size(sample), side), side)
+        record = self._records[index]
+        return cut_view(record, middle_square(record.size, side), side)
 
     def drawn(self, index: int, side: int, rng: np.random.Generator) -> LabelledView:
         """A random view of a picture: moved, scaled, turned by quarters, mirrored, seen by another camera."""
-        sample = self.sample(index)
-        view = cut_view(sample, random_square(_size(sample), side, rng), side)
-        color = color_noise(view.color, rng)
-        return LabelledView(color, view.boxes, view.visible, view.amodal, view.occlusion, view.centers, view.suction)
+        record = self._records[index]
+        view = cut_view(record, random_square(record.size, side, rng), side)
+        return replace(view, color=color_noise(view.color, rng))
 
     def sample(self, index: int) -> Sample:
         """A picture with all its labels.
@@ -98,21 +102,18 @@ class SceneViews:
         Raises:
             BadInput: it lacks some.
         """
-        data, row = self._pictures[index]
-        sample = data[row]
+        sample = self._sample(index)
         require_labels(sample)
         return sample
 
+    def spread(self, most: int) -> list[int]:
+        """At most so many pictures, ascending, evenly from all data sets in the order in which they were given."""
+        count = min(most, len(self))
+        return [k * len(self) // count for k in range(count)]
 
-def require_labels(sample: Sample) -> None:
-    """Refuse a picture without the labels of all six tasks.
-
-    Raises:
-        BadInput: it lacks masks or suction.
-    """
-    objects = sample.objects
-    if sample.ids is None or sample.suction is None or objects is None or objects.amodal_masks is None:
-        raise BadInput(f"{sample.name} lacks masks or suction: make the pictures with gpnet generate --labels all.")
+    def _sample(self, index: int) -> Sample:
+        data, row = self._pictures[index]
+        return data[row]
 
 
 def middle_square(size: tuple[int, int], side: int) -> Doubles:
@@ -141,48 +142,51 @@ def _square_map(side: int, extent: float, u: float, v: float, turn: Doubles) -> 
     return np.column_stack([linear, shift])
 
 
-def cut_view(sample: Sample, matrix: Doubles, side: int) -> LabelledView:
+def cut_view(record: SceneRecord, matrix: Doubles, side: int) -> LabelledView:
     """What a view shows.
 
     Args:
-        sample: picture with ids, amodal masks, occlusion, centres of mass and suction.
+        record: of the picture.
         matrix: (2, 3) from pixels of the picture to pixels of the view.
         side: of the view [px].
     """
-    objects = sample.objects
-    assert sample.ids is not None and sample.suction is not None and objects is not None
-    assert objects.amodal_masks is not None and objects.occlusion is not None and objects.center_of_mass is not None
-    assert sample.frame.color is not None
-    color = _warped(sample.frame.color, matrix, side, cv2.INTER_LINEAR)
-    ids = _warped(sample.ids.astype(np.uint16), matrix, side, cv2.INTER_NEAREST)
-    counts = np.bincount(sample.ids.ravel(), minlength=int(objects.ids.max(initial=0)) + 1)
-    shown = np.bincount(ids.ravel(), minlength=len(counts))
+    ids = _warped(record.ids, matrix, side, cv2.INTER_NEAREST)
+    shown = np.bincount(ids.ravel(), minlength=int(record.numbers.max(initial=0)) + 1)[record.numbers]
     scale = abs(float(np.linalg.det(matrix[:, :2])))
-    seen = shown[objects.ids]
-    rows = np.flatnonzero((seen >= PIXELS_MIN) & (seen >= SHARE_MIN * scale * counts[objects.ids]))
-    visible = np.stack([ids == objects.ids[row] for row in rows]) if len(rows) else np.zeros((0, side, side), bool)
-    amodal = visible.copy()
+    rows = np.flatnonzero((shown >= PIXELS_MIN) & (shown >= SHARE_MIN * scale * record.pixels))
+    visible = ids[None] == record.numbers[rows, None, None].astype(ids.dtype)
+    amodal = visible.astype(np.uint8)
     for mask, row in zip(amodal, rows, strict=True):
-        mask |= _warped(objects.amodal_masks[row].astype(np.uint8), matrix, side, cv2.INTER_NEAREST) > 0
-    centers = objects.center_of_mass[rows] @ matrix[:, :2].T + matrix[:, 2]
-    fine = _warped(sample.suction, matrix, side, cv2.INTER_LINEAR)
-    suction = cv2.resize(fine, (side // SUCTION_STRIDE,) * 2, interpolation=cv2.INTER_AREA)
+        mask |= _warped(record.amodal[row], _from_corner(matrix, record.corners[row]), side, cv2.INTER_NEAREST)
+    cells = side // SUCTION_STRIDE
+    fine = _warped(record.suction, matrix, side, cv2.INTER_LINEAR).astype(np.float32)
     return LabelledView(
-        color,
+        _warped_color(record.color, matrix, side),
         mask_boxes(amodal),
         visible.astype(np.uint8),
-        amodal.astype(np.uint8),
-        objects.occlusion[rows],
-        centers,
-        suction.astype(np.float32),
+        amodal,
+        record.occlusion[rows],
+        record.centers[rows] @ matrix[:, :2].T + matrix[:, 2],
+        cv2.resize(fine, (cells, cells), interpolation=cv2.INTER_AREA) * np.float32(SUCTION_UNIT),
     )
 
 
-def _size(sample: Sample) -> tuple[int, int]:
-    assert sample.ids is not None
-    height, width = sample.ids.shape
-    return height, width
+def _from_corner(matrix: Doubles, corner: Doubles) -> Doubles:
+    """A map of pixels of the picture as one of pixels that are counted from a corner (2,)."""
+    return np.column_stack([matrix[:, :2], matrix[:, 2] + matrix[:, :2] @ corner])
 
 
 def _warped(image: NDArray[Any], matrix: Doubles, side: int, interpolation: int) -> NDArray[Any]:
     return cv2.warpAffine(image, matrix, (side, side), flags=interpolation)
+
+
+def _warped_color(color: NDArray[np.uint8], matrix: Doubles, side: int) -> NDArray[np.uint8]:
+    """Colour under a map, averaged where it shrinks: detection scales its frames in the same way."""
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    if scale < 1.0:
+        height, width = color.shape[:2]
+        size = np.maximum(1, np.round(np.array([width, height]) * scale)).astype(int)
+        color = np.asarray(cv2.resize(color, size.tolist(), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        pitch = np.array([width, height]) / size  # pixel k of the smaller picture lies at (k + 0.5) pitch - 0.5
+        matrix = np.column_stack([matrix[:, :2] * pitch, matrix[:, 2] + matrix[:, :2] @ (0.5 * pitch - 0.5)])
+    return np.asarray(_warped(color, matrix, side, cv2.INTER_LINEAR), dtype=np.uint8)

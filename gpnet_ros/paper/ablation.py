@@ -192,7 +192,8 @@ def _train(job: AblationJob, options: SeriesOptions) -> bool:
         settings = dataclasses.replace(settings, threads=options.threads)
     how = RunOptions(job.folder, run, resume=begun, device=options.device)
     try:
-        train_folders(options.data, options.validation, settings, how, minutes=options.minutes, epochs=options.epochs)
+        judged_on = [options.validation] if options.validation else []
+        train_folders(options.data, judged_on, settings, how, minutes=options.minutes, epochs=options.epochs)
     except (GpnetError, OSError) as error:
         print(f"{job.folder}: {error}", file=sys.stderr)
         return False

@@ -82,7 +82,7 @@ def profile_folders(data: Sequence[Path], recipe: TrainSettings, device: str, st
 
 def train_folders(
     data: Sequence[Path],
-    validation: Path | None,
+    validation: Sequence[Path],
     recipe: TrainSettings,
     options: RunOptions,
     *,
@@ -93,7 +93,7 @@ def train_folders(
 
     Args:
         data: folders of shards to learn from.
-        validation: folder to judge on; without it the card has no metric.
+        validation: folders to judge on; without any the card has no metric.
         recipe: network, views and method.
         options: where the run lies and what computes it.
         minutes: length of the run [min]; epochs: passes over the data. Without both the recipe says.

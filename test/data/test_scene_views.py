@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gpnet_ros.data.sample import Objects, Sample
+from gpnet_ros.data.scene_record import scene_record
 from gpnet_ros.data.scene_views import SceneViews, cut_view, middle_square, random_square
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
@@ -45,12 +47,13 @@ class OnePicture:
     names = scenes = ("a",)
 
     def __init__(self, sample: Sample) -> None:
-        self._sample = sample
+        self._sample, self.read = sample, 0
 
     def __len__(self) -> int:
         return 1
 
     def __getitem__(self, index: int) -> Sample:
+        self.read += 1
         return self._sample
 
     def files(self, index: int) -> list[Path]:
@@ -60,7 +63,7 @@ class OnePicture:
 @pytest.mark.parametrize("seed", range(8))
 def test_boxes_masks_centres_and_suction_follow_the_colours(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    view = cut_view(picture(), random_square(SIZE, 128, rng), 128)
+    view = cut_view(scene_record(picture()), random_square(SIZE, 128, rng), 128)
     red = (view.color[..., 0] > 150) & (view.color[..., 2] < 100)
     for k in range(len(view.boxes)):
         u0, v0, u1, v1 = view.boxes[k].astype(int)
@@ -82,7 +85,7 @@ def test_boxes_masks_centres_and_suction_follow_the_colours(seed: int) -> None:
 
 def test_the_middle_of_a_picture_at_its_own_size_is_the_picture() -> None:
     sample = picture()
-    view = cut_view(sample, middle_square(SIZE, 96), 96)
+    view = cut_view(scene_record(sample), middle_square(SIZE, 96), 96)
     assert sample.frame.color is not None
     assert np.array_equal(view.color, sample.frame.color[:, 16:112])
     assert view.boxes[0].tolist() == [34, 30, 64, 60]
@@ -91,7 +94,7 @@ def test_the_middle_of_a_picture_at_its_own_size_is_the_picture() -> None:
 
 def test_what_a_view_hardly_shows_is_not_asked_for() -> None:
     matrix = middle_square(SIZE, 96) + np.array([[0, 0, -58.0], [0, 0, 0]])  # only the right rim of the square is left
-    view = cut_view(picture(), matrix, 96)
+    view = cut_view(scene_record(picture()), matrix, 96)
     assert view.boxes[:, 2].max(initial=0) <= 20
     assert len(view.boxes) < 2
 
@@ -112,3 +115,66 @@ def test_a_picture_without_amodal_masks_is_refused() -> None:
         SceneViews([OnePicture(bare)]).whole(0, 64)
     with pytest.raises(BadInput, match="0 pictures"):
         SceneViews([])
+
+
+def test_a_picture_is_read_once_as_long_as_memory_allows_and_gives_the_same_views_when_it_does_not() -> None:
+    kept, anew = OnePicture(picture()), OnePicture(picture())
+    drawn = [
+        [views.drawn(0, 64, np.random.default_rng(seed)) for seed in range(4)]
+        for views in (SceneViews([kept]), SceneViews([anew], kept_bytes=1000))
+    ]
+    assert (kept.read, anew.read) == (1, 4)
+    for one, other in zip(*drawn, strict=True):
+        for name in ("color", "boxes", "visible", "amodal", "occlusion", "centers", "suction"):
+            assert np.array_equal(getattr(one, name), getattr(other, name)), name
+
+
+def test_a_record_says_what_its_picture_says() -> None:
+    sample = picture()
+    kept = scene_record(sample)
+    assert sample.objects is not None and sample.objects.amodal_masks is not None
+    for whole, cut, (u, v) in zip(sample.objects.amodal_masks, kept.amodal, kept.corners.astype(int), strict=True):
+        height, width = cut.shape
+        assert np.array_equal(whole[v : v + height, u : u + width], cut)
+        assert whole.sum() == cut.sum()
+    assert np.array_equal(kept.ids, sample.ids)
+    assert kept.suction[45, 57] / 255 == pytest.approx(0.8)
+    assert kept.pixels.tolist() == [(sample.ids == 1).sum(), (sample.ids == 2).sum()]  # type: ignore[union-attr]
+
+
+def test_a_view_of_a_larger_picture_averages_what_lies_between_its_pixels() -> None:
+    sample = picture()
+    striped = np.zeros((*SIZE, 3), np.uint8)
+    striped[:, ::2] = 200  # as fine as pixels: what skips pixels sees white or black, what averages sees gray
+    record = scene_record(replace(sample, frame=replace(sample.frame, color=striped)))
+    view = cut_view(record, middle_square(SIZE, 32), 32)
+    assert np.all(np.abs(view.color.astype(int) - 100) <= 40)
+    marked = np.zeros((*SIZE, 3), np.uint8)
+    marked[30:36, 52:58] = 255  # six pixels wide, so two of the view, which is three times as coarse
+    view = cut_view(replace(record, color=marked), middle_square(SIZE, 32), 32)
+    light = view.color[..., 0].astype(float)
+    rows, columns = np.indices(light.shape)
+    middle = [(light * along).sum() / light.sum() for along in (rows, columns)]
+    assert middle == pytest.approx([10.5, 12.5], abs=0.05)
+    assert light.sum() == pytest.approx(4 * 255, rel=0.05)
+
+
+def test_judged_pictures_come_evenly_from_all_sets() -> None:
+    sets = [OnePicture(picture()) for _ in range(10)]
+    views = SceneViews(sets)
+    assert views.spread(100) == list(range(10))
+    assert views.spread(4) == [0, 2, 5, 7]
+    assert views.spread(0) == []
+
+
+def test_a_view_without_objects_has_no_boxes() -> None:
+    sample = picture()
+    empty = Objects(
+        np.zeros(0, int),
+        amodal_masks=np.zeros((0, *SIZE), bool),
+        occlusion=np.zeros(0),
+        center_of_mass=np.zeros((0, 2)),
+    )
+    bare = replace(sample, ids=np.zeros(SIZE, np.int32), objects=empty)
+    view = cut_view(scene_record(bare), middle_square(SIZE, 64), 64)
+    assert view.boxes.shape == (0, 4) and view.visible.shape == (0, 64, 64) == view.amodal.shape

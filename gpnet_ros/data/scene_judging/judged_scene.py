@@ -9,7 +9,7 @@ import numpy as np
 from gpnet_ros.arrays import Doubles
 from gpnet_ros.data.sample import Sample
 from gpnet_ros.data.scene_judging.precision import Instances
-from gpnet_ros.data.scene_views import require_labels
+from gpnet_ros.data.scene_record import require_labels
 from gpnet_ros.detections import CHANCE_MIN, OCCLUDED_MIN, Detections
 
 #: Overlap (IoU) of boxes from which on a detection is about an object.

@@ -34,7 +34,7 @@ LOG = "log.jsonl"
 
 def train_scene_folders(
     data: Sequence[Path],
-    validation: Path | None,
+    validation: Sequence[Path],
     recipe: GraspNextRecipe,
     options: RunOptions,
     budget: tuple[float | None, float | None],
@@ -43,7 +43,7 @@ def train_scene_folders(
 
     Args:
         data: folders that `gpnet generate --labels all` wrote.
-        validation: folder to judge on; without it the card has no metric.
+        validation: folders to judge on, evenly; without any the card has no metric.
         recipe: network, views and method.
         options: where the run lies and what it starts from.
         budget: minutes and epochs, None where the recipe says.
@@ -54,7 +54,7 @@ def train_scene_folders(
     """
     make_folders(options.out, options.folder)
     views = SceneViews.load(data)
-    judged_on = SceneViews.load([validation]) if validation else None
+    judged_on = SceneViews.load(validation) if validation else None
     length = Budget.of(recipe, len(views), *budget)
     torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
@@ -82,13 +82,12 @@ def train_scene_folders(
 
 
 def judged(trainer: SceneTrainer, views: SceneViews | None, recipe: GraspNextRecipe) -> dict[str, Any]:
-    """The figures of the mean of the weights on at most `recipe.judged` pictures; empty without pictures."""
+    """The figures of the mean of the weights on at most `recipe.judged` pictures of all sets; empty without any."""
     if views is None or recipe.judged == 0:
         return {}
     assert isinstance(trainer.ema, GraspNeXt)
     detector = SceneDetector(trainer.ema, recipe.side)
-    rows = range(0, len(views), max(1, len(views) // recipe.judged))
-    samples = [views.sample(index) for index in rows][: recipe.judged]
+    samples = (views.sample(index) for index in views.spread(recipe.judged))
     with trainer.computing(next(trainer.ema.parameters()).device):
         return dict(task_figures([judge_scene(sample, detector(sample.frame)) for sample in samples]))
 
