@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from gpnet_ros.errors import SettingsError
 from gpnet_ros.kinematics import ARMS, UrKinematics
 from gpnet_ros.pose import Transform, from_xyz_quat, transform
-from gpnet_ros.settings import Box, GripperGeometry, Workspace, config_dir, load_settings, setting, validate
+from gpnet_ros.settings import Box, CupShape, GripperGeometry, Workspace, config_dir, load_settings, setting, validate
 
 #: Radius [m] of the bracket that holds a camera on the flange, without `housing_margin`, and the names of both.
 BRACKET_RADIUS, CAMERA_BODIES = 0.01, ("camera", "camera bracket")
+_HOME = (1.3158, -1.6376, 1.8901, -1.8232, -1.5708, -0.255)
 
 
 @dataclass(frozen=True)
@@ -153,21 +154,18 @@ class Cell:
     arm: str = setting("ur10", "Model of the arm.", choices=tuple(ARMS))
     workspace: Workspace = field(default_factory=Workspace)
     """Where the heap lies."""
+    tool: str = setting("jaw", "What hangs at the flange: the parallel gripper or the cup.", choices=("jaw", "suction"))
     gripper: GripperGeometry = field(default_factory=GripperGeometry)
     """The parallel gripper."""
+    cup: CupShape = field(default_factory=CupShape)
+    """The suction cup."""
     tote: Tote = field(default_factory=Tote)
     """Where the objects go."""
     keep_out: tuple[Box, ...] = ()
     """Boxes that neither arm nor tool may touch: mast, camera, and whatever else stands there."""
     flange_bodies: tuple[FlangeBody, ...] = ()
     """What hangs at the flange beside the gripper; a camera on the flange comes from the hand-eye, see `carrying`."""
-    home: tuple[float, ...] = setting(
-        (1.3158, -1.6376, 1.8901, -1.8232, -1.5708, -0.255),
-        "Looking pose over the tote.",
-        unit="rad",
-        low=-7.0,
-        high=7.0,
-    )
+    home: tuple[float, ...] = setting(_HOME, "Looking pose over the tote.", unit="rad", low=-7.0, high=7.0)
     # A calibrated UR differs from its data sheet by some millimetres; another model by tens of them.
     arm_tolerance: float = setting(0.015, "Controller's TCP against the model's.", unit="m", low=0.001, high=0.1)
     arm_tolerance_angle: float = setting(
@@ -197,9 +195,14 @@ class Cell:
         return replace(self, flange_bodies=(*own, *hand_eye.flange_bodies))
 
     @property
+    def hand(self) -> GripperGeometry | CupShape:
+        """What hangs at the flange, see `tool`."""
+        return self.cup if self.tool == "suction" else self.gripper
+
+    @property
     def T_flange_tcp(self) -> Transform:
-        """Pose (4, 4) [m] of the point between the closed fingertips in the flange."""
-        return transform(np.eye(3), (0.0, 0.0, self.gripper.tcp_offset))
+        """Pose (4, 4) [m] in the flange of the point between the closed fingertips, or of the middle of the lip."""
+        return transform(np.eye(3), (0.0, 0.0, self.hand.tcp_offset))
 
 
 @dataclass(frozen=True)

@@ -55,11 +55,16 @@ class Memory:
         """Forget all failed grasps: the heap has changed."""
         self.failed.clear()
 
-    def knows(self, T_base_tcp: Transform) -> bool:
-        """Whether a grasp like this one, (4, 4) in base, failed before; yaw plus 180 degrees is the same grasp."""
+    def knows(self, T_base_tcp: Transform, any_yaw: bool = False) -> bool:
+        """Whether a grasp like this one, (4, 4) in base, failed before; yaw plus 180 degrees is the same grasp.
+
+        Args:
+            T_base_tcp: the grasp.
+            any_yaw: its yaw does not matter, as that of a round cup.
+        """
         for T in self.failed:
             near = np.linalg.norm(T[:2, 3] - T_base_tcp[:2, 3]) < self.radius
-            if near and abs(T[:3, 0] @ T_base_tcp[:3, 0]) > np.cos(self.turn):
+            if near and (any_yaw or abs(T[:3, 0] @ T_base_tcp[:3, 0]) > np.cos(self.turn)):
                 return True
         return False
 
@@ -77,6 +82,16 @@ class Fit:
     grasp: Grasp
     clear: Clearance
     T_base_grasp: Transform | None = None
+
+    @property
+    def T_base_tcp(self) -> Transform:
+        """The TCP (4, 4) [m] when the jaws close."""
+        return self.clear.T_base_tcp
+
+    @property
+    def opening(self) -> float:
+        """To which the jaws open before the descent [m]."""
+        return self.clear.opening
 
     @property
     def chance(self) -> float:
@@ -157,18 +172,36 @@ def fit_in_cell(
     """
     assert frame.intrinsics is not None and grasp.depth is not None and grasp.width is not None
     T_base_grasp = T_base_camera @ lift(grasp.pixel, grasp.angle, grasp.depth, frame.intrinsics, T_base_camera)
+    T_base_tcp = T_base_grasp.copy()
+    T_base_tcp[2, 3] = tip_height(float(T_base_grasp[2, 3]), cell)
+    refused = refused_place(grasp.pixel, T_base_grasp, T_base_tcp, cell, memory)
+    if refused is not None:
+        return refused
+    clear = fit_jaw(grasp, heights, T_base_tcp, cell.gripper)
+    return clear if isinstance(clear, Rejected) else Fit(grasp, clear, T_base_grasp)
+
+
+def refused_place(
+    pixel: tuple[float, float], T_base_grasp: Transform, T_base_tcp: Transform, cell: Cell, memory: Memory | None
+) -> Rejected | None:
+    """Why nothing is picked at a place at all: off the workspace, the table itself, or failed before; None: it may be.
+
+    Args:
+        pixel: of the candidate [px].
+        T_base_grasp: its surface point, (4, 4).
+        T_base_tcp: the TCP of its grasp, (4, 4).
+        cell: for the workspace.
+        memory: grasps that failed before; None knows of none.
+    """
     x, y, z = T_base_grasp[:3, 3]
     half = cell.workspace.side / 2
     if abs(x - cell.workspace.centre[0]) > half or abs(y - cell.workspace.centre[1]) > half:
-        return Rejected(grasp.pixel, "outside", f"({x:.3f}, {y:.3f}) m lies outside the workspace.")
+        return Rejected(pixel, "outside", f"({x:.3f}, {y:.3f}) m lies outside the workspace.")
     if z < cell.workspace.table_z + 0.5 * LEFT_HEIGHT:
-        return Rejected(grasp.pixel, "outside", f"The surface is {z * 1e3:.1f} mm high: that is the table.")
-    T_base_tcp = T_base_grasp.copy()
-    T_base_tcp[2, 3] = tip_height(float(z), cell)
-    if memory is not None and memory.knows(T_base_tcp):
-        return Rejected(grasp.pixel, "failed_before", "This grasp failed since the heap last changed.")
-    clear = fit_jaw(grasp, heights, T_base_tcp, cell.gripper)
-    return clear if isinstance(clear, Rejected) else Fit(grasp, clear, T_base_grasp)
+        return Rejected(pixel, "outside", f"The surface is {z * 1e3:.1f} mm high: that is the table.")
+    if memory is not None and memory.knows(T_base_tcp, any_yaw=cell.tool == "suction"):
+        return Rejected(pixel, "failed_before", "This grasp failed since the heap last changed.")
+    return None
 
 
 def fit_in_view(

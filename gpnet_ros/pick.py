@@ -6,6 +6,7 @@ there is none; every candidate that lost keeps its reason.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,6 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gpnet_ros.cell import Cell
+from gpnet_ros.cup import CupGrasp
+from gpnet_ros.cup_fit import CupFit
 from gpnet_ros.detections import Detections
 from gpnet_ros.errors import Unreachable, UnsafePlan
 from gpnet_ros.fit import LEFT_HEIGHT, Fit, Memory, fit_in_cell, likeliest_first
@@ -66,10 +69,11 @@ class Decision:
         rejected: every candidate that lost, with its reason, in the order in which they were tried.
         grasp: the chosen grasp in the image.
         T_base_grasp: its pose; the origin is the surface point under the pixel.
-        T_base_tcp: the TCP when the jaws close, `insertion` further along the approach.
-        opening: to which the jaws open before the descent [m].
+        T_base_tcp: the TCP when the jaws close, or the lip holds, `insertion` further along the approach.
+        opening: to which the jaws open before the descent [m]; of a cup the width that lets go.
         plan: checked; None where no arm is planned for.
         unseen: parts of the workspace that were not seen, the largest first.
+        cup: instead of `grasp`, where a suction cup was decided on.
     """
 
     status: DecisionStatus
@@ -80,6 +84,7 @@ class Decision:
     opening: float | None = None
     plan: Plan | None = None
     unseen: tuple[Unseen, ...] = ()
+    cup: CupGrasp | None = None
 
     @property
     def may_be_seen(self) -> bool:
@@ -100,7 +105,7 @@ class Decision:
 
     @property
     def insertion(self) -> float:
-        """Depth [m] of the fingertips below the surface point when the jaws close."""
+        """Depth [m] below the surface point of the fingertips when the jaws close, or of the lip when it is pressed."""
         assert self.T_base_grasp is not None and self.T_base_tcp is not None
         return float(self.T_base_grasp[2, 3] - self.T_base_tcp[2, 3])
 
@@ -138,21 +143,42 @@ def decide(
         FrameRefused: the frame has no depth or no camera model.
         HandEyeRefused: the camera cannot be where T_base_camera says; nothing can be said of the table then.
     """
+    settings = select or SelectSettings()
+
+    def fits(heights: HeightMap) -> Iterator[Fit | Rejected]:
+        found = (
+            each if isinstance(each, Rejected) else fit_in_cell(each, frame, heights, T_base_camera, cell, memory)
+            for each in candidates(maps if detections is None else free_first(maps, frame, detections), frame, settings)
+        )
+        return likeliest_first(found, settings.compare)
+
+    return first_planned(frame, fits, T_base_camera, cell, q_start, hover, spot)
+
+
+def first_planned(
+    frame: Frame,
+    fits: Callable[[HeightMap], Iterator[Fit | CupFit | Rejected]],
+    T_base_camera: Transform,
+    cell: Cell,
+    q_start: ArrayLike | None,
+    hover: bool,
+    spot: int,
+) -> Decision:
+    """The decision for the first fit that can be reached and is safe, whatever tool it is of.
+
+    Args:
+        frame: colour, depth and camera model of one exposure.
+        fits: from the height map of this frame to what is tried, best first, each loser with its reason.
+        T_base_camera, cell, q_start, hover, spot: as `decide` has them; so are the errors.
+    """
     if frame.intrinsics is not None:
         check_hand_eye(frame.intrinsics, frame.depth, T_base_camera, cell.workspace)
     heights = height_map(frame, T_base_camera, cell)
     unseen = unseen_parts(heights, cell)
     if not something_left(heights, cell):
         return Decision("not_seen" if unseen else "nothing_left", unseen=unseen)
-    if detections is not None:
-        maps = free_first(maps, frame, detections)
-    settings = select or SelectSettings()
-    fits = (
-        each if isinstance(each, Rejected) else fit_in_cell(each, frame, heights, T_base_camera, cell, memory)
-        for each in candidates(maps, frame, settings)
-    )
     rejected: list[Rejected] = []
-    for fit in likeliest_first(fits, settings.compare):
+    for fit in fits(heights):
         found = fit if isinstance(fit, Rejected) else _planned(fit, q_start, cell, heights, hover, spot)
         if isinstance(found, Decision):
             return replace(found, rejected=tuple(rejected), unseen=unseen)
@@ -193,18 +219,19 @@ def _within(heights: HeightMap, cell: Cell) -> NDArray[np.bool_]:
 
 
 def _planned(
-    fit: Fit, q_start: ArrayLike | None, cell: Cell, heights: HeightMap, hover: bool, spot: int
+    fit: Fit | CupFit, q_start: ArrayLike | None, cell: Cell, heights: HeightMap, hover: bool, spot: int
 ) -> Decision | Rejected:
     """The decision for a fit, with the arm's way there if an arm is planned for, or why not."""
-    clear, plan = fit.clear, None
+    plan = None
     if q_start is not None:
         try:
-            plan = safe_plan(clear.T_base_tcp, clear.opening, q_start, cell, heights, hover, spot)
+            plan = safe_plan(fit.T_base_tcp, fit.opening, q_start, cell, heights, hover, spot)
         except Unreachable as error:
             return Rejected(fit.grasp.pixel, "unreachable", str(error))
         except UnsafePlan as error:
             return Rejected(fit.grasp.pixel, "unsafe", str(error))
-    return Decision("grasp", (), fit.grasp, fit.T_base_grasp, clear.T_base_tcp, clear.opening, plan)
+    found = Decision("grasp", (), None, fit.T_base_grasp, fit.T_base_tcp, fit.opening, plan)
+    return replace(found, grasp=fit.grasp) if isinstance(fit, Fit) else replace(found, cup=fit.grasp)
 
 
 def safe_plan(

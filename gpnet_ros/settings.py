@@ -167,6 +167,43 @@ class GripperGeometry:
 
 
 @dataclass(frozen=True)
+class CupShape:
+    """Geometry and mass of a suction cup with bellows on a rod (defaults: 18 mm, as the network's labels mean it).
+
+    The TCP is the middle of the lip, where it is while nothing presses the bellows together.
+    """
+
+    tcp_offset: float = setting(0.16, "Flange to lip along the flange's z.", unit="m", low=0.02, high=0.5)
+    lip_radius: float = setting(0.009, "Of the lip.", unit="m", low=0.002, high=0.05)
+    rod_radius: float = setting(0.008, "Of the rod that carries the cup.", unit="m", low=0.002, high=0.05)
+    rod_length: float = setting(0.11, "Lip to the mount along the approach.", unit="m", low=0.01, high=0.4)
+    mount_radius: float = setting(0.04, "Of what holds the rod at the flange.", unit="m", low=0.01, high=0.2)
+    bellows: float = setting(0.008, "How far the lip gives along the approach.", unit="m", low=0.001, high=0.05)
+    mass: float = setting(0.45, "Mass of all that hangs at the flange, for the payload.", unit="kg", low=0.0, high=10.0)
+    centre_of_gravity: tuple[float, float, float] = setting(
+        (0.0, 0.0, 0.04), "Of that mass, in the flange, for the payload.", unit="m", low=-0.5, high=0.5
+    )
+    held_mass: float = setting(0.15, "Assumed mass of an object that is held.", unit="kg", low=0.0, high=10.0)
+    held_mass_max: float = setting(
+        1.0, "Greatest mass of a held object that is believed when the arm weighs it.", unit="kg", low=0.0, high=10.0
+    )
+
+    def __post_init__(self) -> None:
+        validate(self)
+        if self.rod_length >= self.tcp_offset or self.rod_length <= self.bellows + self.lip_radius:
+            raise SettingsError(
+                f"rod_length is {self.rod_length}; allowed: more than bellows and lip_radius together, "
+                f"{self.bellows + self.lip_radius:.4g}, and less than tcp_offset, {self.tcp_offset} m.",
+                "rod_length",
+            )
+
+    @property
+    def press(self) -> float:
+        """How far [m] the lip is pressed into its bellows on a level surface: half of what it gives."""
+        return self.bellows / 2
+
+
+@dataclass(frozen=True)
 class Workspace:
     """The square on the table over which the heap lies, and which the network sees."""
 

@@ -66,7 +66,7 @@ def test_nothing_above_the_threshold_is_said_with_the_figure() -> None:
 
 
 def test_reasons_stand_in_the_order_in_which_the_checks_run() -> None:
-    steps = (grasp.candidates, grasp._decode, fit.fit_in_cell, fit.fit_jaw, pick._planned)
+    steps = (grasp.candidates, grasp._decode, fit.refused_place, fit.fit_jaw, pick._planned)
     named = [re.findall(r'Rejected\([\w.]+, "(\w+)"', inspect.getsource(step)) for step in steps]
     assert tuple(reason for found in named for reason in dict.fromkeys(found)) == REASONS
 

@@ -1,0 +1,231 @@
+"""Cup grasps in the image: where a suction cup holds an object that lies free, best first, or a reason why not.
+
+For a cup what `grasp` is for the jaw: from detections and depth to a pixel, a depth and a normal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gpnet_ros.arrays import Doubles
+from gpnet_ros.detections import CHANCE_MIN, Detections
+from gpnet_ros.errors import NoDepth
+from gpnet_ros.frame import Frame
+from gpnet_ros.grasp import Rejected, surface_depth
+from gpnet_ros.pose import wrap_half_turn
+from gpnet_ros.settings import CupShape, setting, validate
+from gpnet_ros.surface import Surface, surface_at
+
+#: Reason codes of `Rejected` for a cup, in the order in which the checks run: `cup_candidates`, then `cup_fit`, `pick`.
+CUP_REASONS = (
+    "occluded", "edge", "low_quality", "hole", "uneven", "outside", "failed_before", "tilt", "not_seen", "clearance",
+    "unreachable", "unsafe",
+)  # fmt: skip
+#: Points around the lip by which its outline in the picture is drawn.
+OUTLINE = 24
+
+
+@dataclass(frozen=True)
+class CupSelect:
+    """Settings by which points of the suction heat map become cup grasps."""
+
+    object_min: float = setting(0.5, "Least score of an object that is picked.", low=0.0, high=1.0)
+    occluded_max: float = setting(CHANCE_MIN, "Chance of being occluded from which on it waits.", low=0.0, high=1.0)
+    quality_min: float = setting(0.05, "Smallest worth of a point.", low=0.0, high=1.0)
+    count: int = setting(30, "Most points that are looked at in one frame.", low=1, high=100)
+    separation: float = setting(0.010, "Smallest distance between them.", unit="m", low=0.001, high=0.1)
+    arm: float = setting(0.05, "Distance to the centre of mass that halves the worth.", unit="m", low=0.005, high=1.0)
+    edge: float = setting(0.002, "Between lip and edge of what is seen of the object.", unit="m", low=0.0, high=0.02)
+    cover_min: float = setting(0.97, "Share of lip and edge that must lie on the object.", low=0.5, high=1.0)
+    valid_min: float = setting(0.8, "Share of the lip that must have depth.", low=0.5, high=1.0)
+    uneven_max: float = setting(0.002, "Deviation from a plane under the lip.", unit="m", low=0.0001, high=0.01)
+    tilt_max: float = setting(0.35, "Of the surface against level (20 degrees).", unit="rad", low=0.0, high=0.8)
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+@dataclass(frozen=True, eq=False)
+class CupGrasp:
+    """A place for the cup in the image.
+
+    Attributes:
+        pixel: (u, v) in the colour image as it came [px].
+        angle: across the object's long side, from +u towards +v, in [-pi/2, pi/2) [rad]; the tool's x axis, so that
+            the long side lies as it does between the jaw's pads.
+        depth: of the surface at the pixel, by the plane through its surroundings [m].
+        normal: of that plane, unit vector (3,) in the camera frame, towards the camera.
+        unevenness: greatest deviation from it under the lip [m].
+        score: by which places are compared: suction, lessened by the distance to the centre of mass.
+        suction: the network's quality at the pixel.
+        arm: distance of the pixel from the predicted centre of mass at that depth [m].
+        index: of the object among the detections.
+    """
+
+    pixel: tuple[float, float]
+    angle: float
+    depth: float
+    normal: Doubles
+    unevenness: float
+    score: float
+    suction: float
+    arm: float
+    index: int
+
+    @property
+    def angle_deg(self) -> float:
+        """The angle in degrees, in [-90, 90)."""
+        return float(np.degrees(self.angle))
+
+
+def cup_candidates(
+    detections: Detections, frame: Frame, cup: CupShape, settings: CupSelect | None = None
+) -> Iterator[CupGrasp | Rejected]:
+    """Places for the cup, best first, each with its surface, or the reason why it is none.
+
+    First come the objects that offer no place at all, then points of the others by falling worth; a worth below
+    `quality_min` ends the list, and is reported.
+
+    Args:
+        detections: of this very frame.
+        frame: with depth and camera model.
+        cup: for the radius of the lip.
+        settings: see `CupSelect`.
+    """
+    s = settings or CupSelect()
+    worth = np.zeros(frame.shape, dtype=np.float32)
+    owner = np.full(frame.shape, -1)
+    for index in range(len(detections.scores)):
+        found = _object_worth(detections, index, frame, cup, s)
+        if isinstance(found, Rejected):
+            yield found
+            continue
+        better = found > worth
+        worth[better], owner[better] = found[better], index
+    for _ in range(s.count):
+        v, u = (int(i) for i in np.unravel_index(int(np.argmax(worth)), worth.shape))
+        if not worth[v, u] >= max(s.quality_min, 1e-9):
+            detail = f"The worth of a cup is {float(worth[v, u]):.2f}, {s.quality_min:.2f} is needed."
+            yield Rejected((float(u), float(v)), "low_quality", detail)
+            return
+        yield cup_at(detections, int(owner[v, u]), frame, (float(u), float(v)), cup, s)
+        assert frame.depth is not None and frame.intrinsics is not None
+        cv2.circle(worth, (u, v), max(round(s.separation * frame.intrinsics.fx / float(frame.depth[v, u])), 1), 0.0, -1)
+
+
+def cup_at(
+    detections: Detections,
+    index: int,
+    frame: Frame,
+    pixel: tuple[float, float],
+    cup: CupShape,
+    settings: CupSelect | None = None,
+) -> CupGrasp | Rejected:
+    """The cup at a pixel (u, v) [px] of an object, or why it is none; see `cup_candidates`."""
+    s = settings or CupSelect()
+    assert frame.intrinsics is not None
+    try:
+        depth = surface_depth(frame, pixel)
+        surface = surface_at(frame, pixel, cup.lip_radius * frame.intrinsics.fx / depth, s.valid_min)
+    except NoDepth as error:
+        return Rejected(pixel, "hole", str(error))
+    cover = _cover(detections.visible[index], frame, pixel, surface, cup.lip_radius + s.edge)
+    if not cover >= s.cover_min:
+        detail = f"{cover:.0%} of the lip and its margin lie on what is seen of the object, {s.cover_min:.0%} must."
+        return Rejected(pixel, "edge", detail)
+    if not surface.unevenness <= s.uneven_max:
+        detail = (
+            f"The surface under the lip is {surface.unevenness * 1e3:.1f} mm off a plane, at most "
+            f"{s.uneven_max * 1e3:.1f} mm seal."
+        )
+        return Rejected(pixel, "uneven", detail)
+    u, v = round(pixel[0]), round(pixel[1])
+    arm = float(np.hypot(*(np.array(pixel) - mass_centre(detections, index)))) * surface.depth / frame.intrinsics.fx
+    suction = float(detections.suction[v, u])
+    return CupGrasp(
+        pixel, across(detections.amodal[index]), surface.depth, surface.normal, surface.unevenness,
+        suction * _nearness(arm, s.arm), suction, arm, index,
+    )  # fmt: skip
+
+
+def mass_centre(detections: Detections, index: int) -> Doubles:
+    """Pixel (2,) u, v of the highest chance of a centre of mass on the whole object; without any the mask's middle."""
+    mask = detections.amodal[index] | detections.visible[index]
+    rows, columns = np.nonzero(mask)
+    chances = detections.mass[rows, columns]
+    best = int(np.argmax(chances))
+    if chances[best] > 0:
+        return np.array([columns[best], rows[best]], dtype=np.float64)
+    return np.array([columns.mean(), rows.mean()], dtype=np.float64)
+
+
+def across(mask: NDArray[np.bool_]) -> float:
+    """Angle [rad] in the image across the long side of a mask (H, W), in [-pi/2, pi/2)."""
+    rows, columns = np.nonzero(mask)
+    spread = np.cov(np.stack([columns, rows]).astype(np.float64)) if len(rows) > 1 else np.eye(2)
+    along = 0.5 * np.arctan2(2 * spread[0, 1], spread[0, 0] - spread[1, 1])
+    return wrap_half_turn(float(along) + np.pi / 2)
+
+
+def _object_worth(
+    detections: Detections, index: int, frame: Frame, cup: CupShape, s: CupSelect
+) -> NDArray[np.float32] | Rejected:
+    """Worth (H, W) of a cup on each pixel of an object, 0 off it, or why it has no place for one."""
+    assert frame.depth is not None and frame.intrinsics is not None
+    visible = detections.visible[index]
+    u0, v0, u1, v1 = (float(edge) for edge in detections.boxes[index])
+    middle = ((u0 + u1) / 2, (v0 + v1) / 2)
+    if not detections.scores[index] >= s.object_min:
+        detail = f"The object's score is {detections.scores[index]:.2f}, {s.object_min:.2f} is needed."
+        return Rejected(middle, "low_quality", detail)
+    if not detections.occluded[index] < s.occluded_max:
+        detail = f"The object is occluded with a chance of {detections.occluded[index]:.2f}: others go first."
+        return Rejected(middle, "occluded", detail)
+    counts = visible if frame.region is None else visible & frame.region
+    seen = counts & (frame.depth > 0)  # NaN compares false: where no depth is, no cup is drawn to
+    if not seen.any():
+        return Rejected(middle, "hole", "No pixel of the object has depth.")
+    pixel = float(np.median(frame.depth[seen])) / frame.intrinsics.fx
+    # Padded: beyond the picture nothing is seen of the object.
+    inside = cv2.distanceTransform(np.pad(visible, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    seen &= inside * pixel >= cup.lip_radius
+    if not seen.any():
+        detail = f"What is seen of the object has no room for a lip of {cup.lip_radius * 1e3:.0f} mm radius."
+        return Rejected(middle, "edge", detail)
+    rows, columns = np.nonzero(seen)
+    arms = np.hypot(*(np.stack([columns, rows]) - mass_centre(detections, index)[:, None])) * pixel
+    worth = np.zeros(frame.shape, dtype=np.float32)
+    worth[rows, columns] = np.nan_to_num(detections.suction[rows, columns]) * _nearness(arms, s.arm)
+    return worth
+
+
+def _nearness(arm: float | Doubles, half: float) -> Any:
+    """Share (...) of the worth that is left at a distance (...) [m] from the centre of mass."""
+    return 1.0 / (1.0 + (arm / half) ** 2)
+
+
+def _cover(
+    visible: NDArray[np.bool_], frame: Frame, pixel: tuple[float, float], surface: Surface, radius: float
+) -> float:
+    """Share of a disc of a radius [m] on the surface that lies on a mask (H, W), seen in the picture."""
+    assert frame.intrinsics is not None
+    middle = frame.intrinsics.deproject(pixel, surface.depth)
+    one = np.cross(surface.normal, (0.0, 1.0, 0.0))
+    one /= np.linalg.norm(one)
+    turn = np.arange(OUTLINE)[:, None] * 2 * np.pi / OUTLINE
+    ring = middle + radius * (np.cos(turn) * one + np.sin(turn) * np.cross(surface.normal, one))
+    outline = frame.intrinsics.project(ring)
+    low = np.floor(outline.min(axis=0)).astype(int)
+    size = np.ceil(outline.max(axis=0)).astype(int) - low + 1
+    disc = np.zeros((size[1], size[0]), dtype=np.uint8)
+    cv2.fillConvexPoly(disc, np.rint(outline - low).astype(np.int32), 1)
+    rows, columns = np.nonzero(disc)
+    rows, columns = rows + low[1], columns + low[0]
+    inside = (rows >= 0) & (rows < visible.shape[0]) & (columns >= 0) & (columns < visible.shape[1])
+    return float(visible[rows[inside], columns[inside]].sum()) / max(len(rows), 1)
