@@ -13,8 +13,10 @@ from gpnet_ros.errors import BadInput
 
 #: Trunks of the three references, by the names of torchvision.
 REFERENCE_TRUNKS = ("resnet50", "efficientnet_b0", "mobilenet_v3_large")
-#: All trunks: `searched` is described by stem and stages, `lite0` starts from ImageNet weights (see `lite`).
+#: All trunks: `searched` is described by stem and stages, `lite0` may start from ImageNet weights (see `lite`).
 TRUNKS = ("searched", *REFERENCE_TRUNKS, "lite0")
+#: Blocks of the seven stages of EfficientNet-lite0.
+LITE_DEPTHS = (1, 2, 2, 3, 3, 4, 1)
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,28 @@ class TrunkStage:
     def __post_init__(self) -> None:
         if min(self.width, self.depth, self.expansion, self.condenser_every) < 1 or self.kernel % 2 == 0:
             raise BadInput(f"{self} is no stage: widths, depths and expansions are 1 or more, kernels odd.")
+
+
+@dataclass(frozen=True)
+class LiteSizes:
+    """What may be chosen of the trunk `lite0`; its widths are those of its ImageNet weights.
+
+    Attributes:
+        depths: blocks that are kept of each of its seven stages, the first ones.
+        condensers: which of the four levels, 0 (stride 4) to 3 (stride 32), end in an attention condenser.
+        antialiased: every halving is a convolution that keeps the resolution and a BlurPool.
+    """
+
+    depths: tuple[int, ...] = LITE_DEPTHS
+    condensers: tuple[int, ...] = ()
+    antialiased: bool = False
+
+    def __post_init__(self) -> None:
+        kept = len(self.depths) == len(LITE_DEPTHS) and all(
+            1 <= depth <= most for depth, most in zip(self.depths, LITE_DEPTHS, strict=True)
+        )
+        if not kept or not set(self.condensers) <= {0, 1, 2, 3}:
+            raise BadInput(f"{self} is no trunk: depths from 1 to {LITE_DEPTHS}, condensers of levels 0 to 3.")
 
 
 @dataclass(frozen=True)
@@ -66,7 +90,8 @@ class Architecture:
 
     Attributes:
         trunk: of `TRUNKS`.
-        stem: channels at half resolution; stages: at strides 4, 8, 16 and 32.
+        stem: channels at half resolution; stages: at strides 4, 8, 16 and 32; of the searched trunk.
+        lite: sizes of the trunk `lite0`.
         heads: their sizes.
     """
 
@@ -74,6 +99,7 @@ class Architecture:
     stem: int = 32
     stages: tuple[TrunkStage, ...] = ()
     heads: HeadSizes = field(default_factory=HeadSizes)
+    lite: LiteSizes = field(default_factory=LiteSizes)
 
     def __post_init__(self) -> None:
         if self.trunk not in TRUNKS:
@@ -93,16 +119,17 @@ class Architecture:
             BadInput: a name or a value is unknown.
         """
         try:
-            heads: dict[str, Any] = {
-                name: tuple(value) if isinstance(value, list | tuple) else value
-                for name, value in said["heads"].items()
-            }
             stages = tuple(TrunkStage(**stage) for stage in said["stages"])
-            return cls(said["trunk"], said["stem"], stages, HeadSizes(**heads))
+            heads, lite = HeadSizes(**_with_tuples(said["heads"])), LiteSizes(**_with_tuples(said.get("lite", {})))
+            return cls(said["trunk"], said["stem"], stages, heads, lite)
         except (KeyError, TypeError, AttributeError) as error:
             raise BadInput(
                 f"This describes no GraspNeXt network ({error}): use what the search or a card wrote."
             ) from error
+
+
+def _with_tuples(said: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
 
 
 #: Drawn by hand from the paper's totals: the search starts near it, and it stands in for the searched net until then.

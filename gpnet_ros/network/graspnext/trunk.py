@@ -70,7 +70,7 @@ class ReferenceTrunk(nn.Module):
 def build_trunk(architecture: Architecture) -> SearchedTrunk | ReferenceTrunk | LiteTrunk:
     """The trunk of an architecture, with random weights."""
     if architecture.trunk == "lite0":
-        return LiteTrunk()
+        return LiteTrunk(architecture.lite)
     if architecture.trunk == "searched":
         return SearchedTrunk(architecture.stem, architecture.stages)
     return ReferenceTrunk(architecture.trunk)

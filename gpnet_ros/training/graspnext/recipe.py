@@ -23,7 +23,9 @@ class GraspNextRecipe:
     """How a GraspNeXt network is trained. A file of config/train/graspnext overrides these defaults."""
 
     network: str = setting("fast-graspnext", "Network: its name, or a winner.json of gpnet search.")
-    imagenet: bool = setting(False, "The trunk starts from ImageNet weights: lite-graspnext only.")
+    imagenet: bool = setting(
+        False, "The trunk starts from ImageNet weights: lite-graspnext, or found in the space imagenet."
+    )
     side: int = setting(384, "Side of the views; a multiple of 32.", unit="px", low=64, high=2048)
     batch: int = setting(4, "Views per step.", low=1, high=256)
     optimiser: str = setting("adamw", "See network/trainer.py.", choices=OPTIMISERS)
@@ -53,7 +55,9 @@ class GraspNextRecipe:
             raise BadInput(f"side is {self.side}; it must be a multiple of {STRIDE_MAX}.")
 
         if self.imagenet and self.architecture.trunk != "lite0":
-            raise BadInput(f"imagenet: weights of ImageNet are there for lite-graspnext, not for {self.network}.")
+            raise BadInput(
+                f"imagenet: there are weights of ImageNet for the trunk lite0, not for that of {self.network}."
+            )
 
     @property
     def architecture(self) -> Architecture:

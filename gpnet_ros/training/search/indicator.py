@@ -42,11 +42,14 @@ class Indicator:
 
     def refusal(self, architecture: Architecture) -> str:
         """Why an architecture is not allowed, or nothing."""
-        if architecture.trunk != "searched":
+        lite = architecture.lite if architecture.trunk == "lite0" else None
+        if architecture.trunk != "searched" and not (lite and lite.antialiased):
             return f"the trunk {architecture.trunk} halves without BlurPool"
         bare = [k for k, stage in enumerate(architecture.stages, 1) if stage.depth < stage.condenser_every]
         if bare:
             return f"stage {bare[0]} has no condenser"
+        if lite and not lite.condensers:
+            return "no stage has a condenser"
         price = self.price(architecture)
         if price.millions > self.millions_max:
             return f"{price.millions:.2f} million parameters; at most {self.millions_max}"

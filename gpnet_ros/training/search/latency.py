@@ -24,7 +24,7 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.network.graspnext.architecture import Architecture
 from gpnet_ros.network.graspnext.network import GraspNeXt, Sampling
 from gpnet_ros.training.search.pieces import Piece, Protocol, built, pieces
-from gpnet_ros.training.search.space import Space
+from gpnet_ros.training.search.space import LITE_WHOLE, Space
 
 #: Proposals before the overlapping ones are dropped, for whole networks.
 _BEFORE = 1000
@@ -98,9 +98,12 @@ def space_pieces(space: Space) -> set[Piece]:
         ("neck", "suction_width", "suction_count"),
     )
     found: set[Piece] = set()
-    # Condensers stand in the smallest nets too, once the condensers stand after every block.
-    first = {name: allowed[0] for name, allowed in values.items()} | {"every": values["every"][0]}
+    # Condensers stand in the smallest nets too, once the condensers stand after every block; of a trunk from ImageNet
+    # the blocks and condensers of the largest are those of all.
+    first = {name: allowed[0] for name, allowed in values.items()}
+    first |= {v.name: v.values[-1] for v in space.variables if space.imagenet and v.name in LITE_WHOLE}
     for group in groups:
+        group = tuple(name for name in group if name in values)
         for chosen in product(*(values[name] for name in group)):
             point = space.point(first | dict(zip(group, chosen, strict=True)))
             for of_component in pieces(space.architecture(point)).values():

@@ -18,6 +18,7 @@ from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 from gpnet_ros.network.graspnext.architecture import Architecture, TrunkStage
 from gpnet_ros.network.graspnext.blocks import AttentionCondenser, BlurPool, ResidualBlock, conv_norm
 from gpnet_ros.network.graspnext.heads import BOX_SIDE, REGION_SIDE, BoxHead, DenseHead, MaskHead, OcclusionHead
+from gpnet_ros.network.graspnext.lite import WIDTHS, BlockSizes, LiteBlock, lite_blocks, lite_stem
 from gpnet_ros.network.graspnext.network import ANCHOR_SHAPES
 from gpnet_ros.network.graspnext.trunk import LEVELS, SearchedTrunk
 
@@ -59,15 +60,9 @@ def pieces(architecture: Architecture) -> dict[str, Counter[Piece]]:
     Components are stem, stage1 to stage4, condensers, neck, proposals, box, masks, occlusion, mass and suction.
     """
     heads, neck = architecture.heads, architecture.heads.neck
-    found = {"stem": Counter({Piece("stem", (architecture.stem,), 1): 1}), "condensers": Counter[Piece]()}
-    before, levels = architecture.stem, Counter[Piece]()
-    for number, stage in enumerate(architecture.stages, 1):
-        stride = 2 ** (number + 1)
-        found[f"stage{number}"] = Counter({Piece("transition", (before, stage.width), stride // 2): 1})
-        found[f"stage{number}"][_block(stage, stride)] += stage.depth
-        found["condensers"][Piece("condenser", (stage.width,), stride)] += stage.depth // stage.condenser_every
-        levels[Piece("level", (stage.width, neck), stride)] += 1
-        before = stage.width
+    trunk, widths = _lite_pieces(architecture) if architecture.trunk == "lite0" else _searched_pieces(architecture)
+    levels = Counter(Piece("level", (width, neck), 2 ** (number + 2)) for number, width in enumerate(widths))
+    found = dict(trunk)
     seen, both = neck + heads.visible[-1], neck + heads.visible[-1] + heads.amodal[-1]
     found["neck"] = levels + Counter({Piece("sum", (neck,), 4): 1})
     found["proposals"] = Counter({Piece("proposals", (neck,), 4): 1})
@@ -80,6 +75,35 @@ def pieces(architecture: Architecture) -> dict[str, Counter[Piece]]:
     return found
 
 
+def _searched_pieces(architecture: Architecture) -> tuple[dict[str, Counter[Piece]], tuple[int, ...]]:
+    """Pieces of the searched trunk by component, and the channels of its four levels."""
+    found = {"stem": Counter({Piece("stem", (architecture.stem,), 1): 1}), "condensers": Counter[Piece]()}
+    before = architecture.stem
+    for number, stage in enumerate(architecture.stages, 1):
+        stride = 2 ** (number + 1)
+        found[f"stage{number}"] = Counter({Piece("transition", (before, stage.width), stride // 2): 1})
+        found[f"stage{number}"][_block(stage, stride)] += stage.depth
+        found["condensers"][Piece("condenser", (stage.width,), stride)] += stage.depth // stage.condenser_every
+        before = stage.width
+    return found, tuple(stage.width for stage in architecture.stages)
+
+
+def _lite_pieces(architecture: Architecture) -> tuple[dict[str, Counter[Piece]], tuple[int, ...]]:
+    """The same of the trunk that starts from ImageNet."""
+    sizes = architecture.lite
+    found = {"stem": Counter({Piece("lite_stem", (int(sizes.antialiased),), 1): 1})}
+    stride = 2
+    for level, rows in enumerate(lite_blocks(sizes.depths)):
+        blocks = Counter[Piece]()
+        for _, block in rows:
+            plain = (block.before, block.kernel, block.stride, block.expansion, block.after, int(sizes.antialiased))
+            blocks[Piece("lite_block", plain, stride)] += 1
+            stride *= block.stride
+        found[f"stage{level + 1}"] = blocks
+    found["condensers"] = Counter(Piece("condenser", (WIDTHS[level],), 2 ** (level + 2)) for level in sizes.condensers)
+    return found, WIDTHS
+
+
 def _block(stage: TrunkStage, stride: int) -> Piece:
     return Piece("block", (stage.width, stage.expansion, stage.kernel, int(stage.fused)), stride)
 
@@ -90,7 +114,12 @@ def built(piece: Piece, protocol: Protocol) -> tuple[nn.Module, tuple[object, ..
     if piece.stride <= 0:
         return _regional(piece, protocol)
     side = protocol.map_side(piece.stride)
-    image = torch.empty(1, 3 if piece.kind == "stem" else first, side, side).fill_(0.5)
+    image = torch.empty(1, 3 if "stem" in piece.kind else first, side, side).fill_(0.5)
+    if piece.kind == "lite_stem":
+        return lite_stem(bool(first)), (image,)
+    if piece.kind == "lite_block":
+        before, kernel, stride, expansion, after, antialiased = piece.sizes
+        return LiteBlock(BlockSizes(kernel, stride, expansion, before, after), bool(antialiased)), (image,)
     if piece.kind == "stem":
         return SearchedTrunk(first, ()).stem, (image,)
     if piece.kind == "transition":

@@ -22,6 +22,7 @@ from torch import Tensor
 from torchvision.models.detection.image_list import ImageList
 
 from gpnet_ros.network.graspnext.architecture import Architecture
+from gpnet_ros.network.graspnext.lite import LiteTrunk
 from gpnet_ros.network.graspnext.losses import TermWeights, mass_loss, suction_loss
 from gpnet_ros.network.graspnext.losses import mass_bells as bells
 from gpnet_ros.network.graspnext.network import GraspNeXt, ImageTruth, Sampling
@@ -82,7 +83,7 @@ def taught(architecture: Architecture, pictures: ProxyViews, lesson: Lesson) -> 
     """The mean of the weights after a lesson; the same for the same arguments on one thread."""
     torch.manual_seed(lesson.seed)
     side = pictures.images.shape[-1]
-    net = GraspNeXt(architecture, side, Sampling(100, 200, 20, score_min=0.0, anchors=64, regions=32, masks=6))
+    net = _started(architecture, side, Sampling(100, 200, 20, score_min=0.0, anchors=64, regions=32, masks=6))
     method = SceneMethod(
         rate=lesson.rate, warmup=0.1, ema_decay=0.9, mixed=True, weights=TermWeights(suction=1.0), suction="graded"
     )
@@ -93,6 +94,14 @@ def taught(architecture: Architecture, pictures: ProxyViews, lesson: Lesson) -> 
         trainer.update(*pictures.batch(rows.tolist()), step / lesson.steps)
     assert isinstance(trainer.ema, GraspNeXt)
     return trainer.ema.eval()
+
+
+def _started(architecture: Architecture, side: int, sampling: Sampling | None = None) -> GraspNeXt:
+    """A network with random weights, but for a trunk for which there are some of ImageNet."""
+    net = GraspNeXt(architecture, side, sampling)
+    if isinstance(net.trunk, LiteTrunk):
+        net.trunk.start_from_imagenet()
+    return net
 
 
 def figures(net: GraspNeXt, judged: ProxyViews, kind: str) -> dict[str, float]:
@@ -118,7 +127,7 @@ def probed(net: GraspNeXt, judged: ProxyViews, kind: str) -> dict[str, float]:
 def zero_cost(architecture: Architecture, pictures: ProxyViews, count: int, seed: int) -> float:
     """Log-determinant of how alike a random trunk's rectifiers answer to `count` pictures, per rectifier; no unit."""
     torch.manual_seed(seed)
-    trunk = GraspNeXt(architecture, pictures.images.shape[-1]).trunk.train()
+    trunk = _started(architecture, pictures.images.shape[-1]).trunk.train()
     kernel, seen = torch.zeros(count, count, dtype=torch.float64), 0
 
     def compare(_: object, __: object, output: Tensor) -> None:
@@ -127,7 +136,7 @@ def zero_cost(architecture: Architecture, pictures: ProxyViews, count: int, seed
         kernel.add_((signs @ signs.T).double() / signs.shape[1])
         seen += 1
 
-    hooks = [m.register_forward_hook(compare) for m in trunk.modules() if isinstance(m, torch.nn.ReLU)]
+    hooks = [m.register_forward_hook(compare) for m in trunk.modules() if isinstance(m, torch.nn.ReLU | torch.nn.ReLU6)]
     trunk((pictures.batch(range(count))[0] - 0.45) / 0.23)
     for hook in hooks:
         hook.remove()

@@ -19,7 +19,9 @@ from gpnet_ros.training.search.proxy import Lesson
 class SearchSettings:
     """How `gpnet search` looks for a network. A file of config/search overrides these defaults."""
 
-    space: str = setting("full", "What may be chosen, see training/search/space.py.", choices=("full", "tiny"))
+    space: str = setting(
+        "full", "What may be chosen, see training/search/space.py.", choices=("full", "imagenet", "tiny")
+    )
     generations: int = setting(4, "Rounds of drawing, trying and learning.", low=1, high=1000)
     pool: int = setting(24, "Allowed points that are drawn for each round.", low=1, high=10**6)
     population: int = setting(8, "Of them, the best by the zero-cost score are taught.", low=2, high=10**4)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpnet_ros.errors import BadInput
-from gpnet_ros.network.graspnext.architecture import Architecture, HeadSizes, TrunkStage
+from gpnet_ros.network.graspnext.architecture import Architecture, HeadSizes, LiteSizes, TrunkStage
 
 #: Index of the chosen value of each variable of a space, in its order.
 Point = tuple[int, ...]
@@ -34,8 +34,8 @@ class Variable:
     values: tuple[int, ...]
 
 
-#: Variables of the full space. Counts of convolutions are those of a head; `every` is `TrunkStage.condenser_every`.
-VARIABLES = (
+#: Variables of the trunk of the full space; `every` is `TrunkStage.condenser_every`.
+TRUNK_VARIABLES = (
     Variable("stem", "stem", (16, 24, 32)),
     Variable("width1", "stage1", (32, 48, 64)),
     Variable("width2", "stage2", (64, 96, 128)),
@@ -52,6 +52,19 @@ VARIABLES = (
     Variable("kernel4", "stage4", (3, 5)),
     Variable("fused2", "stage2", (0, 1)),
     Variable("every", "condensers", (1, 2)),
+)
+#: Variables of a trunk that starts from ImageNet (`lite0`, with BlurPool): blocks that are kept of five of its stages,
+#: and whether a level ends in a condenser.
+LITE_VARIABLES = (
+    Variable("kept1", "stage1", (1, 2)),
+    Variable("kept2", "stage2", (1, 2)),
+    Variable("kept3", "stage3", (1, 2, 3)),
+    Variable("kept4", "stage3", (1, 2, 3)),
+    Variable("kept5", "stage4", (1, 2, 3, 4)),
+    *(Variable(f"condenser{level}", "condensers", (0, 1)) for level in range(1, 5)),
+)
+#: Variables of neck and heads; counts of convolutions are those of a head.
+HEAD_VARIABLES = (
     Variable("neck", "neck", (96, 112, 128, 144, 160, 176)),
     Variable("box", "box", (256, 384, 560, 768)),
     Variable("mask_width", "masks", (96, 128, 160, 192, 224)),
@@ -63,6 +76,8 @@ VARIABLES = (
     Variable("suction_width", "suction", (64, 96, 128, 160)),
     Variable("suction_count", "suction", (2, 3, 4)),
 )
+#: Variables of the full space.
+VARIABLES = (*TRUNK_VARIABLES, *HEAD_VARIABLES)
 
 
 @dataclass(frozen=True)
@@ -70,10 +85,12 @@ class Space:
     """The choices of a search.
 
     Attributes:
-        variables: with the names of `VARIABLES`, each with some of its values.
+        variables: of a trunk and of the heads, each with some of its values.
+        imagenet: the trunk is `lite0` and candidates start from its weights; its variables are `LITE_VARIABLES`.
     """
 
     variables: tuple[Variable, ...] = VARIABLES
+    imagenet: bool = False
 
     @classmethod
     def narrowed(cls, values: Mapping[str, tuple[int, ...]]) -> Space:
@@ -99,7 +116,8 @@ class Space:
     @property
     def digest(self) -> str:
         """A sum of everything that may be chosen."""
-        plain = [[v.name, v.component, list(v.values)] for v in self.variables]
+        plain: list[Any] = [[v.name, v.component, list(v.values)] for v in self.variables]
+        plain += ["imagenet"] if self.imagenet else []
         return hashlib.sha256(json.dumps(plain).encode()).hexdigest()
 
     def values(self, point: Point) -> dict[str, int]:
@@ -129,6 +147,11 @@ class Space:
     def architecture(self, point: Point) -> Architecture:
         """The architecture of a point."""
         chosen = self.values(point)
+        heads = _heads(chosen)
+        if self.imagenet:
+            depths = (1, *(chosen[f"kept{stage}"] for stage in range(1, 6)), 1)
+            condensers = tuple(level - 1 for level in range(1, 5) if chosen[f"condenser{level}"])
+            return Architecture("lite0", heads=heads, lite=LiteSizes(depths, condensers, antialiased=True))
         every = chosen["every"]
         stages = (
             TrunkStage(chosen["width1"], chosen["depth1"], 1, 3, True, every),
@@ -136,10 +159,14 @@ class Space:
             TrunkStage(chosen["width3"], chosen["depth3"], chosen["expansion3"], chosen["kernel3"], False, every),
             TrunkStage(chosen["width4"], chosen["depth4"], chosen["expansion4"], chosen["kernel4"], False, every),
         )
-        masks = (chosen["mask_width"],) * chosen["mask_count"]
-        rows = {name: (chosen[f"{name}_width"],) * chosen[f"{name}_count"] for name in ("occlusion", "mass", "suction")}
-        heads: dict[str, Any] = {"visible": masks, "amodal": masks, **rows}
-        return Architecture("searched", chosen["stem"], stages, HeadSizes(chosen["neck"], chosen["box"], 0, **heads))
+        return Architecture("searched", chosen["stem"], stages, heads)
+
+
+def _heads(chosen: Mapping[str, int]) -> HeadSizes:
+    masks = (chosen["mask_width"],) * chosen["mask_count"]
+    rows = {name: (chosen[f"{name}_width"],) * chosen[f"{name}_count"] for name in ("occlusion", "mass", "suction")}
+    sizes: dict[str, Any] = {"visible": masks, "amodal": masks, **rows}
+    return HeadSizes(chosen["neck"], chosen["box"], 0, **sizes)
 
 
 #: The hand-drawn net (`architecture.SLIM`) as a point's values: the search tries it first, as something to beat.
@@ -151,6 +178,9 @@ BY_HAND = {
     **{"neck": 144, "box": 560, "mask_width": 160, "mask_count": 4, "occlusion_width": 128, "occlusion_count": 4},
     **{"mass_width": 128, "mass_count": 4, "suction_width": 128, "suction_count": 3},
 }
+#: Networks around EfficientNet-lite0 with its ImageNet weights, and the one with all of its blocks.
+IMAGENET = Space((*LITE_VARIABLES, *HEAD_VARIABLES), imagenet=True)
+LITE_WHOLE = {v.name: max(v.values) for v in LITE_VARIABLES}
 #: A space of networks so small that tests can train them: the same variables with other values.
 TINY = Space.narrowed(
     {
@@ -166,5 +196,6 @@ TINY = Space.narrowed(
 #: Spaces by name, and the network of each by which its latency budget is set.
 SPACES: dict[str, tuple[Space, Point]] = {
     "full": (Space(), Space().point(BY_HAND)),
+    "imagenet": (IMAGENET, IMAGENET.point(BY_HAND | LITE_WHOLE)),
     "tiny": (TINY, tuple(len(v.values) - 1 for v in TINY.variables)),
 }

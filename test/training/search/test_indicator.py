@@ -15,9 +15,9 @@ from support.tiny_search import flat_table
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.graspnext.architecture import NETWORKS
 from gpnet_ros.training.search.indicator import Indicator
-from gpnet_ros.training.search.latency import LatencyTable, checked, measure
+from gpnet_ros.training.search.latency import LatencyTable, checked, measure, space_pieces
 from gpnet_ros.training.search.pieces import Protocol, pieces
-from gpnet_ros.training.search.space import TINY, Space
+from gpnet_ros.training.search.space import BY_HAND, IMAGENET, LITE_WHOLE, TINY, Space
 
 LARGEST = TINY.architecture(tuple(len(v.values) - 1 for v in TINY.variables))
 TABLE = flat_table()
@@ -80,3 +80,12 @@ def test_a_measured_table_knows_its_space_and_is_checked_on_whole_networks() -> 
     assert all(ms > 0 for ms in table.milliseconds.values()) and table.rest >= 0
     check = checked(table, [net], 1)
     assert check.estimated == (table.estimate(net),) and check.measured[0] > 0 and check.off >= 0
+
+
+def test_a_trunk_from_imagenet_needs_blurs_and_a_condenser() -> None:
+    whole = IMAGENET.architecture(IMAGENET.point(BY_HAND | LITE_WHOLE))
+    table = LatencyTable(Protocol(), dict.fromkeys(space_pieces(IMAGENET), 0.01), 0.0, "a test's")
+    indicator = Indicator(table, 100.0)
+    assert indicator.refusal(whole) == ""
+    assert "no stage has a condenser" in indicator.refusal(replace(whole, lite=replace(whole.lite, condensers=())))
+    assert "without BlurPool" in indicator.refusal(replace(whole, lite=replace(whole.lite, antialiased=False)))

@@ -11,7 +11,7 @@ from torch import nn
 pytest.importorskip("torchvision")
 
 from gpnet_ros.errors import BadInput
-from gpnet_ros.network.graspnext.architecture import SLIM, Architecture
+from gpnet_ros.network.graspnext.architecture import SLIM, Architecture, LiteSizes
 from gpnet_ros.network.graspnext.blocks import BlurPool
 from gpnet_ros.network.graspnext.cost import network_cost
 from gpnet_ros.network.graspnext.trunk import build_trunk
@@ -19,7 +19,7 @@ from gpnet_ros.training.search import cost
 from gpnet_ros.training.search.cost import component_cost
 from gpnet_ros.training.search.latency import space_pieces
 from gpnet_ros.training.search.pieces import pieces
-from gpnet_ros.training.search.space import BY_HAND, TINY, Point, Space
+from gpnet_ros.training.search.space import BY_HAND, IMAGENET, LITE_WHOLE, TINY, Point, Space
 
 SPACE = Space()
 
@@ -46,16 +46,24 @@ def test_what_is_no_point_is_refused() -> None:
         Space.narrowed({"necks": (16,)})
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(5))
 def test_the_sum_of_the_pieces_is_the_network(number: int) -> None:
-    architecture = [SLIM, *(SPACE.architecture(p) for p in some_points(2, seed=3))][number]
+    around_lite = [IMAGENET.architecture(p) for p in some_points(2, IMAGENET, seed=4)]
+    architecture = [SLIM, *(SPACE.architecture(p) for p in some_points(2, seed=3)), *around_lite][number]
     whole, summed = network_cost(architecture), component_cost(architecture)
     assert sum(whole.parameters.values()) == sum(summed.parameters.values())
     assert sum(whole.multiply_adds.values()) == sum(summed.multiply_adds.values())
-    other = component_cost(replace(architecture, stem=architecture.stem + 2))
+    other = component_cost(replace(architecture, heads=replace(architecture.heads, box=architecture.heads.box + 2)))
     assert sum(whole.parameters.values()) != sum(other.parameters.values())
     for part in ("mass", "suction"):
         assert whole.multiply_adds[part] == summed.multiply_adds[part]
+
+
+def test_the_space_around_imagenet_has_its_widths_and_blurs() -> None:
+    whole = IMAGENET.architecture(IMAGENET.point(BY_HAND | LITE_WHOLE))
+    assert whole.lite == LiteSizes(condensers=(0, 1, 2, 3), antialiased=True)
+    assert whole.heads == SLIM.heads
+    assert all(IMAGENET.architecture(point).lite.antialiased for point in some_points(20, IMAGENET))
 
 
 def test_known_pieces_are_not_counted_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,10 +79,11 @@ def test_known_pieces_are_not_counted_again(monkeypatch: pytest.MonkeyPatch) -> 
         component_cost(replace(TINY.architecture(points[0]), stem=10))
 
 
-def test_every_piece_of_every_point_is_in_the_list_of_a_space() -> None:
-    listed = space_pieces(SPACE)
-    for point in some_points(300):
-        needed = {piece for of in pieces(SPACE.architecture(point)).values() for piece in of}
+@pytest.mark.parametrize("space", [SPACE, IMAGENET], ids=["full", "imagenet"])
+def test_every_piece_of_every_point_is_in_the_list_of_a_space(space: Space) -> None:
+    listed = space_pieces(space)
+    for point in some_points(300, space):
+        needed = {piece for of in pieces(space.architecture(point)).values() for piece in of}
         assert needed <= listed
     foreign = pieces(replace(SLIM, stem=30))
     assert not {piece for of in foreign.values() for piece in of} <= listed

@@ -96,7 +96,7 @@ def test_bad_words_are_one_sentence(folder: Path, capsys: pytest.CaptureFixture[
     assert "--workers is 0" in capsys.readouterr().err
     assert main(["search", "--data", "nowhere", "--out", str(folder / "new")]) == 2
     assert main([*words(folder, "new")[:-1], "hours"]) == 2
-    assert "known are: day, minutes, smoke" in capsys.readouterr().err
+    assert "known are: day, imagenet, minutes, smoke" in capsys.readouterr().err
 
 
 def test_the_committed_winner_is_that_of_its_log_and_meets_the_bars() -> None:
