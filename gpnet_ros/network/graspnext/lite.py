@@ -79,10 +79,11 @@ class LiteTrunk(nn.Module):
         sizes = sizes or LiteSizes()
         self.stem = lite_stem(sizes.antialiased)
         self.stages = nn.ModuleList()
-        self._numbers: list[list[int]] = []
+        self._blocks: list[tuple[int, LiteBlock]] = []  # with their numbers in the published weights
         for level, rows in enumerate(lite_blocks(sizes.depths)):
-            layers: list[nn.Module] = [LiteBlock(block, sizes.antialiased) for _, block in rows]
-            self._numbers.append([number for number, _ in rows])
+            blocks = [(number, LiteBlock(block, sizes.antialiased)) for number, block in rows]
+            self._blocks += blocks
+            layers: list[nn.Module] = [block for _, block in blocks]
             if level in sizes.condensers:
                 layers.append(AttentionCondenser(WIDTHS[level]))
             self.stages.append(nn.Sequential(*layers))
@@ -105,9 +106,8 @@ class LiteTrunk(nn.Module):
         given = _published_weights()
         self.stem[0].load_state_dict(_under("_conv_stem.", given))
         self.stem[1].load_state_dict(_under("_bn0.", given))
-        for stage, numbers in zip(self.stages, self._numbers, strict=True):
-            for block, number in zip(stage, numbers, strict=False):  # a condenser may follow
-                block.load_state_dict(_under(f"_blocks.{number}.", given))
+        for number, block in self._blocks:
+            block.load_state_dict(_under(f"_blocks.{number}.", given))
         for module in self.modules():
             if isinstance(module, AttentionCondenser):
                 nn.init.zeros_(module.scale)
