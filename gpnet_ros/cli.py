@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "ablate": "ablate",
     "tables": "tables",
     "models judge": "models_judge",  # before `models`: the first that fits is taken
+    "models halve": "models_halve",
     "models": "models",
     "export": "export",
     "evaluate": "evaluate",

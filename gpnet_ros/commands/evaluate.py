@@ -26,6 +26,11 @@ inside; true grasps elsewhere stay true. Where a picture says where its camera w
 The jaw of a predicted rectangle is the gripper's pad, as in the true ones; with --public-rule half of the opening.
 
 Results are kept in runs/evaluations; a second call reads them, an interrupted one goes on.
+
+--task graspnext judges the multi-task network on one picture of each scene of one or more folders of
+gpnet generate --labels all: COCO's AP of boxes, visible and amodal masks; calls of occlusion, of objects found with a
+box overlap of a half or more, beside the best constant; AP of centres of mass; error of the suction map over that of
+the best constant, and true quality of a cup where it is highest over the best there is. Intervals by scene; not kept.
 """
 
 from __future__ import annotations
@@ -53,9 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `gpnet evaluate`."""
     add = parser.add_argument
     add("--model", default="gpnet", help="name in models/ or path of a model folder (gpnet)")
-    add("--data", required=True, help="table-test, stack-test, unseen-test, or a folder")
+    add("--data", required=True, nargs="+", help="table-test, stack-test, unseen-test, or a folder; see --task")
     add_source(parser)
-    add("--split", type=Path, help="of a public data set: only the scenes that this file names")
+    add("--split", type=Path, help="of a public data set, or with --task graspnext: only the scenes in this file")
     add("--meshes", type=Path, help="of shards made with gpnet generate --meshes: that folder")
     add(
         "--metric",
@@ -87,13 +92,16 @@ def run(args: argparse.Namespace) -> int:
             raise BadInput(f"--{name} is {value}; it must be {least} or more.")
     if args.task == "graspnext":
         return _evaluate_scenes(args)
-    pictures = open_pictures(args.data, args.source, args.split, args.meshes)
+    if len(args.data) > 1:
+        raise BadInput(f"--data names {len(args.data)} sets; without --task graspnext it is one at a time.")
+    (data,) = args.data
+    pictures = open_pictures(data, args.source, args.split, args.meshes)
     if pictures.note:
         print(pictures.note, file=sys.stderr)
     known, everything = pictures.told(), args.metric in (None, "all")
     metric: Metric = report.headline(known) if everything else args.metric
     decode: Decode = args.decode or ("argmax" if args.as_published else report.usual_decode(metric))
-    report.refuse_unknown(metric, decode, known, args.data, args.as_published)
+    report.refuse_unknown(metric, decode, known, data, args.as_published)
     refuse_graspless(pictures, metric, args.scenes)
     settings = JudgeSettings(
         seed=args.seed,
@@ -129,6 +137,6 @@ def _evaluate_scenes(args: argparse.Namespace) -> int:
     with graspnext_packages("This task"):
         from gpnet_ros.evaluation.graspnext.evaluation import evaluate_scenes, scenes_table
     model = "fast-graspnext" if args.model == "gpnet" else args.model
-    answer = evaluate_scenes(model, [Path(args.data)], args.scenes)
+    answer = evaluate_scenes(model, [Path(name) for name in args.data], args.scenes, args.split)
     print(json.dumps(answer) if args.json else scenes_table(answer))
     return 0

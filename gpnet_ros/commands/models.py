@@ -10,7 +10,7 @@ import argparse
 import json
 from pathlib import Path
 
-from gpnet_ros.evaluation.model_list import BYTES_MAX, list_models, models_table
+from gpnet_ros.evaluation.model_list import BYTES_MAX, SCENE_BYTES_MAX, list_models, models_table, oversize
 from gpnet_ros.settings import resource_dir
 
 
@@ -25,5 +25,6 @@ def run(args: argparse.Namespace) -> int:
     models = list_models(args.folder or resource_dir("models"))
     ok = all(model.refused is None for model in models)
     answer = {"models": [model.to_dict() for model in models], "bytes": sum(model.size for model in models)}
-    print(json.dumps(answer | {"bytes_max": BYTES_MAX, "ok": ok}) if args.json else models_table(models))
+    bounds = {"bytes_max": BYTES_MAX, "scene_bytes_max": SCENE_BYTES_MAX, "oversize": oversize(models)}
+    print(json.dumps(answer | bounds | {"ok": ok}) if args.json else models_table(models))
     return 0 if ok else 1

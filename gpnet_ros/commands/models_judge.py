@@ -5,19 +5,27 @@
 
 Per set and metric: rate, low, high (Wilson, 95 %) and n, as `gpnet evaluate` gives them; results are kept there, so a
 second call only writes. Weights stay as they are. --notes NAME=TEXT says what a model is not good for.
+
+The multi-task network is judged on its six tasks, as gpnet evaluate --task graspnext does, on all folders of --data:
+
+    gpnet models judge fast-graspnext --data data/val-stack data/val-table
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
+from typing import Any
 
+from gpnet_ros.commands.extra import graspnext_packages
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.judging.card_figures import card_figures, figures_sentence, write_figures
 from gpnet_ros.evaluation.judging.evaluation import evaluate
 from gpnet_ros.evaluation.judging.judged_pictures import open_pictures
 from gpnet_ros.evaluation.model_list import model_folders
 from gpnet_ros.network import checkpoint
+from gpnet_ros.network.card import read_card
 from gpnet_ros.settings import resource_dir
 from gpnet_ros.sim.scenes.recipe import TEST_SETS
 
@@ -43,6 +51,9 @@ def run(args: argparse.Namespace) -> int:
     notes = dict(_note(text, {folder.name for folder in chosen}) for text in args.notes)
     written = {}
     for folder in chosen:
+        if read_card(folder).architecture == checkpoint.SCENE:
+            written[folder.name] = _judge_scenes(folder, args, notes.get(folder.name))
+            continue
         found = {}
         for name in args.data:
             pictures = open_pictures(name)
@@ -55,6 +66,22 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(written))
     return 0
+
+
+def _judge_scenes(folder: Path, args: argparse.Namespace, note: str | None) -> dict[str, Any]:
+    """Judge a multi-task network; with --all it is left out, in a sentence, where no folder of pictures is given."""
+    if args.data == list(TEST_SETS):
+        said = "give folders of gpnet generate --labels all as --data"
+        if not args.all:
+            raise BadInput(f"{folder.name} is a multi-task network: {said}.")
+        print(f"{folder.name} is left out: it is a multi-task network; {said}.", flush=True)
+        return {}
+    with graspnext_packages("This model"):
+        from gpnet_ros.evaluation.graspnext.evaluation import evaluate_scenes, scenes_table
+    found = evaluate_scenes(folder, [Path(name) for name in args.data], args.scenes)
+    print(scenes_table(found), flush=True)
+    write_figures(folder, {name: value for name, value in found.items() if name != "model"}, note)
+    return found
 
 
 def _note(text: str, names: set[str]) -> tuple[str, str]:

@@ -7,6 +7,7 @@ something else is found before a robot moves.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
 import os
@@ -31,6 +32,8 @@ from gpnet_ros.network.gpnet import GPNet
 from gpnet_ros.settings import resource_dir
 
 WEIGHTS = "weights.safetensors"
+#: What a card's recipe says of weights that are not written as float32.
+STORED = "stored"
 
 
 def _graspnext(channels: int, sizes: dict[str, Any], side: int) -> nn.Module:
@@ -53,12 +56,16 @@ GRASP_ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "grconvnet": GrConvNet,
     "orange": Orange,
 }
-#: All networks that a card may name: the multi-task one gives objects, not maps.
-ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {**GRASP_ARCHITECTURES, "graspnext": _graspnext}
+#: The multi-task network, which gives objects, not maps.
+SCENE = "graspnext"
+#: All networks that a card may name.
+ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {**GRASP_ARCHITECTURES, SCENE: _graspnext}
 #: Side [px] of the golden input, samples per map, and accepted deviation relative to a map's spread.
 GOLDEN_SIDE = 64
 GOLDEN_SAMPLES = 16
 GOLDEN_TOLERANCE = 0.02
+#: Deviation of a map by rounding its weights that decides nothing, whatever the map's spread.
+_ROUNDING = 0.005
 #: Endings of files that can run code when they are opened.
 PICKLE_SUFFIXES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".tar")
 
@@ -74,6 +81,8 @@ def build(card: Card) -> nn.Module:
         raise ModelRefused(f"Architecture {card.architecture!r} is unknown; known are {known}: update the package.")
     try:
         return ARCHITECTURES[card.architecture](channels=card.planes, **card.kwargs)
+    except ModelRefused:  # a missing package says so in its own words
+        raise
     except (ArithmeticError, LookupError, TypeError, ValueError, RuntimeError, BadInput) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelRefused(
@@ -81,31 +90,60 @@ def build(card: Card) -> nn.Module:
         ) from error
 
 
-def save(net: nn.Module, card: Card, folder: Path | str) -> Card:
+def save(net: nn.Module, card: Card, folder: Path | str, half: bool = False) -> Card:
     """Write weights, then the card that vouches for them; each replaces the old file in one step.
 
     Args:
         net: the network; its weights are written as float32.
         card: without `sha256`, `golden` and `parameters`, which are filled in.
         folder: `models/<name>`, made if missing.
+        half: kernels and matrices are written as float16, half the file; biases and normalisations, which are small
+            and may be large numbers, stay float32. The card says it (`stored` of its recipe), and its golden outputs
+            are those of the rounded network, which is what is loaded.
 
     Returns:
         The card as written.
+
+    Raises:
+        ModelRefused: rounded to half precision the network computes something else; nothing is written.
     """
+    if half:
+        rounded = copy.deepcopy(net)
+        rounded.load_state_dict({k: _halved(v) for k, v in net.state_dict().items()})
+        _refuse_other_maps(rounded, net, card)
+        net = rounded
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     state = {k: v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
-    data = tensor_bytes(state)
+    data = tensor_bytes({k: _halved(v) for k, v in state.items()} if half else state)
     draft = folder / (WEIGHTS + ".new")
     draft.write_bytes(data)
+    how = {name: value for name, value in card.recipe.items() if name != STORED}
     written = replace(
         card,
+        recipe=how | ({STORED: "float16"} if half else {}),
         sha256=hashlib.sha256(data).hexdigest(),
         golden=golden_outputs(net, card).tolist(),
         parameters=sum(p.numel() for p in net.parameters()),
     )
     os.replace(draft, folder / WEIGHTS)  # the card follows at once: killed between them, they do not fit
     return write_card(written, folder)
+
+
+def _halved(weight: Tensor) -> Tensor:
+    return weight.half() if weight.is_floating_point() and weight.ndim > 1 else weight
+
+
+def _refuse_other_maps(rounded: nn.Module, net: nn.Module, card: Card) -> None:
+    wanted, got = golden_outputs(net, card), golden_outputs(rounded, card)
+    # Maps of an untrained head are all but flat: there a hundredth decides nothing either.
+    allowed = np.maximum(GOLDEN_TOLERANCE * np.ptp(wanted, axis=1, keepdims=True), _ROUNDING)
+    off = np.abs(got - wanted)
+    if not (off <= allowed).all():  # NaN fails too
+        raise ModelRefused(
+            f"In half precision the network computes other maps (deviation {np.nanmax(off, initial=0.0):.3g}, allowed "
+            f"{float(allowed.min()):.3g}): keep float32."
+        )
 
 
 def load(model: str | Path, device: str | torch.device = "cpu") -> tuple[nn.Module, Card]:

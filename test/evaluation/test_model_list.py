@@ -14,7 +14,9 @@ from support.judged_rows import results, row
 
 from gpnet_ros import cli
 from gpnet_ros.commands import models_judge
-from gpnet_ros.evaluation.model_list import BYTES_MAX, list_models, missing
+from gpnet_ros.errors import ModelRefused
+from gpnet_ros.evaluation.model_list import BYTES_MAX, SCENE_BYTES_MAX, ListedModel, list_models, missing, oversize
+from gpnet_ros.network import checkpoint
 from gpnet_ros.network.card import Card, read_card
 from gpnet_ros.network.checkpoint import build, load, save
 from gpnet_ros.settings import resource_dir
@@ -40,7 +42,54 @@ def test_shipped_models_are_whole_and_together_below_the_limit() -> None:
     shipped = list_models(resource_dir("models"))
     assert "gpnet" in {model.name for model in shipped}
     assert [model.refused for model in shipped if model.card is None] == []
-    assert sum(model.size for model in shipped) <= BYTES_MAX == 25_000_000
+    assert oversize(shipped) == [] and (BYTES_MAX, SCENE_BYTES_MAX) == (25_000_000, 40_000_000)
+
+
+def test_what_is_too_large_to_ship_is_told() -> None:
+    grasp, scene = Card("gpnet", {}, "rgbd"), Card("graspnext", {}, "rgb")
+    fits = [ListedModel("a", 20_000_000, grasp), ListedModel("b", 39_000_000, scene)]
+    assert oversize(fits) == []
+    assert oversize([*fits, ListedModel("c", 6_000_000, grasp)]) == [
+        "The grasp networks have 26.0 MB together; allowed are 25 MB"
+    ]
+    assert oversize([ListedModel("d", 41_000_000, scene)]) == ["d has 41.0 MB; allowed are 40 MB: gpnet models halve"]
+
+
+def test_a_multi_task_model_is_listed_by_its_six_tasks_and_without_torchvision_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torchvision")
+    sizes = {"width": 8, "depth": 1, "expansion": 1, "fused": True}
+    heads = {"neck": 16, "box": 16, "shared": 0}
+    heads |= {name: [8] for name in ("visible", "amodal", "occlusion", "mass", "suction")}
+    kwargs = {"sizes": {"trunk": "searched", "stem": 8, "stages": [sizes] * 4, "heads": heads}, "side": 64}
+    metric = {"boxes": {"AP": 0.3, "AP50": 0.81}, "occlusion": {"rate": 0.9}, "mass": {"value": 0.5}, "visible": 0.7}
+    card = Card("graspnext", kwargs, "rgb", data={"arguments": [], "found_by": {"seed": 0}}, metric=metric)
+    save(build(card), card, tmp_path / "models" / "fast")
+    status, answer = listed(tmp_path / "models", capsys)
+    (model,) = answer["models"]
+    assert status == 0 and model["what"] == "GraspNeXt searched" and answer["oversize"] == []
+    assert {"figures of amodal", "figures of suction"} <= set(model["missing"])
+    assert not {"figures of boxes", "figures of mass", "data seeds", "figures on stack-test"} & set(model["missing"])
+    assert cli.main(["models", "--folder", str(tmp_path / "models")]) == 0
+    assert "boxes 81 %, visible 70 %, occlusion 90 %, mass 50 %" in capsys.readouterr().out
+
+    def absent(**_: object) -> object:
+        raise ModelRefused("This model needs torchvision: pip install 'gpnet_ros[graspnext]'.") from ImportError("no")
+
+    monkeypatch.setitem(checkpoint.ARCHITECTURES, "graspnext", absent)
+    status, answer = listed(tmp_path / "models", capsys)
+    assert status == 0 and "torchvision" in answer["models"][0]["unloaded"] and answer["models"][0]["refused"] is None
+    weights = tmp_path / "models" / "fast" / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    assert listed(tmp_path / "models", capsys)[0] == 1, "a damaged file is refused all the same"
+
+
+def test_a_model_is_halved_by_a_command(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["models", "halve", str(tiny), "--out", str(tmp_path / "half"), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["bytes"] < answer["bytes_before"] and read_card(tmp_path / "half").recipe["stored"] == "float16"
+    assert cli.main(["models", "halve", "nowhere", "--out", str(tmp_path / "x")]) == 2
 
 
 def test_a_model_is_listed_with_what_its_card_says_and_lacks(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:

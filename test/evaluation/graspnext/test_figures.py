@@ -73,9 +73,22 @@ def test_the_truth_gets_full_marks() -> None:
     assert found["mass"]["error_px"] == 0.0
 
 
-def test_an_interval_holds_its_value() -> None:
-    bounds = figures({})["boxes"]["AP50_interval"]
-    assert bounds["low"] <= bounds["value"] <= bounds["high"]  # type: ignore[index]
+def test_an_interval_holds_its_value_and_every_task_has_one() -> None:
+    found = figures({"occluded": np.array([1.0, 0.0, 1.0])})
+    intervals = [
+        found[kind][name] for kind in ("boxes", "visible", "amodal") for name in ("AP_interval", "AP50_interval")
+    ]
+    intervals += [found["mass"], found["suction"], found["suction"]["MSE_over_constant"]]
+    intervals += [found["occlusion"]["over_constant_interval"]]
+    for bounds in intervals:
+        assert bounds["low"] <= bounds["value"] <= bounds["high"]  # type: ignore[index,operator]
+
+
+def test_occlusion_stands_beside_the_best_constant() -> None:
+    told = figures({})["occlusion"]  # one of three is occluded: who calls none so is right two times of three
+    assert (told["rate"], told["best_constant"], told["over_constant"]) == (1.0, 0.6667, 0.3333)
+    nobody = figures({"occluded": np.zeros(3)})["occlusion"]
+    assert nobody["rate"] == nobody["best_constant"] and nobody["over_constant"] == 0.0
 
 
 @pytest.mark.parametrize(
@@ -101,6 +114,7 @@ def test_a_map_that_says_nothing_has_the_error_of_the_best_constant() -> None:
     mean = float(np.mean([one.suction for one in PICTURES]))
     found = figures({"suction": np.full((SIDE, SIDE), mean, np.float32)})["suction"]
     assert found["MSE"] == pytest.approx(found["MSE_best_constant"], abs=2e-6)
+    assert found["MSE_over_constant"]["value"] == pytest.approx(1.0, abs=1e-3)  # type: ignore[index]
 
 
 def test_nothing_found_is_zero_and_nothing_there_is_unknown() -> None:

@@ -127,6 +127,32 @@ def test_a_model_comes_back_the_same_and_is_no_grasp_network(tmp_path: Path) -> 
         Detector(tmp_path, "cpu")
 
 
+def test_half_precision_sees_the_same_and_the_card_says_it(tmp_path: Path) -> None:
+    net = network().eval()
+    card = Card("graspnext", {"sizes": TINY.as_json(), "side": SIDE}, "rgb")
+    whole, half = checkpoint.save(net, card, tmp_path / "a"), checkpoint.save(net, card, tmp_path / "b", half=True)
+    sizes = [(tmp_path / name / checkpoint.WEIGHTS).stat().st_size for name in "ab"]
+    assert sizes[1] < 0.7 * sizes[0] and whole.parameters == half.parameters
+    assert half.recipe == {"stored": "float16"} and whole.recipe == {}
+    again, _ = checkpoint.load(tmp_path / "b")
+    assert isinstance(again, GraspNeXt) and all(w.dtype == torch.float32 for w in again.parameters())
+    image = torch.rand(1, 3, SIDE, SIDE)
+    one, other = (n.golden_maps(image) for n in (net, again))
+    spread = one.amax((0, 2, 3)) - one.amin((0, 2, 3))
+    assert ((one - other).abs().amax((0, 2, 3)) <= (0.02 * spread).clamp(min=0.01)).all()
+    assert checkpoint.save(again, half, tmp_path / "c").recipe == {}, "written as float32 again, and said so"
+
+
+def test_weights_that_half_precision_cannot_hold_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    net = network().eval()
+    with torch.no_grad():
+        net.mass.output.weight[0, 0] = 1e6
+    card = Card("graspnext", {"sizes": TINY.as_json(), "side": SIDE}, "rgb")
+    with pytest.raises(ModelRefused, match="In half precision the network computes other maps"):
+        checkpoint.save(net, card, tmp_path / "model", half=True)
+    assert not (tmp_path / "model").exists()
+
+
 def test_one_changed_weight_of_any_part_is_found_by_the_golden_outputs(tmp_path: Path) -> None:
     net = network().eval()
     card = checkpoint.save(net, Card("graspnext", {"sizes": TINY.as_json(), "side": SIDE}, "rgb"), tmp_path)
