@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def scene_figures(judged: Sequence[JudgedScene], resamples: int = 100, seed: int
 
     figures: dict[str, Any] = {"pictures": len(judged), "objects": sum(len(j.true.boxes) for j in judged)}
     for kind in KINDS:
-        found = bounded(lambda some, kind=kind: average_precision([(j.true, j.found) for j in some], kind))
+        found = bounded(partial(_precision, kind=kind))
         figures[kind] = {name: said["value"] for name, said in found.items()}
         figures[kind] |= {f"{name}_interval": found[name] for name in ("AP", "AP50")}
     calls = bounded(_occlusion)
@@ -53,6 +54,10 @@ def scene_figures(judged: Sequence[JudgedScene], resamples: int = 100, seed: int
     cup = bounded(_suction)
     figures["suction"] = cup["at_peak"] | suction_error(judged) | {"MSE_over_constant": cup["MSE_over_constant"]}
     return figures
+
+
+def _precision(judged: Sequence[JudgedScene], kind: str) -> Values:
+    return average_precision([(j.true, j.found) for j in judged], kind)
 
 
 def _occlusion(judged: Sequence[JudgedScene]) -> Values:
