@@ -24,16 +24,14 @@ _GOLDEN = 0.618
 
 def detection_panels(color: NDArray[np.uint8], seen: Detections) -> dict[str, NDArray[np.uint8]]:
     """The panels of `PANELS`, each (H, W, 3) uint8 RGB, of a picture (H, W, 3) RGB and what was seen in it."""
-    chosen = np.flatnonzero(seen.scores >= SCORE_MIN)
-    colors = {int(k): _distinct(n) for n, k in enumerate(chosen)}
-    states = {int(k): FREE if seen.free[k] else OCCLUDED for k in chosen}
+    colors = {k: _distinct(n) for n, k in enumerate(drawn_objects(seen))}
     panels = {
         "boxes": color.copy(),
         "visible": _tinted(color, seen.visible, colors),
         "amodal": _tinted(color, seen.amodal, colors),
-        "occlusion": _tinted(color, seen.visible, states),
-        "mass": _heated(color, seen.mass),
-        "suction": _heated(color, seen.suction),
+        "occlusion": occlusion_picture(color, seen),
+        "mass": heat_picture(color, seen.mass),
+        "suction": heat_picture(color, seen.suction),
     }
     for k, drawn in colors.items():
         u0, v0, u1, v1 = np.round(seen.boxes[k]).astype(int).tolist()
@@ -42,6 +40,35 @@ def detection_panels(color: NDArray[np.uint8], seen: Detections) -> dict[str, ND
             panels["boxes"], f"{seen.scores[k]:.2f}", (u0 + 3, v0 + 12), cv2.FONT_HERSHEY_SIMPLEX, 0.35, drawn, 1
         )
     return panels
+
+
+def drawn_objects(seen: Detections) -> list[int]:
+    """Numbers of the objects that are drawn, surest first."""
+    return [int(k) for k in np.flatnonzero(seen.scores >= SCORE_MIN)]
+
+
+def occlusion_picture(color: NDArray[np.uint8], seen: Detections) -> NDArray[np.uint8]:
+    """The picture (H, W, 3) RGB with free objects in red and occluded ones in blue, as the paper's Figure 1."""
+    return _tinted(color, seen.visible, {k: FREE if seen.free[k] else OCCLUDED for k in drawn_objects(seen)})
+
+
+def label_image(seen: Detections) -> NDArray[np.uint16]:
+    """Which object each pixel belongs to, (H, W): its row in the table of objects, counted from 1; 0 for none.
+
+    Where two masks overlap the surer object has the pixel.
+    """
+    labels = np.zeros(seen.mass.shape, np.uint16)
+    for k in reversed(drawn_objects(seen)):
+        labels[seen.visible[k]] = k + 1
+    return labels
+
+
+def label_picture(seen: Detections) -> NDArray[np.uint8]:
+    """The label image with a colour (RGB) of its own for each object, (H, W, 3); black for none."""
+    picture = np.zeros((*seen.mass.shape, 3), np.uint8)
+    for n, k in reversed(list(enumerate(drawn_objects(seen)))):
+        picture[seen.visible[k]] = _distinct(n)
+    return picture
 
 
 def panel_sheet(panels: dict[str, NDArray[np.uint8]]) -> NDArray[np.uint8]:
@@ -72,7 +99,8 @@ def _tinted(
     return panel
 
 
-def _heated(color: NDArray[np.uint8], heat: Floats) -> NDArray[np.uint8]:
+def heat_picture(color: NDArray[np.uint8], heat: Floats) -> NDArray[np.uint8]:
+    """A heat map (H, W), in [0, 1], over the grayed picture (H, W, 3) RGB: bright where it is high."""
     values = np.clip(heat, 0.0, 1.0)
     warm = cv2.applyColorMap((255 * values).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
     gray = np.repeat(color.mean(axis=2, keepdims=True), 3, axis=2)

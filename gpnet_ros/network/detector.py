@@ -56,7 +56,7 @@ class Detector:
         Raises:
             ModelRefused: see `checkpoint.load`; it is no grasp network; or there is no such device.
         """
-        self.device = _device(device)
+        self.device = find_device(device)
         if threads is not None:
             torch.set_num_threads(threads)
         net, self.card = load(model, self.device)
@@ -154,7 +154,12 @@ def _fold_pair(parent: nn.Sequential, first: nn.Module, second: nn.Module) -> No
     setattr(parent, names[second], nn.Identity())
 
 
-def _device(name: str) -> torch.device:
+def find_device(name: str) -> torch.device:
+    """The device of this name: "cpu", "cuda", or "auto", cuda where there is one.
+
+    Raises:
+        ModelRefused: another name, or there is no such device.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name not in ("cpu", "cuda"):

@@ -1,4 +1,7 @@
-"""inference_node: colour, aligned depth and camera_info in; the maps of the network and an overlay out."""
+"""inference_node: colour, aligned depth and camera_info in; the maps of the network and an overlay out.
+
+With `scene_model` a second network sees which objects there are, in a thread of its own: see `scene_worker`.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,17 @@ from typing import Any
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from gpnet_ros.cell import load_hand_eye
-from gpnet_ros.errors import FrameRefused, HandEyeRefused
+from gpnet_ros.errors import FrameRefused, HandEyeRefused, ModelRefused, SettingsError
 from gpnet_ros.frame import Frame
 from gpnet_ros.hand_eye_check import check_hand_eye
 from gpnet_ros.maps import Grid, Maps, prioritise, workspace_grid
 from gpnet_ros.network.detector import Detector, cell_threads, gray_note
+from gpnet_ros.nodes.health.parts import Health
 from gpnet_ros.nodes.maps_node import MapsNode
 from gpnet_ros.nodes.parameters.declared import InferenceSettings
 from gpnet_ros.nodes.processes import start
+from gpnet_ros.nodes.scene_worker import SceneWorker
+from gpnet_ros.nodes.showing.detection_outputs import DetectionOutputs
 from gpnet_ros.pose import Transform
 from gpnet_ros.region import counted_in_workspace
 from gpnet_ros.settings import Workspace
@@ -27,17 +33,52 @@ class InferenceNode(MapsNode[InferenceSettings]):
     def __init__(self) -> None:
         super().__init__("inference_node", InferenceSettings)
         self.detector: Detector | None = None
+        self.scene: SceneWorker | None = None
         self.T_base_camera: Transform | None = None
         self._workspace: Workspace | None = None
         self._looked_for_gray = False
+        self._scene_device = ""
+
+    def configure(self) -> None:
+        """Create the topics; those of detections only where there will be some.
+
+        Raises:
+            SettingsError: there is neither a model nor a scene_model.
+        """
+        if not self.settings.model and not self.settings.scene_model:
+            raise SettingsError(
+                "model and scene_model are both empty; name at least one of them, such as model:=gpnet."
+            )
+        super().configure()
+        if self.settings.scene_model:
+            self.scene_outputs = DetectionOutputs(self)
 
     def activate(self) -> None:
         """Load the weights and their self test, then answer every frame."""
-        self._looked_for_gray = False
+        self._looked_for_gray, s = False, self.settings
         grid = self.make_grid()
-        self.detector = Detector(self.settings.model, device=self.settings.device, grid=grid, threads=cell_threads())
+        if s.model:
+            self.detector = Detector(s.model, device=s.device, grid=grid, threads=cell_threads())
+            self.get_logger().info(f"model {s.model} runs on {self.detector.device}")
+        if s.scene_model:
+            detector = load_scene_detector(s.scene_model, s.device)
+            self._scene_device = str(detector.device)
+            self.scene = SceneWorker(self, self.scene_outputs, detector, lambda: self.settings.scene_rate)
+            self.get_logger().info(f"scene_model {s.scene_model} runs on {detector.device}")
         super().activate()
-        self.get_logger().info(f"model {self.settings.model} runs on {self.detector.device}")
+
+    def halt(self) -> None:
+        """End both networks' threads and wait for them."""
+        super().halt()
+        if self.scene is not None:
+            self.scene.halt(self.patience)
+        self.scene = None
+
+    def watch(self) -> None:
+        """Publish the health; a node whose second network has died is no longer active."""
+        if self.scene is not None and self.scene.failure:
+            self.failure = self.scene.failure
+        super().watch()
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop answering and free the network."""
@@ -74,16 +115,31 @@ class InferenceNode(MapsNode[InferenceSettings]):
             self._workspace = replace(self._workspace, centre=s.workspace_centre, side=s.workspace_side)
 
     def answer(self, frame: Frame) -> Maps | None:
-        """The maps of the network with the wanted priority; None when it was freed meanwhile."""
+        """The maps of the network with the wanted priority; None without one, or when it was freed meanwhile."""
         detector = self.detector
+        self._check(frame)
         if detector is None:
             return None
-        self._check(frame)
         if not self._looked_for_gray:
             self._looked_for_gray = True
             if note := gray_note(frame, detector.card):
                 self.get_logger().warning(note)
         return self.prioritise(detector(frame), frame)
+
+    def also(self, frame: Frame) -> None:
+        """Let the second network see the frame."""
+        if self.scene is not None:
+            self.scene.offer(frame)
+
+    def health(self) -> list[Health]:
+        """What comes in, and what each network makes of it."""
+        parts, scene, s = super().health(), self.scene, self.settings
+        if not s.model:
+            parts = parts[:1]
+        if scene is None:
+            return parts
+        about = {"model": s.scene_model, "most [1/s]": s.scene_rate}
+        return [*parts, scene.health(self.exposures.arrivals, about, self._scene_device)]
 
     def _check(self, frame: Frame) -> None:
         """Refuse what cannot be used, and warn of a hand-eye that does not fit what is seen.
@@ -118,6 +174,19 @@ class InferenceNode(MapsNode[InferenceSettings]):
     def prioritise(self, maps: Maps, frame: Frame) -> Maps:
         """Maps with the priority that the parameter asks for."""
         return prioritise(maps, frame, self.settings.priority, self.T_base_camera)
+
+
+def load_scene_detector(model: str, device: str) -> Any:
+    """The detector of a multi-task model.
+
+    Raises:
+        ModelRefused: torchvision, which it needs, is not installed; or see `graspnext.detector.load_scene_detector`.
+    """
+    try:
+        from gpnet_ros.network.graspnext import detector
+    except ImportError as error:
+        raise ModelRefused(f"scene_model needs torchvision ({error}): pip install 'gpnet_ros[graspnext]'.") from error
+    return detector.load_scene_detector(model, device, cell_threads())
 
 
 def main() -> None:

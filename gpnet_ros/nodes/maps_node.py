@@ -42,6 +42,9 @@ class MapsNode(WorkerNode[_S]):
         """
         raise NotImplementedError
 
+    def also(self, frame: Frame) -> None:
+        """Begin what else is to be done with a frame that could be used, without holding up the next maps."""
+
     def work(self) -> None:
         """Publish the maps of the newest frame until halted."""
         while self.running.is_set():
@@ -65,6 +68,7 @@ class MapsNode(WorkerNode[_S]):
                 self.outputs.publish(frame, maps)
                 self.answers.times.lap("publish")
                 self.answers.answered()
+            self.also(frame)
         except GpnetError as error:
             self.answers.refused(str(error))
             self.get_logger().warning(str(error), throttle_duration_sec=2.0)

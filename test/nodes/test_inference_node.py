@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,12 +18,15 @@ rclpy = pytest.importorskip("rclpy")
 
 from support.cameras import mistaken  # noqa: E402
 from support.scenes import sight  # noqa: E402
+from support.tiny_graspnext import require_same, save_tiny  # noqa: E402
 
 from gpnet_ros.cell import load_cell, load_hand_eye  # noqa: E402
-from gpnet_ros.errors import FrameRefused, HandEyeRefused  # noqa: E402
+from gpnet_ros.detections import Detections  # noqa: E402
+from gpnet_ros.errors import FrameRefused, HandEyeRefused, ModelRefused  # noqa: E402
 from gpnet_ros.frame import Frame  # noqa: E402
 from gpnet_ros.maps import Maps, height_priority  # noqa: E402
 from gpnet_ros.network.card import Card  # noqa: E402
+from gpnet_ros.nodes import inference_node  # noqa: E402
 from gpnet_ros.nodes.health.parts import Level  # noqa: E402
 from gpnet_ros.nodes.inference_node import InferenceNode  # noqa: E402
 from gpnet_ros.pose import to_xyz_quat  # noqa: E402
@@ -197,3 +203,79 @@ def test_what_is_answered_and_what_is_refused_is_told_in_the_diagnostics(monkeyp
         assert levels == [(Level.OK, False, "cpu"), (Level.WARN, True, "cpu")]
         assert maps.values["answered"] == maps.values["refused"] == 1
         assert {"p50 unpack [ms]", "p50 maps [ms]", "p50 publish [ms]", "priority", "model"} <= set(maps.values)
+
+
+def test_with_a_scene_model_what_is_in_an_answered_frame_is_told_too(tmp_path: Path) -> None:
+    pytest.importorskip("torchvision")
+    model, seen = save_tiny(tmp_path / "tiny"), sight()
+    with node(scene_model=str(model), model='""', image_qos="sensor", device="cpu") as made:
+        made.configure()
+        made.activate()
+        try:
+            published: list[tuple[Frame, Detections]] = []
+            assert made.scene is not None
+            monkeyed = SimpleNamespace(begin=lambda frame: None, publish=lambda *both: published.append(both))
+            made.scene._outputs = monkeyed  # type: ignore[assignment]
+            made.respond(SimpleNamespace(frame=lambda need_camera: seen.frame))  # type: ignore[arg-type]
+            end = time.monotonic() + 60.0
+            while not (published and made.scene.answers.answers.count):
+                assert time.monotonic() < end
+                made.running.wait(0.01)
+            ((frame, detections),) = published
+            require_same(detections, inference_node.load_scene_detector(str(model), "cpu")(seen.frame))
+            assert frame.stamp == detections.stamp == seen.frame.stamp
+            parts = {part.part: part for part in made.health()}
+            assert set(parts) == {"input", "detections"}, "without a model there are no maps to tell of"
+            assert parts["detections"].values["answered"] == 1 and parts["detections"].hardware_id == "cpu"
+            made.scene.failure = "The thread of the second network died."
+            made._diagnostics = SimpleNamespace(publish=lambda message: None)
+            made.watch()  # which takes an active node out of `active`, as with any worker
+            assert made.failure == "The thread of the second network died."
+        finally:
+            made.halt()
+        assert made.scene is None
+
+
+def test_a_frame_that_is_refused_is_not_seen_by_the_second_network_either() -> None:
+    offered: list[Frame] = []
+    with node(image_qos="sensor") as made:
+        made.configure()
+        made.make_grid()
+        made.detector = Answering(sight().maps)  # type: ignore[assignment]
+        made.scene = SimpleNamespace(offer=offered.append, halt=lambda patience: None)  # type: ignore[assignment]
+        good = sight().frame
+        for frame in (replace(good, depth=np.full(good.shape, np.nan, np.float32)), good):
+            made.respond(SimpleNamespace(frame=lambda need_camera, frame=frame: frame))  # type: ignore[arg-type]
+    assert offered == [good]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"model": '""'}, "model and scene_model are both empty"),
+        ({"scene_model": "gpnet"}, "is a grasp network .gpnet.; this needs a multi-task network"),
+        ({"model": "TINY"}, "is a multi-task network"),
+        ({"scene_model": "nowhere"}, "There is no model"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parameters: dict[str, str], words: str
+) -> None:
+    pytest.importorskip("torchvision")
+    if "TINY" in parameters.values():
+        parameters = {"model": str(save_tiny(tmp_path))}
+    told: list[str] = []
+    with node(image_qos="sensor", device="cpu", **parameters) as made:
+        log = SimpleNamespace(error=told.append, info=lambda *_: None, warning=lambda *_, **__: None)
+        monkeypatch.setattr(made, "get_logger", lambda: log)
+        works = made._works(made.configure) and made._works(made.activate)
+        made.halt()
+    assert not works
+    assert len(told) == 1 and re.search(words, told[0])
+
+
+def test_without_torchvision_the_package_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gpnet_ros.network.graspnext.detector", None)
+    monkeypatch.delattr("gpnet_ros.network.graspnext.detector", raising=False)
+    with pytest.raises(ModelRefused, match=r"scene_model needs torchvision .*pip install 'gpnet_ros\[graspnext\]'"):
+        inference_node.load_scene_detector("gpnet", "cpu")

@@ -15,6 +15,7 @@ from gpnet_ros.detections import CHANCE_MIN, Detections
 from gpnet_ros.errors import BadInput, ModelRefused
 from gpnet_ros.frame import Frame
 from gpnet_ros.network.checkpoint import load
+from gpnet_ros.network.detector import find_device
 from gpnet_ros.network.graspnext.network import HEAT_STRIDE, GraspNeXt, SeenObjects
 
 #: Largest number of pixels of a frame: larger ones are refused, not scaled, for they are no camera's of this cell.
@@ -31,12 +32,13 @@ class SceneDetector:
 
     Attributes:
         side: longer side of the images that the network gets [px]. architecture: of the network.
+        device: where it runs.
     """
 
     def __init__(self, net: GraspNeXt, side: int) -> None:
         """Take a network in `eval` mode and the longer side [px] of the images that it was trained on."""
         self._net, self.side = net.eval().to(memory_format=torch.channels_last), side  # type: ignore[call-overload]
-        self.architecture = net.architecture
+        self.architecture, self.device = net.architecture, next(net.parameters()).device
 
     def __call__(self, frame: Frame) -> Detections:
         """The detections of a frame.
@@ -54,21 +56,23 @@ class SceneDetector:
         scaled = cv2.resize(frame.color, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         padded = np.zeros((self.side, self.side, 3), np.uint8)
         padded[: size[1], : size[0]] = scaled
-        device = next(self._net.parameters()).device
-        batch = image_tensor(padded)[None].to(device, memory_format=torch.channels_last)
+        batch = image_tensor(padded)[None].to(self.device, memory_format=torch.channels_last)
         return _in_frame(self._net.see(batch)[0], frame, (width / size[0], height / size[1]))
 
 
-def load_scene_detector(model: str | Path, device: str = "cpu") -> SceneDetector:
+def load_scene_detector(model: str | Path, device: str = "cpu", threads: int | None = None) -> SceneDetector:
     """The detector of a model.
 
     Args:
-        model: name in models/ or path of a model's folder. device: "cpu" or "cuda".
+        model: name in models/ or path of a model's folder. device: "cpu", "cuda" or "auto".
+        threads: of torch on the CPU, in this process from now on; None leaves them.
 
     Raises:
         ModelRefused: no such model, or it is not of the multi-task network.
     """
-    net, card = load(model, device)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    net, card = load(model, find_device(device))
     if not isinstance(net, GraspNeXt):
         raise ModelRefused(f"{model} is a grasp network ({card.architecture}); this needs a multi-task network.")
     return SceneDetector(net, int(card.kwargs["side"]))

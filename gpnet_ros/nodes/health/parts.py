@@ -175,27 +175,32 @@ class AnswerHealth:
         self._refusal = reason
         self.refusals.note()
 
-    def judge(self, part: str, arrivals: Arrivals, taken: int, about: Mapping[str, Any], hardware_id: str) -> Health:
+    def judge(
+        self, part: str, arrivals: Arrivals, taken: int, about: Mapping[str, Any], hardware_id: str,
+        silent: float = MAPS_SILENT,
+    ) -> Health:  # fmt: skip
         """How frames are answered.
 
         Args:
-            part: its name.
+            part: its name, which is that of the answers.
             arrivals: of the topics from which frames come.
             taken: how many exposures were taken up.
             about: what a person wants to know of it beside.
             hardware_id: on what it runs.
+            silent: answers come at least so often [s].
         """
         waits = min(self.answers.age, self.refusals.age)
         level, message = Level.WARN, ""
         if self._refusal:
             message = f"Frames are refused: {self._refusal}"
-        elif arrivals.complete.age < SILENT and math.isfinite(waits) and waits > MAPS_SILENT:
-            message = f"No maps for {waits:.0f} s though frames come: is the machine too busy?"
+        elif arrivals.complete.age < SILENT and math.isfinite(waits) and waits > silent:
+            message = f"No {part} for {waits:.0f} s though frames come: is the machine too busy?"
         else:
             level, message = Level.OK, "ok"
         values = {
             "rate [1/s]": rate(self.answers), "answered": self.answers.count, "refused": self.refusals.count,
-            "skipped": max(arrivals.complete.count - taken, 0), "p50 valid depth [share]": f"{self.valid.median:.3f}",
+            "skipped": max(arrivals.complete.count - taken, 0),
+            **({"p50 valid depth [share]": f"{self.valid.median:.3f}"} if self.valid.count else {}),
             **self.times.medians(), **about,
         }  # fmt: skip
         return Health(part, level, message, values, hardware_id or "none")

@@ -133,7 +133,15 @@ class CameraSettings(NodeSettings):
 class InferenceSettings(SquareSettings):
     """Parameters of inference_node."""
 
-    model: str = _fixed(_NETWORK, "gpnet", "Name of a model in models/, or the path of a model folder.")
+    model: str = _fixed(
+        _NETWORK, "gpnet", "Name of a model in models/, or the path of a model folder; empty: no maps of grasps."
+    )
+    scene_model: str = _fixed(
+        _NETWORK, "", "Multi-task model that also sees which objects there are, by name or path; empty: none."
+    )
+    scene_rate: float = _live(
+        2.0, "Most frames per second that the multi-task model sees.", unit="1/s", low=0.02, high=30.0
+    )
     device: str = _fixed(_NETWORK, "auto", "Where the network runs.", choices=("auto", "cpu", "cuda"))
     priority: str = _live("learned", "Where P comes from.", choices=P_SOURCES)
     view: str = _fixed(_NETWORK, "workspace", "What the network sees.", choices=("workspace", "whole"))

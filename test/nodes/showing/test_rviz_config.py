@@ -19,6 +19,7 @@ from std_msgs.msg import String  # noqa: E402
 from visualization_msgs.msg import MarkerArray  # noqa: E402
 
 from gpnet_ros.nodes.processes.start import LATCHED_QOS  # noqa: E402
+from gpnet_ros.nodes.showing.detection_outputs import MARKERS, PICTURES, DetectionOutputs  # noqa: E402
 from gpnet_ros.nodes.showing.map_outputs import MapOutputs  # noqa: E402
 from gpnet_ros.nodes.showing.planner_outputs import TOPICS  # noqa: E402
 from gpnet_ros.settings import config_dir  # noqa: E402
@@ -92,6 +93,7 @@ def published() -> dict[str, tuple[type, Any]]:
             found[topic] = (message, qos)
 
     MapOutputs(Node())
+    DetectionOutputs(Node())
     return found
 
 
@@ -129,4 +131,10 @@ def test_the_fixed_frame_is_the_root_of_our_tree_and_the_rest_is_of_rviz() -> No
 def test_every_map_the_cloud_and_the_grasp_are_shown() -> None:
     shown = {topic_of(d)["Value"] for d in DISPLAYS if kind(d) in TYPES}
     maps = {f"maps/{name}/color" for name in ("quality", "priority", "q_star", "angle", "width")}
-    assert maps | {"overlay", "maps/points", "planner_node/markers", "robot_description"} == shown
+    cell = {"overlay", "maps/points", "planner_node/markers", "robot_description"}
+    assert maps | cell | {*PICTURES, MARKERS} == shown
+
+
+def test_what_only_a_second_network_publishes_is_off_until_it_is_wanted() -> None:
+    on = {topic_of(d)["Value"] for d in DISPLAYS if kind(d) in TYPES and d["Enabled"]}
+    assert not on & {*PICTURES, MARKERS} and "overlay" in on

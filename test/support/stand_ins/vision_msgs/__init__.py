@@ -1,0 +1,1 @@
+"""Stands in for vision_msgs, which PyPI does not carry."""
