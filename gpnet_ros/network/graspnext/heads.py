@@ -17,6 +17,9 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.image_list import ImageList
+from torchvision.models.detection.rpn import RPNHead
 
 from gpnet_ros.network.graspnext.architecture import HeadSizes
 from gpnet_ros.network.graspnext.blocks import conv_norm
@@ -39,6 +42,23 @@ def _convolutions(channels: int, widths: tuple[int, ...]) -> nn.Sequential:
         ]
         channels = width
     return nn.Sequential(*layers)
+
+
+class Anchors(AnchorGenerator):
+    """Anchors in float32, whatever the maps are in: as bfloat16 an edge at 300 px is a multiple of 2 px."""
+
+    def forward(self, image_list: ImageList, feature_maps: list[Tensor]) -> list[Tensor]:
+        """The anchors (n, 4) of each image [px]; of the maps only sizes count."""
+        return super().forward(image_list, [each[:, :1].float() for each in feature_maps])  # type: ignore[no-any-return]
+
+
+class ProposalHead(RPNHead):
+    """Scores and moves in float32, so that what follows, true boxes among it, is not rounded to bfloat16."""
+
+    def forward(self, x: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Scores (B, A, h, w) and moves (B, 4 A, h, w) of each map (B, C, h, w)."""
+        scores, moves = super().forward(x)
+        return [each.float() for each in scores], [each.float() for each in moves]
 
 
 class BoxHead(nn.Module):

@@ -7,17 +7,24 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.roi_heads import RoIHeads, fastrcnn_loss
-from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
+from torchvision.models.detection.rpn import RegionProposalNetwork
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.graspnext.architecture import Architecture
-from gpnet_ros.network.graspnext.heads import BOX_SIDE, REGION_SIDE, BoxHead, DenseHead, RegionHeads
+from gpnet_ros.network.graspnext.heads import (
+    BOX_SIDE,
+    REGION_SIDE,
+    Anchors,
+    BoxHead,
+    DenseHead,
+    ProposalHead,
+    RegionHeads,
+)
 from gpnet_ros.network.graspnext.trunk import LEVELS, build_trunk
 
 #: Images are padded to a multiple of the coarsest stride.
@@ -252,10 +259,10 @@ def _listed(images: Tensor) -> tuple[ImageList, list[tuple[int, int]]]:
 
 def _proposals(channels: int, side: int, sampling: Sampling) -> RegionProposalNetwork:
     sizes = tuple((max(1, round(side * share)),) for share in ANCHOR_SHARES)
-    anchors = AnchorGenerator(sizes, (ANCHOR_SHAPES,) * len(sizes))
+    anchors = Anchors(sizes, (ANCHOR_SHAPES,) * len(sizes))
     return RegionProposalNetwork(
         anchors,
-        RPNHead(channels, anchors.num_anchors_per_location()[0]),
+        ProposalHead(channels, anchors.num_anchors_per_location()[0]),
         fg_iou_thresh=0.7,
         bg_iou_thresh=0.3,
         batch_size_per_image=sampling.anchors,

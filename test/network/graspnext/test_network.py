@@ -85,6 +85,22 @@ def test_each_term_is_finite_and_together_they_teach_every_weight() -> None:
     assert untaught == []
 
 
+def test_places_stay_float32_where_the_network_computes_in_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, places = network().train(), []
+    chosen = net.boxes.select_training_samples
+
+    def seen(proposals: list[torch.Tensor], targets: list[dict[str, torch.Tensor]]) -> tuple[object, ...]:
+        found = chosen(proposals, targets)
+        places.extend([*proposals, *found[0], *found[3]])
+        return found  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(net.boxes, "select_training_samples", seen)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = net(torch.rand(1, 3, SIDE, SIDE), [scene((8, 8))])
+        assert output.mass.dtype == torch.bfloat16, "it does compute in bfloat16"
+    assert {each.dtype for each in places} == {torch.float32}
+
+
 def test_pictures_without_an_object_teach_too() -> None:
     net, truths = network().train(), [scene(), scene()]
     losses = graspnext_losses(net(torch.rand(2, 3, SIDE, SIDE), truths), truths, TermWeights(), "graded")
