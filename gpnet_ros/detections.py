@@ -24,8 +24,8 @@ class Detections:
         scores: (m,) how sure the network is of each, in [0, 1].
         visible, amodal: (m, H, W) masks of what is seen and of the whole object.
         occluded: (m,) chance that something hides a part of it, in [0, 1].
-        mass: (H, W) chance that an object's centre of mass is here, in [0, 1].
-        suction: (H, W) quality of a suction cup here, in [0, 1].
+        mass: (H, W) chance that an object's centre of mass is here, in [0, 1]; NaN where the network did not look.
+        suction: (H, W) quality of a suction cup here, in [0, 1]; NaN likewise.
         stamp: time of the frame's exposure [s]; frame_id: of its camera.
     """
 
@@ -60,10 +60,11 @@ def heat_peaks(heat: Floats, count: int, height_min: float) -> tuple[Doubles, Do
     A cell is a peak if none of its eight neighbours is higher (CenterNet, Zhou et al. 2019).
 
     Args:
-        heat: the map.
+        heat: the map; NaN where nothing is known.
         count: most peaks to give.
         height_min: lowest height of one.
     """
+    heat = np.where(np.isnan(heat), -np.inf, heat)
     padded = np.pad(heat, 1, constant_values=-np.inf)
     around = np.max([padded[r : r + heat.shape[0], c : c + heat.shape[1]] for r in range(3) for c in range(3)], axis=0)
     rows, columns = np.nonzero((heat >= around) & (heat >= height_min))

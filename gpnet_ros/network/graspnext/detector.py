@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -14,10 +15,13 @@ from torchvision.models.detection.roi_heads import paste_masks_in_image
 from gpnet_ros.detections import CHANCE_MIN, Detections
 from gpnet_ros.errors import BadInput, ModelRefused
 from gpnet_ros.frame import Frame
+from gpnet_ros.maps import Grid
 from gpnet_ros.network.checkpoint import load
 from gpnet_ros.network.detector import find_device
 from gpnet_ros.network.graspnext.network import HEAT_STRIDE, GraspNeXt, SeenObjects
 
+#: Of a grasp network's square that is looked at around it, at each edge: objects there are seen whole.
+MARGIN = 0.1
 #: Largest number of pixels of a frame: larger ones are refused, not scaled, for they are no camera's of this cell.
 PIXELS_MAX = 8192 * 8192
 
@@ -28,17 +32,24 @@ def image_tensor(color: NDArray[np.uint8]) -> Tensor:
 
 
 class SceneDetector:
-    """`SceneDetector(net, side)(frame)` gives the detections of a frame: scaled to the network's side and padded.
+    """`SceneDetector(net, side)(frame)` gives the detections of a frame.
 
     Attributes:
-        side: longer side of the images that the network gets [px]. architecture: of the network.
+        side: of the square image that the network gets [px]. architecture: of the network.
         device: where it runs.
     """
 
-    def __init__(self, net: GraspNeXt, side: int) -> None:
-        """Take a network in `eval` mode and the longer side [px] of the images that it was trained on."""
+    def __init__(self, net: GraspNeXt, side: int, grid: Callable[[Frame], Grid] | None = None) -> None:
+        """Take a network and say where it looks.
+
+        Args:
+            net: in `eval` mode. side: longer side of the images that it was trained on [px].
+            grid: a grasp network's grid for a frame: this network looks at its square with `MARGIN` around it, so that
+                objects are as large as in training; the whole frame if not given.
+        """
         self._net, self.side = net.eval().to(memory_format=torch.channels_last), side  # type: ignore[call-overload]
         self.architecture, self.device = net.architecture, next(net.parameters()).device
+        self._grid = grid
 
     def __call__(self, frame: Frame) -> Detections:
         """The detections of a frame.
@@ -51,21 +62,39 @@ class SceneDetector:
         height, width = frame.color.shape[:2]
         if min(height, width) < HEAT_STRIDE or height * width > PIXELS_MAX:
             raise BadInput(f"A picture of {width}x{height} px cannot be used: allowed are 4x4 to {PIXELS_MAX:,} px.")
-        scale = self.side / max(height, width)
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        scaled = cv2.resize(frame.color, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-        padded = np.zeros((self.side, self.side, 3), np.uint8)
-        padded[: size[1], : size[0]] = scaled
-        batch = image_tensor(padded)[None].to(self.device, memory_format=torch.channels_last)
-        return _in_frame(self._net.see(batch)[0], frame, (width / size[0], height / size[1]))
+        seen = whole_square(width, height, self.side) if self._grid is None else widened(self._grid(frame), self.side)
+        batch = image_tensor(seen.warp_color(frame.color))[None].to(self.device, memory_format=torch.channels_last)
+        return _in_frame(self._net.see(batch)[0], frame, seen)
 
 
-def load_scene_detector(model: str | Path, device: str = "cpu", threads: int | None = None) -> SceneDetector:
+def whole_square(width: int, height: int, side: int) -> Grid:
+    """The grid (side, side) whose side the longer side of a picture [px] takes; what is beside the picture is black."""
+    scale = side / max(width, height)
+    half = 0.5 / scale - 0.5  # outer edges coincide
+    return Grid(side, side, scale, (half, half))
+
+
+def widened(grid: Grid, side: int) -> Grid:
+    """The grid (side, side) [px] that shows the square around another with `MARGIN` of its longer side at each edge."""
+    extent = max(grid.width, grid.height) * (1.0 + 2.0 * MARGIN)
+    factor = side / extent
+    u, v = grid.to_image(((grid.width - 1) / 2, (grid.height - 1) / 2))
+    scale, middle = grid.scale * factor, (side - 1) / 2
+    return Grid(side, side, scale, (float(u) - middle / scale, float(v) - middle / scale))
+
+
+def load_scene_detector(
+    model: str | Path,
+    device: str = "cpu",
+    threads: int | None = None,
+    grid: Callable[[Frame], Grid] | None = None,
+) -> SceneDetector:
     """The detector of a model.
 
     Args:
         model: name in models/ or path of a model's folder. device: "cpu", "cuda" or "auto".
         threads: of torch on the CPU, in this process from now on; None leaves them.
+        grid: see `SceneDetector`.
 
     Raises:
         ModelRefused: no such model, or it is not of the multi-task network.
@@ -75,25 +104,33 @@ def load_scene_detector(model: str | Path, device: str = "cpu", threads: int | N
     net, card = load(model, find_device(device))
     if not isinstance(net, GraspNeXt):
         raise ModelRefused(f"{model} is a grasp network ({card.architecture}); this needs a multi-task network.")
-    return SceneDetector(net, int(card.kwargs["side"]))
+    return SceneDetector(net, int(card.kwargs["side"]), grid)
 
 
-def _in_frame(seen: SeenObjects, frame: Frame, factors: tuple[float, float]) -> Detections:
-    """What the network saw in its padded image, in the pixels of the frame."""
-    assert frame.color is not None
-    height, width = frame.color.shape[:2]
-    boxes = seen.boxes.float().cpu() * torch.tensor([*factors, *factors])
-    boxes = torch.minimum(boxes.clamp(min=0), torch.tensor([width, height] * 2, dtype=torch.float32))
-    masks = [
-        (paste_masks_in_image(chances.float().cpu()[:, None], boxes, (height, width))[:, 0] >= CHANCE_MIN).numpy()
+def _in_frame(seen: SeenObjects, frame: Frame, grid: Grid) -> Detections:
+    """What the network saw on its grid, in the pixels of the frame; outside of it heat is NaN."""
+    height, width = frame.shape
+    corners = seen.boxes.double().cpu().numpy().reshape(-1, 2, 2) - 0.5  # edges of pixels, as the network counts them
+    boxes = np.clip(grid.to_image(corners).reshape(-1, 4) + 0.5, 0, (width, height, width, height))
+    u, v = (grid.to_grid(np.stack([axis, axis], axis=1)) for axis in (np.arange(width), np.arange(height)))
+    columns, rows = np.meshgrid(u[:, 0], v[:, 1])
+    looked_at = (columns > -0.5) & (columns < grid.width - 0.5) & (rows > -0.5) & (rows < grid.height - 0.5)
+    pasted = torch.from_numpy(boxes).float()
+    visible, amodal = (
+        (paste_masks_in_image(chances.float().cpu()[:, None], pasted, (height, width))[:, 0] >= CHANCE_MIN).numpy()
+        & looked_at
         for chances in (seen.visible, seen.amodal)
+    )
+    cells = [((axis + 0.5) / HEAT_STRIDE - 0.5).astype(np.float32) for axis in (columns, rows)]
+    heats = [
+        np.where(looked_at, _interpolated(heat.float().cpu().numpy(), *cells), np.float32("nan"))
+        for heat in (seen.mass, seen.suction)
     ]
-    heats = [_enlarged(heat.float().cpu().numpy(), (height, width), factors) for heat in (seen.mass, seen.suction)]
     return Detections(
-        boxes.double().numpy(),
+        boxes,
         seen.scores.double().cpu().numpy(),
-        masks[0],
-        masks[0] | masks[1],
+        visible,
+        visible | amodal,
         seen.occluded.double().cpu().numpy(),
         heats[0],
         heats[1],
@@ -102,10 +139,7 @@ def _in_frame(seen: SeenObjects, frame: Frame, factors: tuple[float, float]) -> 
     )
 
 
-def _enlarged(heat: NDArray[np.float32], shape: tuple[int, int], factors: tuple[float, float]) -> NDArray[np.float32]:
-    """A heat map at the frame's size: cell (r, c) covers 4x4 pixels of the network's image."""
-    height, width = shape
-    u = ((np.arange(width) + 0.5) / factors[0] / HEAT_STRIDE - 0.5).astype(np.float32)
-    v = ((np.arange(height) + 0.5) / factors[1] / HEAT_STRIDE - 0.5).astype(np.float32)
-    columns, rows = np.meshgrid(u, v)
+def _interpolated(
+    heat: NDArray[np.float32], columns: NDArray[np.float32], rows: NDArray[np.float32]
+) -> NDArray[np.float32]:
     return cv2.remap(heat, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
