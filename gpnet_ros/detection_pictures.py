@@ -100,7 +100,7 @@ def _tinted(
 
 
 def heat_picture(color: NDArray[np.uint8], heat: Floats) -> NDArray[np.uint8]:
-    """A heat map (H, W), in [0, 1], NaN where nothing is known, over the grayed picture (H, W, 3) RGB: bright where it is high."""
+    """A heat map (H, W), in [0, 1] or NaN, over the grayed picture (H, W, 3) RGB: bright where it is high."""
     values = np.clip(np.nan_to_num(heat), 0.0, 1.0)
     warm = cv2.applyColorMap((255 * values).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
     gray = np.repeat(color.mean(axis=2, keepdims=True), 3, axis=2)

@@ -5,6 +5,7 @@ With `scene_model` a second network sees which objects there are, in a thread of
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -61,7 +62,7 @@ class InferenceNode(MapsNode[InferenceSettings]):
             self.detector = Detector(s.model, device=s.device, grid=grid, threads=cell_threads())
             self.get_logger().info(f"model {s.model} runs on {self.detector.device}")
         if s.scene_model:
-            detector = load_scene_detector(s.scene_model, s.device)
+            detector = load_scene_detector(s.scene_model, s.device, grid)
             self._scene_device = str(detector.device)
             self.scene = SceneWorker(self, self.scene_outputs, detector, lambda: self.settings.scene_rate)
             self.get_logger().info(f"scene_model {s.scene_model} runs on {detector.device}")
@@ -176,8 +177,8 @@ class InferenceNode(MapsNode[InferenceSettings]):
         return prioritise(maps, frame, self.settings.priority, self.T_base_camera)
 
 
-def load_scene_detector(model: str, device: str) -> Any:
-    """The detector of a multi-task model.
+def load_scene_detector(model: str, device: str, grid: Callable[[Frame], Grid] | None) -> Any:
+    """The detector of a multi-task model, which looks where a grasp network's grid lies, and a little around it.
 
     Raises:
         ModelRefused: torchvision, which it needs, is not installed; or see `graspnext.detector.load_scene_detector`.
@@ -186,7 +187,7 @@ def load_scene_detector(model: str, device: str) -> Any:
         from gpnet_ros.network.graspnext import detector
     except ImportError as error:
         raise ModelRefused(f"scene_model needs torchvision ({error}): pip install 'gpnet_ros[graspnext]'.") from error
-    return detector.load_scene_detector(model, device, cell_threads())
+    return detector.load_scene_detector(model, device, cell_threads(), grid)
 
 
 def main() -> None:
