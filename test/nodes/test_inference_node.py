@@ -222,7 +222,7 @@ def test_with_a_scene_model_what_is_in_an_answered_frame_is_told_too(tmp_path: P
                 assert time.monotonic() < end
                 made.running.wait(0.01)
             ((frame, detections),) = published
-            require_same(detections, inference_node.load_scene_detector(str(model), "cpu")(seen.frame))
+            require_same(detections, inference_node.load_scene_detector(str(model), "cpu", made.make_grid())(seen.frame))
             assert frame.stamp == detections.stamp == seen.frame.stamp
             parts = {part.part: part for part in made.health()}
             assert set(parts) == {"input", "detections"}, "without a model there are no maps to tell of"
@@ -278,4 +278,4 @@ def test_without_torchvision_the_package_to_install_is_named(monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "gpnet_ros.network.graspnext.detector", None)
     monkeypatch.delattr("gpnet_ros.network.graspnext.detector", raising=False)
     with pytest.raises(ModelRefused, match=r"scene_model needs torchvision .*pip install 'gpnet_ros\[graspnext\]'"):
-        inference_node.load_scene_detector("gpnet", "cpu")
+        inference_node.load_scene_detector("gpnet", "cpu", None)
