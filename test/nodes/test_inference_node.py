@@ -222,7 +222,8 @@ def test_with_a_scene_model_what_is_in_an_answered_frame_is_told_too(tmp_path: P
                 assert time.monotonic() < end
                 made.running.wait(0.01)
             ((frame, detections),) = published
-            require_same(detections, inference_node.load_scene_detector(str(model), "cpu", made.make_grid())(seen.frame))
+            detector = inference_node.load_scene_detector(str(model), "cpu", made.make_grid())
+            require_same(detections, detector(seen.frame))
             assert frame.stamp == detections.stamp == seen.frame.stamp
             parts = {part.part: part for part in made.health()}
             assert set(parts) == {"input", "detections"}, "without a model there are no maps to tell of"
