@@ -12,6 +12,7 @@ from gpnet_ros.ur_controller.arm import Steps
 from gpnet_ros.ur_controller.motions import Motions
 from gpnet_ros.ur_controller.program import Program
 from gpnet_ros.ur_controller.robot import Robot
+from gpnet_ros.ur_controller.signals import input_bits
 from gpnet_ros.ur_controller.tokens import ScriptError
 from gpnet_ros.ur_controller.values import Pose, floats, six_numbers
 
@@ -83,7 +84,7 @@ class Builtins(Motions):
         return bool(self._robot.digital_outputs >> int(index) & 1)
 
     def get_standard_digital_in(self, index: float) -> bool:
-        return bool(self._robot.digital_inputs >> int(index) & 1)
+        return bool(input_bits(self._robot) >> int(index) & 1)
 
     def get_tool_digital_in(self, index: float) -> bool:
         return self.get_standard_digital_in(16 + int(index))

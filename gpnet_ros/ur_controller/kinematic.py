@@ -34,6 +34,7 @@ class KinematicPlant:
         held_mass: of the object that closing fingers meet [kg].
         object_position: finger position at which closing fingers meet an object; None for an empty hand.
         outputs: digital outputs as last set.
+        digital_inputs: as the tool would drive them.
     """
 
     def __init__(self, dh: Dh = UR10, q: Vector = HOME, contact_height: float | None = None) -> None:
@@ -43,7 +44,7 @@ class KinematicPlant:
         self.object_position: int | None = None
         self.tool_mass: float | None = None
         self.held_mass = 0.0
-        self.outputs = 0
+        self.outputs = self.digital_inputs = 0
         self._q, self._qd, self._elapsed = np.array(q, dtype=np.float64), np.zeros(6), 0.0
         self._started = time.time()
         self._finger, self._finger_goal, self._finger_speed = 0.0, 0.0, _FASTEST

@@ -1,4 +1,4 @@
-"""What stands behind the controller: an arm with a gripper, as physics or as pure kinematics."""
+"""What stands behind the controller: an arm with a tool, as physics or as pure kinematics."""
 
 from __future__ import annotations
 
@@ -50,6 +50,10 @@ class Plant(Protocol):
 
     def set_outputs(self, bits: int) -> None:
         """Take new digital outputs, one bit each: 0-7 standard, 8-15 configurable, 16-17 tool."""
+
+    @property
+    def digital_inputs(self) -> int:
+        """Digital inputs that the tool or the cell drives, one bit each, numbered as the outputs."""
 
     def set_gripper(self, position: int, speed: int, force: int) -> None:
         """Move the fingers to position 0 (open) .. 255 (closed) with speed and force 0 .. 255."""

@@ -10,6 +10,11 @@ from gpnet_ros.pose import to_rotvec
 from gpnet_ros.ur_controller.robot import SAFETY_BITS, Robot, RobotMode, RuntimeState
 
 
+def input_bits(robot: Robot) -> int:
+    """Digital inputs, numbered as the outputs: what a fault or a test has set, and what the plant drives."""
+    return robot.digital_inputs | robot.plant.digital_inputs
+
+
 class Snapshot:
     """The robot's state at the end of a cycle; what is costly is computed once and on demand."""
 
@@ -127,7 +132,7 @@ _STATE: dict[str, Output] = {
     "target_TCP_pose": ("VECTOR6D", lambda s: s.target_pose),
     "target_TCP_speed": ("VECTOR6D", lambda s: s.target_twist),
     "tcp_offset": ("VECTOR6D", lambda s: s.tcp_offset),
-    "actual_digital_input_bits": ("UINT64", lambda s: s.robot.digital_inputs),
+    "actual_digital_input_bits": ("UINT64", lambda s: input_bits(s.robot)),
     "actual_digital_output_bits": ("UINT64", lambda s: s.robot.digital_outputs),
     "robot_mode": ("INT32", lambda s: s.robot.mode),
     "safety_mode": ("INT32", lambda s: s.robot.safety),

@@ -13,7 +13,7 @@ from typing import Any
 from gpnet_ros.ur_controller.arm import JOINT_RANGE
 from gpnet_ros.ur_controller.robot import Robot, RobotMode, RuntimeState, SafetyMode
 from gpnet_ros.ur_controller.script_port import ScriptService
-from gpnet_ros.ur_controller.signals import Snapshot
+from gpnet_ros.ur_controller.signals import Snapshot, input_bits
 from gpnet_ros.ur_controller.wire import Link, Service
 
 #: Period of the robot state on 30001 and 30002 [s]; 30003 speaks in every cycle.
@@ -90,7 +90,7 @@ def realtime_message(snapshot: Snapshot) -> bytes:
     robot = snapshot.robot
     arm, zero6, zero3 = robot.arm, [0.0] * 6, [0.0] * 3
     # The bits are an integer in the place of a double.
-    (inputs,) = struct.unpack(">d", struct.pack(">q", robot.digital_inputs))
+    (inputs,) = struct.unpack(">d", struct.pack(">q", input_bits(robot)))
     (outputs,) = struct.unpack(">d", struct.pack(">q", robot.digital_outputs))
     values = [
         robot.plant.time, *arm.q, *arm.qd, *zero6, *zero6, *zero6,
@@ -132,7 +132,7 @@ def _tool() -> bytes:
 
 def _masterboard(robot: Robot) -> bytes:
     body = struct.pack(
-        ">IIBB2dBB2d4fBBB", robot.digital_inputs & 0xFFFFFFFF, robot.digital_outputs, 0, 0, 0.0, 0.0, 0, 0,
+        ">IIBB2dBB2d4fBBB", input_bits(robot) & 0xFFFFFFFF, robot.digital_outputs, 0, 0, 0.0, 0.0, 0, 0,
         *robot.analog_out, 30.0, 48.0, 0.5, 0.0, robot.safety, robot.reduced, 0,
     )  # fmt: skip
     return body + struct.pack(">IBB", 0, 0, 0) + (b"\x00" if robot.model.e_series else b"")

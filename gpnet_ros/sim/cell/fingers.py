@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from gpnet_ros.sim import constants as c
 from gpnet_ros.sim.cell.world import World
+from gpnet_ros.sim.hand.gripper import MujocoGripper
 from gpnet_ros.ur_controller.plant import (
     AT_TARGET,
     GRIPPER_CLOSED,
@@ -28,7 +29,7 @@ class Fingers:
 
     def __init__(self, world: World) -> None:
         """Fingers at rest where they are."""
-        self.world = world
+        self._take(world)
         self._target = self._reference = self.opening
         self._speed, self._force = c.GRIPPER_SPEED_RANGE[1], c.GRIPPER_FORCE
         self._stalled, self.object_status = 0.0, AT_TARGET
@@ -36,7 +37,7 @@ class Fingers:
     @property
     def opening(self) -> float:
         """Distance between the pads [m]."""
-        return self.world.gripper.opening
+        return self._gripper.opening
 
     @property
     def position(self) -> int:
@@ -50,12 +51,12 @@ class Fingers:
         self._speed = _between(c.GRIPPER_SPEED_RANGE, speed)
         self._force = _between(c.GRIPPER_FORCE_RANGE, force)
         self._stalled, self.object_status = 0.0, MOVING
-        self._limit_force()
+        self._gripper.limit_force(self._force)
 
     def attach(self, world: World) -> None:
         """Go on with the fingers of another world, which stand where these stood."""
-        self.world = world
-        self._limit_force()
+        self._take(world)
+        self._gripper.limit_force(self._force)
 
     def drive(self, dt: float) -> None:
         """One time step [s]: move the reference, apply it to the drives, watch for a blockage."""
@@ -64,11 +65,12 @@ class Fingers:
             self._reference = _SQUEEZE
         else:
             self._reference += min(max(way, -self._speed * dt), self._speed * dt)
-        self.world.gripper.drive_to(self._reference)
+        self._gripper.drive_to(self._reference)
         self._watch(dt)
 
-    def _limit_force(self) -> None:
-        self.world.model.actuator_forcerange[self.world.finger_drives] = (-self._force, self._force)
+    def _take(self, world: World) -> None:
+        assert isinstance(world.tool, MujocoGripper)
+        self._gripper = world.tool
 
     def _watch(self, dt: float) -> None:
         left = self._target - self.opening
@@ -78,7 +80,7 @@ class Fingers:
                 self._reference = self._target
             self.object_status, self._stalled = AT_TARGET, 0.0
             return
-        slow = abs(self.world.gripper.speed) < _STALL_SPEED
+        slow = abs(self._gripper.speed) < _STALL_SPEED
         # The drives need a moment to start; only then has the reference run ahead of the fingers.
         pushed = abs(self._reference - self.opening) > _ARRIVED
         self._stalled = self._stalled + dt if slow and pushed else 0.0

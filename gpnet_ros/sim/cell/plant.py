@@ -16,9 +16,10 @@ from gpnet_ros.sim import constants as c
 from gpnet_ros.sim.cell.arm import DRIVE_KP, DRIVE_KV, JOINT_DAMPING
 from gpnet_ros.sim.cell.fingers import Fingers
 from gpnet_ros.sim.cell.state import State
+from gpnet_ros.sim.cell.vacuum import Vacuum
 from gpnet_ros.sim.cell.world import World, build_world
 from gpnet_ros.sim.heap.heap import Heap
-from gpnet_ros.ur_controller.plant import Vector
+from gpnet_ros.ur_controller.plant import AT_TARGET, Vector
 
 _KP, _LAG = np.array(DRIVE_KP), (np.array(DRIVE_KV) + JOINT_DAMPING) / np.array(DRIVE_KP)
 #: Fed-forward accelerations are cut here [rad/s^2]: a commanded jump is not to be thrown at the motors.
@@ -30,7 +31,7 @@ _TRACKED = 0.05
 
 
 class CellPlant:
-    """A UR10 with a Robotiq 2F-85 over a heap, in MuJoCo; implements the controller's `Plant`.
+    """A UR10 over a heap, in MuJoCo, with a Robotiq 2F-85 or a suction cup; implements the controller's `Plant`.
 
     Attributes:
         world: model and state; replaced by `load_heap`.
@@ -40,7 +41,7 @@ class CellPlant:
     """
 
     def __init__(self, heap: Heap, cell: Cell, dh: Dh) -> None:
-        """Build the world, with the arm at rest at the cell's home pose and its fingers open.
+        """Build the world, with the arm at rest at the cell's home pose and its tool open.
 
         Args:
             heap: objects and poses.
@@ -49,9 +50,9 @@ class CellPlant:
         """
         self.cell, self.kinematics = cell, UrKinematics(dh)
         self.world: World = build_world(heap, dh, cell, cell.home)
-        self.fingers = Fingers(self.world)
+        self.tool: Fingers | Vacuum = Vacuum(self.world) if cell.tool == "suction" else Fingers(self.world)
         self.version, self.outputs = 1, 0
-        self.tool_mass = c.GRIPPER_MASS
+        self.tool_mass = cell.cup.mass if cell.tool == "suction" else c.GRIPPER_MASS
         self.watchers: list[Callable[[CellPlant], None]] = []
         # Added up from zero: the wall clock's own digits would swallow parts of every period.
         self._start, self._elapsed = time.time(), 0.0
@@ -86,8 +87,10 @@ class CellPlant:
         for left in range(count - 1, -1, -1):
             reference = q_target - qd_target * (left * dt / count)
             world.data.ctrl[world.arm_drives] = reference + ahead
-            self.fingers.drive(dt / count)
+            if isinstance(self.tool, Fingers):
+                self.tool.drive(dt / count)
             mujoco.mj_step(world.model, world.data)
+            world.tool.watch(dt / count)
             wrench += world.flange_wrench() / count
         self._flange_wrench = wrench
         self._elapsed += dt
@@ -127,29 +130,37 @@ class CellPlant:
         return np.concatenate([force, torque - np.cross(arm, force)])
 
     def set_outputs(self, bits: int) -> None:
-        """Remember the digital outputs; nothing in this cell is wired to them."""
+        """Take the digital outputs; a cup's valve is wired to one of them, a jaw to none."""
         self.outputs = bits
+        if isinstance(self.tool, Vacuum):
+            self.tool.set_outputs(bits)
+
+    @property
+    def digital_inputs(self) -> int:
+        """Digital inputs that the tool drives: a cup's vacuum switch."""
+        return self.tool.digital_inputs if isinstance(self.tool, Vacuum) else 0
 
     def set_gripper(self, position: int, speed: int, force: int) -> None:
-        """Send the fingers to a position, 0 open .. 255 closed, with speed and force 0 .. 255."""
-        self.fingers.go(position, speed, force)
+        """Send the fingers to a position, 0 open .. 255 closed, with speed and force 0 .. 255; a cup has none."""
+        if isinstance(self.tool, Fingers):
+            self.tool.go(position, speed, force)
 
     @property
     def gripper_position(self) -> int:
         """Actual finger position, 0 open .. 228 closed."""
-        return self.fingers.position
+        return self.tool.position if isinstance(self.tool, Fingers) else 0
 
     @property
     def gripper_object(self) -> int:
         """Object status of the gripper, see `ur_controller.plant.MOVING` and those beside it."""
-        return self.fingers.object_status
+        return self.tool.object_status if isinstance(self.tool, Fingers) else AT_TARGET
 
     def load_heap(self, heap: Heap) -> None:
-        """Take the heap away and put another one there; arm and fingers stay as they are."""
+        """Take the heap away and put another one there; arm and tool stay as they are."""
         world = build_world(heap, self.kinematics.dh, self.cell, self.cell.home)
         world.take_arm(self.world)
         self.world = world
-        self.fingers.attach(world)
+        self.tool.attach(world)
         self.version += 1
 
     def state(self) -> State:
@@ -164,4 +175,4 @@ class CellPlant:
 
     def put_arm(self, q: ArrayLike) -> None:
         """Set the arm at joint angles (6,) [rad], at rest: for tests."""
-        self.world.rest(q, self.fingers.opening)
+        self.world.rest(q, self.tool.opening if isinstance(self.tool, Fingers) else c.GRIPPER_STROKE)

@@ -18,7 +18,7 @@ from gpnet_ros.settings import Box
 from gpnet_ros.sim.camera.meshes import box_mesh, capsule_mesh, cylinder_mesh, join_meshes, table_mesh
 from gpnet_ros.sim.camera.raycast import Mesh, RayScene
 from gpnet_ros.sim.cell.state import read_scene
-from gpnet_ros.sim.cell.world import CELL_TABLE_CENTRE, CELL_TABLE_SIZE, FLOOR_Z, MACHINE, build_world
+from gpnet_ros.sim.cell.world import CELL_TABLE_CENTRE, CELL_TABLE_SIZE, FLOOR_Z, build_world, machine_bodies
 from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.sim.looks.style import Style, random_object, random_style
 from gpnet_ros.sim.looks.texture import Texture
@@ -60,7 +60,7 @@ class Scenery:
         self._static = len(static)
         #: Row of the state's poses to which each moving mesh belongs.
         self._rows = np.array([*range(len(objects)), *(len(objects) + body for body, _ in machine)])
-        self._bodies = len(objects) + len(MACHINE)
+        self._bodies = len(objects) + len(machine_bodies(cell.tool))
         self.scene = RayScene([*static, *objects, *(mesh for _, mesh in machine)])
 
     def place(self, poses: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -112,11 +112,11 @@ def furniture(cell: Cell) -> list[Mesh]:
 
 
 def machine_meshes(cell: Cell) -> list[tuple[int, Mesh]]:
-    """Meshes of arm and gripper, each with the index of its body in `MACHINE`, in the frame of that body."""
+    """Meshes of arm and tool, each with the index of its body in `machine_bodies`, in the frame of that body."""
     empty = Heap((), np.zeros((0, 4, 4)))
     model = build_world(empty, ARMS[cell.arm], cell, cell.home).model
     meshes = []
-    for row, name in enumerate(MACHINE):
+    for row, name in enumerate(machine_bodies(cell.tool)):
         geoms = np.flatnonzero(model.geom_bodyid == model.body(name).id).tolist()
         for color in np.unique(model.geom_rgba[geoms, :3], axis=0):
             same = [g for g in geoms if np.array_equal(model.geom_rgba[g, :3], color)]
@@ -135,8 +135,9 @@ def poses_of(poses: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def body_pose(poses: NDArray[np.float64], body: str) -> Transform:
-    """T_base_body of one of `MACHINE` in the poses (n, 7) of a state."""
-    pose = poses[len(poses) - len(MACHINE) + MACHINE.index(body)]
+    """T_base_body of a body of the arm, flange included, in the poses (n, 7) of a state, whatever the tool is."""
+    machine = machine_bodies("jaw")
+    pose = poses[len(poses) - len(machine) + machine.index(body)]
     return transform(Rotation.from_quat(pose[[4, 5, 6, 3]]).as_matrix(), pose[:3])
 
 

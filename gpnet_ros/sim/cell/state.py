@@ -48,7 +48,7 @@ class State:
         time: simulated time [s].
         version: number of the heap, and of the scene file that describes it.
         q: actual joint angles (6,) [rad].
-        poses: (n, 7) position [m] and quaternion wxyz in base, objects first, then `world.MACHINE`.
+        poses: (n, 7) position [m] and quaternion wxyz in base, objects first, then `world.machine_bodies`.
     """
 
     time: float

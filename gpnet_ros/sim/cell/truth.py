@@ -20,7 +20,7 @@ from gpnet_ros.sim.labels.relations import relations
 _SNAPSHOT_PERIOD = 0.1
 #: An object that was held this much above where it lay has been lifted [m].
 _LIFTED = 0.05
-#: A pinch that is over for this long is a grip that has ended [s].
+#: A hold that is over for this long is a grip that has ended [s].
 _LET_GO = 0.1
 #: Slower than this [m/s], [rad/s] everything rests.
 _REST = (0.01, 0.1)
@@ -28,11 +28,11 @@ _REST = (0.01, 0.1)
 
 @dataclass(eq=False)
 class TrueGrip:
-    """One closing of the fingers on something.
+    """One closing of the fingers on something, or one seal of the cup.
 
     Attributes:
-        start, end: simulated time [s]; end is that of the last contact of both pads.
-        objects: indices of the objects between the pads, at any time of it.
+        start, end: simulated time [s]; end is that of the last contact of both pads, or of the seal.
+        objects: indices of the objects that were held, at any time of it.
         before: the objects just before the gripper touched anything.
         lifted: objects that came up with the gripper.
         top_level: objects that could have been taken without disturbing others; worked out when asked for.
@@ -57,20 +57,20 @@ class Truth:
         plant.watchers.append(self.watch)
 
     def watch(self, plant: CellPlant) -> None:
-        """Note what is between the pads; remember the heap while nothing is."""
+        """Note what is held; remember the heap while nothing is."""
         if plant.version != self.version:
             self.version, self.grips = plant.version, []
             self._before, self._snapshot_at = plant.world.heap_now(), plant.time
-        pinched = plant.world.gripper.pinched() if plant.world.data.ncon else []
+        held = plant.world.tool.held()
         open_grip = self.grips[-1] if self.grips and plant.time - self.grips[-1].end < _LET_GO else None
-        if pinched:
+        if held:
             if open_grip is None:
                 open_grip = TrueGrip(plant.time, plant.time, set(), self._before)
                 self.grips.append(open_grip)
-            open_grip.objects |= set(pinched)
+            open_grip.objects |= set(held)
             open_grip.end = plant.time
             z = plant.world.data.xpos[plant.world.object_ids, 2]
-            open_grip.lifted |= {i for i in pinched if z[i] > open_grip.before.T_base_object[i, 2, 3] + _LIFTED}
+            open_grip.lifted |= {i for i in held if z[i] > open_grip.before.T_base_object[i, 2, 3] + _LIFTED}
         elif open_grip is None and plant.time - self._snapshot_at > _SNAPSHOT_PERIOD and not plant.touched:
             self._before, self._snapshot_at = plant.world.heap_now(), plant.time
 
@@ -98,7 +98,7 @@ class Truth:
         """The place of each object: `held`, `tote`, `table` or `floor`."""
         world = self.plant.world
         points = world.heap_now().T_base_object[:, :3, 3]
-        held = set(world.gripper.pinched())
+        held = set(world.tool.held())
         tote, table = in_tote(self.plant.cell, points), over_table(points)
         return [
             "held" if i in held else "tote" if tote[i] else "table" if table[i] else "floor" for i in range(len(points))
@@ -106,7 +106,7 @@ class Truth:
 
     def at_rest(self) -> bool:
         """Whether no object that is not held moves."""
-        world, held = self.plant.world, set(self.plant.world.gripper.pinched())
+        world, held = self.plant.world, set(self.plant.world.tool.held())
         free = [i for i in range(len(world.objects)) if i not in held]
         velocity = world.object_velocities()[free].reshape(-1, 6)
         return bool((np.abs(velocity[:, :3]) < _REST[0]).all() and (np.abs(velocity[:, 3:]) < _REST[1]).all())

@@ -1,4 +1,4 @@
-"""One compiled physical world of the cell: table, tote, arm with gripper, and a heap."""
+"""One compiled physical world of the cell: table, tote, arm with its tool, and a heap."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from gpnet_ros.cell import Cell
 from gpnet_ros.kinematics import Dh
 from gpnet_ros.sim import constants as c
 from gpnet_ros.sim.cell.arm import ARM_JOINTS, DRIVES, FLANGE, LINKS, add_coupling, add_ur10
+from gpnet_ros.sim.hand.cup import CUP_BODIES, MujocoCup, add_cup
 from gpnet_ros.sim.hand.gripper import FINGERS, MujocoGripper, add_gripper
+from gpnet_ros.sim.hand.seal import VacuumSettings
+from gpnet_ros.sim.hand.tool import MujocoTool
 from gpnet_ros.sim.heap.contacts import add_objects, add_table, get_pose, set_options, set_pose
 from gpnet_ros.sim.heap.heap import Heap
 
-#: What moves with the arm, in the order in which poses are reported after those of the objects.
-MACHINE = (*LINKS, FLANGE, *FINGERS)
+#: Bodies of each tool of `Cell.tool`; as many of each, so that those of the arm stand at the same places.
+_TOOL_BODIES = {"jaw": FINGERS, "suction": CUP_BODIES}
 #: How long a new heap may come to rest before it is handed over [s].
 _SETTLE_TIME = 0.5
 #: The table's top and its centre [m]: room for the arm's base, heap and tote.
@@ -28,7 +31,7 @@ FLOOR_Z = -0.75
 
 @dataclass(eq=False)
 class World:
-    """A model with its state, and the indices at which arm, gripper and objects stand in them.
+    """A model with its state, and the indices at which arm, tool and objects stand in them.
 
     `objects` are the bodies of the heap; every index array is in the order of its name.
     """
@@ -37,15 +40,13 @@ class World:
     model: mujoco.MjModel
     data: mujoco.MjData
     objects: tuple[str, ...]
+    cell: Cell
     q_at: NDArray[np.int_] = field(init=False)
     v_at: NDArray[np.int_] = field(init=False)
     arm_drives: NDArray[np.int_] = field(init=False)
-    fingers_at: NDArray[np.int_] = field(init=False)
-    fingers_v: NDArray[np.int_] = field(init=False)
-    finger_drives: NDArray[np.int_] = field(init=False)
     object_ids: NDArray[np.int_] = field(init=False)
     body_ids: NDArray[np.int_] = field(init=False)
-    gripper: MujocoGripper = field(init=False)
+    tool: MujocoTool = field(init=False)
     flange_id: int = field(init=False)
     machine_geoms: NDArray[np.bool_] = field(init=False)
 
@@ -54,14 +55,16 @@ class World:
         self.q_at = np.array([m.joint(n).qposadr[0] for n in ARM_JOINTS])
         self.v_at = np.array([m.joint(n).dofadr[0] for n in ARM_JOINTS])
         self.arm_drives = np.array([m.actuator(n).id for n in DRIVES])
-        self.fingers_at = np.array([m.joint(n).qposadr[0] for n in FINGERS])
-        self.fingers_v = np.array([m.joint(n).dofadr[0] for n in FINGERS])
-        self.finger_drives = np.array([m.actuator(n).id for n in FINGERS])
         self.object_ids = np.array([m.body(n).id for n in self.objects], dtype=int)
-        self.body_ids = np.array([m.body(n).id for n in (*self.objects, *MACHINE)])
-        self.gripper = MujocoGripper(m, self.data, self.object_ids.tolist())
+        machine = machine_bodies(self.cell.tool)
+        self.body_ids = np.array([m.body(n).id for n in (*self.objects, *machine)])
+        ids = self.object_ids.tolist()
+        if self.cell.tool == "suction":
+            self.tool = MujocoCup(m, self.data, ids, self.cell.cup)
+        else:
+            self.tool = MujocoGripper(m, self.data, ids)
         self.flange_id = m.body(FLANGE).id
-        self.machine_geoms = np.isin(m.geom_bodyid, [m.body(n).id for n in MACHINE])
+        self.machine_geoms = np.isin(m.geom_bodyid, [m.body(n).id for n in machine])
 
     def heap_now(self) -> Heap:
         """The heap, with the objects where they are now."""
@@ -74,7 +77,7 @@ class World:
         return np.array(rows).reshape(-1, 6)
 
     def poses(self) -> NDArray[np.float64]:
-        """Position [m] and quaternion wxyz of the objects, then of `MACHINE`, (n, 7), at the last step."""
+        """Position [m] and quaternion wxyz of the objects, then of `machine_bodies`, (n, 7), at the last step."""
         ids = self.body_ids
         return np.concatenate([self.data.xpos[ids], self.data.xquat[ids]], axis=1)
 
@@ -82,9 +85,11 @@ class World:
         """External force and torque on the arm at its flange, base axes, (6,) [N, Nm], of the last step.
 
         All contacts of arm and tool with the world count, as in a UR, which infers them from its motors;
-        what the fingers hold counts with its weight.
+        what the tool holds counts with its weight.
         """
-        data, total, local = self.data, np.zeros(6), np.zeros(6)
+        data, local = self.data, np.zeros(6)
+        total = self.tool.pull()
+        total[3:] -= np.cross(data.xpos[self.flange_id], total[:3])
         if not data.ncon:
             return total
         touching = self.machine_geoms[data.contact.geom]
@@ -98,20 +103,18 @@ class World:
         return total
 
     def take_arm(self, other: World) -> None:
-        """Put arm and fingers where they are in another world, at the same speed and with the same commands."""
-        for mine, theirs in ((self.q_at, other.q_at), (self.fingers_at, other.fingers_at)):
-            self.data.qpos[mine] = other.data.qpos[theirs]
-        for mine, theirs in ((self.v_at, other.v_at), (self.fingers_v, other.fingers_v)):
-            self.data.qvel[mine] = other.data.qvel[theirs]
-        for mine, theirs in ((self.arm_drives, other.arm_drives), (self.finger_drives, other.finger_drives)):
-            self.data.ctrl[mine] = other.data.ctrl[theirs]
+        """Put arm and tool where they are in another world, at the same speed and with the same commands."""
+        self.data.qpos[self.q_at] = other.data.qpos[other.q_at]
+        self.data.qvel[self.v_at] = other.data.qvel[other.v_at]
+        self.data.ctrl[self.arm_drives] = other.data.ctrl[other.arm_drives]
+        self.tool.take_from(other.tool)
         mujoco.mj_forward(self.model, self.data)
 
     def rest(self, q: ArrayLike, opening: float = c.GRIPPER_STROKE) -> None:
-        """Arm at q (6,) [rad] and fingers `opening` apart [m], at rest and held there."""
+        """Arm at q (6,) [rad] and fingers `opening` apart [m], or the vacuum off, at rest and held there."""
         self.data.qpos[self.q_at] = self.data.ctrl[self.arm_drives] = np.asarray(q)
-        self.data.qpos[self.fingers_at] = self.data.ctrl[self.finger_drives] = opening / 2
-        self.data.qvel[[*self.v_at, *self.fingers_v]] = 0.0
+        self.data.qvel[self.v_at] = 0.0
+        self.tool.jump_to(opening)
         mujoco.mj_forward(self.model, self.data)
 
 
@@ -121,7 +124,7 @@ def build_world(heap: Heap, dh: Dh, cell: Cell, q: ArrayLike) -> World:
     Args:
         heap: objects and poses.
         dh: true DH table of the arm.
-        cell: where tote, mast and camera stand.
+        cell: where tote, mast and camera stand, and which tool hangs at the flange.
         q: joint angles at which the arm waits (6,) [rad].
     """
     spec = mujoco.MjSpec()
@@ -131,16 +134,24 @@ def build_world(heap: Heap, dh: Dh, cell: Cell, q: ArrayLike) -> World:
     _add_furniture(spec, cell)
     names = add_objects(spec, heap.objects)
     flange = add_ur10(spec, dh)
-    add_gripper(spec, flange, cell.T_flange_tcp)
-    add_coupling(flange, cell.gripper.tcp_offset - c.FINGER_LENGTH - c.PALM_SIZE[2])
+    if cell.tool == "suction":
+        add_cup(spec, flange, cell.T_flange_tcp, cell.cup, names, VacuumSettings())
+    else:
+        add_gripper(spec, flange, cell.T_flange_tcp)
+        add_coupling(flange, cell.gripper.tcp_offset - c.FINGER_LENGTH - c.PALM_SIZE[2])
     model = spec.compile()
-    world = World(heap, model, mujoco.MjData(model), tuple(names))
+    world = World(heap, model, mujoco.MjData(model), tuple(names), cell)
     for name, T in zip(names, heap.T_base_object, strict=True):
         set_pose(model, world.data, name, T)
     world.rest(q)
     mujoco.mj_step(model, world.data, nstep=round(_SETTLE_TIME / c.TIMESTEP_GRASP))
     world.rest(q)
     return world
+
+
+def machine_bodies(tool: str) -> tuple[str, ...]:
+    """What moves with the arm and a tool of `Cell.tool`, in the order in which poses stand after the objects'."""
+    return (*LINKS, FLANGE, *_TOOL_BODIES[tool])
 
 
 def in_tote(cell: Cell, points: ArrayLike) -> NDArray[np.bool_]:

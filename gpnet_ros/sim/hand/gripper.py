@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import mujoco
-import numpy as np
-from numpy.typing import NDArray
-
 from gpnet_ros.pose import Transform
 from gpnet_ros.sim import constants as c
+from gpnet_ros.sim.hand.tool import MujocoTool
 from gpnet_ros.sim.heap.contacts import quaternion_wxyz
 
 FINGERS = ("finger_left", "finger_right")  # at -x and +x of the grasp frame
@@ -64,18 +62,15 @@ def _add_finger(spec: mujoco.MjSpec, carrier: mujoco.MjsBody, T_carrier_tcp: Tra
     drive.forcerange = [-c.GRIPPER_FORCE, c.GRIPPER_FORCE]
 
 
-class MujocoGripper:
+class MujocoGripper(MujocoTool):
     """Reads and drives the gripper of a compiled model."""
 
     def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, objects: Sequence[int]) -> None:
         """`objects` are the ids of the bodies that can be gripped."""
-        self._model, self._data = model, data
+        self._fingers = [model.body(name).id for name in FINGERS]
+        super().__init__(model, data, objects, [*self._fingers, model.geom_bodyid[model.geom(PALM).id]])
         self._joints = [model.joint(name) for name in FINGERS]
         self._drives = [model.actuator(name).id for name in FINGERS]
-        self._fingers = [model.body(name).id for name in FINGERS]
-        self._objects = np.full(model.nbody, -1)
-        self._objects[list(objects)] = np.arange(len(objects))
-        self._hand = np.isin(np.arange(model.nbody), [*self._fingers, model.geom_bodyid[model.geom(PALM).id]])
 
     @property
     def opening(self) -> float:
@@ -102,25 +97,18 @@ class MujocoGripper:
         """Drive the fingers together with the full grip force."""
         self._data.ctrl[self._drives] = _SQUEEZE
 
-    def touches(self) -> bool:
-        """Whether the gripper touched anything in the last step."""
-        hand = self._hand[self._model.geom_bodyid[self._data.contact.geom]]
-        return bool((hand[:, 0] != hand[:, 1]).any())
+    def limit_force(self, force: float) -> None:
+        """Let the drives press with at most this force [N]."""
+        self._model.actuator_forcerange[self._drives] = (-force, force)
 
-    def contact_force(self) -> NDArray[np.float64]:
-        """Net force (3,) of all contacts on the gripper in base axes [N], of the last step."""
-        total, wrench = np.zeros(3), np.zeros(6)
-        for k in range(self._data.ncon):
-            contact = self._data.contact[k]
-            first, second = self._hand[self._model.geom_bodyid[contact.geom]]
-            if first == second:
-                continue
-            mujoco.mj_contactForce(self._model, self._data, k, wrench)
-            force = contact.frame.reshape(3, 3).T @ wrench[:3]  # on the second geom
-            total += force if second else -force
-        return total
+    def take_from(self, other: MujocoGripper) -> None:
+        """Put the fingers where those of another world are, at the same speed and with the same commands."""
+        for mine, theirs in zip(self._joints, other._joints, strict=True):
+            self._data.qpos[mine.qposadr[0]] = other._data.qpos[theirs.qposadr[0]]
+            self._data.qvel[mine.dofadr[0]] = other._data.qvel[theirs.dofadr[0]]
+        self._data.ctrl[self._drives] = other._data.ctrl[other._drives]
 
-    def pinched(self) -> list[int]:
+    def held(self) -> list[int]:
         """Indices of the objects that touch both fingers in the last step."""
         touched: list[set[int]] = [set(), set()]
         for first, second in self._model.geom_bodyid[self._data.contact.geom]:

@@ -1,4 +1,4 @@
-"""The gripper alone, carried by an invisible hand: picks from a heap without an arm, fast."""
+"""The tool alone, carried by an invisible hand: picks from a heap without an arm, fast."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.pose import Transform, transform
 from gpnet_ros.sim import constants as c
 from gpnet_ros.sim.hand.gripper import MujocoGripper, add_gripper
+from gpnet_ros.sim.hand.tool import MujocoTool
 from gpnet_ros.sim.heap.contacts import (
     add_bin,
     add_objects,
@@ -27,7 +28,7 @@ _ABOVE = 0.15  # start of the approach before the grasp [m]
 _SLOW_BELOW = 0.05  # the rest of the approach is slow [m]
 _FAST, _SLOW = 0.4, 0.1  # speeds of the approach [m/s]
 _CLOSE_TIME = 0.35  # [s]
-_LIFT, _LIFT_TIME = 0.20, 0.6  # [m], [s]
+_LIFT = 0.20  # [m]
 _HOLD_TIME = 0.2  # [s]
 _CARRY_TIME = 1.6  # to the tote: peaks at 0.9 m/s and 2.2 m/s^2, which a UR10 can do [s]
 _CALM_TIME = 1.0  # for what was left behind to come to rest, at most [s]
@@ -60,10 +61,13 @@ class PickOutcome:
 
 
 class Hand:
-    """A heap on the table or in a bin and a gripper that moves exactly as told.
+    """A heap on the table or in a bin and a tool that moves exactly as told: the jaw; `CupHand` carries a cup.
 
     Indices of objects are those of the heap handed in, throughout.
     """
+
+    #: How long the tool takes to lift [s].
+    LIFT_TIME = 0.6
 
     def __init__(self, heap: Heap) -> None:
         """Build the world of a heap at rest."""
@@ -77,14 +81,29 @@ class Hand:
         if heap.bin is not None:
             add_bin(spec, heap.bin)
         self._names = add_objects(spec, heap.objects)
-        _add_carried_gripper(spec)
+        self._add_tool(spec, _add_carrier(spec))
         self._model = spec.compile()
         self._data = mujoco.MjData(self._model)
-        self._gripper = MujocoGripper(self._model, self._data, [self._model.body(name).id for name in self._names])
+        self._tool = self._driven([self._model.body(name).id for name in self._names])
         for name, T in zip(self._names, heap.T_base_object, strict=True):
             set_pose(self._model, self._data, name, T)
         self._retire()
         mujoco.mj_forward(self._model, self._data)
+
+    def _add_tool(self, spec: mujoco.MjSpec, carrier: mujoco.MjsBody) -> None:
+        add_gripper(spec, carrier, np.eye(4))
+
+    def _driven(self, objects: list[int]) -> MujocoTool:
+        """The tool of the compiled model, which can hold the bodies `objects`."""
+        return MujocoGripper(self._model, self._data, objects)
+
+    def _holds_nothing(self) -> bool:
+        """Whether the jaw closed on nothing."""
+        assert isinstance(self._tool, MujocoGripper)
+        return not self._tool.held() or self._tool.opening < _EMPTY_OPENING
+
+    def _step(self, count: int = 1) -> None:
+        mujoco.mj_step(self._model, self._data, count)
 
     @property
     def heap(self) -> Heap:
@@ -127,21 +146,21 @@ class Hand:
         self._appear(T_start, width)
         peak = self._descend(T_start, T_base_grasp)
         if peak > c.DESCENT_FORCE_MAX:
-            self._gripper.drive_to(width)
-            self._move(get_pose(self._model, self._data, "hand"), T_start, _LIFT_TIME)
+            self._tool.drive_to(width)
+            self._move(get_pose(self._model, self._data, "hand"), T_start, self.LIFT_TIME)
             return "collision", None, peak
-        self._gripper.close()
+        self._tool.close()
         self._wait(_CLOSE_TIME)
-        pinched = self._gripper.pinched()
-        if not pinched or self._gripper.opening < _EMPTY_OPENING:
-            self._gripper.drive_to(width)
+        gripped = self._tool.held()
+        if self._holds_nothing():
+            self._tool.drive_to(width)
             self._wait(_HOLD_TIME)
-            self._move(T_base_grasp, T_start, _LIFT_TIME)
+            self._move(T_base_grasp, T_start, self.LIFT_TIME)
             return "missed", None, peak
         T_up = transform(np.eye(3), [0, 0, _LIFT]) @ T_base_grasp
-        self._move(T_base_grasp, T_up, _LIFT_TIME)
+        self._move(T_base_grasp, T_up, self.LIFT_TIME)
         self._wait(_HOLD_TIME)
-        held = [i for i in pinched if i in self._gripper.pinched()]
+        held = [i for i in gripped if i in self._tool.held()]
         if not held:
             return "slipped", None, peak
         T_over = T_up.copy()
@@ -159,9 +178,9 @@ class Hand:
             steps = int(np.linalg.norm(b - a) / speed / c.TIMESTEP_GRASP)
             for position in np.linspace(a, b, steps + 1)[1:]:
                 self._data.mocap_pos[0] = position
-                mujoco.mj_step(self._model, self._data)
-                if self._gripper.touches():
-                    peak = max(peak, float(np.linalg.norm(self._gripper.contact_force())))
+                self._step()
+                if self._tool.touches():
+                    peak = max(peak, float(np.linalg.norm(self._tool.contact_force())))
                 if peak > c.DESCENT_FORCE_MAX:
                     return peak
         return peak
@@ -172,16 +191,16 @@ class Hand:
         path = T_from[:3, 3] + s * s * (3 - 2 * s) * (T_to[:3, 3] - T_from[:3, 3])
         for position in path:
             self._data.mocap_pos[0] = position
-            mujoco.mj_step(self._model, self._data)
+            self._step()
 
     def _wait(self, duration: float) -> None:
-        mujoco.mj_step(self._model, self._data, int(duration / c.TIMESTEP_GRASP))
+        self._step(int(duration / c.TIMESTEP_GRASP))
 
     def _appear(self, T: Transform, opening: float) -> None:
         """Put the hand at a pose at once, at rest."""
         set_pose(self._model, self._data, "hand", T)
         self._data.mocap_pos[0], self._data.mocap_quat[0] = T[:3, 3], quaternion_wxyz(T)
-        self._gripper.jump_to(opening)
+        self._tool.jump_to(opening)
         mujoco.mj_forward(self._model, self._data)
 
     def _retire(self) -> None:
@@ -225,15 +244,15 @@ class Hand:
         return np.array(poses).reshape(-1, 4, 4)
 
 
-def _add_carried_gripper(spec: mujoco.MjSpec) -> None:
-    """A free body `hand` at the fingertips, welded to a mocap body that goes where it is told."""
+def _add_carrier(spec: mujoco.MjSpec) -> mujoco.MjsBody:
+    """A free body `hand` at the TCP, welded to a mocap body that goes where it is told; it carries the tool."""
     spec.worldbody.add_body(name="lead", mocap=True)
     hand = spec.worldbody.add_body(name="hand", gravcomp=1.0)
     hand.add_freejoint(name="hand")
-    add_gripper(spec, hand, np.eye(4))
     weld = spec.add_equality(type=mujoco.mjtEq.mjEQ_WELD, name1="lead", name2="hand")
     weld.objtype = mujoco.mjtObj.mjOBJ_BODY
     weld.data[:] = 0.0
     weld.data[6] = 1.0  # relative orientation: none (anchor 0:3, position 3:6, quaternion 6:10)
     weld.data[10] = 1.0  # torque as stiff as force
     weld.solref, weld.solimp = list(c.PAD_SOLREF), list(c.PAD_SOLIMP)
+    return hand

@@ -1,4 +1,7 @@
-"""Suction quality: how well a cup that comes down on a pixel would hold its object."""
+"""Suction quality: how well a cup that comes down on a pixel would hold its object.
+
+The law of it stands here once: `seal_quality` and `balance`, for the labels and for the simulated cup.
+"""
 
 from __future__ import annotations
 
@@ -56,6 +59,24 @@ def suction_quality(
     return quality
 
 
+def seal_quality(covariance: Doubles, up: Doubles) -> Doubles:
+    """Quality (k,) in [0, 1] of the seal on surfaces under the lip: the first two factors of `suction_quality`.
+
+    Args:
+        covariance: (k, 3, 3) of the points under the lip [m^2].
+        up: (3,) unit vector, against the approach of the cup.
+    """
+    spread, axes = np.linalg.eigh(covariance)
+    flat = np.exp(-np.maximum(spread[:, 0], 0.0) / FLATNESS**2)
+    level = (np.abs(axes[:, :, 0] @ up) - np.cos(TILT_MAX)) / (1 - np.cos(TILT_MAX))
+    return flat * np.clip(level, 0.0, 1.0)
+
+
+def balance(arm: Doubles) -> Doubles:
+    """The last factor of `suction_quality`, for distances (k,) of the cup's axis from the centre of mass [m]."""
+    return np.asarray(1 / (1 + (arm / TORQUE_ARM) ** 2))
+
+
 def _quality(points: Doubles, own: NDArray[np.bool_], centre: Doubles, side: int) -> Doubles:
     """Quality (h, w) for points (h, w, 3) in base, of which `own` are on the object."""
     weight = own.astype(np.float64)
@@ -73,9 +94,6 @@ def _quality(points: Doubles, own: NDArray[np.bool_], centre: Doubles, side: int
     result = np.zeros(own.shape)
     if not good.any():
         return result
-    spread, axes = np.linalg.eigh(covariance[good])
-    flat = np.exp(-np.maximum(spread[:, 0], 0.0) / FLATNESS**2)
-    up = (np.abs(axes[:, 2, 0]) - np.cos(TILT_MAX)) / (1 - np.cos(TILT_MAX))
     arm = np.hypot(local[good][:, 0], local[good][:, 1])
-    result[good] = flat * np.clip(up, 0.0, 1.0) / (1 + (arm / TORQUE_ARM) ** 2)
+    result[good] = seal_quality(covariance[good], np.array([0.0, 0.0, 1.0])) * balance(arm)
     return result

@@ -176,7 +176,7 @@ def test_empty_fingers_reach_where_they_are_sent(arm):
 def test_fingers_keep_to_their_speed(arm):
     arm.plant.set_gripper(255, 0, 24)
     arm.hold(0.5)
-    slow = arm.plant.fingers.opening
+    slow = arm.plant.tool.opening
     assert 0.085 - 0.5 * 0.020 - 0.002 < slow < 0.085 - 0.5 * 0.020 + 0.004
 
 
@@ -195,7 +195,7 @@ def test_a_lone_box_is_picked_and_what_is_beside_it_is_not(offset):
     if offset:
         assert truth.report().on_table == (0,) and truth.report().grips == ()
         return
-    assert abs(plant.fingers.opening - width) < 2e-3
+    assert abs(plant.tool.opening - width) < 2e-3
     assert plant.world.heap_now().T_base_object[0, 2, 3] > 0.15
     assert truth.report().objects[0].place == "held"
     weight = heap.objects[0].mass * c.GRAVITY
@@ -229,11 +229,11 @@ def test_another_heap_leaves_the_arm_where_it_is():
     mover.joints(HOME + [0.3, -0.1, 0.0, 0.0, 0.0, 0.2], 0.8)
     mover.grip(150)
     mover.hold(0.3)
-    q, opening = np.array(plant.q), plant.fingers.opening
+    q, opening = np.array(plant.q), plant.tool.opening
     plant.load_heap(stack_heap(2, 5))
     mover.hold(0.3)
     np.testing.assert_allclose(plant.q, q, atol=1e-4)
-    assert abs(plant.fingers.opening - opening) < 1e-4
+    assert abs(plant.tool.opening - opening) < 1e-4
     report = truth.report()
     assert plant.version == report.version == 2
     assert report.on_table == (0, 1, 2, 3, 4) and report.at_rest

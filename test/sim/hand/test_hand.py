@@ -150,7 +150,7 @@ def test_the_force_reading_weighs_what_is_held():
     model, data, gripper = held_by_a_post()
     gripper.close()
     mujoco.mj_step(model, data, 1000)
-    assert gripper.pinched() == [0]
+    assert gripper.held() == [0]
     assert gripper.opening == pytest.approx(BOX.extent[1], abs=1e-3)
     assert abs(gripper.speed) < 1e-3
     assert gripper.contact_force() == pytest.approx([0, 0, -BOX.mass * c.GRAVITY], abs=0.02)
@@ -160,7 +160,7 @@ def test_an_open_gripper_holds_nothing_and_feels_nothing():
     model, data, gripper = held_by_a_post()
     gripper.drive_to(c.GRIPPER_STROKE)
     mujoco.mj_step(model, data, 1000)
-    assert gripper.pinched() == [] and not gripper.touches()
+    assert gripper.held() == [] and not gripper.touches()
     assert gripper.contact_force() == pytest.approx([0, 0, 0])
     assert gripper.opening == pytest.approx(c.GRIPPER_STROKE, abs=5e-4)
 

@@ -1,0 +1,44 @@
+"""The suction cup alone, carried by the invisible hand: picks from a heap without an arm."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from gpnet_ros.settings import CupShape
+from gpnet_ros.sim import constants as c
+from gpnet_ros.sim.hand.cup import MujocoCup, add_cup
+from gpnet_ros.sim.hand.hand import Hand
+from gpnet_ros.sim.hand.seal import VacuumSettings
+from gpnet_ros.sim.heap.heap import Heap
+
+
+class CupHand(Hand):
+    """A heap and a suction cup that moves exactly as told.
+
+    `pick` takes the pose of the lip when the vacuum is switched on, and any width: a cup has none. Its outcome
+    "missed" is a lip that did not seal, "slipped" an object that tore off.
+    """
+
+    #: As slow as the arm's straight lines are planned, 0.8 m/s^2 and 0.3 m/s: what is jerked tears off.
+    LIFT_TIME = 1.0
+
+    def __init__(self, heap: Heap, shape: CupShape, settings: VacuumSettings | None = None) -> None:
+        """Build the world of a heap at rest, with a cup of a shape."""
+        self._shape, self._settings = shape, settings or VacuumSettings()
+        super().__init__(heap)
+
+    def _add_tool(self, spec: mujoco.MjSpec, carrier: mujoco.MjsBody) -> None:
+        carrier.sleep = mujoco.mjtSleepPolicy.mjSLEEP_NEVER  # no drive keeps a cup awake, and what sleeps feels nothing
+        add_cup(spec, carrier, np.eye(4), self._shape, self._names, self._settings)
+
+    def _driven(self, objects: list[int]) -> MujocoCup:
+        return MujocoCup(self._model, self._data, objects, self._shape, self._settings)
+
+    def _holds_nothing(self) -> bool:
+        return not self._tool.held()
+
+    def _step(self, count: int = 1) -> None:
+        for _ in range(count):
+            mujoco.mj_step(self._model, self._data)
+            self._tool.watch(c.TIMESTEP_GRASP)
