@@ -1,13 +1,15 @@
 """Run the simulated cell alone: a UR10 with gripper over a heap, for anyone's own client.
 
 It speaks RTDE (30004), script (30001-30003), dashboard (29999) and the Robotiq socket (63352) on a loopback
-address; unmodified ur_rtde connects to it. It is a protocol simulator, not URSim. The first line of output is
+address; unmodified ur_rtde connects to it. With --tool suction tool output 0 is the valve of a suction cup, and tool
+input 0 its vacuum switch. It is a protocol simulator, not URSim. The first line of output is
 one JSON object with ports and files; end it with Ctrl-C. Port 29998 takes faults and asks for the truth.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from gpnet_ros.cell import load_cell
@@ -26,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run-dir", type=Path, default=Path("runs/sim"), help="folder for states and recording")
     parser.add_argument("--settings", type=Path, help="settings file; default config/sim.yaml")
     parser.add_argument("--cell", type=Path, help="cell file; default config/cell.yaml")
+    parser.add_argument("--tool", choices=["jaw", "suction"], help="at the flange; default: that of the cell file")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -40,5 +43,6 @@ def run(arguments: argparse.Namespace) -> int:
         raise BadInput(f"--run-dir {folder} cannot be made ({error.strerror}); choose another one.") from error
     end_with_parent(always=False)
     about = CellRun(folder, arguments.ip, arguments.seed, arguments.objects, arguments.factor)
-    serve_cell(about, settings, load_cell(arguments.cell))
+    cell = load_cell(arguments.cell)
+    serve_cell(about, settings, cell if arguments.tool is None else replace(cell, tool=arguments.tool))
     return 0

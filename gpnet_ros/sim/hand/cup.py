@@ -141,12 +141,13 @@ class MujocoCup(MujocoTool):
         self._data.qvel[self._joint.dofadr[0]] = other._data.qvel[other._joint.dofadr[0]]
         self.set_valve(other.valve)
 
-    def watch(self, dt: float) -> None:
+    def watch(self, dt: float) -> bool:
         """Seal where the lip lies well for long enough; come off where the load is too great."""
         if self.vacuum:
             self._bear(dt)
         elif self.valve:
             self._wait(dt)
+        return self.vacuum
 
     def pull(self) -> NDArray[np.float64]:
         """Force and torque (6,) about the world's origin by which the held object pulls at the lip [N, Nm]."""

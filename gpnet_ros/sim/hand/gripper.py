@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import mujoco
+
 from gpnet_ros.pose import Transform
 from gpnet_ros.sim import constants as c
 from gpnet_ros.sim.hand.tool import MujocoTool

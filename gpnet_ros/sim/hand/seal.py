@@ -23,9 +23,9 @@ class VacuumSettings:
     vacuum: float = setting(60e3, "Below the air's pressure; what ejectors are set to.", unit="Pa", low=1e3, high=95e3)
     force_share: float = setting(0.6, "Of pressure times area of the lip that a sealed cup bears.", low=0.05, high=1.0)
     friction: float = setting(0.5, "Of rubber on dry plastic or wood, makers' figure for design.", low=0.05, high=2.0)
-    quality_min: float = setting(0.15, "Smallest `seal_quality` with which the pump keeps its vacuum.", low=0.0, high=1.0)
+    quality_min: float = setting(0.15, "Smallest `seal_quality` that keeps the vacuum.", low=0.0, high=1.0)
     evacuation: float = setting(0.1, "Lip on the surface until the vacuum switch tells.", unit="s", low=0.0, high=2.0)
-    stiffness: float = setting(500.0, "Of the bellows along its axis, a soft silicone one.", unit="N/m", low=50.0, high=1e4)
+    stiffness: float = setting(500.0, "Of the bellows along its axis, soft silicone.", unit="N/m", low=50.0, high=1e4)
     overload: float = setting(0.02, "How long a load beyond the limit is borne.", unit="s", low=0.0, high=1.0)
 
     def __post_init__(self) -> None:

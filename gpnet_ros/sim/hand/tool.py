@@ -49,8 +49,9 @@ class MujocoTool(ABC):
     def take_from(self, other: Any) -> None:
         """Be as the same tool of another world is: its joints, speeds and commands."""
 
-    def watch(self, dt: float) -> None:
-        """See what came of a step of `dt` [s]; called after each of them."""
+    def watch(self, dt: float) -> bool:
+        """See what came of a step of `dt` [s], called after each of them; whether it holds more than contacts do."""
+        return False
 
     def pull(self) -> NDArray[np.float64]:
         """Force and torque (6,) about the world's origin that what is held exerts beside contacts [N, Nm]."""

@@ -32,9 +32,7 @@ def lip(x: float, y: float, z: float) -> np.ndarray:
 
 def under(height: np.ndarray, bodies: np.ndarray | None = None) -> UnderLip:
     """A surface that lies `height` (k,) [m] below the lip."""
-    return UnderLip(
-        np.column_stack([PATTERN, height]), np.zeros(len(PATTERN), dtype=int) if bodies is None else bodies
-    )
+    return UnderLip(np.column_stack([PATTERN, height]), np.zeros(len(PATTERN), dtype=int) if bodies is None else bodies)
 
 
 def seals(surface: UnderLip) -> bool:
@@ -68,7 +66,9 @@ def test_weight_and_lever_share_what_a_seal_bears_and_pressing_costs_nothing() -
     r, full = SHAPE.lip_radius, bearing(SHAPE.lip_radius, 1.0, VACUUM)
     zero, out = np.zeros(3), np.array([0.0, 0.0, 1.0])
     assert 8.0 < full < 12.0  # what makers state of cups of this size
-    assert load_share(0.99 * full * out, zero, r, 1.0, VACUUM) < 1.0 < load_share(1.01 * full * out, zero, r, 1.0, VACUUM)
+    assert (
+        load_share(0.99 * full * out, zero, r, 1.0, VACUUM) < 1.0 < load_share(1.01 * full * out, zero, r, 1.0, VACUUM)
+    )
     assert load_share(-5 * full * out, zero, r, 1.0, VACUUM) == 0.0
     tips = full * r / 2 * np.array([1.0, 0.0, 0.0])
     assert load_share(zero, 0.99 * tips, r, 1.0, VACUUM) < 1.0 < load_share(zero, 1.01 * tips, r, 1.0, VACUUM)
