@@ -14,8 +14,16 @@ from numpy.typing import NDArray
 from gpnet_ros.arrays import Doubles, Floats
 from gpnet_ros.data.masks import mask_boxes
 from gpnet_ros.data.noise import color_noise
+from gpnet_ros.data.record import DEPTH_UNIT
 from gpnet_ros.data.sample import DataSet, Sample
-from gpnet_ros.data.scene_record import SUCTION_UNIT, KeptRecords, SceneRecord, require_labels, scene_record
+from gpnet_ros.data.scene_record import (
+    DEPTH_STRIDE,
+    SUCTION_UNIT,
+    KeptRecords,
+    SceneRecord,
+    require_labels,
+    scene_record,
+)
 from gpnet_ros.data.shards.generated import Generated
 from gpnet_ros.errors import BadInput
 
@@ -38,6 +46,8 @@ class LabelledView:
         occlusion: (n,) hidden share of the whole amodal mask, in [0, 1].
         centers: (n, 2) centres of mass [px]; may lie outside of the view.
         suction: (S / 4, S / 4) float32 mean quality of a cup in the cell, in [0, 1].
+        surface: (3, S / 4, S / 4) float32 share of objects in the cell, 1 where one ends in it, exact depth in its
+            middle [m], NaN where unknown.
     """
 
     color: NDArray[np.uint8]
@@ -47,6 +57,7 @@ class LabelledView:
     occlusion: Doubles
     centers: Doubles
     suction: Floats
+    surface: Floats
 
 
 class SceneViews:
@@ -168,7 +179,26 @@ def cut_view(record: SceneRecord, matrix: Doubles, side: int) -> LabelledView:
         record.occlusion[rows],
         record.centers[rows] @ matrix[:, :2].T + matrix[:, 2],
         cv2.resize(fine, (cells, cells), interpolation=cv2.INTER_AREA) * np.float32(SUCTION_UNIT),
+        _surface(ids, record.depth, matrix, cells),
     )
+
+
+def _surface(ids: NDArray[Any], depth: NDArray[np.uint16] | None, matrix: Doubles, cells: int) -> Floats:
+    """Share of objects, ends of objects, depth: (3, cells, cells) of a view with these ids (S, S)."""
+    ends = np.zeros(ids.shape, np.float32)
+    ends[:, 1:] = ids[:, 1:] != ids[:, :-1]
+    ends[1:] = np.maximum(ends[1:], ids[1:] != ids[:-1])
+    planes = [
+        cv2.resize(plane, (cells, cells), interpolation=cv2.INTER_AREA) for plane in ((ids > 0) * np.float32(1), ends)
+    ]
+    surface = np.stack([planes[0], planes[1] > 0, np.full((cells, cells), np.nan)]).astype(np.float32)
+    if depth is not None:
+        # Entry k of the depth is pixel k DEPTH_STRIDE of the picture; cell k of the view has its middle at 4 k + 1.5.
+        linear = matrix[:, :2] * DEPTH_STRIDE / SUCTION_STRIDE
+        coarse = np.column_stack([linear, (matrix[:, 2] - (SUCTION_STRIDE - 1) / 2) / SUCTION_STRIDE])
+        raw = _warped(depth, coarse, cells, cv2.INTER_NEAREST)
+        surface[2] = np.where(raw > 0, raw * np.float32(DEPTH_UNIT), np.nan)
+    return surface
 
 
 def _from_corner(matrix: Doubles, corner: Doubles) -> Doubles:

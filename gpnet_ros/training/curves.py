@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,22 @@ LOG, CURVES, EXAMPLES, BOARD = "log.jsonl", "curves.png", "examples.png", "tenso
 QUICK_SCENES = 60
 #: Of them, so many are shown.
 SHOWN = 6
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One of the pictures in `draw_curves`: its title, the names of its lines, and whether they are shares."""
+
+    title: str
+    names: tuple[str, ...]
+    share: bool = False
+
+
+#: Curves of a grasp network beside those of the loss.
+GRASP_PANELS = (
+    Panel("squared error on validation views", tuple(f"error_{name}" for name in TARGETS)),
+    Panel("share of validation views", ("top1_top_level", "top1_any", "on_object"), True),
+)
 
 
 class TrainingLog:
@@ -115,27 +133,27 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def draw_curves(lines: list[dict[str, Any]], path: Path) -> None:
-    """Loss with its parts and rate, errors of each map, and shares of right grasps over the steps of a run, as PNG."""
-    figure = Figure(figsize=(12, 4.2), layout="constrained")
-    axes: list[Axes] = list(figure.subplots(1, 3))
+def draw_curves(lines: list[dict[str, Any]], path: Path, panels: Sequence[Panel] = GRASP_PANELS) -> None:
+    """Loss with its parts and rate, and the figures of each panel, over the steps of a run, as PNG."""
     parts = sorted({name for line in lines for name in line if name.startswith("loss_")})
-    groups = (["loss", *parts], [f"error_{name}" for name in TARGETS], ["top1_top_level", "top1_any", "on_object"])
-    titles = ("loss and its parts", "squared error on validation views", "share of validation views")
-    for axis, names, title in zip(axes, groups, titles, strict=True):
-        for name in names:
+    drawn = [Panel("loss and its parts", ("loss", *parts)), *panels]
+    figure = Figure(figsize=(4 * len(drawn), 4.2), layout="constrained")
+    axes: list[Axes] = list(figure.subplots(1, len(drawn)))
+    for axis, panel in zip(axes, drawn, strict=True):
+        for name in panel.names:
             points = [(line["step"], line[name]) for line in lines if line.get(name) is not None]
             if points:
                 axis.plot(
                     *zip(*points, strict=True), label=name.removeprefix("error_").removeprefix("loss_"), marker="."
                 )
-        axis.set(title=title, xlabel="step")
+        axis.set(title=panel.title, xlabel="step")
+        if panel.share:
+            axis.set_ylim(0, 1)
         axis.grid(alpha=0.3)
         if axis.lines:
             axis.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3)
     if axes[0].lines:
         axes[0].set_yscale("log")  # parts differ by powers of ten
-    axes[2].set_ylim(0, 1)
     rates = [(line["step"], line["rate"]) for line in lines if line.get("rate") is not None]
     if rates:
         second = axes[0].twinx()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,14 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.network import checkpoint
 from gpnet_ros.network.card import Card
 
+#: Least share of a network's weights that another one must have in the same shapes to be a start.
+FITTING_MIN = 0.05
+
 
 def first_weights(blank: Card, init: str | Path | None) -> tuple[torch.nn.Module, dict[str, Any]]:
     """The network that a run starts from, and what the card will say of where its weights came from.
+
+    A multi-task network takes from another one what fits.
 
     Raises:
         BadInput: the model to start from is another network.
@@ -25,18 +31,66 @@ def first_weights(blank: Card, init: str | Path | None) -> tuple[torch.nn.Module
         return net, {}
     start, card = checkpoint.load(init)
     ours, theirs = ((c.architecture, _same_weights(c), c.channels, c.normalisation) for c in (blank, card))
+    said = {"init": {"model": str(init), "sha256": card.sha256, "data": card.data}}
+    if ours != theirs and blank.architecture == card.architecture == "graspnext":
+        said["init"]["not_taken"] = take_what_fits(net, start, str(init))
+        return net, said
     if ours != theirs:
         raise BadInput(
             f"--init {init} is {theirs[0]} {theirs[1]} on {theirs[2]} ({theirs[3]}), this run makes {ours[0]} "
             f"{ours[1]} on {ours[2]} ({ours[3]}): give the same --architecture, --size, --channels and normalisation."
         )
     net.load_state_dict(start.state_dict())
-    return net, {"init": {"model": str(init), "sha256": card.sha256, "data": card.data}}
+    return net, said
+
+
+def take_what_fits(net: torch.nn.Module, start: torch.nn.Module, name: str) -> dict[str, str]:
+    """Take the weights of another network, layer by layer, where names and shapes are the same, and print what is left.
+
+    Args:
+        net: that takes. start: that gives. name: of what gives, for people.
+
+    Returns:
+        Of each part of `net` that did not get all: how many of its layers it did not get, as "3 of 12".
+
+    Raises:
+        BadInput: less than `FITTING_MIN` of the weights fit.
+    """
+    ours, theirs = _layers(net), _layers(start)
+    fits = {at for at, layer in ours.items() if at in theirs and _shapes(layer) == _shapes(theirs[at])}
+    taken, whole = (sum(v.numel() for at in some for v in ours[at].values()) for some in (fits, ours))
+    if taken < FITTING_MIN * whole:
+        raise BadInput(f"--init {name}: hardly a layer fits this network: start from another model, or without --init.")
+    net.load_state_dict({f"{at}.{key}": value for at in fits for key, value in theirs[at].items()}, strict=False)
+    left: dict[str, str] = {}
+    for part in dict.fromkeys(at.split(".")[0] for at in ours):
+        inside = [at for at in ours if at.split(".")[0] == part]
+        missing = sum(at not in fits for at in inside)
+        if missing:
+            left[part] = f"{missing} of {len(inside)}"
+    rest = "; ".join(f"{part}, {count}" for part, count in left.items())
+    print(f"--init {name}: {taken / whole:.0%} of the weights taken; layers that are others there, and so new: {rest}.")
+    return left
+
+
+def _layers(net: torch.nn.Module) -> dict[str, dict[str, torch.Tensor]]:
+    """Weights by layer and then by their name in it: a layer is taken as a whole or not at all."""
+    layers: dict[str, dict[str, torch.Tensor]] = {}
+    for path, value in net.state_dict().items():
+        at, _, key = path.rpartition(".")
+        layers.setdefault(at, {})[key] = value
+    return layers
+
+
+def _shapes(layer: dict[str, torch.Tensor]) -> dict[str, torch.Size]:
+    return {key: value.shape for key, value in layer.items()}
 
 
 def _same_weights(card: Card) -> dict[str, Any]:
     """Arguments of a network without the side of its images, which no weight depends on."""
-    return {name: value for name, value in card.kwargs.items() if name != "side"}
+    kept = {name: value for name, value in card.kwargs.items() if name != "side"}
+    plain: dict[str, Any] = json.loads(json.dumps(kept))  # a card that was read has lists for tuples
+    return plain
 
 
 def data_origin(samples: Samples) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class TrainSettings(ViewSettings):
     warmup: float = setting(0.08, "Share of the run in which the rate rises (one_cycle).", low=0.001, high=0.5)
     weight_decay: float = setting(1e-4, "Weight decay.", low=0.0, high=1.0)
     ema_decay: float = setting(0.998, "Decay per step of the mean of the weights; 0: no mean.", low=0.0, high=0.99999)
-    precision: str = setting("mixed", "mixed: bfloat16 on a GPU, float32 on a CPU.", choices=("float32", "mixed"))
+    precision: str = setting("mixed", "mixed: bfloat16 where that is quick.", choices=("float32", "mixed"))
     small_crop: int = setting(128, "Side of the crops at first; a multiple of 4.", unit="px", low=64, high=224)
     small_share: float = setting(0.7, "Share of the run on small crops; the rest on 224.", low=0.0, high=1.0)
     epochs: float = setting(0.0, "Passes over the data, if the command does not say; 0: by minutes.", low=0.0, high=1e6)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,18 +21,16 @@ from gpnet_ros.network import checkpoint
 from gpnet_ros.network.card import Card
 from gpnet_ros.network.loss import Targets
 from gpnet_ros.network.ranks import Ranks
-from gpnet_ros.network.trainer import STATE, Trainer
+from gpnet_ros.network.trainer import Trainer
 from gpnet_ros.training.curves import TrainingLog
 from gpnet_ros.training.origin import code_commit, data_origin, first_weights
 from gpnet_ros.training.profile import StepTimes, step_times
 from gpnet_ros.training.recipe import Budget, TrainSettings
-from gpnet_ros.training.runs import EARLIER_STATE, enter_run, make_folders
+from gpnet_ros.training.runs import FIRST_STATE, enter_run, finished_card, go_on, make_folders
 from gpnet_ros.training.validation import judge_views, views_summary
 
 #: Folder of a run in which its last state lies as a model.
 LAST = "last"
-#: The first state is due after so many seconds, if not earlier: a run that ends early shall not have been for nothing.
-_FIRST_STATE = 30.0
 #: Steps between two looks at the loss: reading it makes a GPU wait.
 _LOOK = 20
 
@@ -173,7 +170,7 @@ def train(
     enter_run(options.folder, recipe, origin, options.resume)
     trainer = Trainer(_on_device(net, ranks), recipe.method(), ranks)
     if options.resume:
-        _restore(trainer, options.folder, ranks)
+        go_on(trainer, options.folder, speak=ranks.first)
     card = replace(blank, data=origin, recipe=asdict(recipe), commit=code_commit())
     log = TrainingLog(options.folder, validation, recipe.channels, options.resume) if ranks.first else None
     for crop, losses in _Steps(trainer, source, recipe, budget, ranks, log):
@@ -181,14 +178,14 @@ def train(
         if log is not None:
             trainer.save(options.folder)
             metric = log.report(trainer, budget.progress(trainer), crop, mean)
-            checkpoint.save(trainer.ema, _finished(card, trainer, metric), options.folder / LAST)
+            checkpoint.save(trainer.ema, finished_card(card, trainer, metric), options.folder / LAST)
     ranks.leave()
     if log is None:
         return None
     log.close()
     trainer.ema.cpu()
     metric = views_summary(judge_views(trainer.ema, validation, recipe.channels))
-    card = checkpoint.save(trainer.ema, _finished(card, trainer, metric), options.out)
+    card = checkpoint.save(trainer.ema, finished_card(card, trainer, metric), options.out)
     print(f"{options.out}: {card.parameters} weights, {trainer.step} steps, {json.dumps(card.metric)}", flush=True)
     return card
 
@@ -245,7 +242,7 @@ class _Steps:
         """Steps until that share of the run is done."""
         trainer, recipe = self.trainer, self.recipe
         begin = saved = time.monotonic()
-        wait = recipe.checkpoint_seconds if trainer.step else min(_FIRST_STATE, recipe.checkpoint_seconds)
+        wait = recipe.checkpoint_seconds if trainer.step else min(FIRST_STATE, recipe.checkpoint_seconds)
         losses: list[Tensor] = []
         while (progress := self.budget.progress(trainer)) < share:
             losses.append(self._step(next(source), progress))
@@ -275,18 +272,3 @@ def _on_device(net: torch.nn.Module, ranks: Ranks) -> torch.nn.Module:
         if ranks.world > 1:
             net = torch.nn.SyncBatchNorm.convert_sync_batchnorm(net)
     return net.to(ranks.device)
-
-
-def _restore(trainer: Trainer, folder: Path, ranks: Ranks) -> None:
-    """Go on from the state of a run, or say that it has none yet."""
-    if (folder / STATE).is_file():
-        trainer.restore(folder)
-    elif ranks.first:
-        kept = f" The state of the run before it is {EARLIER_STATE}." if (folder / EARLIER_STATE).is_file() else ""
-        print(f"{folder} has no state yet: the run was killed before its first one, and starts anew.{kept}")
-
-
-def _finished(card: Card, trainer: Trainer, metric: dict[str, Any]) -> Card:
-    """The card with what became of the run."""
-    how = card.recipe | {"steps": trainer.step, "minutes": round(trainer.elapsed / 60, 1)}
-    return replace(card, recipe=how, metric=metric)

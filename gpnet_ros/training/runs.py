@@ -6,15 +6,18 @@ import contextlib
 import json
 import os
 import tempfile
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 from gpnet_ros.errors import BadInput
-from gpnet_ros.network.trainer import STATE
+from gpnet_ros.network.card import Card
+from gpnet_ros.network.trainer import STATE, Trainer
 from gpnet_ros.training.recipe import without_gone
 
 RUN_FILE = "run.json"
+#: The first state is due after so many seconds, if not earlier: a run that ends early shall not have been for nothing.
+FIRST_STATE = 30.0
 #: Where the state of an earlier run goes when another one begins in its folder.
 EARLIER_STATE = "state.earlier.safetensors"
 #: What may differ in a resumed run: neither weights nor views are others by it.
@@ -72,6 +75,8 @@ def enter_run(folder: Path, recipe: Any, data: dict[str, Any], resume: bool) -> 
         raise BadInput(f"{path} cannot be read ({error}): remove it to resume without it.") from error
     known["recipe"] = without_gone(known["recipe"])
     now = json.loads(json.dumps(run))
+    # A run of an earlier version, which lacked a setting, did what the setting's default does.
+    known["recipe"] = _defaults(recipe) | known["recipe"]
     for what, words in (("recipe", "another recipe"), ("data", "other data")):
         names = [name for name in {**known[what], **now[what]} if name not in _FREE]
         pairs = [(name, known[what].get(name), now[what].get(name)) for name in names]
@@ -80,6 +85,27 @@ def enter_run(folder: Path, recipe: Any, data: dict[str, Any], resume: bool) -> 
             raise BadInput(
                 f"The run in {folder} has {words} ({'; '.join(other)}): resume with the same, or start anew."
             )
+
+
+def go_on(trainer: Trainer, folder: Path, speak: bool = True) -> None:
+    """Go on from the state of a run, or say, if asked to speak, that it has none yet."""
+    if (folder / STATE).is_file():
+        trainer.restore(folder)
+    elif speak:
+        kept = f" The state of the run before it is {EARLIER_STATE}." if (folder / EARLIER_STATE).is_file() else ""
+        print(f"{folder} has no state yet: the run was killed before its first one, and starts anew.{kept}")
+
+
+def finished_card(card: Card, trainer: Trainer, metric: dict[str, Any]) -> Card:
+    """The card with what became of the run: steps, time and figures."""
+    how = card.recipe | {"steps": trainer.step, "minutes": round(trainer.elapsed / 60, 1)}
+    return replace(card, recipe=how, metric=metric)
+
+
+def _defaults(recipe: Any) -> dict[str, Any]:
+    found = {f.name: f.default for f in fields(recipe) if f.default is not MISSING}
+    plain: dict[str, Any] = json.loads(json.dumps(found))
+    return plain
 
 
 def _short(value: Any) -> str:

@@ -125,8 +125,8 @@ def test_a_picture_is_read_once_as_long_as_memory_allows_and_gives_the_same_view
     ]
     assert (kept.read, anew.read) == (1, 4)
     for one, other in zip(*drawn, strict=True):
-        for name in ("color", "boxes", "visible", "amodal", "occlusion", "centers", "suction"):
-            assert np.array_equal(getattr(one, name), getattr(other, name)), name
+        for name in ("color", "boxes", "visible", "amodal", "occlusion", "centers", "suction", "surface"):
+            assert np.array_equal(getattr(one, name), getattr(other, name), equal_nan=name == "surface"), name
 
 
 def test_a_record_says_what_its_picture_says() -> None:
@@ -178,3 +178,18 @@ def test_a_view_without_objects_has_no_boxes() -> None:
     bare = replace(sample, ids=np.zeros(SIZE, np.int32), objects=empty)
     view = cut_view(scene_record(bare), middle_square(SIZE, 64), 64)
     assert view.boxes.shape == (0, 4) and view.visible.shape == (0, 64, 64) == view.amodal.shape
+
+
+def test_surfaces_say_share_ends_and_depth_of_each_cell() -> None:
+    sample = picture()
+    depth = np.where(sample.ids == 0, 0.8, 0.7).astype(np.float32)  # type: ignore[operator]
+    depth[:8] = np.nan
+    whole = replace(sample, frame=replace(sample.frame, depth=depth))
+    share, ends, deep = cut_view(scene_record(whole), middle_square(SIZE, 96), 96).surface
+    assert share.shape == (24, 24) and np.isnan(deep[:2]).all() and not np.isnan(deep[2:]).any()
+    # The square covers rows 30..59 and columns 34..63 of the view: cells 8..14 by 9..15, and halves beside them.
+    assert np.all(share[8:14, 9:15] == 1) and share[7, 10] == pytest.approx(0.5) and share[2, 2] == 0
+    assert np.all(deep[8:14, 9:15] == pytest.approx(0.7, abs=1e-4)) and deep[20, 2] == pytest.approx(0.8, abs=1e-4)
+    assert ends[7, 10] == 1 and ends[10, 8] == 1 and ends[10, 10] == 0 and ends[20, 2] == 0
+    blind = cut_view(scene_record(sample), middle_square(SIZE, 96), 96).surface
+    assert np.isnan(blind[2]).all() and np.array_equal(blind[:2], [share, ends])

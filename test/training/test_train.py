@@ -23,6 +23,7 @@ from gpnet_ros import settings as setting_files
 from gpnet_ros.data.batches import Batches, BatchSettings, drop_modality
 from gpnet_ros.data.dataset import Dataset
 from gpnet_ros.errors import BadInput, GpnetError, SettingsError
+from gpnet_ros.network import trainer as trainer_module
 from gpnet_ros.network.card import read_card
 from gpnet_ros.network.checkpoint import build, find, load
 from gpnet_ros.network.loss import Targets
@@ -60,6 +61,33 @@ def test_the_loss_of_one_batch_falls_to_half_and_its_mean_follows() -> None:
     losses = [float(trainer.update(x, Targets(*planes), 0.3)) for _ in range(25)]
     assert losses[-1] < 0.5 * losses[0]
     assert all((a != b).any() for a, b in zip(start, trainer.ema.parameters(), strict=True) if a.any())
+
+
+def test_both_precisions_learn_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer_module, "quick_in_bfloat16", lambda _: True)  # on a machine that is not, too
+    x, planes = Batches(Bars(4), SMALL_BATCH)[0]
+    found = []
+    for mixed in (False, True):
+        trainer = _trainer(dataclasses.replace(METHOD, mixed=mixed))
+        with trainer.computing(x.device):
+            output = trainer.net(x)
+        assert output.dtype == (torch.bfloat16 if mixed else torch.float32)
+        found.append([float(trainer.update(x, Targets(*planes), 0.3)) for _ in range(25)])
+        assert next(trainer.net.parameters()).dtype == torch.float32
+    plain, rounded = found
+    assert max(plain[-1], rounded[-1]) < 0.6 * plain[0]
+    assert rounded[-1] == pytest.approx(plain[-1], rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("flags", "quick"), [("fpu avx512f amx_bf16", True), ("fpu avx512_bf16", True), ("fpu avx2", False)]
+)
+def test_a_processor_is_quick_in_bfloat16_by_its_flags(
+    flags: str, quick: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: f"flags : {flags}\n")
+    assert trainer_module.quick_in_bfloat16(torch.device("cpu")) is quick
+    assert trainer_module.quick_in_bfloat16(torch.device("cuda"))
 
 
 def test_both_sizes_of_crops_are_used_and_logged(tmp_path: Path) -> None:
@@ -356,9 +384,9 @@ def _both(trainer: Trainer) -> tuple[torch.nn.Module, torch.nn.Module]:
     return trainer.net, trainer.ema
 
 
-def _trainer() -> Trainer:
+def _trainer(method: Method = METHOD) -> Trainer:
     torch.manual_seed(0)
-    return Trainer(build(TINY.blank_card()), METHOD)
+    return Trainer(build(TINY.blank_card()), method)
 
 
 def _steps(trainer: Trainer, batches: Batches, first: int, last: int) -> Trainer:

@@ -49,6 +49,8 @@ class ImageTruth:
         occlusion: (n,) hidden share of the amodal mask, in [0, 1].
         centers: (n, 2) centres of mass [px].
         suction: (ceil(H / 4), ceil(W / 4)) quality of a cup, in [0, 1].
+        surface: (3, ceil(H / 4), ceil(W / 4)) share of objects, whether one ends there, depth [m], NaN where unknown;
+            for `dense`, else None.
     """
 
     boxes: Tensor
@@ -57,6 +59,7 @@ class ImageTruth:
     occlusion: Tensor
     centers: Tensor
     suction: Tensor
+    surface: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,6 +214,13 @@ class GraspNeXt(nn.Module):
         about = [of_image[rows] for of_image, rows in zip(objects, chosen, strict=True)]
         regions = Regions(positive, about, visible, amodal, occluded)
         return TrainingOutput(losses | of_boxes, regions, self.mass(total), self.suction(total))
+
+    def proposal_losses(self, images: Tensor, maps: dict[str, Tensor], truths: list[ImageTruth]) -> Tensor:
+        """The loss of the proposals, of shape (), for images (B, 3, H, W), their pyramid, and what is true of each."""
+        boxes = [{"boxes": t.boxes, "labels": t.boxes.new_ones(len(t.boxes), dtype=torch.int64)} for t in truths]
+        _, losses = self.proposals(_listed(images)[0], maps, boxes)
+        total: Tensor = losses["loss_objectness"] + losses["loss_rpn_box_reg"]
+        return total
 
     @torch.no_grad()
     def see(self, images: Tensor) -> list[SeenObjects]:

@@ -9,13 +9,17 @@ from gpnet_ros import settings as setting_files
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.card import Card
 from gpnet_ros.network.graspnext.architecture import Architecture
+from gpnet_ros.network.graspnext.dense import DenseTrainer
 from gpnet_ros.network.graspnext.losses import SUCTION_LOSSES, TermWeights
-from gpnet_ros.network.graspnext.network import STRIDE_MAX, Sampling
-from gpnet_ros.network.graspnext.trainer import SceneMethod
+from gpnet_ros.network.graspnext.network import STRIDE_MAX, GraspNeXt, Sampling
+from gpnet_ros.network.graspnext.trainer import SceneMethod, SceneTrainer
 from gpnet_ros.network.trainer import OPTIMISERS, SCHEDULES
 from gpnet_ros.settings import setting, validate
 from gpnet_ros.training.graspnext.found_network import named_or_found
 from gpnet_ros.training.recipe import is_graspnext_recipe, optimiser_values
+
+#: What of a network learns: everything, or what needs no regions, as a start for everything.
+STAGES = ("whole", "dense")
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class GraspNextRecipe:
     imagenet: bool = setting(
         False, "The trunk starts from ImageNet weights: lite-graspnext, or found in the space imagenet."
     )
+    stage: str = setting("whole", "What learns: all tasks, or dense (see network/graspnext/dense.py).", choices=STAGES)
     side: int = setting(384, "Side of the views; a multiple of 32.", unit="px", low=64, high=2048)
     batch: int = setting(4, "Views per step.", low=1, high=256)
     optimiser: str = setting("adamw", "See network/trainer.py.", choices=OPTIMISERS)
@@ -81,6 +86,10 @@ class GraspNextRecipe:
             suction=self.suction_loss,
         )
 
+    def trainer(self, net: GraspNeXt) -> SceneTrainer:
+        """What takes the steps."""
+        return (DenseTrainer if self.stage == "dense" else SceneTrainer)(net, self.method())
+
     def blank_card(self) -> Card:
         """The card of a network that is not trained yet."""
         return Card("graspnext", {"sizes": self.architecture.as_json(), "side": self.side}, "rgb")
@@ -96,7 +105,9 @@ def load_graspnext_recipe(name: str, **chosen: Any) -> GraspNextRecipe:
     Raises:
         BadInput: there is none of that name, or a setting is not allowed.
     """
+    folder = setting_files.config_dir() / "train" / "graspnext"
     if not is_graspnext_recipe(name):
-        raise BadInput(f"There is no recipe {name!r} of the multi-task network; known: graspnext, graspnext-paper.")
-    path = setting_files.config_dir() / "train" / "graspnext" / f"{name}.yaml"
+        known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
+        raise BadInput(f"There is no recipe {name!r} of the multi-task network; known: {known}.")
+    path = folder / f"{name}.yaml"
     return replace(setting_files.load_settings(GraspNextRecipe, path), **chosen)

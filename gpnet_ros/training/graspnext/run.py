@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -12,24 +11,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gpnet_ros.data.scene_judging.judged_scene import judge_scene
-from gpnet_ros.data.scene_judging.tasks import task_figures
 from gpnet_ros.data.scene_views import SceneViews
 from gpnet_ros.network import checkpoint
 from gpnet_ros.network.card import Card
-from gpnet_ros.network.graspnext.detector import SceneDetector
 from gpnet_ros.network.graspnext.lite import LiteTrunk
 from gpnet_ros.network.graspnext.network import GraspNeXt
 from gpnet_ros.network.graspnext.trainer import SceneTrainer
-from gpnet_ros.network.trainer import STATE
 from gpnet_ros.training.graspnext.recipe import GraspNextRecipe
+from gpnet_ros.training.graspnext.scene_log import SceneLog
 from gpnet_ros.training.graspnext.views import scene_batches
 from gpnet_ros.training.origin import code_commit, first_weights
 from gpnet_ros.training.recipe import Budget
 from gpnet_ros.training.run import LAST, RunOptions
-from gpnet_ros.training.runs import enter_run, make_folders
+from gpnet_ros.training.runs import FIRST_STATE, enter_run, finished_card, go_on, make_folders
 
-LOG = "log.jsonl"
+#: Between the seeds of two steps: a prime, so that runs of neighbouring seeds do not draw alike.
+_SEED_STRIDE = 1_000_003
 
 
 def train_scene_folders(
@@ -68,28 +65,17 @@ def train_scene_folders(
     origin = {"views": len(views), "scenes": len(set(views.scenes)), **views.made, **start}
     origin |= {"found_by": recipe.found_by} if recipe.found_by else {}
     enter_run(options.folder, recipe, origin, options.resume)
-    trainer = SceneTrainer(net, recipe.method())
-    if options.resume and (options.folder / STATE).is_file():
-        trainer.restore(options.folder)
+    trainer = recipe.trainer(net)
+    if options.resume:
+        go_on(trainer, options.folder)
+    log = SceneLog(options.folder, judged_on, recipe, options.resume)
     card = replace(blank, data=origin, recipe=asdict(recipe), commit=code_commit())
     metric: dict[str, Any] = {}
     for said in _stages(trainer, views, recipe, length):
         trainer.save(options.folder)
-        metric = judged(trainer, judged_on, recipe)
-        checkpoint.save(trainer.ema, _finished(card, trainer, metric), options.folder / LAST)
-        _log(options.folder, {**said, "figures": metric})
-    return checkpoint.save(trainer.ema, _finished(card, trainer, metric), options.out)
-
-
-def judged(trainer: SceneTrainer, views: SceneViews | None, recipe: GraspNextRecipe) -> dict[str, Any]:
-    """The figures of the mean of the weights on at most `recipe.judged` pictures of all sets; empty without any."""
-    if views is None or recipe.judged == 0:
-        return {}
-    assert isinstance(trainer.ema, GraspNeXt)
-    detector = SceneDetector(trainer.ema, recipe.side)
-    samples = (views.sample(index) for index in views.spread(recipe.judged))
-    with trainer.computing(next(trainer.ema.parameters()).device):
-        return dict(task_figures([judge_scene(sample, detector(sample.frame)) for sample in samples]))
+        metric = log.report(trainer, said)
+        checkpoint.save(trainer.learned, finished_card(card, trainer, metric), options.folder / LAST)
+    return checkpoint.save(trainer.learned, finished_card(card, trainer, metric), options.out)
 
 
 def _stages(
@@ -99,25 +85,16 @@ def _stages(
     source = scene_batches(views, recipe.side, recipe.batch, recipe.seed, trainer.step)
     losses: list[Tensor] = []
     begin = saved = time.monotonic()
+    wait = recipe.checkpoint_seconds if trainer.step else min(FIRST_STATE, recipe.checkpoint_seconds)
     while (progress := budget.progress(trainer)) < 1.0:
+        # Regions to learn from are drawn at random: a resumed run draws as the unbroken one.
+        torch.manual_seed(recipe.seed + _SEED_STRIDE * trainer.step)
         losses.append(trainer.update(*next(source), progress))
         now = time.monotonic()
         trainer.elapsed += now - begin
         begin = now
-        if now - saved > recipe.checkpoint_seconds or budget.progress(trainer) >= 1.0:
+        if now - saved > wait or budget.progress(trainer) >= 1.0:
             said = {"step": trainer.step, "images": trainer.step * recipe.batch, "minutes": trainer.elapsed / 60}
             yield {**said, "rate": trainer.rate, "loss": trainer.finite(losses), "parts": trainer.parts()}
             begin = saved = time.monotonic()
-            losses = []
-
-
-def _finished(card: Card, trainer: SceneTrainer, metric: dict[str, Any]) -> Card:
-    how = card.recipe | {"steps": trainer.step, "minutes": round(trainer.elapsed / 60, 1)}
-    return replace(card, recipe=how, metric=metric)
-
-
-def _log(folder: Path, line: dict[str, Any]) -> None:
-    text = json.dumps(line, default=lambda value: round(float(value), 5))
-    with (folder / LOG).open("a", encoding="utf-8") as file:
-        file.write(text + "\n")
-    print(text, flush=True)
+            losses, wait = [], recipe.checkpoint_seconds

@@ -51,4 +51,5 @@ def image_truth(view: LabelledView) -> ImageTruth:
         torch.from_numpy(view.occlusion).float(),
         torch.from_numpy(view.centers).float(),
         torch.from_numpy(view.suction),
+        torch.from_numpy(view.surface),
     )

@@ -15,8 +15,8 @@ from gpnet_ros.detections import OCCLUDED_MIN
 from gpnet_ros.network.graspnext.heads import MASK_SIDE
 from gpnet_ros.network.graspnext.losses import mass_bells
 from gpnet_ros.network.graspnext.network import GraspNeXt, ImageTruth
-from gpnet_ros.network.graspnext.trainer import quick_in_bfloat16
 from gpnet_ros.network.graspnext.trunk import LEVELS
+from gpnet_ros.network.trainer import quick_in_bfloat16
 from gpnet_ros.training.search.pictures import ProxyViews
 
 #: Proposals and detections that may hit an object, and the overlap that is a hit.

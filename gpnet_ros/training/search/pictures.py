@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gpnet_ros.data.scene_views import SceneViews
+from gpnet_ros.data.scene_views import LabelledView, SceneViews
 from gpnet_ros.errors import BadInput
-from gpnet_ros.network.graspnext.detector import image_tensor
 from gpnet_ros.network.graspnext.network import ImageTruth
 from gpnet_ros.training.graspnext.views import image_truth
 
@@ -72,6 +71,12 @@ class ProxyViews:
     images: Tensor
     truths: tuple[ImageTruth, ...]
 
+    @classmethod
+    def of(cls, views: Sequence[LabelledView]) -> ProxyViews:
+        """Some views as tensors."""
+        images = torch.stack([torch.from_numpy(np.ascontiguousarray(view.color)).permute(2, 0, 1) for view in views])
+        return cls(images, tuple(image_truth(view) for view in views))
+
     def first(self, count: int) -> ProxyViews:
         """The first views only."""
         return ProxyViews(self.images[:count], self.truths[:count])
@@ -94,11 +99,4 @@ def gathered(material: Material) -> tuple[ProxyViews, ProxyViews]:
     chosen = [learned[k % len(learned)] for k in range(material.learned)]
     drawn = [views.drawn(row, material.side, np.random.default_rng([material.seed, k])) for k, row in enumerate(chosen)]
     whole = [views.whole(row, material.side) for row in judged[: material.judged]]
-    first, second = (
-        ProxyViews(
-            torch.stack([(image_tensor(view.color) * 255.0).round().to(torch.uint8) for view in kind]),
-            tuple(image_truth(view) for view in kind),
-        )
-        for kind in (drawn, whole)
-    )
-    return first, second
+    return ProxyViews.of(drawn), ProxyViews.of(whole)

@@ -18,14 +18,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
-from torchvision.models.detection.image_list import ImageList
 
 from gpnet_ros.network.graspnext.architecture import Architecture
+from gpnet_ros.network.graspnext.dense import DenseTrainer
 from gpnet_ros.network.graspnext.lite import LiteTrunk
-from gpnet_ros.network.graspnext.losses import TermWeights, mass_loss, suction_loss
-from gpnet_ros.network.graspnext.losses import mass_bells as bells
-from gpnet_ros.network.graspnext.network import GraspNeXt, ImageTruth, Sampling
+from gpnet_ros.network.graspnext.losses import TermWeights
+from gpnet_ros.network.graspnext.network import GraspNeXt, Sampling
 from gpnet_ros.network.graspnext.trainer import SceneMethod, SceneTrainer
 from gpnet_ros.training.search.figures import dense_figures, regional_figures
 from gpnet_ros.training.search.pictures import ProxyViews
@@ -57,28 +55,6 @@ class Lesson:
     seed: int
 
 
-class DenseTrainer(SceneTrainer):
-    """A GraspNeXt network of which only trunk, pyramid, proposals and dense heads learn."""
-
-    def losses(self, x: Tensor, target: list[ImageTruth]) -> dict[str, Tensor]:
-        """Three terms, each of shape (), of images (B, 3, H, W) in [0, 1] and what is true of each."""
-        net = self.net
-        assert isinstance(net, GraspNeXt)
-        with self.computing(x.device):
-            maps, total = net.pyramid(x)
-            boxes = [{"boxes": t.boxes, "labels": t.boxes.new_ones(len(t.boxes), dtype=torch.int64)} for t in target]
-            listed = ImageList(x, [(x.shape[-2], x.shape[-1])] * len(x))
-            _, proposals = net.proposals(listed, maps, boxes)
-            mass, suction = net.mass(total), net.suction(total)
-        heat = torch.stack([bells(t, mass.shape[-2:]) for t in target])
-        wanted = torch.stack([t.suction for t in target])
-        return {
-            "proposals": proposals["loss_objectness"] + proposals["loss_rpn_box_reg"],
-            "mass": mass_loss(mass.float(), heat),
-            "suction": suction_loss(suction.float(), wanted, "graded"),
-        }
-
-
 def taught(architecture: Architecture, pictures: ProxyViews, lesson: Lesson) -> GraspNeXt:
     """The mean of the weights after a lesson; the same for the same arguments on one thread."""
     torch.manual_seed(lesson.seed)
@@ -87,13 +63,12 @@ def taught(architecture: Architecture, pictures: ProxyViews, lesson: Lesson) -> 
     method = SceneMethod(
         rate=lesson.rate, warmup=0.1, ema_decay=0.9, mixed=True, weights=TermWeights(suction=1.0), suction="graded"
     )
-    trainer = (DenseTrainer if lesson.kind == "dense" else SceneTrainer)(net, method)
+    trainer = DenseTrainer(net, method, surface=False) if lesson.kind == "dense" else SceneTrainer(net, method)
     rng = np.random.default_rng(lesson.seed)
     for step in range(lesson.steps):
         rows = rng.choice(len(pictures.truths), lesson.batch, replace=len(pictures.truths) < lesson.batch)
         trainer.update(*pictures.batch(rows.tolist()), step / lesson.steps)
-    assert isinstance(trainer.ema, GraspNeXt)
-    return trainer.ema.eval()
+    return trainer.learned.eval()
 
 
 def _started(architecture: Architecture, side: int, sampling: Sampling | None = None) -> GraspNeXt:
@@ -130,7 +105,7 @@ def zero_cost(architecture: Architecture, pictures: ProxyViews, count: int, seed
     trunk = _started(architecture, pictures.images.shape[-1]).trunk.train()
     kernel, seen = torch.zeros(count, count, dtype=torch.float64), 0
 
-    def compare(_: object, __: object, output: Tensor) -> None:
+    def compare(_: object, __: object, output: torch.Tensor) -> None:
         nonlocal seen
         signs = (output > 0).flatten(1).float() * 2.0 - 1.0
         kernel.add_((signs @ signs.T).double() / signs.shape[1])

@@ -1,0 +1,193 @@
+"""Whole runs of the multi-task network's training, on few pictures and with a tiny network."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+import torch
+
+pytest.importorskip("torchvision")
+pytest.importorskip("faster_coco_eval")
+
+from support.tiny_search import write_pictures
+
+from gpnet_ros.cli import main
+from gpnet_ros.network.card import read_card
+from gpnet_ros.network.checkpoint import load
+from gpnet_ros.network.graspnext.architecture import Architecture, HeadSizes, TrunkStage
+from gpnet_ros.network.trainer import STATE
+from gpnet_ros.training.curves import CURVES, EXAMPLES, LOG, read_log
+from gpnet_ros.training.graspnext.found_network import sizes_digest
+
+TINY = Architecture(
+    stem=8,
+    stages=tuple(TrunkStage(width, 1, 1, fused=True, condenser_every=1) for width in (8, 8, 16, 16)),
+    heads=HeadSizes(16, 32, 0, (16,), (16,), (16,), (16,), (16,)),
+)
+#: The same, but for the masks and one stage.
+OTHER = replace(TINY, stages=(*TINY.stages[:3], TrunkStage(24, 1, 1, fused=True, condenser_every=1)))
+#: Nothing of it has a shape of the others: all is twelve channels wide.
+ALIEN = Architecture(
+    stem=12,
+    stages=tuple(TrunkStage(12, 1, 1, fused=True, condenser_every=1) for _ in range(4)),
+    heads=HeadSizes(12, 24, 0, (12,), (12,), (12,), (12,), (12,)),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures to learn from and two folders to judge on, sizes of networks, and a dense and a whole run."""
+    folder = tmp_path_factory.mktemp("runs")
+    for name, scenes in (("data", 6), ("val_a", 2), ("val_b", 2)):
+        write_pictures(folder / name, scenes)
+    for name, sizes in (("tiny", TINY), ("other", OTHER), ("alien", ALIEN)):
+        said = json.loads(json.dumps(sizes.as_json()))
+        found = {"architecture": said, "found_by": {"by": "hand"}, "architecture_sha256": sizes_digest(said)}
+        (folder / f"{name}.json").write_text(json.dumps(found))
+    assert main(words(folder, "dense", "graspnext-dense")) == 0
+    assert main(words(folder, "whole", "graspnext", "--init", str(folder / "dense"))) == 0
+    return folder
+
+
+def words(folder: Path, out: str, config: str, *more: str, network: str = "tiny", rate: float = 0.002) -> list[str]:
+    """A command line of three steps."""
+    said = ["train", "--config", config, "--data", folder / "data", "--val", folder / "val_a", folder / "val_b"]
+    said += ["--out", folder / out, "--run", folder / f"run_{out}", "--epochs", "1", "--threads", "1", *more]
+    sizes = [f"network={folder / network}.json", "side=64", "batch=2", "proposals=20", "regions=16", f"rate={rate:.7f}"]
+    return [str(word) for word in [*said, "--set", *sizes, "judged=3", "masks=4"]]
+
+
+def weights(model: Path) -> dict[str, torch.Tensor]:
+    """What a model has learned."""
+    return load(model)[0].state_dict()
+
+
+def test_a_run_leaves_a_model_its_last_state_a_log_curves_and_examples(folder: Path) -> None:
+    card, last = read_card(folder / "whole"), read_card(folder / "run_whole" / "last")
+    assert card.sha256 == last.sha256 and card.recipe["steps"] == 3 and card.recipe["stage"] == "whole"
+    assert set(card.metric) == {"boxes", "visible", "amodal", "occlusion", "mass", "suction"}
+    assert (card.data["views"], card.data["scenes"]) == (6, 6)
+    lines = read_log(folder / "run_whole" / LOG)
+    assert [line["step"] for line in lines] == [3]
+    assert set(lines[0]["parts"]) == {"proposals", "boxes", "visible", "amodal", "occlusion", "mass", "suction"}
+    assert sum(lines[0]["parts"].values()) == pytest.approx(lines[0]["loss"], rel=1e-3)
+    for name in (CURVES, EXAMPLES):
+        image = cv2.imread(str(folder / "run_whole" / name))
+        assert image is not None and image.std() > 5
+    evaluated = main(
+        ["evaluate", "--task", "graspnext", "--model", str(folder / "whole"), "--data", str(folder / "val_a")]
+    )
+    assert evaluated == 0
+
+
+def test_dense_pretraining_is_a_start_whose_layers_all_fit(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    card = read_card(folder / "dense")
+    assert card.recipe["stage"] == "dense" and set(card.metric) == {"dense_proposals", "dense_mass", "dense_suction"}
+    line = read_log(folder / "run_dense" / LOG)[0]
+    assert set(line["parts"]) == {"proposals", "mass", "suction", "foreground", "boundary", "depth"}
+    assert all(0.0 < part < 100.0 for part in line["parts"].values())
+    said = read_card(folder / "whole").data["init"]
+    assert said["sha256"] == card.sha256 and "not_taken" not in said
+
+
+def test_a_start_from_another_network_takes_what_fits_and_says_what_it_did_not(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = ["--init", str(folder / "whole")]
+    assert main(words(folder, "partly", "graspnext", *start, network="other", rate=0.0000002)) == 0
+    told = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("--init"))
+    left = read_card(folder / "partly").data["init"]["not_taken"]
+    assert set(left) == {"trunk", "neck"}, left
+    assert all(f"{part}, {count}" in told for part, count in left.items())
+    ours, theirs = weights(folder / "partly"), weights(folder / "whole")
+    same = "boxes.box_head.first.weight"  # which three steps at this rate do not change
+    torch.testing.assert_close(ours[same], theirs[same], rtol=0, atol=1e-5)
+
+
+def test_a_start_of_which_nothing_fits_or_that_is_a_grasp_network_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words(folder, "nothing", "graspnext", "--init", str(folder / "whole"), network="alien")) == 2
+    assert "hardly a layer fits this network: start from another model" in capsys.readouterr().err
+    assert main(words(folder, "nothing", "graspnext", "--init", "gpnet")) == 2
+    assert "--init gpnet is gpnet" in capsys.readouterr().err
+    assert not (folder / "nothing" / "card.json").exists()
+
+
+KILLED = """
+import os, signal, sys
+from gpnet_ros.cli import main
+from gpnet_ros.network import trainer
+from gpnet_ros.training.graspnext import run
+
+run.FIRST_STATE = 0.0  # a state after the first step, ...
+replace, done = os.replace, []
+
+
+def counted(draft, path):
+    if str(path).endswith(trainer.STATE):
+        done.append(path)
+        if len(done) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)  # ... and the end before the second is in its place
+    replace(draft, path)
+
+
+trainer.os.replace = counted
+main(sys.argv[1:])
+"""
+
+
+def test_a_run_that_was_killed_goes_on_to_the_result_of_the_unbroken_one(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    killed = words(folder, "killed", "graspnext", "--init", str(folder / "dense"))
+    path = os.pathsep.join([str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
+    done = subprocess.run([sys.executable, "-c", KILLED, *killed], env=environment, timeout=300, check=False)
+    assert done.returncode == -signal.SIGKILL
+    run = folder / "run_killed"
+    assert (run / f"{STATE}.new").is_file() and [line["step"] for line in read_log(run / LOG)] == [1]
+    assert main([*killed, "--resume"]) == 0
+    assert [line["step"] for line in read_log(run / LOG)] == [1, 3]
+    resumed, unbroken = weights(folder / "killed"), weights(folder / "whole")
+    for name, value in unbroken.items():
+        torch.testing.assert_close(resumed[name], value, rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_a_run_without_a_state_says_so_and_starts_anew_and_no_run_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = words(folder, "again", "graspnext", "--init", str(folder / "dense"))
+    assert main([*again, "--resume"]) == 2
+    assert "There is no run in" in capsys.readouterr().err
+    assert main(again) == 0
+    (folder / "run_again" / STATE).unlink()
+    capsys.readouterr()
+    assert main([*again, "--resume"]) == 0
+    assert "has no state yet: the run was killed before its first one, and starts anew." in capsys.readouterr().out
+    anew, unbroken = weights(folder / "again"), weights(folder / "whole")
+    for name, value in unbroken.items():
+        torch.testing.assert_close(anew[name], value, rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_a_run_of_a_version_without_a_setting_goes_on_if_the_setting_has_its_default(folder: Path) -> None:
+    path = folder / "run_whole" / "run.json"
+    kept = path.read_text()
+    said: dict[str, Any] = json.loads(kept)
+    del said["recipe"]["stage"]
+    path.write_text(json.dumps(said))
+    again = words(folder, "whole", "graspnext", "--init", str(folder / "dense"), "--resume")
+    assert main(again) == 0
+    said["recipe"]["rate"] = 0.5
+    path.write_text(json.dumps(said))
+    assert main(again) == 2
+    path.write_text(kept)
