@@ -152,9 +152,9 @@ def _group(
     rows = []
     for count in protocol.detections:
         slow = float(np.median([_total(times, count) for times in turns[reference]]))
-        for name, net in networks.items():
+        for name, sizes in networks.items():
             totals = [_total(times, count) for times in turns[name]]
-            cost = network_cost(net, side, protocol.proposals, count)
+            cost = network_cost(sizes, side, protocol.proposals, count)
             middle = float(np.median(totals))
             size = (round(cost.millions, 2), round(cost.gmac, 1), round(2 * cost.gmac, 1))
             stages = _medians(turns[name], count)

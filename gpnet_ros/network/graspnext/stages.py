@@ -28,6 +28,9 @@ MAPS = len(LEVELS) + 1
 class WholeImage(nn.Module):
     """All that is computed of the whole image: five maps, their scores, their moves, two heats."""
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, net: GraspNeXt) -> None:
         super().__init__()
         self.trunk, self.neck, self.head, self.mass, self.suction = (
