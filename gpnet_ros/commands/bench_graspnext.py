@@ -21,11 +21,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 from dataclasses import asdict
 from pathlib import Path
-
-import torch
 
 from gpnet_ros.commands.extra import graspnext_packages
 
@@ -56,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
             LatencyProtocol,
             latency_lines,
             measure_scene_latency,
+            measuring_machine,
         )
         from gpnet_ros.training.graspnext.found_network import chosen_networks
     runtimes = tuple(args.runtimes or RUNTIMES)
@@ -69,6 +67,6 @@ def run(args: argparse.Namespace) -> int:
         print(latency_lines(group), flush=True)
         rows += [asdict(row) for row in group]
     if args.json:
-        machine = {"processor": platform.processor() or platform.machine(), "torch": torch.__version__}
-        print(json.dumps({"reference": _REFERENCE, "protocol": asdict(protocol), "machine": machine, "rows": rows}))
+        about = {"reference": _REFERENCE, "protocol": asdict(protocol), "machine": measuring_machine()}
+        print(json.dumps({**about, "rows": rows}))
     return 0

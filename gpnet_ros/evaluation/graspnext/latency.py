@@ -14,6 +14,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -191,6 +192,16 @@ def _total(times: Mapping[str, float], count: int) -> float:
 def _medians(turns: Sequence[Mapping[str, float]], count: int) -> dict[str, float]:
     stages = [_stages(times, count) for times in turns]
     return {name: round(float(np.median([each[name] for each in stages])), 1) for name in stages[0]}
+
+
+def measuring_machine() -> dict[str, str]:
+    """What processor and which torch measured."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="ignore").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {"processor": names[0] if names else platform.machine(), "torch": torch.__version__}
 
 
 def latency_lines(rows: Sequence[LatencyRow]) -> str:
