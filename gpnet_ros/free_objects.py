@@ -12,15 +12,17 @@ from gpnet_ros.maps import P_SOURCES, Maps
 
 #: Who may say whose turn it is: the sources of the maps' own P, or the second network's detections.
 PRIORITIES = (*P_SOURCES, "graspnext")
-#: Share of its own P that a place keeps where the second network sees no object.
-MISSED = 0.25
+#: Chance that an object is free of which the second network says nothing: about half of all objects in a heap are.
+UNKNOWN = 0.5
 
 
 def free_first(maps: Maps, frame: Frame, detections: Detections) -> Maps:
-    """The maps with P from the detections: how likely the object at each place is free.
+    """The maps with P times the chance that the object at each place is free, by the detections.
 
-    Where no object was detected, `MISSED` of the maps' own P is left: what the second network overlooks is taken once
-    nothing better is left, so that no round stalls on it.
+    The two networks look at different things, depth and colour, so each may veto: measured, the product picks a topmost
+    object more often than the detections' chance alone, whether that is true or often wrong (docs/notebook.md).
+    Where no object was detected, nobody knows, and the chance is `UNKNOWN`: an overlooked object comes after free ones
+    and before hidden ones, so that no round stalls on it.
 
     Args:
         maps: of the frame; with their own P.
@@ -33,8 +35,8 @@ def free_first(maps: Maps, frame: Frame, detections: Detections) -> Maps:
     seen, wanted = (f"{shape[1]}x{shape[0]} px" for shape in (detections.mass.shape, frame.shape))
     if seen != wanted:
         raise BadInput(f"The detections are of a picture of {seen}, the frame has {wanted}: give those of this frame.")
-    chance = maps.grid.warp_depth(free_chance(detections))
-    return maps.with_priority(np.where(np.isnan(chance), MISSED * np.clip(maps.priority, 0, 1), chance))
+    chance = np.nan_to_num(maps.grid.warp_depth(free_chance(detections)), nan=UNKNOWN)
+    return maps.with_priority(np.clip(maps.priority, 0, 1) * chance)
 
 
 def free_chance(detections: Detections) -> Floats:

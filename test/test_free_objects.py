@@ -13,7 +13,7 @@ from gpnet_ros.cell import load_cell
 from gpnet_ros.detections import Detections
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
-from gpnet_ros.free_objects import MISSED, free_chance, free_first
+from gpnet_ros.free_objects import UNKNOWN, free_chance, free_first
 from gpnet_ros.maps import Grid, Maps, encode_angle, encode_width
 from gpnet_ros.pick import Decision, decide
 from gpnet_ros.pose import image_angles, invert
@@ -70,14 +70,24 @@ def test_the_better_grasp_of_a_hidden_object_loses_to_that_of_a_free_one() -> No
     assert taken(detections({HIDDEN: 0.0, FREE: 0.0})) == HIDDEN, "of two free objects the better Q wins"
 
 
-def test_what_was_not_detected_waits_for_what_was_but_is_taken_in_the_end() -> None:
-    assert taken(detections({FREE: 0.2})) == FREE
+def test_what_was_not_detected_comes_after_the_free_and_before_the_hidden() -> None:
+    assert taken(detections({FREE: 0.1})) == FREE
+    assert taken(detections({FREE: 0.9})) == HIDDEN
     assert taken(detections({})) == HIDDEN, "where nothing was detected, Q and the maps' own P decide"
-    assert taken(detections({FREE: 1.0})) == HIDDEN, "rather what nobody detected than what is surely hidden"
 
 
-def test_where_nothing_is_free_the_round_goes_on() -> None:
+def test_where_nothing_is_free_or_surely_free_the_round_goes_on() -> None:
     assert taken(detections({HIDDEN: 0.95, FREE: 0.7})) == FREE
+    below = dict.fromkeys((HIDDEN, FREE), 1.0)
+    decision = decide(FRAME, MAPS, T_CAMERA, CELL, None, detections=detections(below))
+    assert decision.status == "nothing_graspable" and decision.rejected[0].reason == "low_quality"
+
+
+def test_p_of_the_maps_may_veto_too() -> None:
+    told = detections({HIDDEN: 0.0, FREE: 0.0})
+    doubting = MAPS.with_priority(np.where(MAPS.quality > 0.9, np.float32(0.2), np.float32(1.0)))
+    decision = decide(FRAME, doubting, T_CAMERA, CELL, None, detections=told)
+    assert decision.T_base_grasp is not None and round(float(decision.T_base_grasp[0, 3]), 2) == FREE
 
 
 def test_where_masks_overlap_the_surer_detection_counts() -> None:
@@ -90,7 +100,10 @@ def test_where_masks_overlap_the_surer_detection_counts() -> None:
 
 def test_p_is_a_chance_on_the_grid_of_the_maps() -> None:
     told = free_first(MAPS, FRAME, detections({FREE: 0.25}))
-    assert told.priority.dtype == np.float32 and set(np.unique(told.priority)) == {np.float32(MISSED), np.float32(0.75)}
+    assert told.priority.dtype == np.float32 and set(np.unique(told.priority)) == {
+        np.float32(UNKNOWN),
+        np.float32(0.75),
+    }
     column, row = np.round(told.grid.to_grid(np.argwhere(MASKS[FREE]).mean(0)[::-1])).astype(int)
     assert told.priority[row, column] == 0.75 and (told.quality == MAPS.quality).all()
 

@@ -23,12 +23,15 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from gpnet_ros.commands.priority_source import add_priority
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.closed_loop.compare import compare_files, comparison_table
 from gpnet_ros.evaluation.closed_loop.heaps import OBJECTS_RANGE, HeapName, first_frozen, objects_range
 from gpnet_ros.evaluation.closed_loop.players import Policy
 from gpnet_ros.evaluation.closed_loop.rows import RoundRow
 from gpnet_ros.evaluation.closed_loop.tally import rounds_answer, rounds_sentence
+from gpnet_ros.evaluation.second_network import second_model
+from gpnet_ros.free_objects import PRIORITIES
 from gpnet_ros.nodes.processes.running_cell import RunningCell, open_cell
 from gpnet_ros.nodes.processes.table import RunSettings
 
@@ -50,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--objects", type=objects_range, default=(5, 5), help="K, objects per heap, or a range as 3-7 (5)"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the first heap; the next has seed + 1, ... (0)")
-    parser.add_argument("--priority", choices=["learned", "height", "none", "oracle"], default="learned")
+    add_priority(parser, [*PRIORITIES, "oracle"])
     parser.add_argument("--model", default="gpnet", help="name in models/ or path of a model folder (gpnet)")
     parser.add_argument(
         "--min-quality", type=float, default=Policy.min_quality, help="smallest Q* of a grasp (%(default)s)"
@@ -73,7 +76,11 @@ def run(args: argparse.Namespace) -> int:
         return 0
     heaps = _heaps(args)
     policy = Policy(
-        args.path, args.priority, None if args.priority == "oracle" else args.model, min_quality=args.min_quality
+        args.path,
+        args.priority,
+        None if args.priority == "oracle" else args.model,
+        min_quality=args.min_quality,
+        scene_model=second_model(args.priority, args.scene_model),
     )
     rows = _rounds(args, heaps, policy)
 
@@ -122,6 +129,8 @@ def _heaps(args: argparse.Namespace) -> list[HeapName]:
         raise BadInput(f"--workers is {args.workers}; allowed: 1 or more, or 0 for one per core.")
     if args.resume and args.log is None:
         raise BadInput("--resume needs the --log to go on with.")
+    if args.path == "ros" and args.priority == "graspnext":
+        raise BadInput("--priority graspnext is played on --path core: take that, or gpnet demo through the nodes.")
     if args.meshes is not None:
         if args.path == "ros" or args.heaps == "frozen":
             raise BadInput("--meshes goes with --path core and heaps of --seed: leave the other options out.")

@@ -15,6 +15,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from gpnet_ros.commands.priority_source import add_priority
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.closed_loop.error_curve import (
     ERROR_KINDS,
@@ -25,6 +26,8 @@ from gpnet_ros.evaluation.closed_loop.error_curve import (
     write_curve,
 )
 from gpnet_ros.evaluation.closed_loop.heaps import first_frozen, objects_range
+from gpnet_ros.evaluation.closed_loop.players import Policy
+from gpnet_ros.evaluation.second_network import second_model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--rounds", type=int, default=20, help="how many frozen heaps of each K (20)")
     add("--objects", type=objects_range, default=(5, 5), help="K, objects per heap, or a range as 3-7 (5)")
     add("--kinds", default="all", help="some of " + ",".join(k.field for k in ERROR_KINDS) + " (all)")
-    add("--priority", choices=["learned", "height", "none"], default="learned")
+    add_priority(parser)
     add("--model", default="gpnet", help="name in models/ or path of a model folder (gpnet)")
     add("--workers", type=int, default=0, help="processes (number of cores)")
     add("--json", action="store_true", help="the last line is one JSON object")
@@ -45,9 +48,16 @@ def run(args: argparse.Namespace) -> int:
     kinds = _kinds(args.kinds)
     heaps = first_frozen(args.objects, args.rounds)
     args.out.mkdir(parents=True, exist_ok=True)
-    curve = error_curve(kinds, heaps, args.model, args.priority, args.out, args.workers)
+    policy = Policy("core", args.priority, args.model, scene_model=second_model(args.priority, args.scene_model))
+    curve = error_curve(kinds, heaps, policy, args.out, args.workers)
     points = [asdict(point) for point in curve]
-    whole = {"model": args.model, "priority": args.priority, "rounds": len(heaps), "curve": points}
+    whole = {
+        "model": args.model,
+        "priority": args.priority,
+        "scene_model": policy.scene_model,
+        "rounds": len(heaps),
+        "curve": points,
+    }
     (args.out / "errors.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
     write_curve(curve, args.out / "errors.csv")
     draw_curve(curve, kinds, args.out / "errors.png")

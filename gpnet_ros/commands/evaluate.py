@@ -42,6 +42,7 @@ from pathlib import Path
 
 from gpnet_ros.commands.data_source import add_source
 from gpnet_ros.commands.extra import graspnext_packages
+from gpnet_ros.commands.priority_source import add_priority
 from gpnet_ros.commands.region_source import add_region, region_of
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.judging import report
@@ -50,7 +51,7 @@ from gpnet_ros.evaluation.judging.judge import JudgeSettings
 from gpnet_ros.evaluation.judging.judged_pictures import open_pictures, refuse_graspless
 from gpnet_ros.evaluation.judging.judgement import DECODES, METRICS, Decode, Metric
 from gpnet_ros.evaluation.judging.substitution import SUBSTITUTES
-from gpnet_ros.maps import P_SOURCES
+from gpnet_ros.evaluation.second_network import second_model
 from gpnet_ros.network.detector import gray_note
 
 
@@ -68,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="one of the above (all; with --json lift, or top, or any: what DATA can tell)",
     )
     add("--decode", choices=DECODES, help="how the grasp is chosen (see above)")
-    add("--priority", choices=P_SOURCES, default="learned", help="P of the network, height, or none (learned)")
+    add_priority(parser)
     add_region(parser)
     add("--scenes", type=int, help="only the first pictures (all)")
     add("--seed", type=int, default=0, help="of the camera's noise (0)")
@@ -107,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         noise=not args.exact_depth,
         priority=args.priority,
+        scene_model=second_model(args.priority, args.scene_model),
         lift=everything or metric.startswith("lift"),
         public_rule=args.public_rule,
         as_published=args.as_published,

@@ -12,6 +12,7 @@ from gpnet_ros.evaluation.closed_loop.rows import RoundRow, read_rounds
 from gpnet_ros.evaluation.judging.evaluation import EVALUATIONS, Results, evaluate
 from gpnet_ros.evaluation.judging.judge import JudgeSettings
 from gpnet_ros.evaluation.judging.judged_pictures import Pictures
+from gpnet_ros.evaluation.second_network import second_model, weights_of
 from gpnet_ros.network.checkpoint import vouched_card
 from gpnet_ros.sim.heap import frozen
 
@@ -26,13 +27,14 @@ def judge_model(
 
     Args:
         model: its folder.
-        priority: one of `RANKINGS`.
+        priority: one of `RANKINGS`; graspnext asks the second network that is shipped.
         pictures: the set.
         scenes: only the first so many pictures; None takes all.
         workers: processes; 0 takes one per core.
     """
     published = priority == "published"
-    settings = JudgeSettings(priority="learned" if published else priority, as_published=published)
+    ranked = "learned" if published else priority
+    settings = JudgeSettings(priority=ranked, scene_model=second_model(ranked, None), as_published=published)
     return evaluate(model, pictures, settings, most=scenes, workers=workers, cache=EVALUATIONS)
 
 
@@ -53,7 +55,9 @@ def play_heaps(
     frozen.require(frozen.COUNTS[0], rounds)
     ROUNDS.mkdir(parents=True, exist_ok=True)
     weights = "oracle" if model is None else f"{model.name}-{vouched_card(model).sha256[:12]}"
-    log = ROUNDS / f"{weights}-{priority}-{core.core_code()}.jsonl"  # other code, other rounds
+    scene_model = second_model(priority, None)
+    seen = "" if scene_model is None else f"-{(weights_of(scene_model) or '')[:12]}"
+    log = ROUNDS / f"{weights}-{priority}{seen}-{core.core_code()}.jsonl"  # other code, other rounds
     there = {row.key for row in read_rounds(log)} if log.is_file() else set()
     heaps: list[HeapName] = []
     whole = True
@@ -61,4 +65,5 @@ def play_heaps(
         block = [HeapName(count, number=number) for count in frozen.COUNTS]
         whole = whole and (number < rounds or all(heap.key in there for heap in block))
         heaps += block if whole else [heap for heap in block if heap.key in also]
-    return core.clear_heaps(heaps, Policy("core", priority, None if model is None else str(model)), log, True, workers)
+    policy = Policy("core", priority, None if model is None else str(model), scene_model=scene_model)
+    return core.clear_heaps(heaps, policy, log, True, workers)

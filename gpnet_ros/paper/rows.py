@@ -13,6 +13,7 @@ import yaml
 
 from gpnet_ros import settings as setting_files
 from gpnet_ros.errors import BadInput
+from gpnet_ros.free_objects import PRIORITIES
 from gpnet_ros.network import checkpoint
 from gpnet_ros.network.card import CARD, read_card
 from gpnet_ros.training.recipe import GONE_SETTINGS, TrainSettings, load_recipe, without_gone
@@ -20,7 +21,7 @@ from gpnet_ros.training.recipe import GONE_SETTINGS, TrainSettings, load_recipe,
 #: Tables of `gpnet tables` in which a row may stand, and ways to rank its maps; "published" decodes as the network's
 #: public code does, known bugs included.
 TABLES = ("table1", "rgb", "depth", "parts", "losses", "table2", "table3", "ingredients")
-RANKINGS = ("learned", "height", "none", "published")
+RANKINGS = (*PRIORITIES, "published")
 #: Fields of a recipe that say where and with which dice it runs, not what or how long it trains.
 INCIDENTAL = ("seed", "threads", "checkpoint_seconds", "epochs", "minutes")
 #: What the fields of a row are.

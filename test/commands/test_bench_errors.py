@@ -57,7 +57,7 @@ def test_curve_falls_where_picking_does_and_is_not_played_twice(
 
 def test_sizes_arrive_in_si_units(played: list[tuple[str, Errors]], tmp_path: Path) -> None:
     kinds = [kind for kind in ERROR_KINDS if kind.field in ("hand_eye_turn", "tcp")]
-    error_curve(kinds, first_frozen((5, 5), 1), "gpnet", "none", tmp_path, 1)
+    error_curve(kinds, first_frozen((5, 5), 1), Policy(priority="none"), tmp_path, 1)
     tried = [errors for _, errors in played]
     assert Errors() in tried and Errors(tcp=0.003) in tried
     assert max(e.hand_eye_turn for e in tried) == pytest.approx(0.01745, abs=1e-5)

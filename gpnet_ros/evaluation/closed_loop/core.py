@@ -17,9 +17,10 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.closed_loop.heaps import HeapName
 from gpnet_ros.evaluation.closed_loop.players import PlayedBy, Policy, played_code
 from gpnet_ros.evaluation.closed_loop.rows import PickRow, RoundLog, RoundRow
+from gpnet_ros.evaluation.second_network import ObjectTeller
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import SelectSettings
-from gpnet_ros.maps import Maps, prioritise, workspace_grid
+from gpnet_ros.maps import Grid, Maps, prioritise, workspace_grid
 from gpnet_ros.pose import Transform
 from gpnet_ros.workers import spread
 
@@ -68,7 +69,9 @@ def core_round(job: _Job) -> RoundRow:
 
     name, policy, by = job
     began = time.perf_counter()
-    perceive = None if policy.is_oracle else Perception.of(str(policy.model), policy.priority)
+    perceive = None
+    if not policy.is_oracle:
+        perceive = Perception.of(str(policy.model), policy.priority, policy.scene_model)
     try:
         heap, seed = name.load()
     except BadInput as error:  # this seed's heap does not come to rest; the ros path cannot show it either
@@ -77,7 +80,8 @@ def core_round(job: _Job) -> RoundRow:
         return RoundRow(
             name.label, name.seed, name.objects, by, (), False, False, str(error), True, 0.0, faults=(), picks=()
         )
-    options = RoundOptions(select=SelectSettings(quality_min=policy.min_quality), errors=policy.errors)
+    objects = None if perceive is None else perceive.objects
+    options = RoundOptions(select=SelectSettings(quality_min=policy.min_quality), errors=policy.errors, objects=objects)
     done = clear_heap(heap, seed, perceive, load_cell(), load_hand_eye(), options)
     return RoundRow(
         heap=name.label,
@@ -119,14 +123,19 @@ def _pick_row(pick: CorePick) -> PickRow:
 
 
 class Perception:
-    """The network seen through the workspace of the cell, with the priority that was asked for."""
+    """The networks that look at the workspace of the cell, with the priority that was asked for.
 
-    def __init__(self, model: str, priority: str) -> None:
-        """Load the model.
+    Attributes:
+        objects: the second network; None where the priority does not ask it.
+    """
+
+    def __init__(self, model: str, priority: str, scene_model: str | None = None) -> None:
+        """Load the models.
 
         Args:
             model: name in models/ or path of a model folder.
-            priority: see `maps.prioritise`.
+            priority: one of `free_objects.PRIORITIES`.
+            scene_model: see `second_network.second_model`.
 
         Raises:
             ModelRefused: see `network.checkpoint.load`.
@@ -140,15 +149,17 @@ class Perception:
         cv2.setNumThreads(1)
         self._priority, self._square = priority, load_cell().workspace
         self._T_base_camera = load_hand_eye().T_base_camera()
-        self._detector = Detector(
-            model, device="cpu", grid=lambda frame: workspace_grid(frame, self._T_base_camera, self._square)
-        )
+        self._detector = Detector(model, device="cpu", grid=self._grid)
+        self.objects = None if scene_model is None else ObjectTeller(scene_model, self._grid)
+
+    def _grid(self, frame: Frame) -> Grid:
+        return workspace_grid(frame, self._T_base_camera, self._square)
 
     @staticmethod
     @lru_cache(maxsize=1)
-    def of(model: str, priority: str) -> Perception:
+    def of(model: str, priority: str, scene_model: str | None) -> Perception:
         """The one that this process has loaded already, or a new one."""
-        return Perception(model, priority)
+        return Perception(model, priority, scene_model)
 
     def __call__(self, frame: Frame, T_base_camera: Transform) -> Maps:
         """The maps of a frame whose camera is believed to be at a pose."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,14 +70,14 @@ class ErrorPoint:
 
 
 def error_curve(
-    kinds: Sequence[ErrorKind], heaps: Sequence[HeapName], model: str, priority: str, out: Path, workers: int = 0
+    kinds: Sequence[ErrorKind], heaps: Sequence[HeapName], policy: Policy, out: Path, workers: int = 0
 ) -> list[ErrorPoint]:
     """Points of the curve, the one without errors first.
 
     Args:
         kinds: of errors.
         heaps: to clear with each.
-        model, priority: those of the `Policy`.
+        policy: who picks; its errors are replaced.
         out: folder for the rounds; those that it has are not played again.
         workers: processes; 0 for one per core.
 
@@ -86,7 +86,7 @@ def error_curve(
     """
 
     def play(errors: Errors, name: str) -> list[RoundRow]:
-        return clear_heaps(heaps, Policy("core", priority, model, errors), out / f"{name}.jsonl", True, workers)
+        return clear_heaps(heaps, replace(policy, errors=errors), out / f"{name}.jsonl", True, workers)
 
     exact = play(Errors(), "none")
     points = [_point("none", 0.0, "", exact, exact)]

@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from gpnet_ros.evaluation.code_sum import code_sum
+from gpnet_ros.evaluation.second_network import weights_of
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.settings import config_dir
 from gpnet_ros.sim.clearing.injected import Errors
@@ -27,6 +28,8 @@ class PlayedBy:
         errors: injected errors that are not zero, by name [m], [rad].
         min_quality: smallest Q* of a grasp; None for the oracle, and in older logs, which do not tell.
         code: `played_code` of what played; empty in older logs, which do not tell.
+        scene_model: name of the second network's model, or "truth"; None without one.
+        scene_weights: SHA-256 of its weights; None without one, and for the truth.
     """
 
     path: str
@@ -36,18 +39,21 @@ class PlayedBy:
     errors: Mapping[str, float] = field(default_factory=dict)
     min_quality: float | None = None
     code: str = ""
+    scene_model: str | None = None
+    scene_weights: str | None = None
 
 
 @dataclass(frozen=True)
 class Policy:
-    """Who picks in a round: path, priority, model, errors and threshold.
+    """Who picks in a round: path, priority, models, errors and threshold.
 
     Attributes:
         path: "core" or "ros".
-        priority: "learned", "height", "none", or "oracle", which has no model.
+        priority: one of `free_objects.PRIORITIES`, or "oracle", which has no model.
         model: name or path; None for the oracle.
         errors: put into the cell.
         min_quality: smallest Q* of a grasp, see `threshold`.
+        scene_model: of the second network, or "truth", for priority "graspnext"; see `second_network.second_model`.
     """
 
     path: str = "core"
@@ -55,6 +61,7 @@ class Policy:
     model: str | None = "gpnet"
     errors: Errors = field(default_factory=Errors)
     min_quality: float = SelectSettings.quality_min
+    scene_model: str | None = None
 
     @property
     def is_oracle(self) -> bool:
@@ -73,7 +80,7 @@ class Policy:
             code: `played_code` of what plays.
 
         Raises:
-            ModelRefused: there is no such model.
+            ModelRefused, BadInput: there is no such model.
         """
         from gpnet_ros.network import checkpoint
 
@@ -86,6 +93,8 @@ class Policy:
             errors={k: v for k, v in asdict(self.errors).items() if v},
             min_quality=self.threshold,
             code=code,
+            scene_model=None if self.scene_model is None else Path(self.scene_model).name,
+            scene_weights=weights_of(self.scene_model),
         )
 
 

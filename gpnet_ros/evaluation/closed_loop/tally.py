@@ -100,6 +100,7 @@ def rounds_answer(rows: Sequence[RoundRow], policy: Policy, heaps: str, seed: in
         "heaps": heaps,
         "priority": policy.priority,
         "model": policy.model,
+        "scene_model": policy.scene_model,
         "min_quality": policy.threshold,
         "seed": seed,
         "objects_per_round": counts[0] if len(counts) == 1 else counts,

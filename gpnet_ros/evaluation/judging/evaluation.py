@@ -21,6 +21,7 @@ from gpnet_ros.evaluation.intervals import share_of
 from gpnet_ros.evaluation.judging.judge import Judge, JudgeSettings
 from gpnet_ros.evaluation.judging.judged_pictures import Pictures
 from gpnet_ros.evaluation.judging.judgement import Decode, JudgedPicture, Metric
+from gpnet_ros.evaluation.second_network import weights_of
 from gpnet_ros.network.card import Card
 from gpnet_ros.network.checkpoint import vouched_card
 from gpnet_ros.workers import spread
@@ -140,6 +141,7 @@ def _file(cache: Path, model: str | Path, card: Card, name: str, content: str, s
     decides = {
         "weights": card.sha256,
         "network": [card.architecture, card.kwargs, card.channels, card.normalisation],
+        "scene_weights": weights_of(settings.scene_model),
         "pictures": content,
         "settings": asdict(settings),
         "code": code_sum(__name__),

@@ -11,12 +11,16 @@ import numpy as np
 from gpnet_ros.cell import Cell
 from gpnet_ros.data.noise import DepthNoise, d435_depth
 from gpnet_ros.data.sample import Sample
+from gpnet_ros.detections import Detections
+from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.judging.choice import Choice, at_argmax, in_cell
 from gpnet_ros.evaluation.judging.failures import blame
 from gpnet_ros.evaluation.judging.judged_pictures import Picture
 from gpnet_ros.evaluation.judging.judgement import Decode, JudgedPicture, Verdict
 from gpnet_ros.evaluation.judging.substitution import Substitute, substituted
+from gpnet_ros.evaluation.second_network import ObjectTeller
 from gpnet_ros.frame import Frame
+from gpnet_ros.free_objects import free_first
 from gpnet_ros.maps import Grid, Maps, prioritise, workspace_grid
 from gpnet_ros.network.detector import Detector
 from gpnet_ros.pick import LOOKS
@@ -26,6 +30,7 @@ from gpnet_ros.rectangle_metric import JAW_SHARE, matches, predicted
 from gpnet_ros.region import Region
 from gpnet_ros.settings import GripperGeometry, Workspace
 from gpnet_ros.sim.hand.lift import Lift, try_lift
+from gpnet_ros.sim.labels.true_detections import true_detections
 from gpnet_ros.sim.scenes.arrangement import Arrangement
 
 _GRIPPER = GripperGeometry()
@@ -38,7 +43,8 @@ class JudgeSettings:
     Attributes:
         seed: of the depth camera's noise; the picture's name goes in, too.
         noise: D435 noise on simulated depth; pictures of a public data set are left as they are.
-        priority: "learned", "height" or "none", see `maps.prioritise`.
+        priority: one of `free_objects.PRIORITIES`.
+        scene_model: of the second network, or "truth", for priority "graspnext"; see `second_network.second_model`.
         lift: execute the grasps where the heap is known.
         public_rule: count rectangles as the public implementation does: pixels, and a jaw of half the opening. Else
             exact polygons; on simulated pictures the jaw is the gripper's pad, which no network has to predict.
@@ -50,6 +56,7 @@ class JudgeSettings:
     seed: int = 0
     noise: bool = True
     priority: str = "learned"
+    scene_model: str | None = None
     lift: bool = True
     public_rule: bool = False
     as_published: bool = False
@@ -69,6 +76,7 @@ class Judge:
         self.settings = settings
         self._view: tuple[Transform, Workspace] | None = None
         self._T_base_camera: Transform | None = None
+        self._objects = None if settings.scene_model is None else ObjectTeller(settings.scene_model, self._grid)
         self._detector = Detector(model, device="cpu", grid=self._grid, as_published=settings.as_published)
 
     def row(self, index: int, picture: Picture) -> JudgedPicture:
@@ -123,6 +131,8 @@ class Judge:
         if at_home and T_base_camera is not None:
             self._view = (T_base_camera, cell_of(picture.arrangement).workspace)
         maps = prioritise(self._detector(frame), frame, self.settings.priority, T_base_camera)
+        if self._objects is not None:
+            maps = free_first(maps, frame, self._objects(frame, lambda: _true_objects(picture, frame)))
         return substituted(maps, picture.sample, self.settings.substitute)
 
     def _grid(self, frame: Frame) -> Grid:
@@ -205,6 +215,21 @@ def seen(sample: Sample, arrangement: Arrangement | None, settings: JudgeSetting
         return frame
     rng = np.random.default_rng([settings.seed, zlib.crc32(sample.name.encode()), *([look] if look else [])])
     return replace(frame, depth=d435_depth(frame.depth, frame.intrinsics, DepthNoise(), rng, frame.color))
+
+
+def _true_objects(picture: Picture, frame: Frame) -> Detections:
+    """What a perfect second network would say of a picture.
+
+    Raises:
+        BadInput: it does not say what lay where.
+    """
+    sample, arrangement = picture.sample, picture.arrangement
+    if arrangement is None or sample.ids is None or sample.T_base_camera is None:
+        raise BadInput(
+            f"Picture {sample.name} does not say what lay where, which --scene-model truth needs: name a model, or "
+            "take simulated pictures."
+        )
+    return true_detections(arrangement.heap, sample.ids, frame, sample.T_base_camera)
 
 
 def cell_of(arrangement: Arrangement | None) -> Cell:

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from gpnet_ros.cell import Cell, HandEye
+from gpnet_ros.detections import Detections
 from gpnet_ros.fit import Memory
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import SelectSettings
@@ -29,6 +30,7 @@ from gpnet_ros.sim.hand.foresight import REHEARSALS
 from gpnet_ros.sim.hand.hand import Hand, PickOutcome
 from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.sim.labels.relations import relations
+from gpnet_ros.sim.labels.true_detections import true_detections
 
 #: A round ends after this many failures in a row, or after K + EXTRA_PICKS picks.
 FAILURES_MAX, EXTRA_PICKS = 3, 5
@@ -36,6 +38,8 @@ FAILURES_MAX, EXTRA_PICKS = 3, 5
 _AIM = 3
 #: From a frame and the believed pose of its camera to its maps.
 Perceive = Callable[[Frame, Transform], Maps]
+#: From a frame, and a way to its true detections, to the detections of a second network.
+TellObjects = Callable[[Frame, Callable[[], Detections]], Detections]
 #: Why a round ended: the table looked empty, parts of it were not seen in so many looks, too many failures in a row, or
 #: too many picks.
 Ended = Literal["nothing_left", "not_seen", "three_failures", "max_picks"]
@@ -53,7 +57,7 @@ class CorePick:
             and of the oracle.
         target_topmost: whether that object was topmost.
         frame: on which was decided.
-        maps: on which was decided; None of the oracle.
+        maps: on which was decided, with the P of the network that made them; None of the oracle.
     """
 
     decision: Decision
@@ -133,6 +137,7 @@ class RoundOptions:
         rehearsals: of the oracle, see `foresight.rehearsed`.
         errors: put into camera and gripper; who decides does not know them. The oracle has none.
         whole_picture: render all of the picture finely, not only what the network sees of it.
+        objects: the second network, whose free objects come first; None leaves the turn to the maps' own P.
     """
 
     plan_arm: bool = True
@@ -141,6 +146,7 @@ class RoundOptions:
     rehearsals: int = REHEARSALS
     errors: Errors = field(default_factory=Errors)
     whole_picture: bool = False
+    objects: TellObjects | None = None
 
 
 def clear_heap(
@@ -226,8 +232,11 @@ class _Player:
         view = camera.view(present, list(self.hand.remaining))
         frame = self._errors.frame(camera.frame(view))
         maps = self._perceive(frame, self._T_base_believed)
+        seen: Detections | None = None
+        if options.objects is not None:
+            seen = options.objects(frame, lambda: true_detections(present, view.ids, frame, camera.T_base_camera))
         believed = (self._T_base_believed, cell, self._q_start)
-        decision = decide(frame, maps, *believed, memory=self._memory, select=options.select)
+        decision = decide(frame, maps, *believed, memory=self._memory, select=options.select, detections=seen)
         return _Sight(view, frame, maps, decision)
 
     def execute(self, sight: _Sight) -> CorePick:

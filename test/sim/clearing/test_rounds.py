@@ -9,6 +9,7 @@ import pytest
 
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.cli import main
+from gpnet_ros.detections import Detections
 from gpnet_ros.evaluation.closed_loop.core import Perception
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import Rejected
@@ -121,6 +122,25 @@ def test_errors_that_nobody_knows_of_are_felt() -> None:
     assert exact.cleared and exact.picks[0].target == 0 and exact.picks[0].target_topmost
     far = clear_heap(heap, 5, perceive, CELL, HAND_EYE, RoundOptions(errors=Errors(tcp=0.05)))
     assert not far.picks[0].ok and far.picks[0].fault in far.faults
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_the_second_network_is_asked_of_what_is_left(asked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    heap, told = stack_heap(2, 3), []
+
+    def look_only(*_: object, detections: Detections | None = None, **__: object) -> Decision:
+        told.append(detections)
+        return Decision("nothing_left")
+
+    monkeypatch.setattr(rounds, "decide", look_only)
+    options = RoundOptions(objects=(lambda frame, truth: truth()) if asked else None)
+    clear_heap(heap, 2, blind, CELL, HAND_EYE, options)
+    clear_heap(heap.take([0]), 2, blind, CELL, HAND_EYE, options)
+    if not asked:
+        assert told == [None, None]
+        return
+    assert [len(each.scores) for each in told] == [3, 1]
+    assert not told[0].free.all() and told[0].free.any() and told[1].free.all()
 
 
 def test_bench_prints_counts_that_add_up(capsys: pytest.CaptureFixture[str]) -> None:
