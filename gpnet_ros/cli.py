@@ -44,6 +44,7 @@ COMMANDS: dict[str, str] = {
     "urdf": "cell_urdf",
     "bench clearing": "bench_clearing",
     "bench errors": "bench_errors",
+    "bench graspnext": "bench_graspnext",
     "bench priorities": "bench_priorities",
     "bench labels": "bench_labels",
     "bench families": "bench_families",

@@ -38,7 +38,7 @@ ONLY_IN = {
     "safetensors": {"network"},
     "torchvision": {"network", "training"},
     "faster_coco_eval": {"data"},
-    **{module: {"network"} for module in ("onnx", "onnxruntime", "openvino")},
+    **{module: {"network"} for module in ("onnx", "onnxruntime", "openvino", "nncf")},
     "argparse": {"commands", "gpnet_ros.ur_controller.__main__"},
 }
 #: sim may know the Protocols of devices, not their drivers

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from gpnet_ros.errors import BadInput, SettingsError
+from gpnet_ros.network.card import read_card
+from gpnet_ros.network.checkpoint import SCENE
 from gpnet_ros.network.graspnext.architecture import NETWORKS, Architecture
+from gpnet_ros.settings import resource_dir
 
 
 @lru_cache
@@ -36,6 +40,36 @@ def named_or_found(network: str) -> tuple[Architecture, dict[str, Any]]:
     if sizes_digest(sizes) != wanted:
         raise BadInput(f"The sizes in {path} are not those that its search found: take the file as it was written.")
     return Architecture.from_json(sizes), found_by
+
+
+def chosen_networks(chosen: Iterable[str]) -> dict[str, Architecture]:
+    """Sizes of networks by name: a model in models/ or of a folder as it was trained, else as `named_or_found` says.
+
+    A path is called by the name of its folder.
+
+    Raises:
+        BadInput: there is none of that name, or a model is no multi-task network.
+    """
+    found: dict[str, Architecture] = {}
+    for network in chosen:
+        name, sizes = _called(network)
+        if name in found:
+            raise BadInput(f"Two networks are called {name}: give folders of different names.")
+        found[name] = sizes
+    return found
+
+
+def _called(network: str) -> tuple[str, Architecture]:
+    path = Path(network)
+    if path.suffix == ".json":
+        return path.resolve().parent.name, named_or_found(network)[0]
+    folder = path if path.is_dir() else resource_dir("models") / network
+    if not folder.is_dir():
+        return network, named_or_found(network)[0]
+    card = read_card(folder)
+    if card.architecture != SCENE:
+        raise BadInput(f"{network} is a grasp network ({card.architecture}), not a multi-task one.")
+    return folder.resolve().name, Architecture.from_json(card.kwargs["sizes"])
 
 
 def sizes_digest(sizes: dict[str, Any]) -> str:
