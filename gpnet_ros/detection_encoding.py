@@ -47,7 +47,7 @@ def detections_of(
 
     Args:
         objects: PointCloud2 with a row per object. masks: CompressedImage of `packed_masks`.
-        mass, suction: 32FC1 images in the frame's size.
+        mass, suction: 32FC1 images in the frame's size; NaN where the network did not look.
         stamp: of the exposure [s]; frame_id: of its camera.
 
     Raises:
@@ -56,7 +56,7 @@ def detections_of(
     table, heats = table_of(objects), (map_of(mass), map_of(suction))
     if heats[0].shape != heats[1].shape:
         raise _apart(f"heatmaps of {heats[0].shape} and {heats[1].shape}")
-    if not all(np.isfinite(values).all() for values in (table, *heats)):
+    if not np.isfinite(table).all() or any(np.isinf(heat).any() for heat in heats):  # heat is NaN where nobody looked
         raise FrameRefused("Detections hold NaN or infinity: the second network's output cannot be used; restore it.")
     visible, amodal = _unpacked_masks(bytes(masks.data), len(table), heats[0].shape)
     return Detections(

@@ -21,6 +21,7 @@ from launch.events.process import ProcessIO
 from launch_ros.actions import Node
 
 from gpnet_ros.nodes.processes.launching import PATIENCE, arguments, given, node_action, typed
+from gpnet_ros.nodes.processes.room import require_room
 from gpnet_ros.nodes.processes.shared_memory import remove_dead_memory
 from gpnet_ros.nodes.processes.starter import SLOW
 from gpnet_ros.nodes.processes.table import (
@@ -29,7 +30,6 @@ from gpnet_ros.nodes.processes.table import (
     has_robot_model,
     node_processes,
     remaps,
-    require_room,
     robot_description,
     simulation_command,
 )

@@ -81,9 +81,19 @@ def test_what_is_damaged_or_of_another_frame_is_refused(damage: Any, words: str)
     assert words in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["boxes", "scores", "occluded", "mass", "suction"])
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_what_is_not_finite_is_no_detection(name: str, value: float) -> None:
+def test_where_nobody_looked_heat_stays_unknown() -> None:
+    seen = seen_by_hand()
+    seen.mass[:5], seen.suction[:, 70:] = np.nan, np.nan
+    again = detections_of(**messages(seen), stamp=seen.stamp, frame_id=seen.frame_id)
+    require_same(again, seen)
+    assert np.isnan(again.mass[:5]).all() and not np.isnan(again.mass[5:]).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("boxes", np.nan), ("scores", np.nan), ("occluded", np.inf), ("mass", np.inf), ("suction", -np.inf)],
+)
+def test_what_no_network_may_say_is_no_detection(name: str, value: float) -> None:
     seen = seen_by_hand()
     getattr(seen, name).flat[0] = value
     with pytest.raises(FrameRefused, match="NaN or infinity"):

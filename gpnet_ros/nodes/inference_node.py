@@ -15,7 +15,7 @@ from gpnet_ros.cell import load_hand_eye
 from gpnet_ros.errors import FrameRefused, HandEyeRefused, ModelRefused, SettingsError
 from gpnet_ros.frame import Frame
 from gpnet_ros.hand_eye_check import check_hand_eye
-from gpnet_ros.maps import Grid, Maps, prioritise, workspace_grid
+from gpnet_ros.maps import P_SOURCES, Grid, Maps, prioritise, workspace_grid
 from gpnet_ros.network.detector import Detector, cell_threads, gray_note
 from gpnet_ros.nodes.health.parts import Health
 from gpnet_ros.nodes.maps_node import MapsNode
@@ -174,7 +174,8 @@ class InferenceNode(MapsNode[InferenceSettings]):
 
     def prioritise(self, maps: Maps, frame: Frame) -> Maps:
         """Maps with the priority that the parameter asks for."""
-        return prioritise(maps, frame, self.settings.priority, self.T_base_camera)
+        source = self.settings.priority
+        return prioritise(maps, frame, source if source in P_SOURCES else "learned", self.T_base_camera)
 
 
 def load_scene_detector(model: str, device: str, grid: Callable[[Frame], Grid] | None) -> Any:

@@ -56,7 +56,8 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
             mode=s.mode, auto_resume=s.auto_resume, controller_clock=s.robot == "sim", max_picks=s.max_picks,
             failures_max=s.failures_max, look_timeout=s.look_timeout, valid_share_min=s.valid_share_min,
         )  # fmt: skip
-        eyes = self._eyes = Sights(self, s)
+        cup = cell.tool == "suction"
+        eyes = self._eyes = Sights(self, s, with_maps=not cup, with_detections=cup or s.priority == "graspnext")
         listener = self._listener(eyes, setup_values(cell, hand_eye))
         self.loop = PickingLoop(arm, gripper, cell, hand_eye, eyes, listener, how, _select(s), self._frame_clock())
         eyes.judge = self.loop.attention.check_mapless

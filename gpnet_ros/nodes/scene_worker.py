@@ -12,11 +12,9 @@ from gpnet_ros.detections import Detections
 from gpnet_ros.errors import GpnetError
 from gpnet_ros.frame import Frame
 from gpnet_ros.nodes.arriving.arrivals import Arrivals
+from gpnet_ros.nodes.health.inference_watch import DETECTIONS_SILENT
 from gpnet_ros.nodes.health.parts import AnswerHealth, Health
 from gpnet_ros.nodes.showing.detection_outputs import DetectionOutputs
-
-#: Detections come at least so often [s], of a network that may take ten times as long on a busy machine.
-_SILENT = 30.0
 
 
 class SceneWorker:
@@ -53,7 +51,7 @@ class SceneWorker:
     def health(self, arrivals: Arrivals, about: Mapping[str, Any], hardware_id: str) -> Health:
         """The part `detections`: arrivals of the frames, what a person wants to know beside, and on what it runs."""
         taken = self.answers.answers.count + self.answers.refusals.count
-        return self.answers.judge("detections", arrivals, taken, about, hardware_id, _SILENT)
+        return self.answers.judge("detections", arrivals, taken, about, hardware_id, DETECTIONS_SILENT)
 
     def halt(self, patience: float) -> None:
         """End the thread, and wait for it at most so long [s]."""

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from gpnet_ros.cell import Cell, HandEye
+from gpnet_ros.detections import Detections
 from gpnet_ros.devices.arm import Arm, ArmState
 from gpnet_ros.errors import BadInput, DeviceError, FrameRefused, HandEyeRefused
 from gpnet_ros.frame import Frame, Intrinsics
@@ -31,16 +32,19 @@ _FIRST_LOOK = 5.0
 
 @dataclass(frozen=True, eq=False)
 class Sight:
-    """One exposure with its maps.
+    """One exposure with what the networks say of it, as far as a decision reads it.
 
     Attributes:
-        frame, maps: of the exposure.
+        frame: the exposure.
+        maps: of it, for the jaw; None where a suction cup is decided on.
         depth_lead: by how much depth was exposed before the frame's stamp, which is that of colour [s].
+        detections: of it, for a suction cup, and for the jaw where they say whose turn it is (priority `graspnext`).
     """
 
     frame: Frame
-    maps: Maps
+    maps: Maps | None
     depth_lead: float = 0.0
+    detections: Detections | None = None
 
 
 class Eyes(Protocol):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from gpnet_ros.cell import Cell
+from gpnet_ros.cup_pick import decide_cup
 from gpnet_ros.errors import HandEyeRefused
 from gpnet_ros.fit import Memory
 from gpnet_ros.grasp import SelectSettings
@@ -237,8 +238,26 @@ class Picker:
             self.select or SelectSettings(),
             cell,
         )
-        decision = decide(
-            sight.frame, sight.maps, basis.T_base_camera, cell, q_start,
-            memory=self.memory, select=basis.select, hover=basis.hover, spot=basis.spot,
+        return self._decided(sight, basis), basis
+
+    def _decided(self, sight: Sight, basis: DecisionBasis) -> Decision:
+        assert basis.cell is not None
+        of = (basis.T_base_camera, basis.cell, basis.q_start)
+        if basis.cell.tool == "suction":
+            if sight.detections is None:
+                raise _lacks("detections", "suction cup")
+            return decide_cup(
+                sight.frame, sight.detections, *of,
+                memory=self.memory, select=basis.select_cup, hover=basis.hover, spot=basis.spot,
+            )  # fmt: skip
+        if sight.maps is None:
+            raise _lacks("maps", "jaw")
+        return decide(
+            sight.frame, sight.maps, *of,
+            memory=self.memory, select=basis.select, hover=basis.hover, spot=basis.spot, detections=sight.detections,
         )  # fmt: skip
-        return decision, basis
+
+
+def _lacks(what: str, tool: str) -> TurnOver:
+    message = f"The frame came without {what}, on which a {tool} is decided: is the node's model of that kind?"
+    return TurnOver(Turn("no_frame", message, finished="no_frame"))

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.grasp import SelectSettings
+from gpnet_ros.cup import CupGrasp, CupSelect
+from gpnet_ros.grasp import Grasp, SelectSettings
 from gpnet_ros.pick import Decision
 from gpnet_ros.picking.attention import Sight
 from gpnet_ros.picking.runner import PickResult
@@ -34,7 +35,7 @@ class DecisionBasis:
         T_base_camera: the camera at the decision, (4, 4) [m].
         remembered: TCPs (4, 4) [m] of grasps that had failed.
         spot: which of the tote's spots; hover: whether it stayed above.
-        select: how candidates were selected.
+        select: how candidates were selected; select_cup: how places for a cup were.
         cell: the cell then; not among `to_dict`, a bag tells it once.
     """
 
@@ -45,6 +46,7 @@ class DecisionBasis:
     hover: bool = False
     select: SelectSettings = field(default_factory=SelectSettings)
     cell: Cell | None = None
+    select_cup: CupSelect = field(default_factory=CupSelect)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, to the last bit."""
@@ -55,6 +57,9 @@ class DecisionBasis:
             "spot": self.spot,
             "hover": self.hover,
             "select": asdict(self.select),
+            **(
+                {"select_cup": asdict(self.select_cup)} if self.cell is not None and self.cell.tool == "suction" else {}
+            ),
         }
 
 
@@ -110,6 +115,7 @@ class PickRecord:
             "failures": self.failures, "placed": self.placed, "finished": self.finished,
             "time_s": {name: round(seconds, 3) for name, seconds in turn.times.items()},
             "stamp": None if turn.sight is None else turn.sight.frame.stamp,
+            "by_detections": turn.sight is not None and turn.sight.detections is not None,
             **({} if turn.decision is None else decision_values(turn.decision)),
             **({} if turn.basis is None else {"basis": turn.basis.to_dict()}),
             **({} if turn.result is None else _result(turn.result)),
@@ -145,20 +151,33 @@ def decision_values(decision: Decision) -> dict[str, Any]:
             {"centre": [round(v, 3) for v in u.centre], "size_m": list(u.size), "area_m2": round(u.area, 6)}
             for u in decision.unseen
         ]
-    grasp, T = decision.grasp, decision.T_base_grasp
+    grasp, T = decision.grasp or decision.cup, decision.T_base_grasp
     if grasp is not None and T is not None and decision.T_base_tcp is not None:
         values |= {
             "pixel": [round(v, 2) for v in grasp.pixel],
             "angle_deg": round(grasp.angle_deg, 2),
             "score": round(grasp.score, 4),
-            "quality": round(grasp.quality, 4),
-            "priority": round(grasp.priority, 4),
+            **(_of_cup(grasp) if isinstance(grasp, CupGrasp) else _of_jaw(grasp)),
             "width_m": decision.opening,
             "T_base_grasp": np.round(T, 6).tolist(),
             "T_base_tcp": np.round(decision.T_base_tcp, 6).tolist(),
             "insertion_m": round(decision.insertion, 5),
         }
     return values
+
+
+def _of_jaw(grasp: Grasp) -> dict[str, Any]:
+    return {"quality": round(grasp.quality, 4), "priority": round(grasp.priority, 4)}
+
+
+def _of_cup(cup: CupGrasp) -> dict[str, Any]:
+    return {
+        "object": cup.index,
+        "suction": round(cup.suction, 4),
+        "mass_distance_m": round(cup.arm, 4),
+        "unevenness_m": round(cup.unevenness, 5),
+        "normal_camera": [round(float(v), 4) for v in cup.normal],
+    }
 
 
 def _result(result: PickResult) -> dict[str, Any]:

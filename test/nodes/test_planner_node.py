@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,125 +15,25 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy")
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
-from geometry_msgs.msg import PoseStamped  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
 from rosgraph_msgs.msg import Clock  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState  # noqa: E402
-from std_msgs.msg import String  # noqa: E402
 from support.cameras import mistaken  # noqa: E402
+from support.planner_world import PATIENCE, World, command, one_pick, planner, refused_pick  # noqa: E402
 from support.scenes import CENTRE, HEIGHT, T_BASE_CAMERA, sight  # noqa: E402
-from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
+from visualization_msgs.msg import Marker  # noqa: E402
 
-from gpnet_ros.errors import DeviceError, FrameRefused  # noqa: E402
+from gpnet_ros.errors import DeviceError  # noqa: E402
 from gpnet_ros.nodes import convert  # noqa: E402
 from gpnet_ros.nodes.arriving.exposures import CAMERA_INFO, COLOR, DEPTH  # noqa: E402
 from gpnet_ros.nodes.health.result_status import flat  # noqa: E402
-from gpnet_ros.nodes.processes import start  # noqa: E402
-from gpnet_ros.nodes.processes.client import PlannerClient  # noqa: E402
-from gpnet_ros.nodes.processes.start import LATCHED_QOS, PUBLISH_QOS, SENSOR_QOS  # noqa: E402
-from gpnet_ros.nodes.processes.starter import ros_environment  # noqa: E402
+from gpnet_ros.nodes.processes.start import LATCHED_QOS, PUBLISH_QOS  # noqa: E402
 from gpnet_ros.nodes.processes.table import RunSettings, node_processes  # noqa: E402
-from gpnet_ros.nodes.showing.map_outputs import MapOutputs  # noqa: E402
 from gpnet_ros.picking.attention import Sight  # noqa: E402
 from gpnet_ros.pose import to_xyz_quat  # noqa: E402
 
 #: Each file of test/nodes has its own domains.
 DOMAIN = 60
-PATIENCE = 60.0
-
-
-def command(domain: int, more: list[str], **parameters: Any) -> dict[str, Any]:
-    """Arguments of `subprocess` for a planner with a fake robot."""
-    values = {"robot": "fake", "mode": "run", "auto_resume": True, "look_timeout": 5.0, **parameters}
-    words = [word for name, value in values.items() for word in ("-p", f"{name}:={value}")]
-    environment = {**os.environ, **ros_environment(domain), "OMP_NUM_THREADS": "1"}
-    return {
-        "args": [sys.executable, "-m", "gpnet_ros.nodes.planner_node", "--ros-args", *words, *more],
-        "env": environment,
-    }
-
-
-@contextmanager
-def planner(domain: int, log: Path, more: list[str] | None = None, **parameters: Any) -> Iterator[None]:
-    """A planner process with a fake robot; it must end by SIGINT with status 0."""
-    with log.open("wb") as file:
-        process = subprocess.Popen(**command(domain, more or [], **parameters), stdout=file, stderr=file)
-        try:
-            yield
-            process.send_signal(signal.SIGINT)
-            assert process.wait(30) == 0, log.read_text()
-        finally:
-            process.kill()
-            process.wait()
-
-
-class World(PlannerClient):
-    """A client that also shows frames, as camera and network would, and listens to everything."""
-
-    def __init__(self, domain: int) -> None:
-        os.environ.update(ros_environment(domain))
-        super().__init__(domain)
-        kinds = {COLOR: Image, DEPTH: Image, CAMERA_INFO: CameraInfo}
-        self.outputs = {name: self.node.create_publisher(kind, name, PUBLISH_QOS) for name, kind in kinds.items()}
-        self.maps = MapOutputs(self.node)
-        self.heard: dict[str, list[Any]] = {}
-        for topic, kind, qos in (
-            ("joint_states", JointState, SENSOR_QOS),
-            ("planner_node/tool0", PoseStamped, SENSOR_QOS),
-            ("planner_node/grasp", PoseStamped, LATCHED_QOS),
-            ("planner_node/markers", MarkerArray, LATCHED_QOS),
-            ("planner_node/rejected", String, LATCHED_QOS),
-            ("planner_node/result_status", DiagnosticStatus, LATCHED_QOS),
-            ("planner_node/decision_status", DiagnosticStatus, LATCHED_QOS),
-            ("/diagnostics", DiagnosticArray, start.qos(20, reliable=True)),
-        ):
-            self.node.create_subscription(kind, topic, self._keep(topic), qos)
-        self.show: Callable[[Sight], Sight | None] = lambda s: s
-        self.leave_out: tuple[str, ...] = ()
-        self.with_maps, self.log = True, Path()
-        self._showing = threading.Event()
-        self._shower = threading.Thread(target=self._keep_showing, daemon=True)
-        self._shower.start()
-
-    def close(self) -> None:
-        self._showing.set()
-        self._shower.join(timeout=60.0)
-        super().close()
-
-    def _keep(self, topic: str) -> Callable[[Any], None]:
-        self.heard[topic] = []
-
-        def take(message: Any) -> None:
-            with self._changed:
-                self.heard[topic].append(message)
-                self._changed.notify_all()
-
-        return take
-
-    def _keep_showing(self) -> None:
-        while not self._showing.wait(0.3):
-            seen = self.show(sight(time.time()))
-            if seen is not None:
-                self.publish(seen)
-
-    def publish(self, seen: Sight) -> None:
-        frame = seen.frame
-        assert frame.color is not None and frame.depth is not None and frame.intrinsics is not None
-        info = convert.to_camera_info(frame.intrinsics, frame.stamp, frame.frame_id)
-        messages = {
-            COLOR: convert.to_image(frame.color, "rgb8", frame.stamp, frame.frame_id),
-            DEPTH: convert.to_image(frame.depth, "32FC1", frame.stamp, frame.frame_id),
-            CAMERA_INFO: info,
-        }
-        for topic, message in messages.items():
-            if topic not in self.leave_out:
-                self.outputs[topic].publish(message)
-        try:
-            frame.check()
-        except FrameRefused:
-            return  # as inference_node does
-        if self.with_maps:
-            self.maps.publish(frame, seen.maps)
 
 
 @pytest.fixture(scope="module")
@@ -157,29 +52,12 @@ def world(running: World) -> World:
     return running
 
 
-def one_pick(world: World) -> dict[str, Any]:
-    seen = len(world.results)
-    world.call("pick", 20)
-    return world.next_result(seen, PATIENCE)
-
-
 def test_a_client_knows_for_how_long_the_arm_has_rested(world: World) -> None:
     world.wait_until(lambda: bool(world._joints) and world.quiet() > 0.3, PATIENCE, "rest")
     began = time.monotonic()
     world._take_joints(JointState(position=[9.0] * 6))  # it was elsewhere, and is back with the next message
     assert world.quiet() <= time.monotonic() - began
     world.wait_until(lambda: world.quiet() > 0.3, PATIENCE, "rest")
-
-
-def refused_pick(world: World, word: str) -> None:
-    """Picks that must all be refused, until the reason is that of the frame shown now, not of one before it."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        result = one_pick(world)
-        assert result["status"] == "no_frame", result
-        if word in result["message"]:
-            return
-        assert time.monotonic() < end, result["message"]
 
 
 def test_a_pick_through_topics_and_services(world: World) -> None:

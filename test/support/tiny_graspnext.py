@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gpnet_ros.detections import Detections
+from gpnet_ros.frame import Frame
 
 SIDE = 96
 
@@ -40,6 +42,15 @@ def seen_by_hand(shape: tuple[int, int] = (48, 75), count: int = 3, stamp: float
     heats = rng.random((2, height, width)).astype(np.float32)
     scores = np.sort(rng.uniform(0.5, 1.0, count))[::-1].copy()
     return Detections(boxes, scores, visible, amodal, rng.random(count), heats[0], heats[1], stamp, "camera")
+
+
+def seen_where(frame: Frame, mask: NDArray[np.bool_], occluded: float) -> Detections:
+    """One object of a frame, seen on a mask (H, W) and occluded with this chance; a cup holds on all of it."""
+    rows, columns = np.nonzero(mask)
+    box = np.array([[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]], np.float64)
+    chances = [np.array([0.9]), np.array([occluded])]
+    heat = mask.astype(np.float32)
+    return Detections(box, chances[0], mask[None], mask[None], chances[1], heat, heat, frame.stamp, frame.frame_id)
 
 
 def require_same(one: Detections, other: Detections) -> None:

@@ -11,6 +11,7 @@ from rosbags.interfaces import Connection
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
+_TABLE, _PACKED = "sensor_msgs/msg/PointCloud2", "sensor_msgs/msg/CompressedImage"
 _IMAGE, _CAMERA, _POSE, _STRING = (
     "sensor_msgs/msg/Image",
     "sensor_msgs/msg/CameraInfo",
@@ -81,4 +82,5 @@ class DecisionBag:
 def type_of(topic: str) -> str:
     """Message type of a recorded topic, by the last word of its name."""
     last = topic.rsplit("/", 1)[-1]
-    return {"camera_info": _CAMERA, "grasp": _POSE, "result": _STRING, "setup": _STRING}.get(last, _IMAGE)
+    kinds = {"camera_info": _CAMERA, "grasp": _POSE, "result": _STRING, "setup": _STRING}
+    return {**kinds, "objects": _TABLE, "masks": _PACKED}.get(last, _IMAGE)

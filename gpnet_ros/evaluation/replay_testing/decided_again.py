@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 
 from gpnet_ros.cell import Cell, load_cell
+from gpnet_ros.cup import CupSelect
+from gpnet_ros.cup_pick import decide_cup
 from gpnet_ros.data.bags.bag import Bag
 from gpnet_ros.data.bags.decisions import RecordedDecision, read_decisions, read_setup
+from gpnet_ros.errors import BagRefused
 from gpnet_ros.fit import Memory
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.maps import Grid, Maps, workspace_grid
 from gpnet_ros.network.detector import Detector, cell_threads
-from gpnet_ros.pick import decide
+from gpnet_ros.pick import Decision, decide
 from gpnet_ros.picking.record import decision_values
 from gpnet_ros.settings import from_dict
 
@@ -52,21 +55,36 @@ def decide_all_again(path: Path, cell_file: Path | None = None, model: str | Non
             yield decide_again(recorded, maps, cell)
 
 
-def decide_again(recorded: RecordedDecision, maps: Maps, cell: Cell) -> DecidedAgain:
-    """Make one decision again from its frame, its basis and maps."""
-    basis, memory = recorded.record["basis"], Memory()
-    select = from_dict(SelectSettings, basis["select"], "basis")
-    for T in basis["remembered"]:
-        memory.remember(np.array(T))
-    decision = decide(
-        recorded.frame, maps, np.array(basis["T_base_camera"]), cell, np.array(basis["q_start"]),
-        memory=memory, select=select, hover=bool(basis["hover"]), spot=int(basis["spot"]),
-    )  # fmt: skip
+def decide_again(recorded: RecordedDecision, maps: Maps | None, cell: Cell) -> DecidedAgain:
+    """Make one decision again from its frame, its basis, maps, and its detections where it was decided by them.
+
+    Raises:
+        BagRefused: what the cell's tool is decided by is not there.
+    """
+    decision = _decided(recorded, maps, cell)
     again = json.loads(json.dumps(decision_values(decision)))
     known = {"pixel", "angle_deg", "score", "width_m", "T_base_grasp", "T_base_tcp", "insertion_m", *again}
     pairs = {key: (recorded.record.get(key), again.get(key)) for key in sorted(known)}
     differs = {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
     return DecidedAgain(recorded.frame.stamp, str(recorded.record["status"]), differs)
+
+
+def _decided(recorded: RecordedDecision, maps: Maps | None, cell: Cell) -> Decision:
+    basis, memory, frame, seen = recorded.record["basis"], Memory(), recorded.frame, recorded.detections
+    for T in basis["remembered"]:
+        memory.remember(np.array(T))
+    of = (np.array(basis["T_base_camera"]), cell, np.array(basis["q_start"]))
+    hover, spot = bool(basis["hover"]), int(basis["spot"])
+    if cell.tool == "suction" and seen is not None:
+        cup = from_dict(CupSelect, basis.get("select_cup", {}), "basis")
+        return decide_cup(frame, seen, *of, memory=memory, select=cup, hover=hover, spot=spot)
+    if cell.tool == "suction" or maps is None:
+        raise BagRefused(
+            f"The decision of {frame.stamp} s lacks what a tool {cell.tool!r} is decided by: give the cell file of the "
+            "bag's cell."
+        )
+    select = from_dict(SelectSettings, basis["select"], "basis")
+    return decide(frame, maps, *of, memory=memory, select=select, hover=hover, spot=spot, detections=seen)
 
 
 class _Network:

@@ -121,7 +121,7 @@ class DemoRun:
         except GpnetError as error:
             self.say(f"no picture: {error}")
             return ""
-        if sight is None:
+        if sight is None or sight.maps is None:
             return ""
         name = self.folder.picture_name(pick)
         title = "simulated: " + " ".join(pick.line().split())

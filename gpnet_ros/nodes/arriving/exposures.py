@@ -35,18 +35,21 @@ class Exposures(Gatherer):
         extra: dict[str, type] | None = None,
         image_transport: str = "raw",
         pair_within: float = 0.0,
+        later: dict[str, type] | None = None,
     ) -> None:
         """Subscribe.
 
         Args:
             node: whose the subscriptions are.
             image_qos, image_transport, pair_within: as of the parameters; the latter in [s].
-            extra: further topics of the same stamp.
+            extra: further topics of the same stamp. later: those that come of some exposures only, see `Gatherer`.
         """
         packed = PACKED if image_transport == "compressed" else {}
         image = CompressedImage if packed else Image
-        self._topics: dict[str, type] = {COLOR: image, DEPTH: image, CAMERA_INFO: CameraInfo, **(extra or {})}
-        super().__init__(tuple(self._topics), tell=node.get_logger().warning, pair_within=pair_within)
+        quick: dict[str, type] = {COLOR: image, DEPTH: image, CAMERA_INFO: CameraInfo, **(extra or {})}
+        self._topics = {**quick, **(later or {})}
+        tell = node.get_logger().warning
+        super().__init__(tuple(quick), tell=tell, pair_within=pair_within, later=tuple(later or {}))
         self._node, self._has_latched = node, False
         names = {topic: node.resolve_topic_name(topic) for topic in self._topics}
         self.color_topic = names[COLOR]
@@ -69,7 +72,11 @@ class Exposures(Gatherer):
                 f"{find_transport().describe()} Lost ones are sent again (image_qos reliable)."
             )
         qos = RESENT_QOS if reliable else SENSOR_QOS
-        self.subscriptions = [self._listen(kind, topic, qos) for topic, kind in self._topics.items()]
+        # Of what comes seldom a lost message is a lost exposure.
+        self.subscriptions = [
+            self._listen(kind, topic, RESENT_QOS if topic in self.later else qos)
+            for topic, kind in self._topics.items()
+        ]
 
     def _listen(self, kind: type, topic: str, qos: QoSProfile) -> Any:
         """One subscription, which is told of lost messages where the middleware can tell."""

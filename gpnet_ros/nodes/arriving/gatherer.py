@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,6 +77,12 @@ class Exposure:
         return convert.to_frame(color, depth, info, self.color_topic)
 
 
+def _key(stamp: Any) -> tuple[int, int]:
+    """A stamp as it is after a frame's time [s] has become a stamp again: today's seconds are known to 240 ns only."""
+    same = convert.to_time(convert.from_time(stamp))
+    return same.sec, same.nanosec
+
+
 def _require_one_size(color: Any, depth: Any, info: Any) -> None:
     sizes = {
         topic: f"{message.width}x{message.height}"
@@ -96,6 +103,11 @@ class Gatherer:
     Depth without a colour image of its own stamp may belong to one whose stamp is near; the set has the stamp of
     colour. A camera model holds until another comes, so that camera_info may be sent once. Stamps of the first wanted
     topic that jump back (a looped or an older bag) begin anew: what was kept of later stamps is dropped.
+
+    Topics that come `later`, at a pace of their own, belong to a set too, but only of some exposures: which ones is to
+    be `expect`ed, or other messages of them would be gone by then.
+
+    Stamps are told apart as far as a frame's time in seconds tells them apart: what is made of a frame carries that.
     """
 
     def __init__(
@@ -104,16 +116,19 @@ class Gatherer:
         keep: int = 30,
         tell: Callable[[str], None] | None = None,
         pair_within: float = 0.0,
+        later: tuple[str, ...] = (),
     ) -> None:
         """Wait.
 
         Args:
-            wanted: topics.
+            wanted: topics. later: further ones, of which nobody says that they are silent.
             keep: so many sets wait at most.
             tell: told in one line of stamps that jump back.
             pair_within: how far apart colour and depth without a partner of their own stamp may be [s].
         """
-        self.wanted, self.keep, self.tell = wanted, keep, tell
+        self.wanted, self.keep, self.tell, self.later = wanted, keep, tell, later
+        self._expected: deque[tuple[int, int]] = deque(maxlen=2)  # the one that is seen now, the one before
+        self._whole: deque[tuple[int, int]] = deque(maxlen=2 * keep)  # sets from which only later topics are missing
         self.pair_within, self.color_topic = pair_within, ""
         self._pairing = self._new_pairing()
         self.pending: dict[tuple[int, int], dict[str, Any]] = {}  # in the order in which they came
@@ -125,7 +140,7 @@ class Gatherer:
 
     def add(self, topic: str, message: Any) -> None:
         """Take one message of a topic, which may complete a set."""
-        stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
+        stamp = _key(message.header.stamp)
         with self.condition:
             self.arrivals.note(topic, stamp)
             if topic == self.wanted[0]:
@@ -136,7 +151,8 @@ class Gatherer:
                 return
             self.pending.setdefault(stamp, {})[topic] = message
             for old in list(self.pending)[: -self.keep]:  # by arrival: stamps may jump back
-                del self.pending[old]
+                if old not in self._expected:
+                    del self.pending[old]
             paired = self._pair(topic, stamp) if topic in (COLOR, DEPTH) else []
             self._complete([s for s in (stamp, *paired) if s in self.pending])
 
@@ -159,10 +175,14 @@ class Gatherer:
         """Keep the newest of these sets from which nothing is missing any more."""
         for stamp in sorted(stamps):  # the newest is kept
             exposure = self._exposure(self.pending[stamp])
-            if all(topic in exposure.messages for topic in self.wanted):
+            if any(topic not in exposure.messages for topic in self.wanted):
+                continue
+            if stamp not in self._whole:
+                self._whole.append(stamp)
+                self.arrivals.note_complete()
+            if all(topic in exposure.messages for topic in self.later):
                 del self.pending[stamp]
                 self.complete = exposure
-                self.arrivals.note_complete()
                 self.condition.notify_all()
 
     def _follow(self, stamp: tuple[int, int]) -> None:
@@ -171,12 +191,27 @@ class Gatherer:
         self._newest = stamp
         if not jumped:
             return
+        self._expected.clear()
+        self._whole.clear()
         self.pending = {kept: found for kept, found in self.pending.items() if kept <= stamp}
         self._pairing = self._new_pairing()
         self.complete = None
         if self.tell is not None:
             back = before[0] - stamp[0] + (before[1] - stamp[1]) * 1e-9
             self.tell(f"The stamps of {self.wanted[0]} jumped back by {back:.3f} s (a looped bag?); begins anew.")
+
+    def expect(self, header: Any) -> None:
+        """Keep the set of this Header's stamp: what comes later will come of it."""
+        with self.condition:
+            self._expected.append(_key(header.stamp))
+
+    def waits_for(self) -> tuple[str, ...]:
+        """The topics `later` that the newest set lacks from which nothing else is missing; empty: no such set."""
+        with self.condition:
+            for stamp, found in reversed(self.pending.items()):
+                if stamp in self._whole:
+                    return tuple(topic for topic in self.later if topic not in found)
+        return ()
 
     def _exposure(self, found: dict[str, Any]) -> Exposure:
         messages = found if self._camera_info is None else {**found, CAMERA_INFO: self._camera_info}

@@ -1,4 +1,4 @@
-"""The planner's eyes: colour, depth, camera model and maps of one stamp, brought together from topics."""
+"""The planner's eyes: colour, depth, camera model and what the networks see, of one stamp, brought together."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
 
 from gpnet_ros.errors import FrameRefused
 from gpnet_ros.frame import Frame
@@ -14,7 +15,9 @@ from gpnet_ros.nodes import convert
 from gpnet_ros.nodes.arriving.arrivals import DEPTH
 from gpnet_ros.nodes.arriving.exposures import Exposures
 from gpnet_ros.nodes.arriving.gatherer import Exposure
+from gpnet_ros.nodes.detection_messages import BEGUN, DETECTION_TOPICS, OBJECTS, from_messages
 from gpnet_ros.nodes.parameters.declared import PlannerSettings
+from gpnet_ros.nodes.processes.start import RESENT_QOS
 from gpnet_ros.picking.attention import Sight
 
 #: Topics of inference_node that the planner needs; Q* and cos 2θ, sin 2θ follow from them.
@@ -30,11 +33,15 @@ class Sights:
         judge: refuses frames that cannot be used, of which there are no maps; None looks at the depth alone.
     """
 
-    def __init__(self, node: Any, settings: PlannerSettings) -> None:
-        """Subscribe as the parameters say."""
+    def __init__(self, node: Any, settings: PlannerSettings, with_maps: bool, with_detections: bool) -> None:
+        """Subscribe as the parameters say, to maps and detections where they are decided by."""
         self.valid_share_min = settings.valid_share_min
-        maps = {**dict.fromkeys(PLANNER_MAPS, Image), MAPS_INFO: CameraInfo}
-        self.exposures = Exposures(node, settings.image_qos, maps, settings.image_transport, settings.pair_within)
+        maps = {**dict.fromkeys(PLANNER_MAPS, Image), MAPS_INFO: CameraInfo} if with_maps else {}
+        later = DETECTION_TOPICS if with_detections else {}
+        s = settings
+        self.exposures = Exposures(node, s.image_qos, maps, s.image_transport, s.pair_within, later)
+        if with_detections:
+            node.create_subscription(Header, BEGUN, self.exposures.expect, RESENT_QOS)
         self.last: Exposure | None = None
         self.judge: Callable[[Frame], None] | None = None
         self._judged: Any = None
@@ -67,6 +74,11 @@ class Sights:
 
     def why_none(self) -> str:
         """Name the topics that are silent, for a person."""
+        if self.exposures.waits_for():
+            return (
+                "Frames come, but no detections of them: has inference_node a scene_model, and is it well? See its "
+                "diagnostics; priority:=graspnext and gripper:=suction of the launch give it one."
+            )
         waiting = self.exposures.newest_incomplete()
         seen = () if waiting is None else tuple(waiting.messages)
         missing = [topic for topic in self.exposures.wanted if topic not in seen]
@@ -79,7 +91,7 @@ class Sights:
 
 
 def to_sight(exposure: Exposure) -> Sight:
-    """Frame and maps of a complete exposure.
+    """Frame of a complete exposure with its maps and detections, where it has them.
 
     Raises:
         FrameRefused: messages that do not belong together or cannot be read.
@@ -87,7 +99,15 @@ def to_sight(exposure: Exposure) -> Sight:
     frame, messages = exposure.frame(need_camera=True), exposure.messages
     if frame.intrinsics is None or frame.depth is None:
         raise FrameRefused("A frame without depth or camera model cannot be grasped from; check the camera node.")
-    grid = Grid.of_camera(convert.from_camera_info(messages[MAPS_INFO]), frame.intrinsics)
-    quality, priority, angle, width = (convert.map_from_image(messages[topic]) for topic in PLANNER_MAPS)
-    maps = Maps.from_published(frame, grid, quality, priority, angle, width)
-    return Sight(frame, maps, exposure.depth_lead)
+    maps = None
+    if MAPS_INFO in messages:
+        grid = Grid.of_camera(convert.from_camera_info(messages[MAPS_INFO]), frame.intrinsics)
+        quality, priority, angle, width = (convert.map_from_image(messages[topic]) for topic in PLANNER_MAPS)
+        maps = Maps.from_published(frame, grid, quality, priority, angle, width)
+    detections = from_messages(messages) if OBJECTS in messages else None
+    if detections is not None and detections.mass.shape != frame.shape:
+        raise FrameRefused(
+            f"Detections of {detections.mass.shape} pixels do not belong to a frame of {frame.shape}: use those of "
+            "inference_node, from the same camera."
+        )
+    return Sight(frame, maps, exposure.depth_lead, detections)

@@ -23,6 +23,7 @@ from gpnet_ros.nodes.arriving.arrivals import CAMERA_INFO, COLOR, DEPTH
 from gpnet_ros.nodes.arriving.gatherer import Exposure
 from gpnet_ros.nodes.arriving.sights import MAPS_INFO, PLANNER_MAPS, to_sight
 from gpnet_ros.nodes.convert import T_BASE_LINK_BASE
+from gpnet_ros.nodes.detection_messages import DETECTION_TOPICS
 from gpnet_ros.nodes.processes.start import qos
 from gpnet_ros.picking.attention import Sight
 
@@ -36,6 +37,7 @@ EXPOSURE: dict[str, type] = {
     **dict.fromkeys(PLANNER_MAPS, Image),
     MAPS_INFO: CameraInfo,
     Q_STAR: Image,
+    **DETECTION_TOPICS,
 }
 #: Without these there is no picture.
 _NEEDED = (COLOR, DEPTH, CAMERA_INFO, *PLANNER_MAPS, MAPS_INFO)

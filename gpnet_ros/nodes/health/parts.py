@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -21,8 +21,8 @@ SILENT = 3.0
 LATE = 2.0
 #: A stamp that is farther than this [s] from the node's clock is of another clock: a simulated cell's, or a bag's.
 OTHER_CLOCK = 3600.0
-#: Maps come at least so often [s] from a network that lives, its diagnostics too.
-MAPS_SILENT, BEAT_SILENT = 5.0, 6.0
+#: Maps come at least so often [s] from a network that lives.
+MAPS_SILENT = 5.0
 #: A report of the arm that is older than this [s] is told.
 LINK_LATE = 0.5
 
@@ -204,49 +204,6 @@ class AnswerHealth:
             **self.times.medians(), **about,
         }  # fmt: skip
         return Health(part, level, message, values, hardware_id or "none")
-
-
-class InferenceWatch:
-    """Whether whoever makes the maps is still there: by its maps, by its topics, and by its own diagnostics."""
-
-    def __init__(self, now: Callable[[], float] | None = None) -> None:
-        """Nobody was heard yet; now is a clock that never jumps [s], None the computer's."""
-        self._now = now or time.monotonic
-        self._beats: dict[str, float] = {}
-
-    def beat(self, node: str) -> None:
-        """Diagnostics of a node came, by its full name."""
-        self._beats[node] = self._now()
-
-    def judge(self, arrivals: Arrivals, maps: str, publishers: Iterable[str]) -> Health:
-        """The part `inference`.
-
-        Args:
-            arrivals: of the planner's topics.
-            maps: the topic of maps that is listened to.
-            publishers: full names of the nodes that publish it.
-        """
-        found, now = sorted(set(publishers)), self._now()
-        beats = {node: now - self._beats[node] for node in found if node in self._beats}
-        frames, answers = arrivals.meter(DEPTH), arrivals.meter(maps)
-        level, message = Level.WARN, ""
-        if not found:
-            message = "Nobody publishes maps: inference_node has ended or was never active."
-        elif beats and min(beats.values()) > BEAT_SILENT:
-            message = (
-                f"{found[0]} has given no sign of life for {min(beats.values()):.0f} s: has it died, or does it hang?"
-            )
-        elif frames.age < SILENT and answers.age > MAPS_SILENT:
-            since = "none has come yet" if math.isinf(answers.age) else f"the last came {answers.age:.0f} s ago"
-            message = f"Frames come, but no maps of them ({since}): see the diagnostics of {found[0]}."
-        else:
-            level, message = Level.OK, "ok"
-        values = {
-            "publisher": ", ".join(found) or "none", "rate of maps [1/s]": rate(answers),
-            "rate of frames [1/s]": rate(frames), "last maps [s ago]": ago(answers.age),
-            "last sign of life [s ago]": ago(min(beats.values(), default=math.inf)),
-        }  # fmt: skip
-        return Health("inference", level, message, values)
 
 
 def arm_health(state: ArmState | None, now: float) -> Health:

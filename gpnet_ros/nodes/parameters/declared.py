@@ -11,8 +11,8 @@ from gpnet_ros.cell import Cell, MotionSettings
 from gpnet_ros.data.bags.topics import BAG_TRANSPORTS
 from gpnet_ros.devices.robots import GRIPPERS, ROBOTS
 from gpnet_ros.frame import CAMERA_FRAME, VALID_SHARE_MIN
+from gpnet_ros.free_objects import PRIORITIES
 from gpnet_ros.grasp import SelectSettings
-from gpnet_ros.maps import P_SOURCES
 from gpnet_ros.pairing import TOLERANCE
 from gpnet_ros.picking.mode_gate import MODES
 from gpnet_ros.settings import Workspace, setting, validate
@@ -143,7 +143,9 @@ class InferenceSettings(SquareSettings):
         2.0, "Most frames per second that the multi-task model sees.", unit="1/s", low=0.02, high=30.0
     )
     device: str = _fixed(_NETWORK, "auto", "Where the network runs.", choices=("auto", "cpu", "cuda"))
-    priority: str = _live("learned", "Where P comes from.", choices=P_SOURCES)
+    priority: str = _live(
+        "learned", "Where P comes from; graspnext, which the planner works out, leaves it learned.", choices=PRIORITIES
+    )
     view: str = _fixed(_NETWORK, "workspace", "What the network sees.", choices=("workspace", "whole"))
     cell_file: str = _fixed(_FILE, "", "Cell file; empty for config/cell.yaml.")
     hand_eye_file: str = _fixed(_FILE, "", "Hand-eye file; empty for config/hand_eye.yaml.")
@@ -171,6 +173,12 @@ class PlannerSettings(SquareSettings):
     robot_ip: str = _fixed(_DEVICE, "127.0.0.1", "Address of the controller.")
     gripper: str = _fixed(_DEVICE, "robotiq", "The gripper.", choices=GRIPPERS)
     gripper_file: str = _fixed(_FILE, "", "Settings of the gripper; empty for the defaults.")
+    priority: str = _fixed(
+        _TOPICS,
+        "learned",
+        "Whose turn it is: by the maps' P, whatever that is, or what the second network finds free (graspnext).",
+        choices=PRIORITIES,
+    )
     auto_resume: bool = _fixed(_ARMS, False, "Resume without a person; in simulation only.")
     cell_file: str = _fixed(_FILE, "", "Cell file; empty for config/cell.yaml.")
     hand_eye_file: str = _fixed(_FILE, "", "Hand-eye file; empty for config/hand_eye.yaml.")

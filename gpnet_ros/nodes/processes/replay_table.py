@@ -12,7 +12,7 @@ from gpnet_ros.data.bags.bag import Bag
 from gpnet_ros.data.bags.frames import BagFrames
 from gpnet_ros.data.bags.topics import BAG_TRANSPORTS
 from gpnet_ros.errors import BagRefused, SettingsError
-from gpnet_ros.maps import P_SOURCES
+from gpnet_ros.free_objects import PRIORITIES
 from gpnet_ros.nodes.processes.node_process import LOG_LEVELS, NodeProcess
 from gpnet_ros.nodes.processes.table import RunSettings, node_processes
 from gpnet_ros.pairing import TOLERANCE
@@ -41,7 +41,8 @@ class ReplayRun:
     )
     model: str = setting("", "Name of a model in models/, or the path of a model folder; empty: see params_file.")
     device: str = setting("", "Where the network runs; empty: see params_file.", choices=("", "auto", "cpu", "cuda"))
-    priority: str = setting("", "Where P comes from; empty: see params_file.", choices=("", *P_SOURCES))
+    priority: str = setting("", "Where P comes from; empty: see params_file.", choices=("", *PRIORITIES))
+    scene_model: str = setting("", "Second network, a multi-task model by name or path; empty: as of grasp.launch.py.")
     params_file: str = setting("", "Parameter file for all nodes; it wins over the files of config/.")
     cell_file: str = setting("", "Cell file of the bag's cell; empty: see params_file.")
     hand_eye_file: str = setting("", "Hand-eye file of the bag's camera; empty: see params_file.")
@@ -76,7 +77,7 @@ def replay_processes(run: ReplayRun) -> list[NodeProcess]:
     """
     as_ever = RunSettings(
         mode="dry_run", use_sim_time=True, model=run.model, device=run.device, priority=run.priority,
-        params_file=run.params_file, namespace=run.namespace, log_level=run.log_level,
+        scene_model=run.scene_model, params_file=run.params_file, namespace=run.namespace, log_level=run.log_level,
     )  # fmt: skip
     files = {"cell_file": run.cell_file, "hand_eye_file": run.hand_eye_file}
     given = {name: value for name, value in files.items() if value}

@@ -5,11 +5,8 @@ The launch file and the starter of `gpnet demo` both read it. Nothing here needs
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
 import os
 import re
-import socket
 import sys
 import zlib
 from dataclasses import dataclass
@@ -19,7 +16,7 @@ from typing import Any
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.errors import SettingsError
 from gpnet_ros.frame import CAMERA_FRAME
-from gpnet_ros.maps import P_SOURCES
+from gpnet_ros.free_objects import PRIORITIES
 from gpnet_ros.nodes.arriving.arrivals import CAMERA_INFO, COLOR, DEPTH
 from gpnet_ros.nodes.parameters.declared import TF_CHOICES, TRANSPORTS
 from gpnet_ros.nodes.parameters.params_file import ParamsFile
@@ -28,9 +25,10 @@ from gpnet_ros.nodes.processes.transport import profile_environment
 from gpnet_ros.parent import LAUNCHER
 from gpnet_ros.picking.mode_gate import MODES
 from gpnet_ros.settings import config_dir, setting, validate
-from gpnet_ros.sim.cell.door import CellDoor
 from gpnet_ros.urdf import urdf
 
+#: The shipped multi-task model.
+SCENE_MODEL = "fast-graspnext"
 #: Smallest Q* where the maps are the truth of a simulated cell: what is true needs no threshold.
 _TRUE_QUALITY_MIN = 0.01
 _NAME = re.compile(r"/?([A-Za-z_]\w*(/[A-Za-z_]\w*)*/?)?", re.ASCII)
@@ -65,8 +63,14 @@ class RunSettings:
     )
     priority: str = setting(
         "",
-        "Where P comes from; empty: that of params_file, else learned; oracle: the simulation's truth.",
-        choices=("", *P_SOURCES, "oracle"),
+        "Where P comes from; empty: that of params_file, else learned; graspnext: what the second network finds free; "
+        "oracle: the simulation's truth.",
+        choices=("", *PRIORITIES, "oracle"),
+    )
+    scene_model: str = setting(
+        "",
+        "Second network, a multi-task model by name or path; empty: that of params_file, else fast-graspnext where "
+        "priority:=graspnext needs one.",
     )
     namespace: str = setting("", "Namespace of all nodes; several cells side by side need one each.")
     use_sim_time: bool = setting(False, "Follow /clock, for bags; a simulation at another speed sets it by itself.")
@@ -112,6 +116,8 @@ class RunSettings:
                 raise SettingsError(f"{option} is {name!r}; allowed are words of letters, digits and _, joined by /.")
         if self.priority == "oracle" and not self.sim:
             raise SettingsError("priority 'oracle' knows only the simulated cell: set sim:=true, or choose another.")
+        if self.priority == "oracle" and self.scene_model:
+            raise SettingsError("priority 'oracle' runs no network: leave scene_model out, or choose another priority.")
         if self.camera == "external" and self.sim:
             raise SettingsError("camera 'external' cannot see the simulated cell: set sim:=false, or camera:=own.")
         if self.camera == "own" and self.image_transport == "compressed":
@@ -164,6 +170,8 @@ def _camera_topics(run: RunSettings) -> dict[str, str]:
 
 def _defaults(node: str, run: RunSettings) -> dict[str, Any]:
     """What a run prefers to the files of config/; a parameter file may say otherwise."""
+    if node == "inference_node":
+        return {"scene_model": SCENE_MODEL} if run.priority == "graspnext" else {}
     if node != "planner_node":
         return {}
     folder = {"record_dir": str(Path("runs/decisions", _namespace(run)))} if run.record else {}
@@ -180,10 +188,14 @@ def _given(node: str, run: RunSettings) -> dict[str, Any]:
     packed = {"image_transport": run.image_transport}
     chosen: dict[str, dict[str, Any]] = {
         "camera_node": {**files, **({"source": "sim", **cell} if sim else {})},
-        "inference_node": {"model": run.model, "device": run.device, "priority": run.priority, **files, **packed},
+        "inference_node": {
+            "model": run.model, "scene_model": run.scene_model, "device": run.device, "priority": run.priority,
+            **files, **packed,
+        },
         "oracle_node": {**cell, **files},
         "planner_node": {
             "robot": "sim" if sim else "", "robot_ip": address(run) if sim else run.robot_ip, "mode": run.mode,
+            "priority": "" if run.priority == "oracle" else run.priority,
             "tf": run.tf or ("none" if has_robot_model(run) else ""), "record": run.record or "", **files, **packed,
         },
         "clock_node": cell,
@@ -196,7 +208,7 @@ def _given(node: str, run: RunSettings) -> dict[str, Any]:
 
 def has_robot_model(run: RunSettings) -> bool:
     """Whether robot_state_publisher is started; then all frames are its own."""
-    return run.robot_model == "true" or (run.robot_model == "auto" and _is_installed("robot_state_publisher"))
+    return run.robot_model == "true" or (run.robot_model == "auto" and is_installed("robot_state_publisher"))
 
 
 def robot_description(run: RunSettings) -> str:
@@ -215,7 +227,7 @@ def _planner_values(run: RunSettings) -> dict[str, Any]:
     return next(process for process in node_processes(run) if process.name == "planner_node").overrides
 
 
-def _is_installed(package: str) -> bool:
+def is_installed(package: str) -> bool:
     """Whether ROS has the package's program of the same name."""
     prefixes = filter(None, os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep))
     return any((Path(prefix) / "lib" / package / package).is_file() for prefix in prefixes)
@@ -231,12 +243,6 @@ def address(run: RunSettings) -> str:
         return run.robot_ip or "127.0.0.1"
     number = zlib.crc32(_namespace(run).encode())
     return f"127.2.{number // 250 % 250 + 1}.{number % 250 + 1}"
-
-
-def _is_loopback(ip: str) -> bool:
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(ip).is_loopback
-    return False
 
 
 def run_folder(run: RunSettings) -> str:
@@ -262,35 +268,6 @@ def simulation_command(run: RunSettings) -> list[str]:
 def environment() -> dict[str, str]:
     """Environment of all processes: who starts them, and the shared-memory profile, unless a person has chosen one."""
     return {LAUNCHER: str(os.getpid()), **profile_environment()}
-
-
-def require_room(run: RunSettings) -> None:
-    """Look for what a run needs before anything starts: a launch that fails halfway leaves an arm behind.
-
-    Raises:
-        SettingsError: the files of cell or hand-eye cannot be used; RViz or robot_state_publisher is wanted and not
-            installed; a simulated cell's address is that of a robot, or another cell has it already, whose arm would
-            be led by two planners.
-    """
-    robot_description(run)
-    wanted = {"rviz2": run.rviz, "robot_state_publisher": run.robot_model == "true"}
-    option = {"rviz2": "rviz", "robot_state_publisher": "robot_model"}
-    for package in (p for p, is_wanted in wanted.items() if is_wanted and not _is_installed(p)):
-        raise SettingsError(
-            f"{option[package]}:=true needs {package}, which is not installed: "
-            f"apt install ros-$ROS_DISTRO-{package.replace('_', '-')}, or {option[package]}:=false."
-        )
-    if run.sim and not _is_loopback(address(run)):
-        raise SettingsError(
-            f"robot_ip is {address(run)}; a simulated cell has a loopback address: 127.0.0.2, or none for its own."
-        )
-    with socket.socket() as probe:
-        probe.settimeout(1.0)
-        if run.sim and probe.connect_ex((address(run), CellDoor.PORT)) == 0:
-            raise SettingsError(
-                f"A simulated cell runs at {address(run)} already: end it first, or give this one its own "
-                "namespace:=NAME (or robot_ip:=127.0.0.2 and run_dir:=FOLDER)."
-            )
 
 
 def _files(node: str) -> tuple[Path, ...]:

@@ -85,7 +85,7 @@ def _losers(rejected: Iterable[Rejected], sight: Sight, T_base_camera: Transform
         return
     drawn: list[tuple[str, NDArray[np.float64]]] = []
     for candidate in rejected:
-        found = grasp_at(sight.maps, sight.frame, candidate.pixel)
+        found = None if sight.maps is None else grasp_at(sight.maps, sight.frame, candidate.pixel)
         grasp = found if isinstance(found, Grasp) else None
         T = _loser_pose(grasp, candidate, sight, T_base_camera, cell)
         if T is None or any(r == candidate.reason and np.linalg.norm(T[:3, 3] - p) < _APART for r, p in drawn):

@@ -240,3 +240,95 @@ def test_what_image_proc_made_straight_is_kept_and_recorded_as_straight() -> Non
     bent = Exposure(messages, "/camera/color/image_raw")
     assert not np.array_equal(bent.frame().color, color)  # type: ignore[arg-type]
     np.testing.assert_array_equal(Exposure(bent.unpacked()).frame().color, bent.frame().color)
+
+
+# --- what comes later, of some exposures ----------------------------------------------------------------------------
+def names(exposure: Exposure | None) -> set[str]:
+    return set() if exposure is None else set(exposure.messages)
+
+
+def later(keep: int = 3) -> Gatherer:
+    return Gatherer((COLOR, DEPTH), keep=keep, later=("objects", "masks"))
+
+
+def show(gatherer: Gatherer, *seconds: float, topics: tuple[str, ...] = (COLOR, DEPTH)) -> None:
+    for t in seconds:
+        for topic in topics:
+            gatherer.add(topic, at(t))
+
+
+def test_a_set_is_handed_out_when_what_comes_later_has_come_too() -> None:
+    gatherer = later()
+    show(gatherer, 1, 2)
+    assert gatherer.newest(0.0) is None
+    assert gatherer.waits_for() == ("objects", "masks")
+    gatherer.add("objects", at(1))
+    assert gatherer.newest(0.0) is None
+    gatherer.add("masks", at(1))
+    assert names(gatherer.newest(0.0)) == {COLOR, DEPTH, "objects", "masks"}
+
+
+def test_detections_that_come_before_their_frame_are_of_it_too() -> None:
+    gatherer = later()
+    show(gatherer, 1, topics=("masks", "objects"))
+    assert gatherer.waits_for() == ()
+    show(gatherer, 1)
+    assert names(gatherer.newest(0.0)) == {COLOR, DEPTH, "objects", "masks"}
+
+
+def test_a_set_of_which_detections_are_announced_is_kept_however_slow_they_are() -> None:
+    gatherer = later(keep=3)
+    gatherer.expect(at(1).header)
+    show(gatherer, *range(1, 50))
+    show(gatherer, 1, topics=("objects", "masks"))
+    exposure = gatherer.newest(0.0)
+    assert exposure is not None and exposure.messages[COLOR].header.stamp.sec == 1
+
+
+def test_without_the_word_a_slow_one_is_gone_and_memory_stays_small() -> None:
+    gatherer = later(keep=3)
+    show(gatherer, *range(1, 50))
+    show(gatherer, 1, topics=("objects", "masks"))
+    assert gatherer.newest(0.0) is None
+    gatherer.expect(at(2).header)
+    gatherer.expect(at(3).header)
+    show(gatherer, *range(50, 200))
+    assert len(gatherer.pending) <= 3 + 2
+
+
+def test_frames_of_which_there_are_no_detections_are_no_silence_of_a_topic(clock: Time) -> None:
+    gatherer = later()
+    for k in range(10):
+        clock.now += 1.0
+        show(gatherer, k)
+        assert gatherer.fault() == ""
+    assert gatherer.arrivals.complete.count == 10
+    show(gatherer, 9, topics=("objects", "masks"))
+    assert gatherer.arrivals.complete.count == 10, "each set counts once"
+
+
+def test_a_jump_back_forgets_what_was_announced() -> None:
+    gatherer = later(keep=3)
+    gatherer.expect(at(90).header)
+    show(gatherer, 90, 1, 2, 3, 4, 5)
+    show(gatherer, 90, topics=("objects", "masks"))
+    assert gatherer.newest(0.0) is None
+
+
+# --- stamps to the nanosecond ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize("nanoseconds", [123_456_789, 1, 999_999_999, 500_000_000])
+def test_what_is_made_of_a_frame_belongs_to_it_whatever_its_nanoseconds(nanoseconds: int) -> None:
+    """A frame's time is a float: of today's seconds it knows every 240th nanosecond only."""
+    gatherer = Gatherer((COLOR, DEPTH, "maps"))
+    stamp = convert.Time(sec=1_796_008_403, nanosec=nanoseconds)
+    for topic in (COLOR, DEPTH):
+        gatherer.add(topic, SimpleNamespace(header=SimpleNamespace(stamp=stamp)))
+    gatherer.add("maps", at(convert.from_time(stamp)))
+    assert gatherer.newest(0.0) is not None
+
+
+def test_exposures_of_two_milliseconds_are_two() -> None:
+    gatherer = Gatherer((COLOR, "maps"))
+    gatherer.add(COLOR, at(1_796_008_403.123))
+    gatherer.add("maps", at(1_796_008_403.124))
+    assert gatherer.newest(0.0) is None

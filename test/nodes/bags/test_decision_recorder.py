@@ -13,8 +13,10 @@ import pytest
 pytest.importorskip("rclpy")
 
 from support.bag_files import TYPES
+from support.exposures import exposure_of
 from support.full_disk import full_disk
-from support.scenes import CELL, T_BASE_CAMERA, sight
+from support.scenes import CELL, T_BASE_CAMERA, sight, table_and_box
+from support.tiny_graspnext import require_same, seen_where
 
 from gpnet_ros.cell import load_hand_eye
 from gpnet_ros.cli import main
@@ -24,9 +26,8 @@ from gpnet_ros.errors import BagRefused
 from gpnet_ros.evaluation.replay_testing.decided_again import decide_all_again
 from gpnet_ros.fit import Memory
 from gpnet_ros.grasp import SelectSettings
-from gpnet_ros.nodes import convert
-from gpnet_ros.nodes.arriving.exposures import CAMERA_INFO, COLOR, DEPTH, Exposure
-from gpnet_ros.nodes.arriving.sights import MAPS_INFO, to_sight
+from gpnet_ros.nodes.arriving.exposures import Exposure
+from gpnet_ros.nodes.arriving.sights import to_sight
 from gpnet_ros.nodes.bags.decision_recorder import DecisionRecorder, setup_values
 from gpnet_ros.pick import decide
 from gpnet_ros.picking.attention import Sight
@@ -54,24 +55,6 @@ class Told:
         self.heard.append(("result", record))
 
 
-def exposure(seen: Sight) -> Exposure:
-    """What came over the topics of a frame and its maps."""
-    frame, maps = seen.frame, seen.maps
-    assert frame.color is not None and frame.depth is not None and frame.intrinsics is not None
-    stamp, name = frame.stamp, frame.frame_id
-    values = {"quality": maps.quality, "priority": maps.priority, "angle": maps.angle}
-    values["width"] = maps.published_width(frame)
-    return Exposure(
-        {
-            COLOR: convert.to_image(frame.color, "rgb8", stamp, name),
-            DEPTH: convert.to_image(frame.depth, "32FC1", stamp, name),
-            CAMERA_INFO: convert.to_camera_info(frame.intrinsics, stamp, name),
-            MAPS_INFO: convert.to_camera_info(maps.grid.intrinsics(frame.intrinsics), stamp, name),
-            **{f"maps/{n}": convert.to_image(v.astype(np.float32), "32FC1", stamp, name) for n, v in values.items()},
-        }
-    )
-
-
 class Cell:
     """A planner's recorder and the decisions that are made before it."""
 
@@ -83,14 +66,32 @@ class Cell:
         self.memory = Memory()
 
     def decide(
-        self, stamp: float, spot: int = 0, bends: float = 0.0, height: float = 0.05, cell: Any = CELL
+        self,
+        stamp: float,
+        spot: int = 0,
+        bends: float = 0.0,
+        height: float = 0.05,
+        cell: Any = CELL,
+        occluded: float | None = None,
     ) -> dict[str, Any]:
-        """One turn as the loop has it: arm a little beside home, a decision, a failed pick that is remembered."""
-        self.newest = exposure(sight(stamp, height))
+        """One turn as the loop has it: arm a little beside home, a decision, a failed pick that is remembered.
+
+        With a chance of being occluded the box is detected, too, and decided by that.
+        """
+        shown = sight(stamp, height)
+        if occluded is not None:
+            assert shown.frame.depth is not None
+            box = table_and_box(0.0) - shown.frame.depth > 0.01
+            shown = replace(shown, detections=seen_where(shown.frame, box, occluded))
+        self.newest = exposure_of(shown)
         seen = to_sight(self.newest)
         q = np.array(CELL.home) + bends
         basis = DecisionBasis(q, T_BASE_CAMERA, tuple(self.memory.failed), spot, select=SELECT, cell=cell)
-        decision = decide(seen.frame, seen.maps, T_BASE_CAMERA, cell, q, memory=self.memory, select=SELECT, spot=spot)
+        assert seen.maps is not None
+        decision = decide(
+            seen.frame, seen.maps, T_BASE_CAMERA, cell, q,
+            memory=self.memory, select=SELECT, spot=spot, detections=seen.detections,
+        )  # fmt: skip
         self.recorder.decided(decision, seen, basis)
         turn = Turn("dry_run", "", {}, seen, decision, basis=basis)
         record = PickRecord(turn, "dry_run", 1, 0, spot, None)
@@ -124,7 +125,7 @@ def test_what_was_decided_is_decided_again_to_the_last_bit(cell: Cell, capsys: p
 def test_frame_maps_basis_and_setup_come_back_as_they_were(cell: Cell) -> None:
     cell.decide(1.5)
     made = cell.decide(2.5, bends=0.01)
-    seen = to_sight(exposure(sight(2.5)))
+    seen = to_sight(exposure_of(sight(2.5)))
     with Bag(cell.bag()) as bag:
         assert read_setup(bag) == json.loads(json.dumps(setup_values(CELL, load_hand_eye())))
         _, one = read_decisions(bag)
@@ -134,6 +135,31 @@ def test_frame_maps_basis_and_setup_come_back_as_they_were(cell: Cell) -> None:
     np.testing.assert_array_equal(one.frame.depth, seen.frame.depth)
     for name in ("quality", "priority", "cos2", "sin2", "width"):
         np.testing.assert_array_equal(getattr(one.maps, name), getattr(seen.maps, name))
+
+
+def test_what_was_decided_by_detections_is_decided_again_by_them(cell: Cell) -> None:
+    free, hidden, plain = cell.decide(1.5, occluded=0.125), cell.decide(2.5, occluded=0.75), cell.decide(3.5)
+    assert (free["by_detections"], hidden["by_detections"], plain["by_detections"]) == (True, True, False)
+    assert free["priority"] > 0.8
+    bag = cell.bag()
+    with Bag(bag) as opened:
+        one, *_ = read_decisions(opened)
+    assert one.detections is not None and cell.newest is not None
+    shown = sight(1.5)
+    assert shown.frame.depth is not None
+    require_same(one.detections, seen_where(shown.frame, table_and_box(0.0) - shown.frame.depth > 0.01, 0.125))
+    again = list(decide_all_again(bag))
+    assert [each.stamp for each in again][:2] == [1.5, 2.5]
+    assert not any(each.differs for each in again)
+
+
+def test_a_record_that_says_so_without_detections_is_refused(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    cell.decide(1.5)
+    before = json.loads
+    said = type("Json", (), {"loads": staticmethod(lambda text: {**before(text), "by_detections": True})})
+    monkeypatch.setattr("gpnet_ros.data.bags.decisions.json", said)
+    with pytest.raises(BagRefused, match="lacks /detections/objects, by which was decided: record it again"):
+        list(decide_all_again(cell.bag()))
 
 
 @pytest.mark.parametrize("lost", ["remembered", "T_base_camera"])

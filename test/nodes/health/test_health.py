@@ -14,8 +14,8 @@ from gpnet_ros.devices.arm import ArmState
 from gpnet_ros.nodes.arriving import arrivals as arrivals_module
 from gpnet_ros.nodes.arriving.arrivals import CAMERA_INFO, COLOR, DEPTH, Arrivals
 from gpnet_ros.nodes.health import meters
+from gpnet_ros.nodes.health.inference_watch import BEAT_SILENT, DETECTIONS_SILENT, InferenceWatch
 from gpnet_ros.nodes.health.parts import (
-    BEAT_SILENT,
     LATE,
     LINK_LATE,
     MAPS_SILENT,
@@ -24,7 +24,6 @@ from gpnet_ros.nodes.health.parts import (
     AnswerHealth,
     CameraHealth,
     Health,
-    InferenceWatch,
     InputHealth,
     Level,
     StillHealth,
@@ -32,7 +31,7 @@ from gpnet_ros.nodes.health.parts import (
     loop_health,
 )
 
-MAPS, NODE = "maps/camera_info", "/cell_a/inference_node"
+MAPS, OBJECTS, NODE = "maps/camera_info", "detections/objects", "/cell_a/inference_node"
 
 
 @pytest.fixture
@@ -181,6 +180,16 @@ def test_inference_without_a_sign_of_life_is_told_though_no_frames_come(clock: H
     watch.beat(NODE)
     assert is_well(watch.judge(arrivals, MAPS, [NODE]))
     assert is_well(watch.judge(arrivals, MAPS, ["/somebody_elses"])), "who never speaks is not asked to"
+
+
+def test_a_second_network_may_be_slower_and_is_told_by_what_it_makes(clock: HandClock) -> None:
+    arrivals, watch = Arrivals(), InferenceWatch(clock, "detections", DETECTIONS_SILENT)
+    assert is_told(watch.judge(arrivals, OBJECTS, []), "Nobody publishes detections")
+    play(arrivals, clock, 1, COLOR, DEPTH, OBJECTS)
+    play(arrivals, clock, DETECTIONS_SILENT - 1, COLOR, DEPTH)
+    assert is_well(watch.judge(arrivals, OBJECTS, [NODE]))
+    play(arrivals, clock, 2, COLOR, DEPTH)
+    assert is_told(watch.judge(arrivals, OBJECTS, [NODE]), "Frames come, but no detections of them")
 
 
 # --- arm, loop, clock -----------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import yaml
 from gpnet_ros.errors import SettingsError
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.nodes.parameters.declared import PARAMETERS
+from gpnet_ros.nodes.processes.room import require_room
 from gpnet_ros.nodes.processes.starter import (
     _clean_shared_memory,
     _shared_memory,
@@ -29,7 +30,6 @@ from gpnet_ros.nodes.processes.table import (
     address,
     has_robot_model,
     node_processes,
-    require_room,
     robot_description,
     run_folder,
     simulation_command,
@@ -336,3 +336,31 @@ def test_a_d405_and_packed_images_are_arguments_of_the_launch() -> None:
         RunSettings(image_transport="compressed")
     with pytest.raises(SettingsError, match="theora"):
         RunSettings(camera="external", image_transport="theora")
+
+
+# --- the second network ---------------------------------------------------------------------------------------------
+def test_priority_graspnext_gives_inference_the_second_network_and_the_planner_the_word() -> None:
+    nodes = by_name(RunSettings(priority="graspnext"))
+    assert nodes["inference_node"].overrides["scene_model"] == "fast-graspnext"
+    assert nodes["planner_node"].overrides["priority"] == "graspnext"
+    plain = by_name(RunSettings())
+    assert "scene_model" not in plain["inference_node"].overrides
+    assert "priority" not in plain["planner_node"].overrides
+
+
+def test_a_scene_model_of_a_person_goes_before_the_shipped_one(tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text("/**/inference_node: {ros__parameters: {scene_model: of_the_file}}\n")
+    mine = by_name(RunSettings(priority="graspnext", params_file=str(file)))
+    assert mine["inference_node"].overrides["scene_model"] == "of_the_file"
+    given = by_name(RunSettings(priority="graspnext", params_file=str(file), scene_model="given"))
+    assert given["inference_node"].overrides["scene_model"] == "given"
+    alone = by_name(RunSettings(scene_model="given"))  # to look at, and nobody decides by it
+    assert alone["inference_node"].overrides["scene_model"] == "given"
+    assert "priority" not in alone["planner_node"].overrides
+
+
+def test_the_oracle_runs_no_second_network() -> None:
+    assert "priority" not in by_name(RunSettings(sim=True, priority="oracle"))["planner_node"].overrides
+    with pytest.raises(SettingsError, match="leave scene_model out"):
+        RunSettings(sim=True, priority="oracle", scene_model="fast-graspnext")
