@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gpnet_ros.cell import Cell
 from gpnet_ros.height_map import HeightMap
-from gpnet_ros.settings import Box
+from gpnet_ros.settings import Box, CupShape, GripperGeometry
 
 #: Where upper arm and forearm lie along the axis of the shoulder, from joint 1's axis [m].
 #: Universal Robots' robot description: UR10 shoulder_offset 0.220941, elbow_offset -0.1719; UR10e and
@@ -91,12 +91,7 @@ def capsules(cell: Cell, opening: float) -> tuple[Capsule, ...]:
     """Arm and tool of a cell with the jaws `opening` [m] apart; what stands on the table (joint 1) is left out."""
     dh = cell.kinematics.dh
     upper, fore = LINK_OFFSETS[cell.arm]
-    gripper, r = cell.gripper, RADII
-    palm_radius = float(np.hypot(*gripper.palm) / 2)
-    palm_end = gripper.tcp_offset - gripper.finger_length
-    finger_radius = float(np.hypot(gripper.finger_thickness, gripper.pad_width) / 2)
-    finger_x = (opening + gripper.finger_thickness) / 2
-    tip = gripper.tcp_offset - finger_radius
+    r = RADII
     return (
         Capsule("shoulder", 1, (0, 0, 0), (0, 0, upper), r["shoulder"]),
         Capsule("upper arm", 2, (-dh.a[1], 0, upper), (0, 0, upper), r["upper arm"]),
@@ -105,11 +100,35 @@ def capsules(cell: Cell, opening: float) -> tuple[Capsule, ...]:
         Capsule("wrist 1", 3, (0, 0, fore), (0, 0, dh.d[3]), r["wrist"]),
         Capsule("wrist 2", 4, (0, 0, 0), (0, 0, dh.d[4]), r["wrist"]),
         Capsule("wrist 3", 5, (0, 0, 0), (0, 0, dh.d[5]), r["wrist"]),
-        # The rounded end of the palm's capsule ends where the palm ends.
-        Capsule("palm", 6, (0, 0, 0), (0, 0, max(palm_end - palm_radius, 0.0)), palm_radius),
-        Capsule("finger", 6, (finger_x, 0, palm_end), (finger_x, 0, tip), finger_radius),
-        Capsule("finger", 6, (-finger_x, 0, palm_end), (-finger_x, 0, tip), finger_radius),
-        *(Capsule(body.name, 6, body.start, body.end, body.radius) for body in cell.flange_bodies),
+        *(_cup(cell.cup) if cell.tool == "suction" else _jaw(cell.gripper, opening)),
+        *(Capsule(body.name, FLANGE, body.start, body.end, body.radius) for body in cell.flange_bodies),
+    )
+
+
+def _jaw(gripper: GripperGeometry, opening: float) -> tuple[Capsule, ...]:
+    """Palm and fingers; the rounded ends end where the parts do."""
+    palm_radius = float(np.hypot(*gripper.palm) / 2)
+    palm_end = gripper.tcp_offset - gripper.finger_length
+    finger_radius = float(np.hypot(gripper.finger_thickness, gripper.pad_width) / 2)
+    finger_x = (opening + gripper.finger_thickness) / 2
+    tip = gripper.tcp_offset - finger_radius
+    return (
+        Capsule("palm", FLANGE, (0, 0, 0), (0, 0, max(palm_end - palm_radius, 0.0)), palm_radius),
+        Capsule("finger", FLANGE, (finger_x, 0, palm_end), (finger_x, 0, tip), finger_radius),
+        Capsule("finger", FLANGE, (-finger_x, 0, palm_end), (-finger_x, 0, tip), finger_radius),
+    )
+
+
+def _cup(cup: CupShape) -> tuple[Capsule, ...]:
+    """Mount, rod and cup; the rounded ends end where the parts do."""
+    mount_end = cup.tcp_offset - cup.rod_length
+    tip, radius = cup.tcp_offset - cup.lip_radius, cup.lip_radius
+    # The rod ends behind the bellows; what is before it is the cup's.
+    rod_end = max(cup.tcp_offset - cup.bellows - cup.rod_radius, mount_end)
+    return (
+        Capsule("mount", FLANGE, (0, 0, 0), (0, 0, max(mount_end - cup.mount_radius, 0.0)), cup.mount_radius),
+        Capsule("rod", FLANGE, (0, 0, mount_end), (0, 0, rod_end), cup.rod_radius),
+        Capsule("cup", FLANGE, (0, 0, max(tip - cup.bellows, mount_end)), (0, 0, tip), radius),
     )
 
 

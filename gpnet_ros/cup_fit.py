@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gpnet_ros.arrays import Doubles
 from gpnet_ros.cell import Cell
 from gpnet_ros.clearance import OUTLIERS
 from gpnet_ros.cup import CupGrasp, CupSelect
+from gpnet_ros.cup_room import disc, needed_lift
 from gpnet_ros.fit import Memory, refused_place
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import Rejected
@@ -98,25 +98,6 @@ def greatest_tilt(cup: CupShape, settings: CupSelect) -> float:
     return min(settings.tilt_max, float(np.arctan2(cup.press, cup.lip_radius)))
 
 
-def needed_lift(heights: HeightMap, T_base_tcp: Transform, cup: CupShape, around: float = 0.0) -> float:
-    """Height [m] by which the lip must rise for rod and mount to be free; 0 when they are, inf when unknown.
-
-    The lip may be pressed as far as the bellows give; what carries it may touch nothing.
-
-    Args:
-        heights: measured surface.
-        T_base_tcp: the middle of the lip, with a vertical approach.
-        cup: geometry.
-        around: added to both radii [m].
-    """
-    z, x_y = float(T_base_tcp[2, 3]), T_base_tcp[:2, 3]
-    tops = (
-        _top(heights, x_y, max(cup.lip_radius, cup.rod_radius) + around) - cup.bellows,
-        _top(heights, x_y, cup.mount_radius + around) - cup.rod_length,
-    )
-    return max(max(tops) - z, 0.0)
-
-
 def _refused_room(
     pixel: tuple[float, float],
     heights: HeightMap,
@@ -126,7 +107,7 @@ def _refused_room(
     cup: CupShape,
 ) -> Rejected | None:
     """Why the height map has no room for the tool, or no one surface for the lip; None: it has."""
-    under = _disc(T_base_tcp[:2, 3], cup.lip_radius, heights.side)
+    under = disc(T_base_tcp[:2, 3], cup.lip_radius, heights.side)
     away = under - T_base_grasp[:2, 3]
     expected = T_base_grasp[2, 3] - away @ normal[:2] / normal[2]
     step = np.abs(heights.at(under) - expected)
@@ -143,18 +124,3 @@ def _refused_room(
         detail = f"The surroundings of the cup stand {needed * 1e3:.0f} mm too high for its rod or its mount."
         return Rejected(pixel, "clearance", detail)
     return None
-
-
-def _top(heights: HeightMap, xy: Doubles, radius: float) -> float:
-    """Robust top [m] of the map under a disc; inf where a cell is unknown."""
-    found = heights.at(_disc(xy, radius, heights.side))
-    if not np.isfinite(found).all() or len(found) <= OUTLIERS:
-        return float("inf")
-    return float(np.partition(found, -OUTLIERS - 1)[-OUTLIERS - 1])
-
-
-def _disc(xy: Doubles, radius: float, side: float) -> NDArray[np.float64]:
-    """Points (n, 2) in base [m] of a disc, rim included, at most `side` apart [m]."""
-    steps = np.linspace(-radius, radius, 2 * int(np.ceil(radius / side)) + 1)
-    grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    return np.asarray(grid[np.hypot(grid[:, 0], grid[:, 1]) <= radius * (1 + 1e-9)] + xy, dtype=np.float64)

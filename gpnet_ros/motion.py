@@ -25,7 +25,8 @@ __all__ = ["Grip", "Move", "Plan", "plan_home", "plan_hover", "plan_pick", "plan
 
 #: Height of a heap that nobody has measured [m]; higher than any object of the cell stands.
 HEAP_TOP_UNKNOWN = 0.20
-#: Half a turn about the approach: the same grasp, for the jaw is symmetric.
+#: Half a turn about the approach: the same grasp, for the jaw is symmetric; to a cup every turn is, but not to the
+#: long object at it.
 HALF_TURN = np.diag([-1.0, -1.0, 1.0, 1.0])
 QUARTER_TURN = np.array([[0.0, -1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
 #: What is held is planned to pass the tote's walls with this much more [m] than it must.
@@ -47,8 +48,8 @@ def plan_pick(
     """Plan to take the object at the grasp, put it into the tote and go home.
 
     Args:
-        T_base_tcp_grasp: the TCP when the jaws close; approach (z) vertical.
-        width: opening on the way down [m].
+        T_base_tcp_grasp: the TCP when the jaws close, or the cup holds; approach (z) vertical.
+        width: opening on the way down [m]; of a cup the width that lets go.
         q_start: joints now, (6,) [rad].
         cell: the cell.
         heap_top: highest point of the heap in base [m]; None when unknown.
@@ -61,7 +62,9 @@ def plan_pick(
     grasp, motion = _finite_pose(T_base_tcp_grasp), cell.motion
     if not np.isfinite(width):
         raise BadInput(f"Width {width} m of a grasp is not usable: it must be finite; drop the candidate.")
-    hang = max(float(grasp[2, 3]) - cell.workspace.table_z, 0.0)
+    # A cup stops where it meets the surface, which may be as much higher as its bellows give.
+    contact_from = cell.cup.bellows if cell.tool == "suction" else None
+    hang = max(float(grasp[2, 3]) + (contact_from or 0.0) - cell.workspace.table_z, 0.0)
     top = HEAP_TOP_UNKNOWN if heap_top is None else heap_top
     above_z = max(float(grasp[2, 3]) + motion.above, top + motion.clearance)
     lift_z = max(above_z, top + hang + motion.clearance)
@@ -75,6 +78,7 @@ def plan_pick(
         motion.descent_acceleration,
         T_base_tcp=grasp,
         force_limit=motion.descent_force,
+        contact_from=contact_from,
     )
     steps = (
         Grip("open", width, motion.grip_force, motion.grip_speed),

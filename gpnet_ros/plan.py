@@ -28,6 +28,8 @@ class Move:
         q: target joints, (6,) [rad]; joint moves only.
         T_base_tcp: target of the TCP; linear and descend only.
         force_limit: contact force above the mean before the move that ends a descent [N].
+        contact_from: height above the target [m] from which contact is what a descent is for, as that of a cup's;
+            higher up, and where it is None, contact is a collision.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Move:
     q: Joints | None = None
     T_base_tcp: Transform | None = None
     force_limit: float | None = None
+    contact_from: float | None = None
 
     def __post_init__(self) -> None:
         for field, shape in (("q", (6,)), ("T_base_tcp", (4, 4))):
@@ -47,13 +50,13 @@ class Move:
 
 @dataclass(frozen=True)
 class Grip:
-    """One motion of the jaws.
+    """One motion of the jaws, or of a suction cup's valve.
 
     Attributes:
         name: what it is for.
-        width: opening that is commanded [m].
+        width: opening that is commanded [m]; of a cup 0 for vacuum, and the gripper's stroke for none.
         force: grip force [N]; speed: of the jaws [m/s].
-        takes: whether an object is expected between the jaws afterwards.
+        takes: whether an object is expected between the jaws, or at the cup, afterwards.
     """
 
     name: str
@@ -71,7 +74,7 @@ class Plan:
         task: `pick`, `hover` or `home`.
         steps: in order.
         q_start: joints from which the plan was made, (6,) [rad].
-        hang: how far an object that is held may reach below the fingertips [m].
+        hang: how far an object that is held may reach below the fingertips, or below the lip [m].
         holding: whether an object is held at the start.
     """
 

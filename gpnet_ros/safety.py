@@ -19,6 +19,7 @@ from scipy.spatial.transform import Rotation, Slerp
 from gpnet_ros.cell import Cell
 from gpnet_ros.clearance import needed_raise
 from gpnet_ros.collision import Spheres, Terrain, base_column, self_gaps, spheres
+from gpnet_ros.cup_room import needed_lift
 from gpnet_ros.errors import UnsafePlan
 from gpnet_ros.height_map import MAP_BORDER, HeightMap
 from gpnet_ros.kinematics import JOINT_LIMIT, Joints
@@ -33,6 +34,9 @@ LINE_STEP = 0.010
 VERTICAL = 0.002
 #: Bodies of the arm come at most this much nearer [m] between two samples: the rounding of a pass at JOINT_STEP.
 SELF_DIP = 0.001
+#: Parts of each tool, and those of them whose height is that of the TCP and judged with it.
+TOOL_PARTS = {"jaw": {"palm", "finger"}, "suction": {"mount", "rod", "cup"}}
+AT_TCP = {"finger", "rod", "cup"}
 #: Parts of the arm that what is held keeps off; the others carry it.
 HELD_APART = ("shoulder", "upper arm", "elbow", "forearm", "wrist 1")
 #: On a slow way home a gap that is too small at the start may shrink by this much [m]: the rounding of samples.
@@ -220,6 +224,13 @@ def _judge_move(move: Move, cell: Cell) -> None:
     if move.kind == "descend":
         speed = limits.descent_speed
         _require(move.name, "the force limit", move.force_limit or 0.0, 1.0, limits.descent_force, "N")
+    if move.contact_from is not None:
+        if cell.tool != "suction" or move.kind != "descend":
+            raise UnsafePlan(
+                f"Move {move.name!r}: contact is meant in the descent of a suction cup only; plan it anew."
+            )
+        what = "the height from which contact is meant"
+        _require(move.name, what, move.contact_from, 0.0, cell.cup.bellows, "m")
     _require(move.name, "the speed", move.speed, 0.001, speed, unit)
     _require(move.name, "the acceleration", move.acceleration, 0.01, acceleration, unit + "^2")
 
@@ -392,8 +403,8 @@ def _judge_boxes(segment: Segment, body: Spheres, cell: Cell) -> None:
 
 
 def _judge_table(segment: Segment, body: Spheres, cell: Cell) -> None:
-    """Links and palm stay above the table; the fingertips are judged with the TCP."""
-    links = [i for i, name in enumerate(body.names) if name not in {"shoulder", "finger"}]
+    """Links and palm, or mount, stay above the table; fingertips, rod and cup are judged with the TCP."""
+    links = [i for i, name in enumerate(body.names) if name not in {"shoulder", *AT_TCP}]
     above = body.bottoms()[:, links] - cell.workspace.table_z
     names = [body.names[i] for i in links]
     _require_gaps(segment, "a link's height above the table, ", above, names, cell.limits.arm_above_table)
@@ -426,10 +437,12 @@ def _judge_unknown(segment: Segment, hang: float, cell: Cell, heights: HeightMap
 
 
 def _footprint(T_base_tcp: NDArray[np.float64], opening: float, cell: Cell, side: float) -> NDArray[np.float64]:
-    """Points (n, 2) in base [m] under palm and fingers, at most `side` apart [m]; the corners are among them."""
-    gripper = cell.gripper
+    """Points (n, 2) in base [m] under the tool's widest parts, at most `side` apart [m]; the corners are among them."""
+    gripper, cup = cell.gripper, cell.cup
     half_x = max(gripper.palm[0] / 2, opening / 2 + gripper.finger_thickness)
     half_y = max(gripper.palm[1], gripper.pad_width) / 2
+    if cell.tool == "suction":
+        half_x = half_y = max(cup.mount_radius, cup.rod_radius, cup.lip_radius)
     x, y = (np.linspace(-h, h, int(np.ceil(2 * h / side)) + 1) for h in (half_x, half_y))
     return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2) @ T_base_tcp[:2, :2].T + T_base_tcp[:2, 3]
 
@@ -452,14 +465,18 @@ def _assumed(heights: HeightMap, cell: Cell) -> HeightMap:
 
 
 def _judge_heap(segment: Segment, body: Spheres, cell: Cell, heights: HeightMap, terrain: Terrain) -> None:
-    """Arm and tool keep off the measured surface; on vertical lines the exact columns of the jaw count."""
+    """Arm and tool keep off the measured surface; on vertical lines the exact columns of jaw or cup count."""
     limits, name = cell.limits, segment.move.name
     tool: set[str] = set()
     lowest = segment.T_base_tcp[np.argmin(segment.T_base_tcp[:, 2, 3])]
     if _is_vertical(segment) and heights.covers(_footprint(lowest, segment.opening, cell, 1.0)).all():
-        tool = {"palm", "finger"}
-        rise = needed_raise(heights, lowest, segment.opening, cell.gripper, touch=0.0)
-        _require(name, "the height map above the fingertips", rise, 0.0, limits.heap_touch, "m")
+        tool = TOOL_PARTS[cell.tool]
+        if cell.tool == "suction":
+            rise = needed_lift(heights, lowest, cell.cup)
+            _require(name, "the height map above what carries the lip", rise, 0.0, limits.heap_touch, "m")
+        else:
+            rise = needed_raise(heights, lowest, segment.opening, cell.gripper, touch=0.0)
+            _require(name, "the height map above the fingertips", rise, 0.0, limits.heap_touch, "m")
     for radius in np.unique(body.radii):
         chosen = [i for i, r in enumerate(body.radii) if r == radius and body.names[i] not in tool]
         if chosen:
@@ -470,7 +487,10 @@ def _judge_heap(segment: Segment, body: Spheres, cell: Cell, heights: HeightMap,
 def _judge_held(segment: Segment, body: Spheres, hang: float, cell: Cell, terrain: Terrain | None) -> None:
     """What may be held keeps off all there is: it is long along the pads, and slim where it hangs deep."""
     limits, name, tips = cell.limits, segment.move.name, segment.T_base_tcp[:, 2, 3]
-    _require(name, "the held object's height", tips - hang - cell.workspace.table_z, -0.001, np.inf, "m")
+    # A cup may have met the object higher than the plan's target: it stood on what it stands on.
+    deeper = cell.cup.bellows if cell.tool == "suction" and segment.fresh else 0.0
+    _require(name, "the held object's height", tips - hang - cell.workspace.table_z, -0.001 - deeper, np.inf, "m")
+    beside_tool = cell.cup.rod_length if cell.tool == "suction" else cell.gripper.finger_length
     half_length = max(limits.held_radius - limits.held_half_width, 0.0)
     for half, depth in ((half_length, min(hang, limits.held_radius)), (0.0, hang)):
         # A straight line over the floor, widened by the half width, from `bottom` to `top`; tilted, as large as it
@@ -480,7 +500,7 @@ def _judge_held(segment: Segment, body: Spheres, hang: float, cell: Cell, terrai
         below, above, around = _held_reach(
             segment, depth, limits.held_half_width if half == 0.0 else limits.held_radius, cell
         )
-        bottom, top = tips - below, tips + np.maximum(cell.gripper.finger_length, above)
+        bottom, top = tips - below, tips + np.maximum(beside_tool, above)
         wide = np.where(_tilt(segment) > limits.tilt_max, around, limits.held_half_width)
         for boxes, gap in ((cell.keep_out, limits.box_gap), (cell.tote.walls, limits.tote_gap)):
             for box in boxes:

@@ -1,4 +1,4 @@
-"""The gripper Protocol: what every parallel gripper, real, simulated or fake, offers."""
+"""The gripper Protocol: what every gripper, real, simulated or fake, offers."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class GripResult:
     Attributes:
         status: how it ended.
         width: opening between the pads [m]; the commanded one where the gripper has no feedback.
-        object_detected: the fingers stopped against something while closing.
-        message: one sentence for a person, empty when done.
+        object_detected: the fingers stopped against something while closing, or the vacuum stands.
+        message: one sentence for a person; when done, empty, or why nothing is held.
     """
 
     status: GripStatus
@@ -41,16 +41,23 @@ class GripResult:
 
 @dataclass(frozen=True)
 class GripperState:
-    """Present state of a gripper: opening [m], object between the pads, activated, fault text."""
+    """Present state of a gripper: opening [m], object between the pads, activated, fault text.
+
+    `message`: why nothing is held, where the opening does not say it.
+    """
 
     width: float
     object_detected: bool
     is_active: bool
     fault: str = ""
+    message: str = ""
 
 
 class Gripper(Protocol):
-    """A parallel gripper that executes one command at a time."""
+    """A parallel gripper, or a suction cup, that executes one command at a time.
+
+    To a cup a width of 0 is vacuum, its full stroke none.
+    """
 
     @property
     def is_active(self) -> bool:

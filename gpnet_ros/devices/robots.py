@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 
 from gpnet_ros.cell import Cell
 from gpnet_ros.devices.arm import Arm
-from gpnet_ros.devices.digital_gripper import DigitalGripper, DigitalGripperSettings
+from gpnet_ros.devices.digital_gripper import DigitalGripper, DigitalGripperSettings, VacuumSettings
 from gpnet_ros.devices.fake import FakeArm, FakeGripper
 from gpnet_ros.devices.gripper import Gripper
 from gpnet_ros.devices.robotiq import RobotiqGripper, RobotiqSettings
@@ -17,7 +18,7 @@ from gpnet_ros.settings import from_dict, load_settings
 
 #: `sim` is the real driver on a simulated controller; only then may anything resume by itself.
 ROBOTS = ("sim", "ur", "fake")
-GRIPPERS = ("robotiq", "digital")
+GRIPPERS = ("robotiq", "digital", "suction")
 #: What the fake gripper finds between its pads [m].
 FAKE_OBJECT = 0.03
 
@@ -45,6 +46,12 @@ def make_robot(
     """
     if auto_resume and not is_simulated(robot):
         raise SettingsError("auto_resume is for simulation only: on hardware a person calls ~/resume; set it to false.")
+    if (gripper == "suction") != (cell.tool == "suction"):
+        raise SettingsError(
+            f"gripper {gripper!r} does not go with tool {cell.tool!r} of the cell: 'suction' belongs to 'suction', the "
+            "others to 'jaw'; what hangs at the flange is what plans are judged by.",
+            "gripper",
+        )
     if robot == "fake":
         return FakeArm(cell, auto_resume=auto_resume), FakeGripper(cell.gripper.stroke, FAKE_OBJECT)
     if robot == "sim" and not _is_loopback(robot_ip):
@@ -52,8 +59,8 @@ def make_robot(
     settings = UrSettings(
         robot_ip,
         auto_resume,
-        gripper == "digital",
-        payload_cog=cell.gripper.centre_of_gravity,
+        gripper != "robotiq",
+        payload_cog=cell.hand.centre_of_gravity,
         tolerance=cell.arm_tolerance,
         tolerance_angle=cell.arm_tolerance_angle,
     )
@@ -61,6 +68,9 @@ def make_robot(
     if gripper == "digital":
         lines = load_settings(DigitalGripperSettings, gripper_file) if gripper_file else DigitalGripperSettings()
         return arm, DigitalGripper(arm, lines)
+    if gripper == "suction":
+        valve = load_settings(VacuumSettings, gripper_file) if gripper_file else VacuumSettings()
+        return arm, DigitalGripper(arm, replace(valve, stroke=cell.gripper.stroke))  # plans let go by that width
     robotiq = load_settings(RobotiqSettings, gripper_file) if gripper_file else RobotiqSettings()
     return arm, RobotiqGripper(from_dict(RobotiqSettings, {**vars(robotiq), "robot_ip": robot_ip}))
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from gpnet_ros.cell import Cell
 from gpnet_ros.devices.arm import Arm
-from gpnet_ros.settings import GripperGeometry
+from gpnet_ros.settings import CupShape, GripperGeometry
 
 GRAVITY = 9.81  # [m/s^2]
 #: Forces are averaged over this long [s] of the controller's time, at rest, and waited for no longer than this [s].
@@ -22,13 +22,13 @@ WEIGH_TIME, WEIGH_PATIENCE = 0.15, 1.0
 FORCE_SPREAD, MASS_MIN = 2.0, 0.005
 
 
-def load(gripper: GripperGeometry, held_mass: float) -> tuple[float, tuple[float, float, float]]:
-    """Mass [kg] and centre of gravity in the flange (3,) [m] of a gripper that holds a mass [kg] at its fingertips."""
-    mass = gripper.mass + held_mass
-    tips = np.array([0.0, 0.0, gripper.tcp_offset])
+def load(tool: GripperGeometry | CupShape, held_mass: float) -> tuple[float, tuple[float, float, float]]:
+    """Mass [kg] and centre of gravity in the flange (3,) [m] of a tool that holds a mass [kg] at its TCP."""
+    mass = tool.mass + held_mass
+    tips = np.array([0.0, 0.0, tool.tcp_offset])
     if mass <= 0.0:
-        return 0.0, gripper.centre_of_gravity
-    x, y, z = (gripper.mass * np.array(gripper.centre_of_gravity) + held_mass * tips) / mass
+        return 0.0, tool.centre_of_gravity
+    x, y, z = (tool.mass * np.array(tool.centre_of_gravity) + held_mass * tips) / mass
     return mass, (float(x), float(y), float(z))
 
 
@@ -37,7 +37,7 @@ class Payload:
 
     def __init__(self, arm: Arm, cell: Cell) -> None:
         """Nothing is sent."""
-        self._arm, self._gripper = arm, cell.gripper
+        self._arm, self._tool = arm, cell.hand
         self._held = 0.0  # mass of what is held, as told [kg]
         self._rested: float | None = None
 
@@ -47,7 +47,7 @@ class Payload:
         Raises:
             DeviceError: the arm cannot be told.
         """
-        self._send((self._held or self._gripper.held_mass) if holding else 0.0)
+        self._send((self._held or self._tool.held_mass) if holding else 0.0)
 
     def before_descent(self) -> None:
         """Note the force with empty jaws, where the arm can weigh."""
@@ -65,11 +65,11 @@ class Payload:
             return
         # The controller has taken off the weight that it was told: the force shows by how much that was wrong.
         mass = self._held - (lifted - rested) / GRAVITY
-        if MASS_MIN <= mass <= self._gripper.held_mass_max:
+        if MASS_MIN <= mass <= self._tool.held_mass_max:
             self._send(mass)
 
     def _send(self, held: float) -> None:
-        self._arm.set_payload(*load(self._gripper, held))
+        self._arm.set_payload(*load(self._tool, held))
         self._held = held
 
     def _vertical_force(self) -> float | None:

@@ -1,6 +1,6 @@
 """Carry a checked plan out, step by step, and say honestly what became of it.
 
-A grip is believed only while the gripper feels it: after closing, after the lift and before the release.
+A grip is believed only while the gripper feels it: after closing, and after every move with the object.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import Enum
 import numpy as np
 
 from gpnet_ros.cell import Limits
-from gpnet_ros.devices.arm import Arm, MoveStatus
+from gpnet_ros.devices.arm import Arm, MoveResult, MoveStatus
 from gpnet_ros.devices.gripper import Gripper, GripStatus
 from gpnet_ros.errors import DeviceError
 from gpnet_ros.motion import Grip, Move, Plan
@@ -117,20 +117,19 @@ class _Run:
         result = self.arm.move(move, self.cancelled)
         if move.kind == "descend":
             self.force_peak = max(self.force_peak, result.force_peak)
-        if result.status is MoveStatus.CONTACT:
+        if result.status is MoveStatus.CONTACT and not _is_meant(move, result):
             raise _End(PickStatus.COLLISION, result.message or f"Contact during {move.name!r}.")
-        if result.status is not MoveStatus.ARRIVED:
+        if result.status not in (MoveStatus.ARRIVED, MoveStatus.CONTACT):
             raise _End(_OF_MOVE[result.status], result.message or f"Move {move.name!r}: {result.status.value}.")
 
     def _grip(self, grip: Grip) -> None:
-        if self.holding and not grip.takes:
-            self.require_grip(f"before {grip.name!r}")
         result = self.gripper.move(grip.width, grip.speed, grip.force)
         if not result.ok:
             raise _End(_OF_GRIP[result.status], result.message or f"Jaws, {grip.name!r}: {result.status.value}.")
         self.widths[grip.name] = result.width
         if grip.takes and not result.object_detected:
-            raise _End(PickStatus.MISSED, f"Nothing between the pads; they closed to {result.width * 1e3:.1f} mm.")
+            closed = f"Nothing between the pads; they closed to {result.width * 1e3:.1f} mm."
+            raise _End(PickStatus.MISSED, result.message or closed)
         self.holding = grip.takes
         self.held_once |= grip.takes
         if self.payload is not None:
@@ -145,13 +144,19 @@ class _Run:
         self.widths[when] = state.width
         if not state.object_detected:
             self.holding = False
-            raise _End(
-                PickStatus.SLIPPED, f"The object was lost {when}; the pads are {state.width * 1e3:.1f} mm apart."
-            )
+            how = state.message or f"the pads are {state.width * 1e3:.1f} mm apart."
+            raise _End(PickStatus.SLIPPED, f"The object was lost {when}; {how}")
 
     def result(self, status: PickStatus, message: str = "") -> PickResult:
         """What is to be reported."""
         return PickResult(status, message, self.step, self.holding, self.force_peak, self.widths, self.times)
+
+
+def _is_meant(move: Move, result: MoveResult) -> bool:
+    """Whether a contact is what the descent was for: near its target. Higher up something else is in the way."""
+    if move.contact_from is None or move.T_base_tcp is None:
+        return False
+    return float(result.T_base_tcp[2, 3] - move.T_base_tcp[2, 3]) <= move.contact_from
 
 
 def run_plan(
@@ -188,9 +193,9 @@ def run_plan(
                 on_step(step.name)
             run.do(step)
             before = plan.steps[index - 1] if index else None
-            if run.holding and isinstance(before, Grip) and before.takes:
+            if run.holding and isinstance(step, Move) and plan.task == "pick":
                 run.require_grip(f"after {step.name!r}")
-                if payload is not None:
+                if payload is not None and isinstance(before, Grip) and before.takes:
                     payload.after_lift()
     except _End as end:
         return run.result(end.status, end.message)

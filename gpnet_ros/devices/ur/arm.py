@@ -48,7 +48,7 @@ class UrArm:
     def __init__(self, settings: UrSettings, cell: Cell) -> None:
         """Nothing is connected yet."""
         self.settings, self.cell = settings, cell
-        self._payload = (cell.gripper.mass, settings.payload_cog)
+        self._payload = (cell.hand.mass, settings.payload_cog)
         self._link: UrLink | None = None
         self._last: tuple[ChildReport, float] | None = None
         self._model = self._serial = ""
