@@ -44,6 +44,7 @@ class CupSelect:
     edge: float = setting(0.002, "Between lip and edge of what is seen of the object.", unit="m", low=0.0, high=0.02)
     cover_min: float = setting(0.97, "Share of lip and edge that must lie on the object.", low=0.5, high=1.0)
     valid_min: float = setting(0.8, "Share of the lip that must have depth.", low=0.5, high=1.0)
+    around: float = setting(0.02, "Of the object, tells the tilt at a point.", unit="m", low=0.002, high=0.1)
     uneven_max: float = setting(0.002, "Deviation from a plane under the lip.", unit="m", low=0.0001, high=0.01)
     tilt_max: float = setting(0.35, "Of the surface against level (20 degrees).", unit="rad", low=0.0, high=0.8)
 
@@ -59,7 +60,7 @@ class CupGrasp:
         pixel: (u, v) in the colour image as it came [px].
         angle: across the object's long side, from +u towards +v, in [-pi/2, pi/2) [rad]; the tool's x axis, so that
             the long side lies as it does between the jaw's pads.
-        depth: of the surface at the pixel, by the plane through its surroundings [m].
+        depth: of the surface at the pixel, by the plane through the object around it [m].
         normal: of that plane, unit vector (3,) in the camera frame, towards the camera.
         unevenness: greatest deviation from it under the lip [m].
         score: by which places are compared: suction, lessened by the distance to the centre of mass.
@@ -132,7 +133,9 @@ def cup_at(
     assert frame.intrinsics is not None
     try:
         depth = surface_depth(frame, pixel)
-        surface = surface_at(frame, pixel, cup.lip_radius * frame.intrinsics.fx / depth, s.valid_min)
+        metre = frame.intrinsics.fx / depth
+        lip, around = cup.lip_radius * metre, max(s.around, cup.lip_radius) * metre
+        surface = surface_at(frame, pixel, detections.visible[index], lip, around, s.valid_min)
     except NoDepth as error:
         return Rejected(pixel, "hole", str(error))
     cover = _cover(detections.visible[index], frame, pixel, surface, cup.lip_radius + s.edge)

@@ -24,8 +24,8 @@ from gpnet_ros.settings import CupShape
 
 #: What stands within this distance [m] beside lip and mount may be met on the way down: hand-eye and depth err as much.
 BESIDE = 0.004
-#: The height map keeps the highest reading of each cell: under the lip it may differ this much [m] from the plane.
-STEP = 0.005
+#: The height map keeps the highest reading of each cell, which is noise, too: it may be so far [m] off the plane.
+STEP = 0.008
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class CupFit:
     Attributes:
         grasp: the candidate.
         T_base_grasp: its pose, vertical; the origin is the surface point under the pixel.
-        T_base_tcp: the middle of the lip, pressed into the bellows.
+        T_base_tcp: the middle of the lip, where the descent ends at the latest.
         opening: the width that lets go, see `devices.gripper` [m].
         tilt: of the surface against level [rad].
     """
@@ -84,9 +84,12 @@ def cup_in_cell(
 
 
 def lip_height(z_surface: float, cell: Cell) -> float:
-    """Height [m] of the pressed lip for a surface: half of what the bellows give below it, but clear of the table."""
+    """Height [m] to which the lip goes for a surface unless contact stops it: pressed, and clear of the table.
+
+    Depth is off by millimetres, and a lip above the surface holds nothing: the descent goes on below it.
+    """
     workspace = cell.workspace
-    return max(z_surface - cell.cup.press, workspace.table_z + workspace.table_clearance)
+    return max(z_surface - cell.cup.press - cell.cup.overtravel, workspace.table_z + workspace.table_clearance)
 
 
 def greatest_tilt(cup: CupShape, settings: CupSelect) -> float:
@@ -117,7 +120,7 @@ def _refused_room(
     if worst > STEP:
         detail = f"The height map under the lip is {worst * 1e3:.0f} mm off its plane, at most {STEP * 1e3:.0f} mm."
         return Rejected(pixel, "clearance", detail)
-    needed = needed_lift(heights, T_base_tcp, cup, BESIDE)
+    needed = needed_lift(heights, T_base_tcp, cup, BESIDE, cup.press + cup.overtravel)
     if not np.isfinite(needed):
         return Rejected(pixel, "not_seen", "What lies under the tool's mount is not known everywhere.")
     if needed > 0:

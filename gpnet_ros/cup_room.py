@@ -11,7 +11,9 @@ from gpnet_ros.pose import Transform
 from gpnet_ros.settings import CupShape
 
 
-def needed_lift(heights: HeightMap, T_base_tcp: Transform, cup: CupShape, around: float = 0.0) -> float:
+def needed_lift(
+    heights: HeightMap, T_base_tcp: Transform, cup: CupShape, around: float = 0.0, into: float = 0.0
+) -> float:
     """Height [m] by which the lip must rise for rod and mount to be free; 0 when they are, inf when unknown.
 
     The lip may be pressed as far as the bellows give; what carries it may touch nothing.
@@ -21,11 +23,12 @@ def needed_lift(heights: HeightMap, T_base_tcp: Transform, cup: CupShape, around
         T_base_tcp: the middle of the lip, with a vertical approach.
         cup: geometry.
         around: added to both radii [m].
+        into: how much higher the surface under the rod may be measured [m], where contact ends the descent.
     """
-    z, x_y = float(T_base_tcp[2, 3]), T_base_tcp[:2, 3]
+    z, xy = float(T_base_tcp[2, 3]), T_base_tcp[:2, 3]
     tops = (
-        _top(heights, x_y, max(cup.lip_radius, cup.rod_radius) + around) - cup.bellows,
-        _top(heights, x_y, cup.mount_radius + around) - cup.rod_length,
+        _top(heights, xy, max(cup.lip_radius, cup.rod_radius) + around) - cup.bellows - into,
+        _top(heights, xy, cup.mount_radius + around) - cup.rod_length,
     )
     return max(max(tops) - z, 0.0)
 

@@ -62,8 +62,8 @@ def plan_pick(
     grasp, motion = _finite_pose(T_base_tcp_grasp), cell.motion
     if not np.isfinite(width):
         raise BadInput(f"Width {width} m of a grasp is not usable: it must be finite; drop the candidate.")
-    # A cup stops where it meets the surface, which may be as much higher as its bellows give.
-    contact_from = cell.cup.bellows if cell.tool == "suction" else None
+    # A cup stops where it meets the surface, which may be higher than the descent's end.
+    contact_from = cell.cup.contact_from if cell.tool == "suction" else None
     hang = max(float(grasp[2, 3]) + (contact_from or 0.0) - cell.workspace.table_z, 0.0)
     top = HEAP_TOP_UNKNOWN if heap_top is None else heap_top
     above_z = max(float(grasp[2, 3]) + motion.above, top + motion.clearance)

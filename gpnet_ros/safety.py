@@ -230,7 +230,7 @@ def _judge_move(move: Move, cell: Cell) -> None:
                 f"Move {move.name!r}: contact is meant in the descent of a suction cup only; plan it anew."
             )
         what = "the height from which contact is meant"
-        _require(move.name, what, move.contact_from, 0.0, cell.cup.bellows, "m")
+        _require(move.name, what, move.contact_from, 0.0, cell.cup.contact_from, "m")
     _require(move.name, "the speed", move.speed, 0.001, speed, unit)
     _require(move.name, "the acceleration", move.acceleration, 0.01, acceleration, unit + "^2")
 
@@ -472,7 +472,9 @@ def _judge_heap(segment: Segment, body: Spheres, cell: Cell, heights: HeightMap,
     if _is_vertical(segment) and heights.covers(_footprint(lowest, segment.opening, cell, 1.0)).all():
         tool = TOOL_PARTS[cell.tool]
         if cell.tool == "suction":
-            rise = needed_lift(heights, lowest, cell.cup)
+            # Contact ends a descent; and where it ended, the lift begins.
+            guarded = segment.move.kind == "descend" or segment.fresh
+            rise = needed_lift(heights, lowest, cell.cup, into=cell.cup.overtravel if guarded else 0.0)
             _require(name, "the height map above what carries the lip", rise, 0.0, limits.heap_touch, "m")
         else:
             rise = needed_raise(heights, lowest, segment.opening, cell.gripper, touch=0.0)
@@ -488,7 +490,7 @@ def _judge_held(segment: Segment, body: Spheres, hang: float, cell: Cell, terrai
     """What may be held keeps off all there is: it is long along the pads, and slim where it hangs deep."""
     limits, name, tips = cell.limits, segment.move.name, segment.T_base_tcp[:, 2, 3]
     # A cup may have met the object higher than the plan's target: it stood on what it stands on.
-    deeper = cell.cup.bellows if cell.tool == "suction" and segment.fresh else 0.0
+    deeper = cell.cup.contact_from if cell.tool == "suction" and segment.fresh else 0.0
     _require(name, "the held object's height", tips - hang - cell.workspace.table_z, -0.001 - deeper, np.inf, "m")
     beside_tool = cell.cup.rod_length if cell.tool == "suction" else cell.gripper.finger_length
     half_length = max(limits.held_radius - limits.held_half_width, 0.0)

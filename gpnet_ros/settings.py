@@ -176,9 +176,16 @@ class CupShape:
     tcp_offset: float = setting(0.16, "Flange to lip along the flange's z.", unit="m", low=0.02, high=0.5)
     lip_radius: float = setting(0.009, "Of the lip.", unit="m", low=0.002, high=0.05)
     rod_radius: float = setting(0.008, "Of the rod that carries the cup.", unit="m", low=0.002, high=0.05)
-    rod_length: float = setting(0.11, "Lip to the mount along the approach.", unit="m", low=0.01, high=0.4)
-    mount_radius: float = setting(0.04, "Of what holds the rod at the flange.", unit="m", low=0.01, high=0.2)
+    rod_length: float = setting(0.10, "Lip to the mount along the approach.", unit="m", low=0.01, high=0.4)
+    mount_radius: float = setting(0.05, "Of what holds the rod at the flange.", unit="m", low=0.01, high=0.2)
     bellows: float = setting(0.008, "How far the lip gives along the approach.", unit="m", low=0.001, high=0.05)
+    overtravel: float = setting(
+        0.006,
+        "How far a surface may be lower than measured: the descent goes on to meet it.",
+        unit="m",
+        low=0.0,
+        high=0.03,
+    )
     mass: float = setting(0.45, "Mass of all that hangs at the flange, for the payload.", unit="kg", low=0.0, high=10.0)
     centre_of_gravity: tuple[float, float, float] = setting(
         (0.0, 0.0, 0.04), "Of that mass, in the flange, for the payload.", unit="m", low=-0.5, high=0.5
@@ -201,6 +208,12 @@ class CupShape:
     def press(self) -> float:
         """How far [m] the lip is pressed into its bellows on a level surface: half of what it gives."""
         return self.bellows / 2
+
+    @property
+    def contact_from(self) -> float:
+        """Height [m] above a descent's target from which contact is that of lip and surface, which may lie as much
+        higher than measured as lower."""
+        return self.press + 2 * self.overtravel
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from gpnet_ros.height_map import HeightMap
 from gpnet_ros.kinematics import UrKinematics
 from gpnet_ros.motion import Move, Plan, plan_home, plan_hover, plan_pick
 from gpnet_ros.picking.manipulator import Manipulator
+from gpnet_ros.picking.payload import Payload
 from gpnet_ros.picking.runner import PickResult, PickStatus, run_plan
 from gpnet_ros.pose import Transform, transform
 from gpnet_ros.sim.cell.arm import calibrated_dh
@@ -84,7 +86,7 @@ class Slippery(FakeGripper):
         return super().state()
 
 
-@pytest.mark.parametrize(("asked", "last"), [(1, "lift"), (2, "place")])
+@pytest.mark.parametrize(("asked", "last"), [(1, "lift"), (2, "carry"), (3, "place")])
 def test_an_object_that_is_lost_on_the_way_slipped(asked: int, last: str) -> None:
     arm, _ = robot()
     result = run_plan(pick_plan(), arm, Slippery(asked), never)
@@ -334,3 +336,67 @@ def test_a_missed_object_weighs_nothing() -> None:
 
 def manipulator_of(arm: FakeArm, gripper: FakeGripper) -> Manipulator:
     return Manipulator(arm, gripper, CELL, True, lambda: None)
+
+
+# --- with the suction cup --------------------------------------------------------------------------------
+CUP_CELL = replace(CELL, tool="suction")
+
+
+def cup_robot(held: bool = True) -> tuple[FakeArm, FakeGripper]:
+    arm, gripper = FakeArm(CUP_CELL, auto_resume=True), FakeGripper(object_width=0.03 if held else None, active=True)
+    arm.connect()
+    return arm, gripper
+
+
+def cup_plan() -> Plan:
+    return plan_pick(GRASP, CELL.gripper.stroke, CUP_CELL.home, CUP_CELL, heap_top=0.06)
+
+
+def test_contact_is_what_the_descent_of_a_cup_is_for() -> None:
+    arm, gripper = cup_robot()
+    fail_at(arm, "descend", MoveStatus.CONTACT)
+    assert run_plan(cup_plan(), arm, gripper, never).status is PickStatus.PICKED
+    assert gripper.commands == [CELL.gripper.stroke, 0.0, CELL.gripper.stroke], "vacuum off, on, off"
+    jaw, fingers = robot()
+    fail_at(jaw, "descend", MoveStatus.CONTACT)
+    assert run_plan(pick_plan(), jaw, fingers, never).status is PickStatus.COLLISION
+
+
+@pytest.mark.parametrize(
+    ("above", "expected"),
+    [(CUP_CELL.cup.contact_from - 1e-3, PickStatus.PICKED), (CUP_CELL.cup.contact_from + 1e-3, PickStatus.COLLISION)],
+)
+def test_contact_above_the_surface_is_a_collision(above: float, expected: PickStatus) -> None:
+    class Early(FakeArm):
+        """Meets something above the target of the descent."""
+
+        def move(self, move: Move, cancelled: Callable[[], bool]) -> MoveResult:
+            result = super().move(move, cancelled)
+            if move.kind != "descend":
+                return result
+            T = result.T_base_tcp.copy()
+            T[2, 3] += above
+            return replace(result, status=MoveStatus.CONTACT, T_base_tcp=T)
+
+    arm = Early(CUP_CELL, auto_resume=True)
+    arm.connect()
+    _, gripper = cup_robot()
+    assert run_plan(cup_plan(), arm, gripper, never).status is expected
+
+
+def test_without_vacuum_nothing_is_lifted() -> None:
+    arm, gripper = cup_robot(held=False)
+    result = run_plan(cup_plan(), arm, gripper, never)
+    assert result.status is PickStatus.MISSED and names(arm)[-1] == "descend"
+
+
+def test_the_controller_is_told_the_mass_of_the_cup() -> None:
+    arm, gripper = cup_robot()
+    payload = Payload(arm, CUP_CELL)
+    payload.tell(False)
+    assert arm.payload == (CUP_CELL.cup.mass, CUP_CELL.cup.centre_of_gravity)
+    payload.tell(True)
+    assert arm.payload[0] == pytest.approx(CUP_CELL.cup.mass + CUP_CELL.cup.held_mass)
+    jaw, _ = robot()
+    Payload(jaw, CELL).tell(False)
+    assert jaw.payload[0] == CELL.gripper.mass

@@ -71,6 +71,62 @@ def pick(z: float = 0.03, cell: Cell = CELL, heights: HeightMap | None = None, t
     return plan_pick(down(0.65, 0.05, z, 0.3), 0.05, HOME, cell, top), cell, HOME, heights or heap()
 
 
+#: The same cell with the suction cup in the jaw's place; at home the lip is where home has the middle of the tips.
+CUP_CELL = dataclasses.replace(CELL, tool="suction")
+CUP = CUP_CELL.cup
+
+
+def cup_pick(
+    z: float = 0.03, heights: HeightMap | None = None, cell: Cell = CUP_CELL, top: float = 0.06, **descend: Any
+) -> Arguments:
+    """A pick with the cup, its lip going to z; the descent with other values where some are given."""
+    plan = plan_pick(down(0.65, 0.05, z, 0.3), CELL.gripper.stroke, HOME, cell, top)
+    return _with_descent(plan, **descend), cell, HOME, heap() if heights is None else heights
+
+
+def _with_descent(plan: Plan, **changes: Any) -> Plan:
+    steps = tuple(
+        dataclasses.replace(s, **changes) if isinstance(s, Move) and s.kind == "descend" else s for s in plan.steps
+    )
+    return dataclasses.replace(plan, steps=steps)
+
+
+def cup_line(T: Transform | None = None, cell: Cell = CUP_CELL, **changes: Any) -> Arguments:
+    """One straight line of the cup from the home pose, by default 50 mm up."""
+    target = cup_at_home(dz=0.05) if T is None else T
+    return line(target, cell, **changes)
+
+
+def cup_at_home(dx: float = 0.0, dy: float = 0.0, dz: float = 0.0) -> Transform:
+    T = CELL.kinematics.forward(HOME) @ CUP_CELL.T_flange_tcp
+    T[:3, 3] += (dx, dy, dz)
+    return T
+
+
+def cup_post(gap: float, part: str) -> Arguments:
+    """The home pose with a post beside a part of the suction tool, at a distance."""
+    x, y, z = cup_at_home()[:3, 3]
+    radius, low = {
+        "cup": (CUP.lip_radius, z),
+        "rod": (CUP.rod_radius, z + 0.05),
+        "mount": (CUP.mount_radius, z + 0.14),
+    }[part]
+    side = y - radius - gap
+    post = Box("post", (x - 0.05, side - 0.01, low), (x + 0.05, side, low + 0.012))
+    return cup_line(cell=dataclasses.replace(CUP_CELL, keep_out=(post,)), T=cup_at_home(dz=0.001))
+
+
+def cup_lowered(x: float, y: float, z: float, heights: HeightMap, cell: Cell = CUP_CELL, **plan: Any) -> Arguments:
+    """A line of the cup straight down to a height, unguarded, from 0.30 m above the table."""
+    q = CELL.kinematics.on_branch(
+        down(x, y, 0.30, np.pi / 2) @ np.linalg.inv(CUP_CELL.T_flange_tcp),
+        CELL.kinematics.branch_of(HOME),
+        HOME + [1.0, 0, 0, 0, 0, 0],
+    )
+    move = Move("lower", "linear", 0.1, 0.5, T_base_tcp=down(x, y, z, np.pi / 2))
+    return Plan("home", (move,), q, **plan), cell, q, heights
+
+
 def boxed(low: tuple[float, float, float], high: tuple[float, float, float]) -> Cell:
     return dataclasses.replace(CELL, keep_out=(Box("post", low, high),))
 
@@ -188,6 +244,13 @@ def tilted_post(distance: float) -> Cell:
 def beside_post(gap: float, dy: float) -> Arguments:
     """A slow line aside with a post beside the outer finger, at a distance [m]."""
     return slow_line(HOME, dy=dy, dz=0.0, cell=wall_gap(gap)[1])
+
+
+def _hanging(arguments: Arguments, hang: float) -> Arguments:
+    """A pick whose object hangs so far below the TCP, up to the lift: what comes then has more room than it needs."""
+    plan, *others = arguments
+    lifted = next(i for i, s in enumerate(plan.steps) if s.name == "lift")
+    return dataclasses.replace(plan, hang=hang, steps=plan.steps[: lifted + 1]), *others  # type: ignore[return-value]
 
 
 P = T_HOME[:3, 3]
@@ -484,6 +547,68 @@ SWEEPS: dict[str, tuple[Callable[[float], Arguments], list[float], list[float], 
         [-0.62, -1.0],
         "palm and forearm",
     ),
+    "height from which contact is meant": (
+        lambda v: cup_pick(contact_from=v),
+        [0.0, CUP.contact_from],
+        [-1e-4, CUP.contact_from + 1e-4],
+        "contact is meant",
+    ),
+    "surface over the lip": (
+        lambda v: cup_pick(0.03, heap(v)),
+        [0.0, 0.03 + CUP.bellows + CUP.overtravel + 0.0039],
+        [0.03 + CUP.bellows + CUP.overtravel + 0.0041, 0.06],
+        "carries the lip",
+    ),
+    "surface over a lip without contact stop": (
+        lambda v: cup_lowered(0.60, 0.0, 0.10, heap(v)),
+        [0.0, 0.10 + CUP.bellows + 0.0039],
+        [0.10 + CUP.bellows + 0.0041, 0.115],
+        "carries the lip",
+    ),
+    "mount into the heap": (
+        lambda v: cup_pick(0.03, heap(0.0, (0.68, 0.05, 0.006, v)), top=0.16),
+        [0.03 + CUP.rod_length + 0.0039],
+        [0.03 + CUP.rod_length + 0.0041],
+        "carries the lip",
+    ),
+    "mount beside a tower": (
+        lambda v: cup_pick(0.03, heap(0.0, (0.65 + v, 0.05, 0.006, 0.15)), top=0.16),
+        [CUP.mount_radius + 0.04],
+        [0.03, 0.0],
+        "carries the lip",
+    ),
+    "lip above table": (lambda v: cup_pick(z=v), [0.0031, 0.03], [0.0029, 0.001], "fingertips' height"),
+    "gap to the cup": (lambda v: cup_post(v, "cup"), [0.0305, 0.1], [0.0295, 0.0, -0.005], "cup and post"),
+    "gap to the rod": (lambda v: cup_post(v, "rod"), [0.0305, 0.1], [0.0295, 0.0, -0.005], "rod and post"),
+    "gap to the mount": (lambda v: cup_post(v, "mount"), [0.0305, 0.1], [0.0295, 0.0, -0.02], "mount and post"),
+    "cup beside unknown ground": (
+        lambda v: cup_lowered(0.60, 0.0, 0.20, heap(0.0, (0.60 + v, 0.0, 0.005, np.nan))),
+        [CUP.mount_radius + 0.007, 0.10],
+        [CUP.mount_radius, 0.0, -CUP.mount_radius],
+        "unknown ground",
+    ),
+    "cup over unknown ground": (
+        lambda v: cup_lowered(0.60, 0.0, v, heap(0.0, (0.60, 0.0, 0.005, np.nan))),
+        [0.251, 0.28],
+        [0.249, 0.15],
+        "unknown ground",
+    ),
+    "held at the cup, deeper": (
+        lambda v: _hanging(cup_pick(0.03), 0.03 + v),
+        [0.0, CUP.contact_from + 0.0009],
+        [CUP.contact_from + 0.0011, 0.05],
+        "held object's height",
+    ),
+    "post beside what the cup holds": (
+        lambda v: cup_line(
+            cup_at_home(dz=0.001),
+            dataclasses.replace(CUP_CELL, keep_out=(Box("post", (0.15, -0.67, v), (0.2, -0.63, v + 0.01)),)),
+            holding=True,
+        ),
+        [T_HOME[2, 3] + 0.0028 + CUP.rod_length + 0.032],
+        [T_HOME[2, 3] + 0.0028 + CUP.rod_length + 0.028],
+        "held object and post",
+    ),
     "line length": (
         lambda v: line(shifted(dy=-v), limited(tcp_low=(-2.0, -2.0, 0.0))),
         [0.1],
@@ -543,6 +668,18 @@ REFUSALS: dict[str, tuple[Callable[[], Arguments], Callable[[], Arguments]]] = {
     "long towards the base, not across": (
         lambda: held_towards_base(0.1),
         lambda: held_towards_base(0.1, along=False),
+    ),
+    "meant contact of jaws": (
+        lambda: descent(contact_from=0.01),
+        lambda: (_with_descent(descent()[0], contact_from=None), *descent()[1:]),
+    ),
+    "meant contact on a line": (
+        lambda: cup_line(contact_from=0.01),
+        cup_line,
+    ),
+    "the jaw's plan with the cup": (
+        lambda: (*cup_pick()[:1], CELL, *cup_pick()[2:]),
+        cup_pick,
     ),
     "wrong place in the middle": (
         lambda: (dataclasses.replace(pick()[0], steps=(*pick()[0].steps[:3], DOWN, *pick()[0].steps[4:])), *pick()[1:]),
