@@ -58,7 +58,7 @@ class DigitalGripperSettings:
 
 
 @dataclass(frozen=True)
-class VacuumSettings(DigitalGripperSettings):
+class ValveSettings(DigitalGripperSettings):
     """Lines of a suction cup: the output is the valve, the input the vacuum switch; the second coil may blow off.
 
     A cup that took nothing is vented: it might take something on the way home that nobody knows of.

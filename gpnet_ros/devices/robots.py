@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from gpnet_ros.cell import Cell
 from gpnet_ros.devices.arm import Arm
-from gpnet_ros.devices.digital_gripper import DigitalGripper, DigitalGripperSettings, VacuumSettings
+from gpnet_ros.devices.digital_gripper import DigitalGripper, DigitalGripperSettings, ValveSettings
 from gpnet_ros.devices.fake import FakeArm, FakeGripper
 from gpnet_ros.devices.gripper import Gripper
 from gpnet_ros.devices.robotiq import RobotiqGripper, RobotiqSettings
@@ -69,7 +69,7 @@ def make_robot(
         lines = load_settings(DigitalGripperSettings, gripper_file) if gripper_file else DigitalGripperSettings()
         return arm, DigitalGripper(arm, lines)
     if gripper == "suction":
-        valve = load_settings(VacuumSettings, gripper_file) if gripper_file else VacuumSettings()
+        valve = load_settings(ValveSettings, gripper_file) if gripper_file else ValveSettings()
         return arm, DigitalGripper(arm, replace(valve, stroke=cell.gripper.stroke))  # plans let go by that width
     robotiq = load_settings(RobotiqSettings, gripper_file) if gripper_file else RobotiqSettings()
     return arm, RobotiqGripper(from_dict(RobotiqSettings, {**vars(robotiq), "robot_ip": robot_ip}))
