@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,12 @@ class Detections:
     suction: Floats
     stamp: float
     frame_id: str
+
+    def surest(self, score_min: float) -> Detections:
+        """The same with those objects only whose score is as high as this, in [0, 1], or higher."""
+        kept = self.scores >= score_min
+        rows = {name: getattr(self, name)[kept] for name in ("boxes", "scores", "visible", "amodal", "occluded")}
+        return replace(self, **rows)
 
     @property
     def free(self) -> NDArray[np.bool_]:

@@ -6,6 +6,9 @@ The network sees the whole frame. --roi, --mask and --workspace say which pixels
 only inside is a share of valid depth asked for. With --workspace the network sees the square of the workspace, as in a
 cell.
 
+With the multi-task network (--model fast-graspnext) it prints the objects that are surer than --min-score, and --out
+writes a sheet of six panels.
+
 Exit status: 0 a grasp was found, 1 there is none (each candidate's reason is printed), 2 bad input.
 """
 
@@ -21,11 +24,15 @@ from pathlib import Path
 from gpnet_ros.commands.extra import graspnext_packages
 from gpnet_ros.commands.region_source import add_region, region_of
 from gpnet_ros.devices.recorded import load_frame
+from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.detection import answer_of, detect, detection_sentence, save_detection
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.network.card import read_card
 from gpnet_ros.network.checkpoint import find
 from gpnet_ros.network.detector import Detector, gray_note
+
+#: An object that a person is told of is likelier there than not; figures of precision count less sure ones too.
+SCORE_MIN = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--min-quality", type=float, default=SelectSettings.quality_min, help="smallest Q* (%(default)s)"
     )
-    parser.add_argument("--out", type=Path, help="folder for overlay.png and maps.npz")
+    parser.add_argument(
+        "--min-score", type=float, default=SCORE_MIN, help="of an object of the multi-task network (%(default)s)"
+    )
+    parser.add_argument("--out", type=Path, help="folder for overlay.png and maps.npz, or panels.png")
     parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
 
 
@@ -72,8 +82,15 @@ def _see(args: argparse.Namespace) -> int:
     with graspnext_packages("This model"):
         from gpnet_ros.evaluation.graspnext.sighting import save_sighting, sighting_answer, sighting_sentence
         from gpnet_ros.network.graspnext.detector import load_scene_detector
+    if not 0.0 <= args.min_score <= 1.0:
+        raise BadInput(f"--min-score is {args.min_score}; it must lie between 0 and 1.")
+    if region_of(args) is not None:
+        raise BadInput("--roi, --mask and --workspace are for grasp networks: this one looks at the whole picture.")
     frame = load_frame(args.color, args.depth, args.camera)
-    seen = load_scene_detector(args.model, "cpu" if args.device == "auto" else args.device)(frame)
+    if frame.is_gray:
+        print("The picture is gray, but the model has learned from colours: give a colour picture.", file=sys.stderr)
+    detector = load_scene_detector(args.model, "cpu" if args.device == "auto" else args.device)
+    seen = detector(frame).surest(args.min_score)
     answer = sighting_answer(seen)
     if args.out is not None:
         answer["files"] = save_sighting(args.out, frame, seen)

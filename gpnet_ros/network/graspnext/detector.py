@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.models.detection.roi_heads import paste_masks_in_image
 
+from gpnet_ros.arrays import Doubles
 from gpnet_ros.detections import CHANCE_MIN, Detections
 from gpnet_ros.errors import BadInput, ModelRefused
 from gpnet_ros.frame import Frame
@@ -22,8 +23,8 @@ from gpnet_ros.network.graspnext.network import HEAT_STRIDE, GraspNeXt, SeenObje
 
 #: Of a grasp network's square that is looked at around it, at each edge: objects there are seen whole.
 MARGIN = 0.1
-#: Largest number of pixels of a frame: larger ones are refused, not scaled, for they are no camera's of this cell.
-PIXELS_MAX = 8192 * 8192
+#: Largest number of pixels of a frame (4K): the masks of a hundred objects take 2 GB there, and the network sees fewer.
+PIXELS_MAX = 4096 * 2304
 
 
 def image_tensor(color: NDArray[np.uint8]) -> Tensor:
@@ -61,7 +62,10 @@ class SceneDetector:
             raise BadInput("The frame has no colour, which this network needs: give a colour picture.")
         height, width = frame.color.shape[:2]
         if min(height, width) < HEAT_STRIDE or height * width > PIXELS_MAX:
-            raise BadInput(f"A picture of {width}x{height} px cannot be used: allowed are 4x4 to {PIXELS_MAX:,} px.")
+            raise BadInput(
+                f"A picture of {width}x{height} px cannot be used: allowed are 4x4 px to {PIXELS_MAX:,} pixels; scale "
+                f"it, the network sees {self.side}x{self.side} px."
+            )
         seen = whole_square(width, height, self.side) if self._grid is None else widened(self._grid(frame), self.side)
         batch = image_tensor(seen.warp_color(frame.color))[None].to(self.device, memory_format=torch.channels_last)
         return _in_frame(self._net.see(batch)[0], frame, seen)
@@ -115,12 +119,7 @@ def _in_frame(seen: SeenObjects, frame: Frame, grid: Grid) -> Detections:
     u, v = (grid.to_grid(np.stack([axis, axis], axis=1)) for axis in (np.arange(width), np.arange(height)))
     columns, rows = np.meshgrid(u[:, 0], v[:, 1])
     looked_at = (columns > -0.5) & (columns < grid.width - 0.5) & (rows > -0.5) & (rows < grid.height - 0.5)
-    pasted = torch.from_numpy(boxes).float()
-    visible, amodal = (
-        (paste_masks_in_image(chances.float().cpu()[:, None], pasted, (height, width))[:, 0] >= CHANCE_MIN).numpy()
-        & looked_at
-        for chances in (seen.visible, seen.amodal)
-    )
+    visible, amodal = (_pasted(chances, boxes, looked_at) for chances in (seen.visible, seen.amodal))
     cells = [((axis + 0.5) / HEAT_STRIDE - 0.5).astype(np.float32) for axis in (columns, rows)]
     heats = [
         np.where(looked_at, _interpolated(heat.float().cpu().numpy(), *cells), np.float32("nan"))
@@ -137,6 +136,16 @@ def _in_frame(seen: SeenObjects, frame: Frame, grid: Grid) -> Detections:
         frame.stamp,
         frame.frame_id,
     )
+
+
+def _pasted(chances: Tensor, boxes: Doubles, looked_at: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Masks (m, H, W) of chances (m, 28, 28); one after the other, for all as float32 fill the memory at 4K."""
+    masks = np.zeros((len(boxes), *looked_at.shape), dtype=bool)
+    small, places = chances.float().cpu()[:, None], torch.from_numpy(boxes).float()
+    for k in range(len(boxes)):
+        whole = paste_masks_in_image(small[k : k + 1], places[k : k + 1], looked_at.shape)[0, 0]  # type: ignore[arg-type]
+        masks[k] = (whole >= CHANCE_MIN).numpy() & looked_at
+    return masks
 
 
 def _interpolated(
