@@ -150,7 +150,7 @@ def cup_at(
         return Rejected(pixel, "uneven", detail)
     u, v = round(pixel[0]), round(pixel[1])
     arm = float(np.hypot(*(np.array(pixel) - mass_centre(detections, index)))) * surface.depth / frame.intrinsics.fx
-    suction = float(detections.suction[v, u])
+    suction = float(np.nan_to_num(detections.suction[v, u]))
     return CupGrasp(
         pixel, across(detections.amodal[index]), surface.depth, surface.normal, surface.unevenness,
         suction * _nearness(arm, s.arm), suction, arm, index,
@@ -161,7 +161,7 @@ def mass_centre(detections: Detections, index: int) -> Doubles:
     """Pixel (2,) u, v of the highest chance of a centre of mass on the whole object; without any the mask's middle."""
     mask = detections.amodal[index] | detections.visible[index]
     rows, columns = np.nonzero(mask)
-    chances = detections.mass[rows, columns]
+    chances = np.nan_to_num(detections.mass[rows, columns])  # NaN where the network did not look
     best = int(np.argmax(chances))
     if chances[best] > 0:
         return np.array([columns[best], rows[best]], dtype=np.float64)

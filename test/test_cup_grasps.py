@@ -239,3 +239,5 @@ def test_without_a_predicted_mass_the_middle_of_the_mask_counts() -> None:
     rows, columns = np.nonzero(none.amodal[0])
     assert np.allclose(mass_centre(none, 0), (columns.mean(), rows.mean()))
     assert np.abs(mass_centre(scene.detections, 0) - seen(*TOP.top)).max() <= 0.6
+    unknown = np.where(scene.detections.mass > 0.5, scene.detections.mass, np.float32(np.nan))  # not looked at
+    assert np.abs(mass_centre(scene.changed(mass=unknown).detections, 0) - seen(*TOP.top)).max() <= 0.6
