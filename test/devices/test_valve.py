@@ -1,4 +1,4 @@
-"""A suction cup on digital lines: the vacuum is waited for with a deadline, and believed while the switch tells of it."""
+"""A suction cup on digital lines: the vacuum is waited for with a deadline, and believed while its switch says so."""
 
 from __future__ import annotations
 
