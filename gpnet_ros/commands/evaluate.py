@@ -139,6 +139,6 @@ def _evaluate_scenes(args: argparse.Namespace) -> int:
     with graspnext_packages("This task"):
         from gpnet_ros.evaluation.graspnext.evaluation import evaluate_scenes, scenes_table
     model = "fast-graspnext" if args.model == "gpnet" else args.model
-    answer = evaluate_scenes(model, [Path(name) for name in args.data], args.scenes, args.split)
+    answer = evaluate_scenes(model, [Path(name) for name in args.data], args.scenes, args.split, args.source)
     print(json.dumps(answer) if args.json else scenes_table(answer))
     return 0

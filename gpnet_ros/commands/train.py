@@ -3,6 +3,7 @@
     gpnet train --data data/train --val data/val --out models/mine                     # recipe best, 50 epochs
     gpnet train --data data/train --val data/val --out models/mine --config small      # 75 minutes without a GPU
     gpnet train --data data/train --val data/val --out models/mine --config graspnext  # the multi-task network
+    gpnet train --from metagraspnet --data ROOT --split s/train.txt --config graspnext --out models/mine ...
     torchrun --nproc-per-node 4 -m gpnet_ros.cli train --data ... --out models/mine    # four GPUs, or four CPU cores
 
 The run lives in runs/<name>: its state, its log as lines and curves, examples, and last/, a model that can be used.
@@ -15,6 +16,7 @@ import argparse
 import json
 from pathlib import Path
 
+from gpnet_ros.commands.data_source import add_source
 from gpnet_ros.commands.extra import graspnext_packages
 from gpnet_ros.errors import BadInput
 from gpnet_ros.training.recipe import is_graspnext_recipe, load_recipe, overrides
@@ -29,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--val", type=Path, nargs="+", default=(), help="folders to judge on; without any the card has no metric"
     )
+    add_source(parser)
+    parser.add_argument("--split", type=Path, help="graspnext: only the scenes of --data that this file names")
+    parser.add_argument("--val-split", type=Path, help="graspnext: only the scenes of --val that this file names")
     parser.add_argument("--out", type=Path, help="folder of the model, for example models/mine")
     parser.add_argument("--config", help="recipe: a name in config/train, or the path of a file; default best")
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings in place of the recipe's")
@@ -59,6 +64,10 @@ def run(args: argparse.Namespace) -> int:
     """Train, or measure steps with --profile, and print what came of it."""
     if is_graspnext_recipe(args.config):
         return _train_scene_network(args)
+    if args.source != "own" or args.split or args.val_split:
+        raise BadInput(
+            "--from, --split and --val-split are for --config graspnext; else gpnet data convert comes first."
+        )
     names = ("size", "architecture", "channels", "loss", "small_crop", "threads", "seed")
     flags = {n: getattr(args, n) for n in names if getattr(args, n) is not None}
     recipe = load_recipe(args.config, **(overrides(args.set) | flags))
@@ -78,13 +87,16 @@ def run(args: argparse.Namespace) -> int:
 def _train_scene_network(args: argparse.Namespace) -> int:
     with graspnext_packages("This recipe"):
         from gpnet_ros.training.graspnext.recipe import GraspNextRecipe, load_graspnext_recipe
-        from gpnet_ros.training.graspnext.run import train_scene_folders
+        from gpnet_ros.training.graspnext.run import ScenePictures, train_scene_folders
     for name in ("size", "architecture", "channels", "loss", "small_crop", "profile"):
         if getattr(args, name) is not None:
             raise BadInput(f"--{name.replace('_', '-')} is not for recipe {args.config}: use --set NAME=VALUE.")
     flags = {name: getattr(args, name) for name in ("threads", "seed") if getattr(args, name) is not None}
     recipe = load_graspnext_recipe(args.config, **(overrides(args.set, GraspNextRecipe) | flags))
-    card = train_scene_folders(args.data, args.val, recipe, _options(args), (args.minutes, args.epochs))
+    if args.val_split and not args.val:
+        raise BadInput("--val-split says which scenes of --val are judged, which is missing: give the folder, too.")
+    pictures = ScenePictures(args.data, args.val, args.source, args.split, args.val_split)
+    card = train_scene_folders(pictures, recipe, _options(args), (args.minutes, args.epochs))
     if args.json:
         print(json.dumps({"model": str(args.out), "metric": card.metric, "recipe": card.recipe}))
     return 0

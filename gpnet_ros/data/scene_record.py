@@ -32,8 +32,8 @@ class SceneRecord:
         ids: (H, W) uint8 or uint16, visible masks, 0 no object.
         numbers: (n,) id of each object. pixels: (n,) visible pixels of each.
         corners: (n, 2) u, v of the upper left pixel of each amodal mask; amodal: its (h, w) pixels, uint8.
-        occlusion: (n,) hidden share of the amodal mask, in [0, 1]. centers: (n, 2) of mass [px].
-        suction: (H, W) uint8 quality in `SUCTION_UNIT`.
+        occlusion: (n,) hidden share of the amodal mask, in [0, 1]. centers: (n, 2) of mass [px]. NaN: nobody looked.
+        suction: (H, W) uint8 quality in `SUCTION_UNIT`; or None.
         depth: (ceil(H / 2), ceil(W / 2)) uint16, of every second pixel, in `DEPTH_UNIT` [m], 0 unknown; or None.
     """
 
@@ -45,7 +45,7 @@ class SceneRecord:
     amodal: tuple[NDArray[np.uint8], ...]
     occlusion: Doubles
     centers: Doubles
-    suction: NDArray[np.uint8]
+    suction: NDArray[np.uint8] | None
     depth: NDArray[np.uint16] | None
 
     @property
@@ -57,32 +57,47 @@ class SceneRecord:
     @property
     def bytes(self) -> int:
         """Memory that the arrays take."""
-        large = (self.color, self.ids, self.suction, *self.amodal)
-        return sum(array.nbytes for array in large) + (0 if self.depth is None else self.depth.nbytes)
+        large = (self.color, self.ids, self.suction, self.depth, *self.amodal)
+        return sum(array.nbytes for array in large if array is not None)
 
 
-def require_labels(sample: Sample) -> None:
-    """Refuse a picture without the labels of all six tasks.
+#: What `lacking` says of a picture from which nothing can be learned.
+MASKS = ("colour or masks",)
+
+
+class NoMasks(BadInput):
+    """A picture without colour or masks, from which no task can be learned or judged."""
+
+
+def lacking(sample: Sample) -> tuple[str, ...]:
+    """The labels of the six tasks, by their names for people, that a picture has not, or not of all its objects."""
+    objects = sample.objects
+    if sample.frame.color is None or sample.ids is None or objects is None or objects.amodal_masks is None:
+        return MASKS
+    known = {"occlusion": objects.occlusion, "centres of mass": objects.center_of_mass, "suction": sample.suction}
+    return tuple(name for name, values in known.items() if values is None or not np.isfinite(values).all())
+
+
+def require_masks(sample: Sample) -> None:
+    """Refuse a picture without masks; other labels may be absent.
 
     Raises:
-        BadInput: it lacks masks or suction.
+        NoMasks: it lacks colour, visible or amodal masks.
     """
-    objects = sample.objects
-    if sample.ids is None or sample.suction is None or objects is None or objects.amodal_masks is None:
-        raise BadInput(f"{sample.name} lacks masks or suction: make the pictures with gpnet generate --labels all.")
+    if lacking(sample) == MASKS:
+        raise NoMasks(f"{sample.name} lacks colour or masks: make the pictures with gpnet generate --labels all.")
 
 
 def scene_record(sample: Sample) -> SceneRecord:
-    """The compact form of a picture with all labels.
+    """The compact form of a picture.
 
     Raises:
-        BadInput: it lacks some.
+        NoMasks: it lacks masks.
     """
-    require_labels(sample)
+    require_masks(sample)
     objects, frame, ids = sample.objects, sample.frame, sample.ids
-    assert ids is not None and sample.suction is not None and objects is not None
-    assert objects.amodal_masks is not None and objects.occlusion is not None and objects.center_of_mass is not None
-    assert frame.color is not None
+    assert ids is not None and objects is not None and objects.amodal_masks is not None and frame.color is not None
+    n = len(objects.ids)
     most = max(int(ids.max(initial=0)), int(objects.ids.max(initial=0)))
     boxes = np.nan_to_num(mask_boxes(objects.amodal_masks)).astype(int)
     raw = None
@@ -99,9 +114,9 @@ def scene_record(sample: Sample) -> SceneRecord:
             mask[v0:v1, u0:u1].astype(np.uint8)
             for mask, (u0, v0, u1, v1) in zip(objects.amodal_masks, boxes, strict=True)
         ),
-        occlusion=objects.occlusion,
-        centers=objects.center_of_mass,
-        suction=np.rint(sample.suction / SUCTION_UNIT).astype(np.uint8),
+        occlusion=np.full(n, np.nan) if objects.occlusion is None else objects.occlusion,
+        centers=np.full((n, 2), np.nan) if objects.center_of_mass is None else objects.center_of_mass,
+        suction=None if sample.suction is None else np.rint(sample.suction / SUCTION_UNIT).astype(np.uint8),
         depth=raw,
     )
 

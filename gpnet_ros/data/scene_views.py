@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,19 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.arrays import Doubles, Floats
+from gpnet_ros.data.loaders.sets import open_data
 from gpnet_ros.data.masks import mask_boxes
 from gpnet_ros.data.noise import color_noise
 from gpnet_ros.data.record import DEPTH_UNIT
 from gpnet_ros.data.sample import DataSet, Sample
 from gpnet_ros.data.scene_record import (
     DEPTH_STRIDE,
+    MASKS,
     SUCTION_UNIT,
     KeptRecords,
+    NoMasks,
     SceneRecord,
-    require_labels,
+    lacking,
+    require_masks,
     scene_record,
 )
 from gpnet_ros.data.shards.generated import Generated
+from gpnet_ros.data.splits import keep_split
 from gpnet_ros.errors import BadInput
 
 #: Cells of the suction target are so many pixels wide.
@@ -33,6 +40,8 @@ SUCTION_STRIDE = 4
 VIEW_SHARE = (0.65, 1.0)
 #: An object of which a view shows fewer pixels than this, or a smaller share of its visible mask, is not asked for.
 PIXELS_MIN, SHARE_MIN = 40, 0.25
+#: Pictures in a row without masks from which on nobody goes on looking for one that has some.
+_TRIES = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +52,7 @@ class LabelledView:
         color: (S, S, 3) uint8 RGB.
         boxes: (n, 4) amodal, what lies outside of the view cut off: u0, v0, u1, v1 [px].
         visible, amodal: (n, S, S) masks, uint8.
-        occlusion: (n,) hidden share of the whole amodal mask, in [0, 1].
+        occlusion: (n,) hidden share of the whole amodal mask, in [0, 1]; NaN if nobody looked, as of what follows.
         centers: (n, 2) centres of mass [px]; may lie outside of the view.
         suction: (S / 4, S / 4) float32 mean quality of a cup in the cell, in [0, 1].
         surface: (3, S / 4, S / 4) float32 share of objects in the cell, 1 where one ends in it, exact depth in its
@@ -64,34 +73,49 @@ class SceneViews:
     """Pictures from which views are drawn; each is decoded once and kept, as long as memory allows."""
 
     def __init__(
-        self, sets: Sequence[DataSet], made: Mapping[str, Any] | None = None, kept_bytes: int | None = None
+        self,
+        sets: Sequence[DataSet],
+        made: Mapping[str, Any] | None = None,
+        kept_bytes: int | None = None,
+        split: Path | None = None,
     ) -> None:
-        """Take data sets whose samples have all six labels.
+        """Take data sets.
 
         Args:
             sets: the data sets. made: by which generator and with which arguments, for the card of what learns.
             kept_bytes: memory for decoded pictures; `scene_record.KEPT_BYTES` without a word.
+            split: file of the scenes to take; all without.
 
         Raises:
-            BadInput: no picture.
+            BadInput: no picture, or the split names a scene that no set has.
         """
-        self._pictures = [(data, index) for data in sets for index in range(len(data))]
+        pictures = [(data, index) for data in sets for index in range(len(data))]
+        scenes = tuple(data.scenes[index] for data, index in pictures)
+        kept = keep_split(scenes, split)
+        self._pictures = [pictures[row] for row in kept]
         self.made = dict(made or {})
-        self.scenes = tuple(data.scenes[index] for data, index in self._pictures)
+        self.scenes = tuple(scenes[row] for row in kept)
         self._records = KeptRecords(lambda index: scene_record(self._sample(index)), kept_bytes)
         if not self._pictures:
             raise BadInput("A data set of 0 pictures cannot be used: it needs one picture or more.")
 
     @classmethod
-    def load(cls, folders: Sequence[Path]) -> SceneViews:
-        """The pictures of folders that `gpnet generate --labels all` wrote.
+    def load(cls, folders: Sequence[Path], source: str = "own", split: Path | None = None) -> SceneViews:
+        """The pictures of folders that `gpnet generate --labels all` wrote, or of a public set.
+
+        Args:
+            folders: of the data. source: a key of `loaders.sets.LOADERS`.
+            split: file of the scenes to take; all without.
 
         Raises:
-            BadInput: no shards there, or a damaged one.
+            BadInput: no pictures there, a damaged shard, or the split names a scene that none of the folders has.
         """
-        sets = [Generated(folder) for folder in folders]
-        generators = ", ".join(dict.fromkeys(data.index.generator for data in sets))
-        return cls(sets, {"generator": generators, "arguments": [data.index.arguments for data in sets]})
+        sets = [open_data(source, folder) for folder in folders]
+        own = [data.index for data in sets if isinstance(data, Generated)]
+        generators = ", ".join(dict.fromkeys(index.generator for index in own))
+        made: dict[str, Any] = {"generator": generators, "arguments": [index.arguments for index in own]}
+        made = made if own else {"source": source}
+        return cls(sets, made if split is None else made | {"split": str(split)}, split=split)
 
     def __len__(self) -> int:
         return len(self._pictures)
@@ -107,20 +131,41 @@ class SceneViews:
         view = cut_view(record, random_square(record.size, side, rng), side)
         return replace(view, color=color_noise(view.color, rng))
 
-    def sample(self, index: int) -> Sample:
-        """A picture with all its labels.
+    def any_drawn(self, side: int, rng: np.random.Generator) -> LabelledView:
+        """A random view, `side` [px] wide, of a random picture that has masks.
 
         Raises:
-            BadInput: it lacks some.
+            NoMasks: many in a row have none.
+        """
+        for _ in range(_TRIES - 1):
+            with contextlib.suppress(NoMasks):
+                return self.drawn(int(rng.integers(len(self))), side, rng)
+        return self.drawn(int(rng.integers(len(self))), side, rng)
+
+    def sample(self, index: int) -> Sample:
+        """A picture with masks; see `lacking` for its other labels.
+
+        Raises:
+            NoMasks: it has none.
         """
         sample = self._sample(index)
-        require_labels(sample)
+        require_masks(sample)
         return sample
+
+    def has_masks(self, index: int) -> bool:
+        """Whether a picture can be learned from and judged on."""
+        return lacking(self._sample(index)) != MASKS
 
     def spread(self, most: int) -> list[int]:
         """At most so many pictures, ascending, evenly from all data sets in the order in which they were given."""
         count = min(most, len(self))
         return [k * len(self) // count for k in range(count)]
+
+    def missing(self, most: int = 20) -> dict[str, str]:
+        """Which labels some pictures lack, of `most` that are looked at: "3 of 20", by the label's name."""
+        rows = self.spread(most)
+        counts = Counter(name for row in rows for name in lacking(self._sample(row)))
+        return {name: f"{count} of {len(rows)}" for name, count in sorted(counts.items())}
 
     def _sample(self, index: int) -> Sample:
         data, row = self._pictures[index]
@@ -169,8 +214,6 @@ def cut_view(record: SceneRecord, matrix: Doubles, side: int) -> LabelledView:
     amodal = visible.astype(np.uint8)
     for mask, row in zip(amodal, rows, strict=True):
         mask |= _warped(record.amodal[row], _from_corner(matrix, record.corners[row]), side, cv2.INTER_NEAREST)
-    cells = side // SUCTION_STRIDE
-    fine = _warped(record.suction, matrix, side, cv2.INTER_LINEAR).astype(np.float32)
     return LabelledView(
         _warped_color(record.color, matrix, side),
         mask_boxes(amodal),
@@ -178,9 +221,17 @@ def cut_view(record: SceneRecord, matrix: Doubles, side: int) -> LabelledView:
         amodal,
         record.occlusion[rows],
         record.centers[rows] @ matrix[:, :2].T + matrix[:, 2],
-        cv2.resize(fine, (cells, cells), interpolation=cv2.INTER_AREA) * np.float32(SUCTION_UNIT),
-        _surface(ids, record.depth, matrix, cells),
+        _suction(record.suction, matrix, side),
+        _surface(ids, record.depth, matrix, side // SUCTION_STRIDE),
     )
+
+
+def _suction(quality: NDArray[np.uint8] | None, matrix: Doubles, side: int) -> Floats:
+    cells = (side // SUCTION_STRIDE,) * 2
+    if quality is None:
+        return np.full(cells, np.nan, dtype=np.float32)
+    fine = _warped(quality, matrix, side, cv2.INTER_LINEAR).astype(np.float32)
+    return cv2.resize(fine, cells, interpolation=cv2.INTER_AREA) * np.float32(SUCTION_UNIT)
 
 
 def _surface(ids: NDArray[Any], depth: NDArray[np.uint16] | None, matrix: Doubles, cells: int) -> Floats:

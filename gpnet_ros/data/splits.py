@@ -8,8 +8,8 @@ import numpy as np
 
 from gpnet_ros.errors import BadInput
 
-#: Names of the files that `write_split` writes.
-SPLIT_FILES = ("train.txt", "test.txt")
+#: Names of the files that `write_split` writes, the second only where scenes are kept to judge on while training.
+SPLIT_FILES = ("train.txt", "val.txt", "test.txt")
 
 
 def read_split(path: Path) -> frozenset[str]:
@@ -61,9 +61,9 @@ def keep_split(scenes: tuple[str, ...], split: Path | None) -> list[int]:
 
 
 def write_split(
-    folder: Path, scenes: tuple[str, ...], share: float, seed: int, title: str
+    folder: Path, scenes: tuple[str, ...], share: float, seed: int, title: str, judged: float = 0.0
 ) -> tuple[tuple[Path, int], ...]:
-    """Write the two parts of `split_scenes` as `SPLIT_FILES`.
+    """Write the two parts of `split_scenes`, or three, as `SPLIT_FILES`.
 
     Args:
         folder: where they go, made if missing.
@@ -71,6 +71,7 @@ def write_split(
         share: share of the scenes for testing, in (0, 1).
         seed: another choice for another seed.
         title: what is split, for the first line of the files.
+        judged: share of the scenes for judging while training, in [0, 1): none, and no file, if 0.
 
     Returns:
         Path and number of scenes of each file.
@@ -78,7 +79,11 @@ def write_split(
     Raises:
         BadInput: a file is there already, one part would be empty, or a name cannot stand on a line.
     """
-    parts = split_scenes(scenes, share, seed)
+    learned, tested = split_scenes(scenes, share, seed)
+    parts = {"train.txt": learned, "test.txt": tested}
+    if judged > 0:
+        learned, kept = split_scenes(learned, judged / (1.0 - share), seed)
+        parts = {"train.txt": learned, "val.txt": kept, "test.txt": tested}
     paths = [folder / name for name in SPLIT_FILES]
     there = [path for path in paths if path.exists()]
     if there:
@@ -87,7 +92,8 @@ def write_split(
     if unwritable:
         raise BadInput(f"The scene name {unwritable[0]!r} cannot stand on a line of a split file: rename the scene.")
     folder.mkdir(parents=True, exist_ok=True)
-    for path, part in zip(paths, parts, strict=True):
-        head = f"# {len(part)} scenes of {title}, share {share}, seed {seed}"
-        path.write_text("\n".join([head, *part, ""]), encoding="utf-8")
-    return tuple((path, len(part)) for path, part in zip(paths, parts, strict=True))
+    shares = f"share {share}" + (f", val {judged}" if judged > 0 else "")
+    for name, part in parts.items():
+        head = f"# {len(part)} scenes of {title}, {shares}, seed {seed}"
+        (folder / name).write_text("\n".join([head, *part, ""]), encoding="utf-8")
+    return tuple((folder / name, len(part)) for name, part in parts.items())

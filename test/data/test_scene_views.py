@@ -110,7 +110,7 @@ def test_a_picture_without_amodal_masks_is_refused() -> None:
     sample = picture()
     bare = Sample("bare", "bare", sample.frame, ids=sample.ids, suction=sample.suction)
     with pytest.raises(
-        BadInput, match="bare lacks masks or suction: make the pictures with gpnet generate --labels all"
+        BadInput, match="bare lacks colour or masks: make the pictures with gpnet generate --labels all"
     ):
         SceneViews([OnePicture(bare)]).whole(0, 64)
     with pytest.raises(BadInput, match="0 pictures"):
@@ -193,3 +193,29 @@ def test_surfaces_say_share_ends_and_depth_of_each_cell() -> None:
     assert ends[7, 10] == 1 and ends[10, 8] == 1 and ends[10, 10] == 0 and ends[20, 2] == 0
     blind = cut_view(scene_record(sample), middle_square(SIZE, 96), 96).surface
     assert np.isnan(blind[2]).all() and np.array_equal(blind[:2], [share, ends])
+
+
+def test_labels_that_a_set_lacks_are_unknown_in_its_views_and_told() -> None:
+    sample = picture()
+    assert sample.objects is not None and sample.objects.center_of_mass is not None
+    centers = sample.objects.center_of_mass.copy()
+    centers[1] = np.nan
+    partly = replace(sample, suction=None, objects=replace(sample.objects, occlusion=None, center_of_mass=centers))
+    views = SceneViews([OnePicture(sample), OnePicture(partly)])
+    assert views.missing() == {"centres of mass": "1 of 2", "occlusion": "1 of 2", "suction": "1 of 2"}
+    assert SceneViews([OnePicture(sample)]).missing() == {}
+    view = views.whole(1, 96)
+    assert np.isnan(view.suction).all() and np.isnan(view.occlusion).all()
+    assert np.isnan(view.centers).any(axis=1).tolist() == [False, True]
+    assert np.array_equal(view.amodal, views.whole(0, 96).amodal)
+
+
+def test_pictures_without_masks_are_passed_over_unless_there_are_no_others() -> None:
+    sample = picture()
+    bare = replace(sample, ids=None)
+    views = SceneViews([OnePicture(bare), OnePicture(sample), OnePicture(bare)])
+    assert [views.has_masks(row) for row in range(3)] == [False, True, False]
+    rng = np.random.default_rng(0)
+    assert all(len(views.any_drawn(96, rng).color) == 96 for _ in range(5))
+    with pytest.raises(BadInput, match="lacks colour or masks"):
+        SceneViews([OnePicture(bare)]).any_drawn(96, rng)

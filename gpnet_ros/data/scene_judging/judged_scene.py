@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpnet_ros.arrays import Doubles
+from gpnet_ros.arrays import Doubles, Floats
 from gpnet_ros.data.sample import Sample
 from gpnet_ros.data.scene_judging.precision import Instances
-from gpnet_ros.data.scene_record import require_labels
+from gpnet_ros.data.scene_record import require_masks
 from gpnet_ros.detections import CHANCE_MIN, OCCLUDED_MIN, Detections
 
 #: Overlap (IoU) of boxes from which on a detection is about an object.
@@ -25,13 +25,13 @@ class JudgedScene:
 
     Attributes:
         true, found: for `precision.average_precision`.
-        occlusion: (k, 2) of detections that are about an object: called occluded, truly occluded.
+        occlusion: (k, 2) of detections that are about an object whose occlusion is known: called, truly occluded.
         peaks: (p, 2) peaks of the mass map: height, and similarity (OKS) to its nearest free centre; highest first.
-        masses: number of true centres of mass inside of the picture.
+        masses: number of true centres of mass inside of the picture; misses where one is unknown do not count.
         mass_errors: distances of peaks to their centres [px], of those with a similarity of 0.5 or more.
         suction_squares: mean square of the suction map's error, that of a map of zeros, and mean and mean square of
             the truth, from which the best constant of many pictures follows.
-        suction_at_peak: true quality where the map is highest, and the best of the picture.
+        suction_at_peak: true quality where the map is highest, and the best of the picture. None: unknown.
     """
 
     true: Instances
@@ -40,41 +40,50 @@ class JudgedScene:
     peaks: Doubles
     masses: int
     mass_errors: Doubles
-    suction_squares: tuple[float, float, float]
-    suction_at_peak: tuple[float, float]
+    suction_squares: tuple[float, float, float] | None
+    suction_at_peak: tuple[float, float] | None
 
 
 def judge_scene(sample: Sample, seen: Detections) -> JudgedScene:
-    """Compare what was seen in a picture with what is true of it.
+    """Compare what was seen in a picture with what is true of it, as far as it is known.
 
     Raises:
-        BadInput: the picture lacks a label.
+        NoMasks: the picture has none.
     """
-    require_labels(sample)
+    require_masks(sample)
     objects = sample.objects
-    assert sample.ids is not None and sample.suction is not None and objects is not None
-    assert objects.amodal_masks is not None
-    assert objects.amodal_boxes is not None and objects.occlusion is not None and objects.center_of_mass is not None
+    assert sample.ids is not None and objects is not None
+    assert objects.amodal_masks is not None and objects.amodal_boxes is not None
     rows = np.flatnonzero(np.isin(objects.ids, sample.ids))
     boxes = objects.amodal_boxes[rows]
     visible = np.stack([sample.ids == i for i in objects.ids[rows]]) if len(rows) else objects.amodal_masks[rows]
-    occluded = objects.occlusion[rows] >= OCCLUDED_MIN
+    n = len(objects.ids)
+    hidden = (np.full(n, np.nan) if objects.occlusion is None else objects.occlusion)[rows]
+    centers = (np.full((n, 2), np.nan) if objects.center_of_mass is None else objects.center_of_mass)[rows]
     about = matches(seen.boxes, boxes)
-    hits = np.flatnonzero(about >= 0)
-    occlusion = np.column_stack([seen.occluded[hits] >= CHANCE_MIN, occluded[about[hits]]]).astype(np.float64)
-    peaks, errors, masses = _mass(objects.center_of_mass[rows], boxes, seen)
-    error = float(np.mean((seen.suction - sample.suction) ** 2))
-    row, column = np.unravel_index(int(np.argmax(seen.suction)), seen.suction.shape)
+    hits = np.flatnonzero((about >= 0) & np.isfinite(np.append(hidden, np.nan)[about]))
+    occluded = hidden[about[hits]] >= OCCLUDED_MIN
+    peaks, errors, masses = _mass(centers, boxes, seen)
     return JudgedScene(
         Instances.of(boxes, visible, objects.amodal_masks[rows]),
         Instances.of(seen.boxes, seen.visible, seen.amodal, seen.scores),
-        occlusion,
+        np.column_stack([seen.occluded[hits] >= CHANCE_MIN, occluded]).astype(np.float64),
         peaks,
         masses,
         errors,
-        (error, float(np.mean(sample.suction)), float(np.mean(sample.suction**2))),
-        (float(sample.suction[row, column]), float(sample.suction.max())),
+        *_suction(sample.suction, seen.suction),
     )
+
+
+def _suction(
+    true: Floats | None, said: Floats
+) -> tuple[tuple[float, float, float], tuple[float, float]] | tuple[None, None]:
+    """What `JudgedScene` has of suction, of maps (H, W)."""
+    if true is None:
+        return None, None
+    squares = float(np.mean((said - true) ** 2)), float(np.mean(true)), float(np.mean(true**2))
+    row, column = np.unravel_index(int(np.argmax(said)), said.shape)
+    return squares, (float(true[row, column]), float(true.max()))
 
 
 def matches(found: Doubles, true: Doubles) -> Doubles:
@@ -106,6 +115,7 @@ def _mass(centers: Doubles, boxes: Doubles, seen: Detections) -> tuple[Doubles, 
     """Peaks with their similarity, distances of the hits [px], and the number of centres in the picture."""
     height, width = seen.mass.shape
     inside = ((centers >= 0) & (centers <= [width - 1, height - 1])).all(axis=1)
+    unknown = boxes[np.isnan(centers).any(axis=1)]
     centers, areas = centers[inside], np.prod(boxes[inside, 2:] - boxes[inside, :2], axis=1)
     places, heights = seen.centers(_PEAKS_MAX)
     free = np.ones(len(centers), dtype=bool)
@@ -118,5 +128,7 @@ def _mass(centers: Doubles, boxes: Doubles, seen: Detections) -> tuple[Doubles, 
         if similarity >= 0.5:
             free[best] = False
             errors.append(float(np.sqrt(squares[best])))
+        elif ((unknown[:, :2] <= place) & (place <= unknown[:, 2:])).all(axis=1).any():
+            continue
         rated.append((float(tall), similarity))
     return np.array(rated).reshape(-1, 2), np.array(errors), len(centers)

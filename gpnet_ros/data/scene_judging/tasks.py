@@ -36,15 +36,17 @@ def mass_precision(judged: Sequence[JudgedScene]) -> float | None:
 
 def suction_at_peak(judged: Sequence[JudgedScene]) -> float | None:
     """True quality of a cup where the maps are highest, over the best there is, summed over pictures; None without."""
-    best = sum(j.suction_at_peak[1] for j in judged)
-    return sum(j.suction_at_peak[0] for j in judged) / best if best > 0 else None
+    known = [j.suction_at_peak for j in judged if j.suction_at_peak is not None]
+    best = sum(peak[1] for peak in known)
+    return sum(peak[0] for peak in known) / best if best > 0 else None
 
 
 def suction_error(judged: Sequence[JudgedScene]) -> dict[str, float | None]:
     """Mean squared error of the suction maps, and that of the best constant: a map that says nothing."""
-    if not judged:
+    known = [j.suction_squares for j in judged if j.suction_squares is not None]
+    if not known:
         return {"MSE": None, "MSE_best_constant": None}
-    error, mean, square = np.mean([j.suction_squares for j in judged], axis=0)
+    error, mean, square = np.mean(known, axis=0)
     return {"MSE": round(float(error), 6), "MSE_best_constant": round(float(square - mean**2), 6)}
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from gpnet_ros.data.scene_judging.judged_scene import JudgedScene, judge_scene
+from gpnet_ros.data.scene_record import NoMasks
 from gpnet_ros.data.scene_views import SceneViews
 from gpnet_ros.data.splits import keep_split
 from gpnet_ros.evaluation.graspnext.figures import scene_figures
@@ -19,22 +20,23 @@ from gpnet_ros.network.graspnext.detector import SceneDetector, load_scene_detec
 
 
 def evaluate_scenes(
-    model: str | Path, data: list[Path], most: int | None = None, split: Path | None = None
+    model: str | Path, data: list[Path], most: int | None = None, split: Path | None = None, source: str = "own"
 ) -> dict[str, Any]:
     """Figures of the six tasks with intervals, time, parameters and multiply-adds of a model.
 
     Args:
         model: name in models/ or folder.
-        data: folders of `gpnet generate --labels all`; where there are several, each has its figures too (`sets`).
+        data: folders of `gpnet generate --labels all`, or of a public set; of several each has its figures too (`sets`).
         most: only so many pictures of each folder, the first of each scene; all without.
         split: file of the scenes to take, as `gpnet data split` writes it; all without.
+        source: what the folders hold, a key of `loaders.sets.LOADERS`. Tasks whose labels it lacks have no figures.
 
     Raises:
-        BadInput: pictures lack labels, or the split names another scene. ModelRefused: no such model, or it is none
+        BadInput: no picture has masks, or the split names another scene. ModelRefused: no such model, or it is none
             of these.
     """
     detector = load_scene_detector(model)
-    opened = [SceneViews.load([folder]) for folder in data]
+    opened = [SceneViews.load([folder], source) for folder in data]
     scenes = tuple(scene for views in opened for scene in views.scenes)
     wanted = {scenes[index] for index in keep_split(scenes, split)}
     sets = {str(f): _judged(detector, v, wanted, most) for f, v in zip(data, opened, strict=True)}
@@ -58,15 +60,26 @@ def evaluate_scenes(
 def _judged(
     detector: SceneDetector, views: SceneViews, wanted: Set[str], most: int | None
 ) -> tuple[list[JudgedScene], list[float]]:
-    """The first picture of each wanted scene, judged, and how long each took [s]."""
+    """The first picture of each wanted scene, judged if it has masks, and how long each took [s].
+
+    Raises:
+        NoMasks: none of them has.
+    """
+    refused: NoMasks | None = None
     first = {scene: index for index, scene in reversed(list(enumerate(views.scenes))) if scene in wanted}
     judged, times = [], []
     for index in sorted(first.values())[:most]:
-        sample = views.sample(index)
+        try:
+            sample = views.sample(index)
+        except NoMasks as error:
+            refused = error
+            continue
         begin = time.perf_counter()
         seen = detector(sample.frame)
         times.append(time.perf_counter() - begin)
         judged.append(judge_scene(sample, seen))
+    if refused is not None and not judged:
+        raise refused
     return judged, times
 
 

@@ -8,12 +8,14 @@ Choices that the paper leaves open, each with its reason:
   the batch, at most 10 times: without occluded regions the ratio has no bound.
 * Centre of mass: penalty-reduced focal loss of CenterNet (Zhou et al. 2019), α = 2 and β = 4; the radius of the bell is
   that at which a box moved by it still overlaps by 0.7, of the amodal box.
+* What nobody looked at (NaN) teaches nothing: an occlusion, the box of an object without a centre, a suction map.
 * Suction: the paper's mean squared error (`squared`) is won by a map of zeros, for cups hold on few pixels. `graded`
   is the quality focal loss of Li et al. (2020), |y - p|² times cross entropy, over the sum of the wanted qualities.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -86,7 +88,9 @@ def _mask_loss(logits: Tensor, masks: list[Tensor], output: TrainingOutput) -> T
 
 
 def occlusion_loss(logits: Tensor, hidden: Tensor) -> Tensor:
-    """Weighted cross entropy of occlusion, of shape (), from logits (R,) and hidden shares (R,)."""
+    """Weighted cross entropy of occlusion, of shape (), from logits (R,) and hidden shares (R,), NaN unknown."""
+    known = ~hidden.isnan()
+    logits, hidden = logits[known], hidden[known]
     if not len(logits):
         return logits.sum()
     occluded = (hidden >= OCCLUDED_MIN).float()
@@ -96,7 +100,9 @@ def occlusion_loss(logits: Tensor, hidden: Tensor) -> Tensor:
 
 
 def mass_loss(logits: Tensor, heat: Tensor) -> Tensor:
-    """Penalty-reduced focal loss, of shape (), between logits (B, h, w) and bells (B, h, w) whose peaks are 1."""
+    """Penalty-reduced focal loss, of shape (), between logits (B, h, w) and bells (B, h, w), peaks 1, NaN unknown."""
+    known = ~heat.isnan()
+    logits, heat = logits[known], heat[known]
     peak = heat == 1.0
     chance = logits.sigmoid()
     at_peaks = functional.logsigmoid(logits) * (1.0 - chance) ** 2
@@ -106,11 +112,15 @@ def mass_loss(logits: Tensor, heat: Tensor) -> Tensor:
 
 
 def suction_loss(logits: Tensor, wanted: Tensor, kind: str) -> Tensor:
-    """Loss of shape () between logits (B, h, w) and wanted qualities (B, h, w) in [0, 1].
+    """Loss of shape () between logits (B, h, w) and wanted qualities (B, h, w) in [0, 1], NaN where unknown.
 
     Raises:
         BadInput: unknown kind.
     """
+    known = ~wanted.isnan()
+    if not known.any():
+        return logits.sum() * 0.0
+    logits, wanted = logits[known], wanted[known]
     chance = logits.sigmoid()
     if kind == "squared":
         return functional.mse_loss(chance, wanted)
@@ -123,13 +133,18 @@ def suction_loss(logits: Tensor, wanted: Tensor, kind: str) -> Tensor:
 def mass_bells(truth: ImageTruth, shape: torch.Size | tuple[int, int]) -> Tensor:
     """Bells (h, w) around the centres of mass at stride 4, 1 at the nearest cell; the largest where they overlap.
 
+    NaN in the boxes of objects whose centre nobody knows.
+
     Args:
         truth: of the image. shape: (h, w) of the map.
     """
     height, width = shape
     heat = truth.suction.new_zeros(height, width)
+    unknown = truth.centers.isnan().any(1)
+    for u0, v0, u1, v1 in (truth.boxes[unknown] / HEAT_STRIDE).tolist():
+        heat[math.floor(v0) : math.ceil(v1), math.floor(u0) : math.ceil(u1)] = torch.nan
     cells = (truth.centers / HEAT_STRIDE).floor().long()
-    inside = (cells >= 0).all(1) & (cells[:, 0] < width) & (cells[:, 1] < height)
+    inside = ~unknown & (cells >= 0).all(1) & (cells[:, 0] < width) & (cells[:, 1] < height)
     if not inside.any():
         return heat
     cells, boxes = cells[inside], truth.boxes[inside] / HEAT_STRIDE
@@ -138,7 +153,7 @@ def mass_bells(truth: ImageTruth, shape: torch.Size | tuple[int, int]) -> Tensor
     rows = torch.arange(height, device=heat.device) - cells[:, 1:]
     squares = rows[:, :, None] ** 2 + columns[:, None, :] ** 2
     bells = torch.exp(-squares / (2.0 * deviation[:, None, None] ** 2))
-    return bells.amax(0)  # exp(-0) is 1 exactly: the peaks
+    return bells.amax(0) + heat  # exp(-0) is 1 exactly: the peaks; heat is 0 or NaN
 
 
 def bell_radius(sizes: Tensor) -> Tensor:

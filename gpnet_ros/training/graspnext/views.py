@@ -38,7 +38,7 @@ def scene_batches(views: SceneViews, side: int, batch: int, seed: int, start: in
 
 def _drawn(views: SceneViews, side: int, batch: int, seed: int, step: int) -> SceneBatch:
     rng = np.random.default_rng([seed, step])
-    chosen = [views.drawn(int(rng.integers(len(views))), side, rng) for _ in range(batch)]
+    chosen = [views.any_drawn(side, rng) for _ in range(batch)]
     return torch.stack([image_tensor(view.color) for view in chosen]), [image_truth(view) for view in chosen]
 
 

@@ -74,7 +74,8 @@ def regional_figures(net: GraspNeXt, judged: ProxyViews) -> dict[str, float]:
             mine = logits > 0
             either = (mine | wanted).sum((1, 2)).clamp(min=1)
             overlaps[name].append((mine & wanted).sum((1, 2)) / either)
-        occluded.append(torch.stack([hidden > 0, torch.cat([t.occlusion for t in truths]) >= OCCLUDED_MIN]))
+        shares = torch.cat([t.occlusion for t in truths])
+        occluded.append(torch.stack([hidden > 0, shares >= OCCLUDED_MIN])[:, ~shares.isnan()])
     means = {name: float(torch.cat(values).mean()) if values else 0.0 for name, values in overlaps.items()}
     return {"boxes": float(torch.cat(hits).float().mean()), **means, "occlusion": _above_chance(occluded)}
 
@@ -91,6 +92,10 @@ def _hit(boxes: Tensor, truth: ImageTruth) -> Tensor:
 
 def _correlation(pairs: list[tuple[Tensor, Tensor]]) -> float:
     said, wanted = (torch.stack(values).flatten().double() for values in zip(*pairs, strict=True))
+    known = ~wanted.isnan()
+    said, wanted = said[known], wanted[known]
+    if not len(said):
+        return 0.0
     value = functional.cosine_similarity(said - said.mean(), wanted - wanted.mean(), dim=0)
     return float(value.nan_to_num())
 

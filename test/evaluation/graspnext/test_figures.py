@@ -139,6 +139,31 @@ def test_each_true_box_is_found_once_and_the_surest_comes_first() -> None:
     )
 
 
-def test_a_picture_without_suction_labels_is_refused() -> None:
-    with pytest.raises(BadInput, match="s0 lacks masks or suction: make the pictures with gpnet generate --labels all"):
-        judge_scene(replace(PICTURES[0], suction=None), perfect(PICTURES[0]))
+def test_a_picture_without_masks_is_refused() -> None:
+    with pytest.raises(BadInput, match="s0 lacks colour or masks: make the pictures with gpnet generate --labels all"):
+        judge_scene(replace(PICTURES[0], ids=None), perfect(PICTURES[0]))
+
+
+def test_what_nobody_knows_of_a_picture_is_not_judged() -> None:
+    first, *others = PICTURES
+    assert first.objects is not None and first.objects.center_of_mass is not None
+    bare = replace(first, suction=None, objects=replace(first.objects, occlusion=None, center_of_mass=None))
+    nothing = scene_figures([judge_scene(bare, perfect(first))], resamples=3)
+    assert nothing["boxes"]["AP50"] == nothing["visible"]["AP50"] == nothing["amodal"]["AP50"] == 1.0
+    assert nothing["suction"]["value"] is None and nothing["suction"]["MSE"] is None
+    assert nothing["mass"]["value"] is None and nothing["occlusion"]["rate"] is None
+    mixed = scene_figures([judge_scene(bare, perfect(first)), *(judge_scene(o, perfect(o)) for o in others)], 3)
+    known = scene_figures([judge_scene(o, perfect(o)) for o in others], 3)
+    for task in ("suction", "mass", "occlusion"):
+        assert mixed[task] == known[task], task
+
+
+def test_a_peak_on_an_object_whose_centre_nobody_knows_is_not_wrong() -> None:
+    sample = PICTURES[0]
+    objects = sample.objects
+    assert objects is not None and objects.center_of_mass is not None
+    partly = objects.center_of_mass.copy()
+    partly[1] = np.nan
+    judged = judge_scene(replace(sample, objects=replace(objects, center_of_mass=partly)), perfect(sample))
+    assert judged.masses == 2
+    assert (judged.peaks[:, 1] >= 0.5).sum() == 2 and not (judged.peaks[judged.peaks[:, 0] > 0.5, 1] < 0.5).any()

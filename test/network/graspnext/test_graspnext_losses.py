@@ -76,3 +76,33 @@ def test_a_map_of_zeros_does_not_win_the_graded_loss_of_suction() -> None:
 def test_an_unknown_suction_loss_is_refused_by_name() -> None:
     with pytest.raises(BadInput, match="'cubed' is unknown; allowed: squared, graded"):
         suction_loss(torch.zeros(1, 2, 2), torch.zeros(1, 2, 2), "cubed")
+
+
+def test_what_nobody_knows_neither_costs_nor_teaches() -> None:
+    nan = torch.nan
+    hidden, logits = torch.tensor([0.5, nan, 0.0]), torch.tensor([1.0, 9.0, -1.0], requires_grad=True)
+    assert occlusion_loss(logits, hidden) == occlusion_loss(logits[[0, 2]], hidden[[0, 2]])
+    wanted = torch.zeros(2, 8, 8)
+    wanted[0, 3, 3] = 0.8
+    partly = torch.cat([wanted[:1], torch.full((1, 8, 8), nan)])
+    said = torch.randn(2, 8, 8, requires_grad=True)
+    for kind in ("squared", "graded"):
+        assert suction_loss(said, partly, kind).item() == pytest.approx(suction_loss(said[:1], wanted[:1], kind).item())
+        nothing = suction_loss(said, torch.full((2, 8, 8), nan), kind)
+        nothing.backward()
+        assert nothing.item() == 0.0 and said.grad is not None and not said.grad.any()
+
+
+def test_only_the_box_of_an_object_without_a_centre_is_unknown() -> None:
+    heat = mass_bells(truth([[nan := float("nan"), nan], [50.0, 50.0]], [[8, 8, 24, 20], [44, 44, 56, 56]]), (16, 16))
+    assert torch.argwhere(heat.isnan()).amin(0).tolist() == [2, 2]
+    assert torch.argwhere(heat.isnan()).amax(0).tolist() == [4, 5]
+    assert heat[12, 12] == 1.0 and heat[0, 0] < 1e-3
+    peak = torch.full((1, 16, 16), -6.0)
+    before = mass_loss(peak, heat[None])
+    peak[0, 3, 3] = 6.0  # may be right
+    assert mass_loss(peak, heat[None]) == before
+    peak[0, 9, 9] = 6.0  # is wrong
+    assert mass_loss(peak, heat[None]) > before
+    alone = mass_bells(truth([[nan, nan]], [[8, 8, 24, 20]]), (16, 16))
+    assert int(alone.isnan().sum()) == 12 and float(alone.nan_to_num().max()) == 0.0

@@ -18,9 +18,12 @@ import torch
 pytest.importorskip("torchvision")
 pytest.importorskip("faster_coco_eval")
 
+from support.metagraspnet_files import write_pictures as write_bare
+from support.metagraspnet_files import write_sim
 from support.tiny_search import write_pictures
 
 from gpnet_ros.cli import main
+from gpnet_ros.data.splits import read_split
 from gpnet_ros.network.card import read_card
 from gpnet_ros.network.checkpoint import load
 from gpnet_ros.network.graspnext.architecture import Architecture, HeadSizes, TrunkStage
@@ -191,3 +194,55 @@ def test_a_run_of_a_version_without_a_setting_goes_on_if_the_setting_has_its_def
     path.write_text(json.dumps(said))
     assert main(again) == 2
     path.write_text(kept)
+
+
+def test_metagraspnet_is_split_by_scene_learned_from_and_judged_on(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, splits = tmp_path / "meta", tmp_path / "splits"
+    for number in range(5):
+        for view in (0, 1):
+            write_sim(root, f"scene{number}", view)
+    write_bare(root / "scene0", 2)  # a view without any label
+    public = ["--from", "metagraspnet"]
+    split = ["data", "split", root, *public, "--share", 0.2, "--val", 0.2, "--out"]
+    assert main([str(word) for word in [*split, splits]]) == 0
+    assert main([str(word) for word in [*split, tmp_path / "again"]]) == 0
+    parts = {name: read_split(splits / f"{name}.txt") for name in ("train", "val", "test")}
+    assert [len(part) for part in parts.values()] == [3, 1, 1] and len(frozenset().union(*parts.values())) == 5
+    assert all(read_split(tmp_path / "again" / f"{name}.txt") == part for name, part in parts.items())
+    capsys.readouterr()
+
+    taken = ["--split", str(splits / "train.txt"), "--val-split", str(splits / "val.txt"), *public]
+    said = words(folder, "meta", "graspnext", *taken)
+    there = [str(root) if Path(word).name in ("data", "val_a", "val_b") else word for word in said]
+    assert main(there) == 0
+    told = capsys.readouterr().out
+    assert "pictures have no suction, or not of all objects: what is not known teaches nothing." in told
+    card = read_card(folder / "meta")
+    assert card.data["source"] == "metagraspnet" and card.data["scenes"] == 3 and "suction" in card.data["lacking"]
+    assert card.metric["suction"] is None
+    parts_of_loss = read_log(folder / "run_meta" / LOG)[-1]["parts"]
+    assert parts_of_loss["suction"] == 0.0 and parts_of_loss["visible"] > 0.0 and parts_of_loss["mass"] > 0.0
+
+    judge = ["evaluate", "--task", "graspnext", "--model", str(folder / "meta"), "--data", str(root), *public, "--json"]
+    assert main([*judge, "--split", str(splits / "test.txt")]) == 0
+    answer = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert answer["pictures"] == 1 and answer["objects"] == 2 and answer["suction"]["value"] is None
+    assert main([*words(folder, "x", "graspnext"), *public]) == 2, "shards are no MetaGraspNet"
+    assert main(["train", "--data", str(root), "--out", str(folder / "x"), *public, "--epochs", "1"]) == 2
+    assert "are for --config graspnext; else gpnet data convert comes first" in capsys.readouterr().err
+
+
+def test_own_pictures_are_split_alike_and_a_split_of_others_is_refused(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    split = ["data", "split", str(folder / "data"), "--share", "0.2", "--val", "0.2", "--out", str(tmp_path)]
+    assert main(split) == 0
+    assert [len(read_split(tmp_path / f"{name}.txt")) for name in ("train", "val", "test")] == [4, 1, 1]
+    assert main(split) == 2, "a split must not change under a trained model"
+    assert main([*split[:5], "--val", "0.8", "--out", str(tmp_path / "b")]) == 2
+    assert "--val is 0.8; with --share 0.2 it must lie between 0 and 0.8" in capsys.readouterr().err
+    (tmp_path / "other.txt").write_text("no_such_scene\n")
+    assert main(words(folder, "x", "graspnext", "--split", str(tmp_path / "other.txt"))) == 2
+    assert "names the scene 'no_such_scene', which is not in this data set" in capsys.readouterr().err
