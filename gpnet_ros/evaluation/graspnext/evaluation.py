@@ -26,7 +26,7 @@ def evaluate_scenes(
 
     Args:
         model: name in models/ or folder.
-        data: folders of `gpnet generate --labels all`, or of a public set; of several each has its figures too (`sets`).
+        data: folders of `gpnet generate --labels all`, or of a public set; several have their own figures too (`sets`).
         most: only so many pictures of each folder, the first of each scene; all without.
         split: file of the scenes to take, as `gpnet data split` writes it; all without.
         source: what the folders hold, a key of `loaders.sets.LOADERS`. Tasks whose labels it lacks have no figures.
