@@ -52,7 +52,7 @@ class LabelledView:
         color: (S, S, 3) uint8 RGB.
         boxes: (n, 4) amodal, what lies outside of the view cut off: u0, v0, u1, v1 [px].
         visible, amodal: (n, S, S) masks, uint8.
-        occlusion: (n,) hidden share of the whole amodal mask, in [0, 1]; NaN if nobody looked, as of what follows.
+        occlusion: (n,) hidden share of the whole amodal mask, in [0, 1]; NaN if nobody looked, also in what follows.
         centers: (n, 2) centres of mass [px]; may lie outside of the view.
         suction: (S / 4, S / 4) float32 mean quality of a cup in the cell, in [0, 1].
         surface: (3, S / 4, S / 4) float32 share of objects in the cell, 1 where one ends in it, exact depth in its

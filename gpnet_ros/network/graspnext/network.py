@@ -46,7 +46,7 @@ class ImageTruth:
     Attributes:
         boxes: (n, 4) amodal, float32: u0, v0, u1, v1 [px].
         visible, amodal: (n, H, W) masks, uint8.
-        occlusion: (n,) hidden share of the amodal mask, in [0, 1]; NaN if nobody looked, as of what follows.
+        occlusion: (n,) hidden share of the amodal mask, in [0, 1]; NaN if nobody looked, also in what follows.
         centers: (n, 2) centres of mass [px].
         suction: (ceil(H / 4), ceil(W / 4)) quality of a cup, in [0, 1].
         surface: (3, ceil(H / 4), ceil(W / 4)) share of objects, whether one ends there, depth [m], NaN where unknown;
