@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "data split": "data_split",
     "train": "train",
     "search": "search",
+    "ablate graspnext": "ablate_graspnext",  # before `ablate`: the first that fits is taken
     "ablate": "ablate",
     "tables": "tables",
     "models judge": "models_judge",  # before `models`: the first that fits is taken
@@ -126,7 +127,7 @@ def _overview(words: list[str]) -> int:
         return 2
     print(f"usage: {front} COMMAND [OPTIONS]     ({front} COMMAND --help explains each)\n")
     for name in known:
-        print(f"  {name:16}{_summary(COMMANDS[name])}")
+        print(f"  {name:18}{_summary(COMMANDS[name])}")
     return 0
 
 

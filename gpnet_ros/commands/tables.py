@@ -11,6 +11,7 @@
   table2       colour only, on data never trained on: unseen-test, and public sets given with --public
   table3       closed loop on frozen heaps, 3 to 7 objects, per priority and network, beside the oracle
   ingredients  what recipe best owes to each of its parts
+  graspnext    the multi-task networks on equal images and at equal core-hours, beside the paper's Table 1
 
 Models come from `gpnet ablate` (--models), three seeds each; where there are none yet, the shipped model stands in,
 and the rest is named below its table with the command that trains it. Beside ours stand the paper's figures, measured
@@ -28,7 +29,7 @@ from pathlib import Path
 from gpnet_ros.data.loaders.sets import LOADERS
 from gpnet_ros.paper.measuring import ROUNDS
 from gpnet_ros.paper.rows import TABLES, read_ablation_rows
-from gpnet_ros.paper.tables import TablesRequest, make_tables
+from gpnet_ros.paper.tables import SCENES, TablesRequest, make_tables
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--out", type=Path, required=True, help="folder for tables.md, one CSV and one picture per table")
     add("--models", type=Path, default=Path("runs/ablations"), help="folder of gpnet ablate (runs/ablations)")
-    add("--tables", nargs="+", choices=TABLES, default=list(TABLES), help="only these (all)")
+    add("--tables", nargs="+", choices=(*TABLES, SCENES), default=[*TABLES, SCENES], help="only these (all)")
     add("--data", default="stack-test", help="set of all tables of pictures but table2 (stack-test)")
     add("--public", nargs="+", default=[], metavar="NAME=FOLDER", help=f"public sets of table2: {', '.join(LOADERS)}")
     add("--scenes", type=int, help="only the first pictures of each set (all)")
@@ -50,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--page", type=Path, help="fill the generated parts of this page too, as docs/results.md")
     add("--errors", type=Path, default=Path("runs/errors/errors.json"), help="of gpnet bench errors, for the targets")
     add("--ros", type=Path, default=ROUNDS / "ros.jsonl", help="log of bench clearing --path ros, for the targets")
+    add("--graspnext", type=Path, default=Path("runs/graspnext"), help="folder of gpnet ablate graspnext (%(default)s)")
+    add("--latency", type=Path, default=Path("runs/latency.json"), help="of gpnet bench graspnext --out (%(default)s)")
     add("--workers", type=int, default=0, help="processes (number of cores)")
     add("--json", action="store_true", help="the last line is one JSON object")
 
@@ -68,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
         page=args.page,
         errors=args.errors,
         ros=args.ros,
+        graspnext=args.graspnext,
+        latency=args.latency,
         workers=args.workers,
     )
     found, files = make_tables(read_ablation_rows(args.config), request)

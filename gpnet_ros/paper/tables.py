@@ -19,9 +19,12 @@ from gpnet_ros.paper.paper_figures import PaperFigure
 from gpnet_ros.paper.pictures import MeasuredLine, measure_line, picture_table
 from gpnet_ros.paper.plots import draw_bars, draw_clearing
 from gpnet_ros.paper.rows import TABLES, AblationRow
+from gpnet_ros.paper.scene_table import read_latency, read_runs, scene_table
 from gpnet_ros.paper.table3 import ClearedLine, clear_line, clearing_table, line_of_rounds
 from gpnet_ros.paper.targets import TargetSources, read_errors, targets_table
 
+#: The table of the multi-task networks, which has no rows of ablations.
+SCENES = "graspnext"
 _REGRAD = "The paper's figures: REGRAD, rectangle rule, a GTX 1080 Ti; not all inputs of its baselines are stated."
 
 
@@ -74,6 +77,7 @@ class TablesRequest:
         rounds: frozen heaps of each K in table3, and more of a line that has more already.
         page: Markdown page whose generated parts are filled too; None fills none.
         errors: file of `gpnet bench errors`; ros: log of `gpnet bench clearing --path ros`; both for the targets.
+        graspnext: folder of `gpnet ablate graspnext`; latency: file of `gpnet bench graspnext --out`.
         workers: processes; 0 takes one per core.
 
     Raises:
@@ -82,7 +86,7 @@ class TablesRequest:
 
     out: Path
     models: Path = Path("runs/ablations")
-    tables: tuple[str, ...] = TABLES
+    tables: tuple[str, ...] = (*TABLES, SCENES)
     data: str = "stack-test"
     public: tuple[tuple[str, str], ...] = ()
     scenes: int | None = None
@@ -90,6 +94,8 @@ class TablesRequest:
     page: Path | None = None
     errors: Path = Path("runs/errors/errors.json")
     ros: Path = ROUNDS / "ros.jsonl"
+    graspnext: Path = Path("runs/graspnext")
+    latency: Path = Path("runs/latency.json")
     workers: int = 0
 
     def __post_init__(self) -> None:
@@ -124,7 +130,7 @@ def make_tables(rows: tuple[AblationRow, ...], asked: TablesRequest) -> tuple[li
     asked.out.mkdir(parents=True, exist_ok=True)
     found: list[Table] = []
     by_set: dict[str, dict[str, MeasuredLine]] = {}
-    for name in (table for table in asked.tables if table != "table3"):
+    for name in (table for table in asked.tables if table not in ("table3", SCENES)):
         own = "unseen-test" if name == "table2" else asked.data
         for source, data in [("own", own), *(asked.public if name == "table2" else ())]:
             table, measured = _picture_table(name, rows, asked, source, data)
@@ -136,6 +142,8 @@ def make_tables(rows: tuple[AblationRow, ...], asked: TablesRequest) -> tuple[li
         clearing = _clearing(rows, asked)
         found.append(clearing_table(clearing, "gpnet", asked.models))
         draw_clearing(asked.out / "table3.png", clearing)
+    if SCENES in asked.tables:
+        found.append(scene_table(read_runs(asked.graspnext), read_latency(asked.latency)))
     kept = (asked.out if asked.page is None else asked.page.parent) / "targets.json"
     found.insert(0, targets_table(_target_sources(by_set, clearing, rows, asked), kept))
     return found, _write(asked.out, found, asked.page)

@@ -402,6 +402,7 @@ def test_the_command_writes_everything_with_missing_models(
         "table2-unseen-test",
         "table3",
         "ingredients",
+        "graspnext",
     }
     for name in ("table1", "table3", "ingredients"):
         assert (tmp_path / "out" / f"{name}.png").stat().st_size > 1000

@@ -19,10 +19,10 @@ from gpnet_ros.network.graspnext.network import GraspNeXt
 from gpnet_ros.network.graspnext.trainer import SceneTrainer
 from gpnet_ros.training.graspnext.recipe import GraspNextRecipe
 from gpnet_ros.training.graspnext.scene_log import SceneLog
-from gpnet_ros.training.graspnext.views import scene_batches
+from gpnet_ros.training.graspnext.views import moved, scene_batches
 from gpnet_ros.training.origin import code_commit, first_weights
 from gpnet_ros.training.recipe import Budget
-from gpnet_ros.training.run import LAST, RunOptions
+from gpnet_ros.training.run import LAST, RunOptions, training_device
 from gpnet_ros.training.runs import FIRST_STATE, enter_run, finished_card, go_on, make_folders
 
 #: Between the seeds of two steps: a prime, so that runs of neighbouring seeds do not draw alike.
@@ -72,6 +72,7 @@ def train_scene_folders(
         BadInput: a folder cannot be read or written, nobody says how long, or there is no run to resume.
         GpnetError: the loss is not finite any more.
     """
+    device = training_device(options.device)
     make_folders(options.out, options.folder)
     views, judged_on = pictures.learned(), pictures.judged()
     length = Budget.of(recipe, len(views), *budget)
@@ -88,7 +89,7 @@ def train_scene_folders(
     origin |= _lacking(views)
     origin |= {"found_by": recipe.found_by} if recipe.found_by else {}
     enter_run(options.folder, recipe, origin, options.resume)
-    trainer = recipe.trainer(net)
+    trainer = recipe.trainer(net.to(device))
     if options.resume:
         go_on(trainer, options.folder)
     log = SceneLog(options.folder, judged_on, recipe, options.resume)
@@ -114,13 +115,14 @@ def _stages(
 ) -> Iterator[dict[str, Any]]:
     """Steps until the budget is spent; a line for the log whenever a state is due."""
     source = scene_batches(views, recipe.side, recipe.batch, recipe.seed, trainer.step)
+    device = next(trainer.net.parameters()).device
     losses: list[Tensor] = []
     begin = saved = time.monotonic()
     wait = recipe.checkpoint_seconds if trainer.step else min(FIRST_STATE, recipe.checkpoint_seconds)
     while (progress := budget.progress(trainer)) < 1.0:
         # Regions to learn from are drawn at random: a resumed run draws as the unbroken one.
         torch.manual_seed(recipe.seed + _SEED_STRIDE * trainer.step)
-        losses.append(trainer.update(*next(source), progress))
+        losses.append(trainer.update(*moved(next(source), device), progress))
         now = time.monotonic()
         trainer.elapsed += now - begin
         begin = now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import fields
 
 import numpy as np
 import torch
@@ -53,3 +54,10 @@ def image_truth(view: LabelledView) -> ImageTruth:
         torch.from_numpy(view.suction),
         torch.from_numpy(view.surface),
     )
+
+
+def moved(batch: SceneBatch, device: torch.device) -> SceneBatch:
+    """The same batch on another device."""
+    images, truths = batch
+    on_device = [ImageTruth(**{f.name: getattr(t, f.name).to(device) for f in fields(t)}) for t in truths]
+    return images.to(device), on_device
