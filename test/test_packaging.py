@@ -14,6 +14,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 NODES = ("camera_node", "inference_node", "planner_node", "clock_node", "oracle_node", "replay_node")
+#: Code and all models that are shipped (`gpnet_ros.evaluation.model_list`): PyPI takes 100 MB.
+WHEEL_BYTES_MAX = 25_000_000 + 40_000_000 + 10_000_000
 #: Modules that come with a ROS package of another name.
 PACKAGE_OF = {"message_filters": "message_filters", "tf2_ros": "tf2_ros", "rclpy": "rclpy"}
 
@@ -59,7 +61,9 @@ def test_wheel_holds_nodes_launch_config_and_models(tmp_path: Path) -> None:
         "config/train/best.yaml",
         "models/gpnet/weights.safetensors",
     ]
+    expected += [str(path.relative_to(source)) for path in source.glob("models/*/*")]
     assert {f"share/gpnet_ros/{name}" for name in expected} <= names
+    assert wheel.stat().st_size < WHEEL_BYTES_MAX
     assert "share/ament_index/resource_index/packages/gpnet_ros" in names
     assert "gpnet_ros/ur_controller/server.py" in names
     assert {f"gpnet_ros/sim/scenes/stored/{name}" for name in ("stack-test.jsonl.gz", "sha256.txt")} <= names
