@@ -15,10 +15,19 @@ from gpnet_ros.network.checkpoint import SCENE
 from gpnet_ros.network.graspnext.architecture import NETWORKS, Architecture
 from gpnet_ros.settings import resource_dir
 
+#: The search that found `fast-graspnext`: docs/search/imagenet.
+FOUND_BY = {
+    "profile": "imagenet",
+    "seed": 0,
+    "log_sha256": "731421f86c95ce8c2f7812e6ce7c954488b109cdfa72319498a82f45bf59d289",
+    "data_sha256": "e7605090f644356b37ce8bfdf95891dbaa22370d15fbaeac0867da16248b8688",
+    "commit": "383863c646ff",
+}
+
 
 @lru_cache
 def named_or_found(network: str) -> tuple[Architecture, dict[str, Any]]:
-    """Sizes of a network, and by which search it was found: empty for one of `NETWORKS`.
+    """Sizes of a network, and by which search it was found: empty for those that no search found.
 
     Args:
         network: its name, or the path of a winner.json of `gpnet search`.
@@ -27,7 +36,7 @@ def named_or_found(network: str) -> tuple[Architecture, dict[str, Any]]:
         BadInput: no such name, no such file, or one that was edited.
     """
     if network in NETWORKS:
-        return NETWORKS[network], {}
+        return NETWORKS[network], dict(FOUND_BY) if network == "fast-graspnext" else {}
     path = Path(network)
     if path.suffix != ".json":
         known = ", ".join(NETWORKS)

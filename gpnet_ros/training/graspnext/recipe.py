@@ -20,6 +20,8 @@ from gpnet_ros.training.recipe import is_graspnext_recipe, optimiser_values
 
 #: What of a network learns: everything, or what needs no regions, as a start for everything.
 STAGES = ("whole", "dense")
+#: What the weights of a trunk are at first.
+TRUNK_STARTS = ("auto", "imagenet", "random")
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,8 @@ class GraspNextRecipe:
     """How a GraspNeXt network is trained. A file of config/train/graspnext overrides these defaults."""
 
     network: str = setting("fast-graspnext", "Network: its name, or a winner.json of gpnet search.")
-    imagenet: bool = setting(
-        False, "The trunk starts from ImageNet weights: lite-graspnext, or found in the space imagenet."
+    trunk: str = setting(
+        "auto", "First weights of the trunk; auto: of ImageNet where there are some.", choices=TRUNK_STARTS
     )
     stage: str = setting("whole", "What learns: all tasks, or dense (see network/graspnext/dense.py).", choices=STAGES)
     side: int = setting(384, "Side of the views; a multiple of 32.", unit="px", low=64, high=2048)
@@ -59,9 +61,9 @@ class GraspNextRecipe:
         if self.side % STRIDE_MAX:
             raise BadInput(f"side is {self.side}; it must be a multiple of {STRIDE_MAX}.")
 
-        if self.imagenet and self.architecture.trunk != "lite0":
+        if self.trunk == "imagenet" and self.architecture.trunk != "lite0":
             raise BadInput(
-                f"imagenet: there are weights of ImageNet for the trunk lite0, not for that of {self.network}."
+                f"trunk is imagenet, but for that of {self.network} there are no such weights: set trunk=random."
             )
 
     @property

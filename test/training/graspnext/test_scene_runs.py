@@ -24,12 +24,14 @@ from support.tiny_search import write_pictures
 
 from gpnet_ros.cli import main
 from gpnet_ros.data.splits import read_split
+from gpnet_ros.errors import BadInput
 from gpnet_ros.network.card import read_card
 from gpnet_ros.network.checkpoint import load
 from gpnet_ros.network.graspnext.architecture import Architecture, HeadSizes, TrunkStage
 from gpnet_ros.network.trainer import STATE
 from gpnet_ros.training.curves import CURVES, EXAMPLES, LOG, read_log
 from gpnet_ros.training.graspnext.found_network import sizes_digest
+from gpnet_ros.training.graspnext.recipe import load_graspnext_recipe
 
 TINY = Architecture(
     stem=8,
@@ -246,3 +248,10 @@ def test_own_pictures_are_split_alike_and_a_split_of_others_is_refused(
     (tmp_path / "other.txt").write_text("no_such_scene\n")
     assert main(words(folder, "x", "graspnext", "--split", str(tmp_path / "other.txt"))) == 2
     assert "names the scene 'no_such_scene', which is not in this data set" in capsys.readouterr().err
+
+
+def test_a_trunk_without_weights_of_imagenet_cannot_start_from_them() -> None:
+    recipe = load_graspnext_recipe("graspnext", network="lite-graspnext", trunk="imagenet")
+    with pytest.raises(BadInput, match="set trunk=random"):
+        replace(recipe, network="resnet-graspnext")
+    assert replace(recipe, network="resnet-graspnext", trunk="auto").architecture.trunk == "resnet50"

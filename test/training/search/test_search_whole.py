@@ -73,7 +73,17 @@ def test_a_recipe_takes_the_winner_and_says_who_found_it(folder: Path) -> None:
     assert Architecture.from_json(recipe.blank_card().kwargs["sizes"]) == recipe.architecture
     assert len(recipe.found_by["log_sha256"]) == 64
     plain = load_graspnext_recipe("graspnext")
-    assert plain.found_by == {} and plain.architecture == NETWORKS["fast-graspnext"]
+    assert plain.architecture == NETWORKS["fast-graspnext"]
+    assert load_graspnext_recipe("graspnext", network="resnet-graspnext").found_by == {}
+
+
+def test_the_fast_network_is_the_one_that_the_committed_search_found() -> None:
+    search = Path(__file__).parents[3] / "docs" / "search" / "imagenet"
+    architecture, found_by = named_or_found(str(search / WINNER))
+    assert named_or_found("fast-graspnext") == (architecture, found_by)
+    assert hashlib.sha256((search / LOG).read_bytes()).hexdigest() == found_by["log_sha256"]
+    said = json.loads((search / LOG).read_text().splitlines()[-1])["winner"]
+    assert SPACES["imagenet"][0].architecture(tuple(said["point"])) == architecture
 
 
 def test_a_winner_that_was_edited_and_a_network_that_is_none_are_refused(folder: Path, tmp_path: Path) -> None:
