@@ -46,7 +46,7 @@ class CupSelect:
     valid_min: float = setting(0.8, "Share of the lip that must have depth.", low=0.5, high=1.0)
     around: float = setting(0.02, "Of the object, tells the tilt at a point.", unit="m", low=0.002, high=0.1)
     uneven_max: float = setting(0.002, "Deviation from a plane under the lip.", unit="m", low=0.0001, high=0.01)
-    tilt_max: float = setting(0.35, "Of the surface against level (20 degrees).", unit="rad", low=0.0, high=0.8)
+    tilt_max: float = setting(0.42, "Of the surface against level (24 degrees).", unit="rad", low=0.0, high=0.8)
 
     def __post_init__(self) -> None:
         validate(self)

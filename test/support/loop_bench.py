@@ -11,7 +11,7 @@ from typing import Any
 
 from support.scenes import CELL, sight
 
-from gpnet_ros.cell import HandEye, load_hand_eye
+from gpnet_ros.cell import Cell, HandEye, load_hand_eye
 from gpnet_ros.devices.fake import FakeArm, FakeGripper
 from gpnet_ros.pick import Decision
 from gpnet_ros.picking.attention import Sight
@@ -79,12 +79,14 @@ class Notes:
 class Bench:
     """A loop with its fakes."""
 
-    def __init__(self, settings: LoopSettings, object_width: float | None, hand_eye: HandEye | None = None) -> None:
-        self.arm = FakeArm(CELL, auto_resume=settings.auto_resume)
+    def __init__(
+        self, settings: LoopSettings, object_width: float | None, hand_eye: HandEye | None = None, cell: Cell = CELL
+    ) -> None:
+        self.arm = FakeArm(cell, auto_resume=settings.auto_resume)
         self.gripper = FakeGripper(object_width=object_width)
         self.eyes, self.notes = Scene(self.gripper), Notes()
         self.loop = PickingLoop(
-            self.arm, self.gripper, CELL, hand_eye or load_hand_eye(), self.eyes, self.notes, settings
+            self.arm, self.gripper, cell, hand_eye or load_hand_eye(), self.eyes, self.notes, settings
         )
 
     def until_state(self, state: str) -> None:
@@ -104,10 +106,11 @@ def bench(
     auto: bool = True,
     object_width: float | None = 0.03,
     hand_eye: HandEye | None = None,
+    cell: Cell = CELL,
     **more: Any,
 ) -> Iterator[Bench]:
     settings = LoopSettings(mode=mode, auto_resume=auto, look_timeout=more.pop("look_timeout", 5.0), **more)
-    made = Bench(settings, object_width, hand_eye)
+    made = Bench(settings, object_width, hand_eye, cell)
     made.loop.open()
     try:
         yield made
