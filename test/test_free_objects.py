@@ -13,7 +13,7 @@ from gpnet_ros.cell import load_cell
 from gpnet_ros.detections import Detections
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
-from gpnet_ros.free_objects import UNKNOWN, free_chance, free_first
+from gpnet_ros.free_objects import LEAST, UNKNOWN, free_chance, free_first
 from gpnet_ros.maps import Grid, Maps, encode_angle, encode_width
 from gpnet_ros.pick import Decision, decide
 from gpnet_ros.pose import image_angles, invert
@@ -47,7 +47,7 @@ FRAME, MAPS, MASKS = two_boxes()
 
 def detections(chances: dict[float, float], scores: dict[float, float] | None = None) -> Detections:
     """What a second network says that sees the boxes at these x, each occluded by a chance."""
-    sure = scores or dict.fromkeys(chances, 0.9)
+    sure = scores or dict.fromkeys(chances, 1.0)
     order = sorted(chances, key=lambda x: -sure[x])
     nothing = np.zeros((D435.height, D435.width), np.float32)
     masks = np.array([MASKS[x] for x in order], bool).reshape(-1, *nothing.shape)
@@ -76,11 +76,15 @@ def test_what_was_not_detected_comes_after_the_free_and_before_the_hidden() -> N
     assert taken(detections({})) == HIDDEN, "where nothing was detected, Q and the maps' own P decide"
 
 
-def test_where_nothing_is_free_or_surely_free_the_round_goes_on() -> None:
+def test_where_all_looks_hidden_the_least_hidden_is_taken_and_no_round_stalls() -> None:
     assert taken(detections({HIDDEN: 0.95, FREE: 0.7})) == FREE
-    below = dict.fromkeys((HIDDEN, FREE), 1.0)
-    decision = decide(FRAME, MAPS, T_CAMERA, CELL, None, detections=detections(below))
-    assert decision.status == "nothing_graspable" and decision.rejected[0].reason == "low_quality"
+    assert taken(detections({HIDDEN: 1.0, FREE: 1.0})) == HIDDEN, "as Q says where nobody knows better"
+    nothing_else = replace(MAPS, quality=np.where(MAPS.quality > 0.9, MAPS.quality, np.float32(0.0)))
+    waits = decide(FRAME, nothing_else, T_CAMERA, CELL, None, detections=detections({HIDDEN: 1.0, FREE: 0.0}))
+    assert waits.status == "grasp", "where no free object has a grasp, one that should wait is better than none"
+    doubted = nothing_else.with_priority(np.full_like(MAPS.priority, 0.3))
+    refused = decide(FRAME, doubted, T_CAMERA, CELL, None, detections=detections({HIDDEN: 1.0, FREE: 0.0}))
+    assert refused.status == "nothing_graspable", "not where both networks say that it must wait"
 
 
 def test_p_of_the_maps_may_veto_too() -> None:
@@ -90,12 +94,18 @@ def test_p_of_the_maps_may_veto_too() -> None:
     assert decision.T_base_grasp is not None and round(float(decision.T_base_grasp[0, 3]), 2) == FREE
 
 
+def test_a_detection_counts_as_far_as_it_is_sure() -> None:
+    hides = {HIDDEN: 1.0, FREE: 0.0}
+    assert taken(detections(hides, {HIDDEN: 0.9, FREE: 0.9})) == FREE
+    assert taken(detections(hides, {HIDDEN: 0.05, FREE: 0.05})) == HIDDEN, "what may be nothing at all decides nothing"
+
+
 def test_where_masks_overlap_the_surer_detection_counts() -> None:
-    first = detections({HIDDEN: 0.0, FREE: 1.0}, {HIDDEN: 0.9, FREE: 0.8})
+    first = detections({HIDDEN: 0.0, FREE: 1.0}, {HIDDEN: 1.0, FREE: 0.99})
     both = replace(first, visible=np.array([MASKS[HIDDEN], MASKS[HIDDEN] | MASKS[FREE]]))
     chance = free_chance(both)
-    assert (chance[MASKS[HIDDEN]] == 1.0).all() and (chance[MASKS[FREE]] == 0.0).all()
-    assert np.isnan(chance[~(MASKS[HIDDEN] | MASKS[FREE])]).all()
+    assert (chance[MASKS[HIDDEN]] == 1.0).all() and (chance[MASKS[FREE]] == np.float32(LEAST)).all()
+    assert (chance[~(MASKS[HIDDEN] | MASKS[FREE])] == UNKNOWN).all()
 
 
 def test_p_is_a_chance_on_the_grid_of_the_maps() -> None:

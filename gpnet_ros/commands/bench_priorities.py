@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from gpnet_ros.errors import BadInput
@@ -48,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
     pictures = open_pictures(args.data) if args.scenes else None
     if pictures is not None and "lift" not in pictures.told():
         raise BadInput(f"--data {args.data} does not say what lay where: take simulated pictures, such as stack-test.")
+    if pictures is not None and pictures.note:
+        print(pictures.note, file=sys.stderr)
     args.out.mkdir(parents=True, exist_ok=True)
     picks = [] if pictures is None else compare_picks(who, args.model, pictures, args.scenes, args.workers, args.out)
     rounds = compare_clearing(who, Policy(model=args.model), heaps, args.workers, args.out) if heaps else []

@@ -54,6 +54,7 @@ def evaluation_answer(found: Sequence[Results], metric: Metric, decode: Decode) 
     results = found[0]
     answer: dict[str, Any] = {
         **{"model": results.model, "data": results.pictures, "metric": metric, "decode": decode},
+        **{"priority": results.settings.priority, "scene_model": results.settings.scene_model},
         **results.rate(metric, decode),
         "time_ms": results.time_ms(),
         "failures": results.failures(decode),
@@ -109,7 +110,10 @@ def calibration(results: Results, decode: Decode) -> Reliability:
 def results_table(results: Results) -> str:
     """A table for a person with all figures of a model."""
     first = results.rows[0]
-    lines = [f"{results.model} on {results.pictures}, {len(results.rows)} pictures"]
+    settings = results.settings
+    by = "" if settings.priority == "learned" else f", priority {settings.priority}"
+    by += "" if settings.scene_model is None else f" by {settings.scene_model}"
+    lines = [f"{results.model} on {results.pictures}{by}, {len(results.rows)} pictures"]
     lines.append(f"{'':12}" + "".join(f"{decode:>30}" for decode in first.verdicts))
     for metric in METRICS:
         cells = [_rate(results, metric, decode) for decode in first.verdicts]

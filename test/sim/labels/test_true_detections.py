@@ -8,7 +8,7 @@ from support.judged_scene import picture
 
 from gpnet_ros.evaluation.judging import judge
 from gpnet_ros.evaluation.judging.judge import Judge, JudgeSettings
-from gpnet_ros.free_objects import UNKNOWN
+from gpnet_ros.free_objects import LEAST, UNKNOWN
 from gpnet_ros.sim.labels.true_detections import true_detections
 
 
@@ -28,7 +28,7 @@ def test_of_two_crossed_boxes_the_lower_is_occluded_until_the_upper_is_gone() ->
 
 @pytest.mark.parametrize("frees", [True, False])
 def test_a_judge_ranks_by_what_the_second_network_says(frees: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """P is zero on the hidden object by the truth; without the second network it stays as it was."""
+    """P is least on the hidden object by the truth; without the second network it stays as it was."""
     monkeypatch.setattr(judge, "prioritise", lambda maps, *_: maps.with_priority(np.ones_like(maps.priority)))
     settings = JudgeSettings(priority="graspnext", scene_model="truth") if frees else JudgeSettings()
     sample, arrangement = picture().sample, picture().arrangement
@@ -36,4 +36,4 @@ def test_a_judge_ranks_by_what_the_second_network_says(frees: bool, monkeypatch:
     assert arrangement is not None and sample.ids is not None
     ids = maps.grid.warp_depth(sample.ids.astype(np.float32))
     found = {k: set(np.unique(maps.priority[ids == k])) for k in (0, 1, 2)}
-    assert found == ({0: {UNKNOWN}, 1: {0.0}, 2: {1.0}} if frees else {k: {1.0} for k in (0, 1, 2)})
+    assert found == ({0: {UNKNOWN}, 1: {np.float32(LEAST)}, 2: {1.0}} if frees else {k: {1.0} for k in (0, 1, 2)})
