@@ -5,7 +5,8 @@ Every priority sees the same pictures and heaps, so that the differences are of 
 with the simulation's own objects in place of the second network: what a perfect one would bring. All is simulated.
 
 Leaves in --out: priorities.json, and the rounds and pictures of each priority, from which it goes on when it was cut
-short. Ten pictures take about a minute of one core for all five, a heap of five objects about as long.
+short. A picture takes 0.7 s, a round 2 s of one core for each priority, and what the second network takes: without one
+(truth, learned, height, none) 100 pictures and 20 heaps are eight minutes. At least 100 heaps tell a few points.
 """
 
 from __future__ import annotations

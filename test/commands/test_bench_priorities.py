@@ -42,6 +42,7 @@ def test_rounds_are_compared_in_pairs_and_not_played_twice(
         zip(rows, [0.0, 0.5, 1.0, 1.0], strict=True)
     )
     assert rows["learned"]["gain"]["only_second"] == 3 and rows["learned"]["gain"]["only_first"] == 0
+    assert all(row["aimed_at_topmost"]["n"] == 6 for row in answer["rounds"])
     assert json.loads((tmp_path / "priorities.json").read_text()) == answer
     assert main(words) == 0 and len(played) == 4 * 6
     assert "| learned | 50.0% [19%, 81%] of 6 | +50.0 [" in capsys.readouterr().out

@@ -82,6 +82,8 @@ def compare_clearing(
 ) -> list[dict[str, Any]]:
     """Whole rounds of each contender: rates, and the difference of the first contender less each.
 
+    Beside them, over all picks: how many were meant for a topmost object, whether it came up or not.
+
     Args:
         who: at least one; the first is compared with each.
         policy: who picks; priority and scene model are replaced.
@@ -103,29 +105,36 @@ def compare_clearing(
     for one, rounds in zip(who, played, strict=True):
         told = {name: value for name, value in counted(rounds).items() if name in ("cleared", "pick_rate", "faults")}
         right = counted(rounds)["all_right"] | {"gain": compare_rounds(rounds, played[0])["all"]}
-        rows.append({"name": one.name, "all_right": right, **told})
+        aims = [bool(p.details.get("target_topmost")) for row in rounds for p in row.picks if p.executed]
+        rows.append({"name": one.name, "all_right": right, "aimed_at_topmost": share_of(aims), **told})
     return rows
 
 
 def priorities_table(picks: Sequence[dict[str, Any]], rounds: Sequence[dict[str, Any]]) -> str:
     """Both comparisons as Markdown tables, all simulated."""
-    lines: list[str] = []
-    for title, rows, columns in (
-        ("first picks", picks, {"lift": "lifts a topmost object", "on_top": "on a topmost object"}),
-        ("rounds", rounds, {"all_right": "all right"}),
-    ):
-        if not rows:
-            continue
-        first = rows[0]["name"]
-        heads = [text for name in columns for text in (columns[name], f"{first} less it")]
-        lines += [f"| priority, {title} | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
-        for row in rows:
-            cells = [text for name in columns for text in (_rate(row[name]), _gain(row[name]["gain"]))]
-            own = row is rows[0]
-            cells = [cell if not own or k % 2 == 0 else "" for k, cell in enumerate(cells)]
-            lines.append(f"| {row['name']} | {' | '.join(cells)} |")
-        lines.append("")
-    return "\n".join(lines).rstrip()
+    tables = (
+        _table("first picks", picks, {"lift": "lifts a topmost object", "on_top": "on a topmost object"}),
+        _table("rounds", rounds, {"all_right": "all right", "aimed_at_topmost": "picks meant for a topmost object"}),
+    )
+    return "\n\n".join(table for table in tables if table)
+
+
+def _table(title: str, rows: Sequence[dict[str, Any]], columns: dict[str, str]) -> str:
+    """A line per row with the rate of each column, and the first row less this one where that is told."""
+    if not rows:
+        return ""
+    first = rows[0]
+    heads, lines = [f"priority, {title}"], []
+    for name, text in columns.items():
+        heads += [text, *([f"{first['name']} less it"] if "gain" in first[name] else [])]
+    for row in rows:
+        cells = [row["name"]]
+        for name in columns:
+            cells.append(_rate(row[name]))
+            if "gain" in row[name]:
+                cells.append("" if row is first else _gain(row[name]["gain"]))
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([f"| {' | '.join(heads)} |", "|---" * len(heads) + "|", *lines])
 
 
 def _rate(share: dict[str, Any]) -> str:
