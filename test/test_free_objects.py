@@ -109,13 +109,11 @@ def test_where_masks_overlap_the_surer_detection_counts() -> None:
 
 
 def test_p_is_a_chance_on_the_grid_of_the_maps() -> None:
-    told = free_first(MAPS, FRAME, detections({FREE: 0.25}))
-    assert told.priority.dtype == np.float32 and set(np.unique(told.priority)) == {
-        np.float32(UNKNOWN),
-        np.float32(0.75),
-    }
-    column, row = np.round(told.grid.to_grid(np.argwhere(MASKS[FREE]).mean(0)[::-1])).astype(int)
-    assert told.priority[row, column] == 0.75 and (told.quality == MAPS.quality).all()
+    column, row = np.round(MAPS.grid.to_grid(np.argwhere(MASKS[FREE]).mean(0)[::-1])).astype(int)
+    for occluded, here, elsewhere in ((0.0, 1.0, UNKNOWN), (0.25, 1.0, UNKNOWN / 0.75), (0.75, 0.25 / UNKNOWN, 1.0)):
+        told = free_first(MAPS, FRAME, detections({FREE: occluded}))
+        assert told.priority.dtype == np.float32 and (told.quality == MAPS.quality).all()
+        assert told.priority[row, column] == pytest.approx(here) and told.priority[0, 0] == pytest.approx(elsewhere)
 
 
 def test_detections_of_another_picture_are_refused() -> None:
