@@ -62,7 +62,8 @@ class Detector:
         net, self.card = load(model, self.device)
         if self.card.architecture not in GRASP_ARCHITECTURES:
             raise ModelRefused(
-                f"{model} is a multi-task network ({self.card.architecture}), which gives no maps of grasps."
+                f"{model} is a multi-task network ({self.card.architecture}), which gives no maps of grasps: take a "
+                "grasp network, such as gpnet, or gripper:=suction."
             )
         self._net = fuse_heads(fold(net)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self_test(self._net, self.card)

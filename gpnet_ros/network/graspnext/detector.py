@@ -108,7 +108,9 @@ def load_scene_detector(
         torch.set_num_threads(threads)
     net, card = load(model, find_device(device))
     if not isinstance(net, GraspNeXt):
-        raise ModelRefused(f"{model} is a grasp network ({card.architecture}); this needs a multi-task network.")
+        raise ModelRefused(
+            f"{model} is a grasp network ({card.architecture}); this needs a multi-task network, as fast-graspnext is."
+        )
     ready = prepared(net)
     self_test(ready, card)
     return SceneDetector(ready, int(card.kwargs["side"]), grid)

@@ -23,7 +23,7 @@ from gpnet_ros.nodes.arriving.arrivals import CAMERA_INFO, COLOR, DEPTH
 from gpnet_ros.nodes.arriving.gatherer import Exposure
 from gpnet_ros.nodes.arriving.sights import MAPS_INFO, PLANNER_MAPS, to_sight
 from gpnet_ros.nodes.convert import T_BASE_LINK_BASE
-from gpnet_ros.nodes.detection_messages import DETECTION_TOPICS
+from gpnet_ros.nodes.detection_messages import DETECTION_TOPICS, OBJECTS
 from gpnet_ros.nodes.processes.start import qos
 from gpnet_ros.picking.attention import Sight
 
@@ -125,7 +125,7 @@ class Recording:
             self._kept.setdefault(stamp, {})[topic] = raw
             for old in sorted(self._kept)[: -self._keep]:
                 del self._kept[old]
-            if topic == MAPS_INFO:
+            if topic in (MAPS_INFO, OBJECTS):  # a cell with a cup has no maps
                 self._newest_maps = max(self._newest_maps, stamp)
                 self._changed.notify_all()
 

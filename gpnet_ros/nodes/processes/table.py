@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gpnet_ros.cell import load_cell, load_hand_eye
+from gpnet_ros.devices.robots import GRIPPERS
 from gpnet_ros.errors import SettingsError
 from gpnet_ros.frame import CAMERA_FRAME
 from gpnet_ros.free_objects import PRIORITIES
@@ -27,8 +28,8 @@ from gpnet_ros.picking.mode_gate import MODES
 from gpnet_ros.settings import config_dir, setting, validate
 from gpnet_ros.urdf import urdf
 
-#: The shipped multi-task model.
-SCENE_MODEL = "fast-graspnext"
+#: The shipped multi-task model, and the gripper that needs no other.
+SCENE_MODEL, SUCTION = "fast-graspnext", "suction"
 #: Smallest Q* where the maps are the truth of a simulated cell: what is true needs no threshold.
 _TRUE_QUALITY_MIN = 0.01
 _NAME = re.compile(r"/?([A-Za-z_]\w*(/[A-Za-z_]\w*)*/?)?", re.ASCII)
@@ -71,6 +72,12 @@ class RunSettings:
         "",
         "Second network, a multi-task model by name or path; empty: that of params_file, else fast-graspnext where "
         "priority:=graspnext needs one.",
+    )
+    gripper: str = setting(
+        "",
+        "What grips; empty: that of params_file, else robotiq. suction: a cup, by config/cell_suction.yaml; its only "
+        "network is a multi-task model (fast-graspnext).",
+        choices=("", *GRIPPERS),
     )
     namespace: str = setting("", "Namespace of all nodes; several cells side by side need one each.")
     use_sim_time: bool = setting(False, "Follow /clock, for bags; a simulation at another speed sets it by itself.")
@@ -116,6 +123,10 @@ class RunSettings:
                 raise SettingsError(f"{option} is {name!r}; allowed are words of letters, digits and _, joined by /.")
         if self.priority == "oracle" and not self.sim:
             raise SettingsError("priority 'oracle' knows only the simulated cell: set sim:=true, or choose another.")
+        if self.gripper == SUCTION and self.priority == "oracle":
+            raise SettingsError("priority 'oracle' tells of grasps for jaws: with gripper:=suction leave it out.")
+        if self.gripper == SUCTION and self.model and self.scene_model:
+            raise SettingsError("With gripper:=suction one network runs: give model or scene_model, not both.")
         if self.priority == "oracle" and self.scene_model:
             raise SettingsError("priority 'oracle' runs no network: leave scene_model out, or choose another priority.")
         if self.camera == "external" and self.sim:
@@ -170,10 +181,16 @@ def _camera_topics(run: RunSettings) -> dict[str, str]:
 
 def _defaults(node: str, run: RunSettings) -> dict[str, Any]:
     """What a run prefers to the files of config/; a parameter file may say otherwise."""
-    if node == "inference_node":
-        return {"scene_model": SCENE_MODEL} if run.priority == "graspnext" else {}
-    if node != "planner_node":
+    if node == "clock_node":
         return {}
+    cup = {"cell_file": str(config_dir() / "cell_suction.yaml")} if run.gripper == SUCTION else {}
+    if node == "inference_node":
+        needed = run.priority == "graspnext" or run.gripper == SUCTION
+        return {"scene_model": SCENE_MODEL, **cup} if needed else {}
+    return {**_of_planner(run), **cup} if node == "planner_node" else cup
+
+
+def _of_planner(run: RunSettings) -> dict[str, Any]:
     folder = {"record_dir": str(Path("runs/decisions", _namespace(run)))} if run.record else {}
     if not run.sim:
         return folder
@@ -195,12 +212,14 @@ def _given(node: str, run: RunSettings) -> dict[str, Any]:
         "oracle_node": {**cell, **files},
         "planner_node": {
             "robot": "sim" if sim else "", "robot_ip": address(run) if sim else run.robot_ip, "mode": run.mode,
-            "priority": "" if run.priority == "oracle" else run.priority,
+            "priority": "" if run.priority == "oracle" else run.priority, "gripper": run.gripper,
             "tf": run.tf or ("none" if has_robot_model(run) else ""), "record": run.record or "", **files, **packed,
         },
         "clock_node": cell,
     }  # fmt: skip
     given = {name: value for name, value in chosen[node].items() if value != ""}
+    if run.gripper == SUCTION and node == "inference_node":  # no maps of grasps, and so no grasp network
+        given |= {"model": "", **({"scene_model": run.model} if run.model else {})}
     if node != "clock_node" and (run.use_sim_time or (sim and run.factor != 1.0)):
         given["use_sim_time"] = True
     return given

@@ -19,7 +19,7 @@ from gpnet_ros.nodes import convert
 from gpnet_ros.pick import Decision
 from gpnet_ros.picking.attention import Sight
 from gpnet_ros.pose import Transform, lift, transform
-from gpnet_ros.settings import Box
+from gpnet_ros.settings import Box, CupShape
 from gpnet_ros.tool_path import tool_path
 
 GREEN, GRAY, RED = (0.1, 0.85, 0.25, 0.8), (0.6, 0.6, 0.6, 0.35), (0.9, 0.2, 0.15, 0.9)
@@ -45,7 +45,9 @@ def markers(decision: Decision, sight: Sight, T_base_camera: Transform, cell: Ce
     """
     found = [Marker(action=Marker.DELETEALL), *cell_markers(cell)]
     found.extend(_losers(decision.rejected, sight, T_base_camera, cell))
-    if decision.T_base_tcp is not None and decision.opening is not None:
+    if decision.T_base_tcp is not None and decision.cup is not None:
+        found.extend(cup_ghost(decision.T_base_tcp, cell.cup))
+    elif decision.T_base_tcp is not None and decision.opening is not None:
         found.extend(gripper_ghost(decision.T_base_tcp, decision.opening, cell, "chosen", GREEN, PALM))
     if decision.plan is not None:
         found.append(_line(tool_path(decision.plan, cell), "way", YELLOW))
@@ -77,6 +79,16 @@ def gripper_ghost(
     joint = (g.palm[0], g.palm[1], back) if back == PALM else (opening + 2 * g.finger_thickness, back, back)
     parts.append(((0.0, 0.0, -g.finger_length - back / 2), joint))
     return [_marker(Marker.CUBE, T_base_tcp @ transform(np.eye(3), at), size, name, color) for at, size in parts]
+
+
+def cup_ghost(T_base_tcp: Transform, cup: CupShape) -> list[Marker]:
+    """Bellows, rod and mount of a suction cup as cylinders, with the lip's middle at T_base_tcp (4, 4) [m]."""
+    ends = (0.0, cup.bellows, cup.rod_length, cup.rod_length + PALM)
+    found = []
+    for radius, low, high in zip((cup.lip_radius, cup.rod_radius, cup.mount_radius), ends, ends[1:], strict=False):
+        T = T_base_tcp @ transform(np.eye(3), (0.0, 0.0, -(low + high) / 2))
+        found.append(_marker(Marker.CYLINDER, T, (2 * radius, 2 * radius, high - low), "chosen", GREEN))
+    return found
 
 
 def _losers(rejected: Iterable[Rejected], sight: Sight, T_base_camera: Transform, cell: Cell) -> Iterator[Marker]:

@@ -7,12 +7,15 @@ import socket
 import subprocess
 import sys
 import uuid
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 import yaml
 
+from gpnet_ros.cell import load_cell
 from gpnet_ros.errors import SettingsError
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.nodes.parameters.declared import PARAMETERS
@@ -364,3 +367,53 @@ def test_the_oracle_runs_no_second_network() -> None:
     assert "priority" not in by_name(RunSettings(sim=True, priority="oracle"))["planner_node"].overrides
     with pytest.raises(SettingsError, match="leave scene_model out"):
         RunSettings(sim=True, priority="oracle", scene_model="fast-graspnext")
+
+
+# --- the suction cup ------------------------------------------------------------------------------------------------
+CUP_FILE = config_dir() / "cell_suction.yaml"
+
+
+def test_a_cup_has_its_cell_its_driver_and_the_multi_task_network_alone() -> None:
+    nodes = by_name(RunSettings(sim=True, gripper="suction"))
+    assert {node.overrides["cell_file"] for node in nodes.values()} == {str(CUP_FILE)}
+    assert nodes["planner_node"].overrides["gripper"] == "suction"
+    inference = nodes["inference_node"].overrides
+    assert (inference["model"], inference["scene_model"]) == ("", "fast-graspnext")
+    words = simulation_command(RunSettings(sim=True, gripper="suction"))
+    assert words[words.index("--cell") + 1] == str(CUP_FILE)
+    assert 'model:=""' in node_command(nodes["inference_node"])
+    jaws = by_name(RunSettings(sim=True))
+    assert not {"cell_file", "gripper", "scene_model"} & {k for node in jaws.values() for k in node.overrides}
+
+
+def test_the_cup_s_model_may_be_given_by_either_name() -> None:
+    for given in ({"model": "mine"}, {"scene_model": "mine"}):
+        inference = by_name(RunSettings(gripper="suction", **given))["inference_node"].overrides
+        assert (inference["model"], inference["scene_model"]) == ("", "mine")
+
+
+def test_a_cell_of_a_person_goes_before_the_shipped_one_with_a_cup(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("tool: suction\n")
+    nodes = by_name(RunSettings(gripper="suction", cell_file=str(mine)))
+    assert {node.overrides["cell_file"] for node in nodes.values()} == {str(mine)}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"model": "a", "scene_model": "b"}, "give model or scene_model, not both"),
+        ({"sim": True, "priority": "oracle"}, "with gripper:=suction leave it out"),
+        ({"gripper": "magnet"}, "gripper is 'magnet'; allowed"),
+    ],
+)
+def test_what_does_not_go_with_a_cup_is_refused_before_anything_starts(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        RunSettings(**{"gripper": "suction", **given})
+
+
+def test_the_cell_with_a_cup_is_the_shipped_cell_but_for_the_tool() -> None:
+    cup, jaw = load_cell(CUP_FILE), load_cell()
+    assert (cup.tool, jaw.tool) == ("suction", "jaw")
+    assert replace(cup, tool="jaw", gripper=jaw.gripper) == jaw
+    assert "tcp" in robot_description(RunSettings(gripper="suction"))

@@ -10,10 +10,12 @@ import pytest
 rclpy = pytest.importorskip("rclpy")
 
 from support.fake_topics import FakeNode  # noqa: E402
-from support.scenes import CELL, CENTRE, HEIGHT, T_BASE_CAMERA, sight  # noqa: E402
+from support.scenes import CELL, CENTRE, HEIGHT, T_BASE_CAMERA, sight, table_and_box  # noqa: E402
+from support.tiny_graspnext import seen_where  # noqa: E402
 from visualization_msgs.msg import Marker  # noqa: E402
 
 from gpnet_ros.cell import load_hand_eye  # noqa: E402
+from gpnet_ros.cup_pick import decide_cup  # noqa: E402
 from gpnet_ros.grasp import Rejected  # noqa: E402
 from gpnet_ros.nodes import convert  # noqa: E402
 from gpnet_ros.nodes.showing.frames import Frames  # noqa: E402
@@ -121,3 +123,24 @@ def test_candidates_of_a_camera_on_the_flange_have_their_ghosts_too() -> None:
     np.testing.assert_allclose(
         np.mean([in_base(m) for m in found[:2]], axis=0)[:2], np.add(CENTRE, (0.0, 0.1)), atol=0.005
     )
+
+
+def test_a_cup_is_shown_as_a_cup_where_its_lip_will_be() -> None:
+    assert SEEN.frame.depth is not None
+    cell = replace(CELL, tool="suction")
+    seen = replace(
+        SEEN, maps=None, detections=seen_where(SEEN.frame, table_and_box(0.0) - SEEN.frame.depth > 0.01, 0.1)
+    )
+    assert seen.detections is not None
+    decision = decide_cup(seen.frame, seen.detections, T_BASE_CAMERA, cell, cell.home)
+    assert decision.T_base_tcp is not None
+    found = [m for m in markers(decision, seen, T_BASE_CAMERA, cell).markers if m.ns == "chosen"]
+    assert [m.type for m in found] == [Marker.CYLINDER] * 3
+    assert np.isclose(found[0].scale.x, 2 * cell.cup.lip_radius)
+    lip, rod, mount = (in_base(m) for m in found)
+    np.testing.assert_allclose(lip[:2], decision.T_base_tcp[:2, 3], atol=1e-9)
+    assert decision.T_base_tcp[2, 3] < lip[2] < rod[2] < mount[2], "the tool is above its lip"
+    hidden = replace(seen.detections, occluded=np.array([0.9]))
+    lost = decide_cup(seen.frame, hidden, T_BASE_CAMERA, cell, cell.home)
+    texts = [m.text for m in markers(lost, seen, T_BASE_CAMERA, cell).markers if m.ns == "reason"]
+    assert texts == ["occluded"]
