@@ -144,14 +144,13 @@ def test_a_cup_takes_what_lies_free_by_detections_alone(cup: World) -> None:
 def test_what_is_occluded_waits_and_without_detections_no_cup_moves(cup: World) -> None:
     cup.show = lambda s: detected(s, 0.75)
     end = time.monotonic() + PATIENCE
-    while (result := one_pick(cup))["status"] == "picked":  # of what was shown before
-        assert time.monotonic() < end, result
-    assert result["status"] == "nothing_graspable"
+    while (result := one_pick(cup))["status"] != "nothing_graspable":  # what was shown before may be picked from
+        assert result["status"] in ("picked", "no_frame") and time.monotonic() < end, result
     assert {lost["reason"] for lost in result["rejected"]} >= {"occluded"}
     cup.show = lambda s: s
     end = time.monotonic() + PATIENCE
     while (result := one_pick(cup))["status"] != "no_frame":
-        assert time.monotonic() < end and result["status"] != "picked", result
+        assert result["status"] == "nothing_graspable" and time.monotonic() < end, result
     assert "no detections of them" in result["message"]
 
 
