@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,26 +12,15 @@ import pytest
 rclpy = pytest.importorskip("rclpy")
 
 from support.exposures import exposure_of  # noqa: E402
-from support.planner_world import PATIENCE, World, one_pick, planner, refused_pick  # noqa: E402
-from support.scenes import CENTRE, HEIGHT, SIZE, sight, table_and_box  # noqa: E402
-from support.tiny_graspnext import seen_where  # noqa: E402
+from support.planner_world import PATIENCE, World, detected, one_pick, picked, planner, refused_pick  # noqa: E402
+from support.scenes import sight  # noqa: E402
 
-from gpnet_ros.cell import load_cell  # noqa: E402
-from gpnet_ros.devices.robots import make_robot  # noqa: E402
-from gpnet_ros.errors import FrameRefused, SettingsError  # noqa: E402
+from gpnet_ros.errors import FrameRefused  # noqa: E402
 from gpnet_ros.nodes.arriving.sights import to_sight  # noqa: E402
 from gpnet_ros.picking.attention import Sight  # noqa: E402
-from gpnet_ros.settings import config_dir  # noqa: E402
 
 #: Each file of test/nodes has its own domains.
 DOMAIN = 96
-
-
-def detected(seen: Sight, occluded: float = 0.1) -> Sight:
-    """The frame with its box detected."""
-    assert seen.frame.depth is not None
-    box = table_and_box(0.0) - seen.frame.depth > 0.01
-    return replace(seen, detections=seen_where(seen.frame, box, occluded))
 
 
 def changed(seen: Sight, **values: object) -> Sight:
@@ -52,24 +40,16 @@ def halved(seen: Sight) -> Sight:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     log = tmp_path_factory.mktemp("planner") / "log"
-    with planner(DOMAIN, log, priority="graspnext", look_timeout=2.5), World(DOMAIN) as world:
+    with planner(DOMAIN, log, priority="graspnext", look_timeout=4.0), World(DOMAIN) as world:
         world.wait_until(lambda: world.state == "idle", PATIENCE, "the planner")
         yield world
 
 
 @pytest.fixture
 def world(running: World) -> World:
-    running.show = detected
+    running.show, running.period = detected, 0.6
     running.wait_until(lambda: running.state == "idle", PATIENCE, "idle")
     return running
-
-
-def picked(world: World) -> dict[str, Any]:
-    """The first pick; before that what is shown may not have come yet, and nothing else is an excuse."""
-    end = time.monotonic() + PATIENCE
-    while (result := one_pick(world))["status"] != "picked":
-        assert result["status"] == "no_frame" and time.monotonic() < end, result
-    return result
 
 
 def test_what_the_second_network_finds_free_is_picked(world: World) -> None:
@@ -120,41 +100,3 @@ def test_a_chance_that_everything_is_occluded_still_picks_but_says_so(world: Wor
     while (result := one_pick(world)).get("priority", 1.0) > 0.3:
         assert time.monotonic() < end, result
     assert result["by_detections"]
-
-
-# --- a cup ----------------------------------------------------------------------------------------------------------
-@pytest.fixture(scope="module")
-def cup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    log = tmp_path_factory.mktemp("cup") / "log"
-    file = str(config_dir() / "cell_suction.yaml")
-    with planner(DOMAIN + 1, log, gripper="suction", cell_file=file, look_timeout=2.5), World(DOMAIN + 1) as world:
-        world.with_maps = False
-        world.wait_until(lambda: world.state == "idle", PATIENCE, "the planner")
-        yield world
-
-
-def test_a_cup_takes_what_lies_free_by_detections_alone(cup: World) -> None:
-    cup.show = detected
-    result = picked(cup)
-    assert result["by_detections"] and result["object"] == 0
-    np.testing.assert_allclose(np.array(result["T_base_grasp"])[:2, 3], CENTRE, atol=SIZE[1] / 2)
-    assert result["T_base_grasp"][2][3] == pytest.approx(HEIGHT, abs=0.004)
-
-
-def test_what_is_occluded_waits_and_without_detections_no_cup_moves(cup: World) -> None:
-    cup.show = lambda s: detected(s, 0.75)
-    end = time.monotonic() + PATIENCE
-    while (result := one_pick(cup))["status"] != "nothing_graspable":  # what was shown before may be picked from
-        assert result["status"] in ("picked", "no_frame") and time.monotonic() < end, result
-    assert {lost["reason"] for lost in result["rejected"]} >= {"occluded"}
-    cup.show = lambda s: s
-    end = time.monotonic() + PATIENCE
-    while (result := one_pick(cup))["status"] != "no_frame":
-        assert result["status"] == "nothing_graspable" and time.monotonic() < end, result
-    assert "no detections of them" in result["message"]
-
-
-def test_a_planner_of_jaws_refuses_a_cup_and_the_other_way_round() -> None:
-    for file, gripper in ((None, "suction"), (config_dir() / "cell_suction.yaml", "robotiq")):
-        with pytest.raises(SettingsError, match="does not go with tool"):
-            make_robot("fake", "", gripper, "", False, load_cell(file))

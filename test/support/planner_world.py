@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import String
-from support.scenes import sight
+from support.scenes import sight, table_and_box
+from support.tiny_graspnext import seen_where
 from visualization_msgs.msg import MarkerArray
 
 from gpnet_ros.errors import FrameRefused
@@ -82,7 +84,7 @@ class World(PlannerClient):
             self.node.create_subscription(kind, topic, self._keep(topic), qos)
         self.show: Callable[[Sight], Sight | None] = lambda s: s
         self.leave_out: tuple[str, ...] = ()
-        self.with_maps, self.log = True, Path()
+        self.with_maps, self.log, self.period = True, Path(), 0.3
         self._showing = threading.Event()
         self._shower = threading.Thread(target=self._keep_showing, daemon=True)
         self._shower.start()
@@ -103,7 +105,7 @@ class World(PlannerClient):
         return take
 
     def _keep_showing(self) -> None:
-        while not self._showing.wait(0.3):
+        while not self._showing.wait(self.period):
             seen = self.show(sight(time.time()))
             if seen is not None:
                 self.publish(seen)
@@ -146,3 +148,18 @@ def refused_pick(world: World, word: str) -> None:
         if word in result["message"]:
             return
         assert time.monotonic() < end, result["message"]
+
+
+def picked(world: World) -> dict[str, Any]:
+    """The first pick; before that what is shown may not have come yet, and nothing else is an excuse."""
+    end = time.monotonic() + PATIENCE
+    while (result := one_pick(world))["status"] != "picked":
+        assert result["status"] == "no_frame" and time.monotonic() < end, result
+    return result
+
+
+def detected(seen: Sight, occluded: float = 0.1) -> Sight:
+    """The frame with its box detected."""
+    assert seen.frame.depth is not None
+    box = table_and_box(0.0) - seen.frame.depth > 0.01
+    return replace(seen, detections=seen_where(seen.frame, box, occluded))
