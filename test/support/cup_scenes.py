@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +46,10 @@ class CupScene:
         return CupScene(frame, replace(self.detections, **detections))  # type: ignore[arg-type]
 
 
-def cup_scene(*slabs: Slab, camera: Intrinsics = CAMERA, T_base_camera: Transform = T_BASE_CAMERA) -> CupScene:
+@lru_cache
+def cup_scene(*slabs: Slab) -> CupScene:
     """Slabs on the table; suction is the same on all of each, its centre of mass under the middle of its top."""
+    camera, T_base_camera = CAMERA, T_BASE_CAMERA
     depth, ids = _photograph(slabs, camera, T_base_camera)
     visible = np.stack([ids == k for k in range(len(slabs))])
     whole = np.stack([_photograph([slab], camera, T_base_camera)[1] == 0 for slab in slabs])
