@@ -36,7 +36,10 @@ class CupSelect:
     """Settings by which points of the suction heat map become cup grasps."""
 
     object_min: float = setting(0.5, "Least score of an object that is picked.", low=0.0, high=1.0)
-    occluded_max: float = setting(CHANCE_MIN, "Chance of being occluded from which on it waits.", low=0.0, high=1.0)
+    occluded_max: float = setting(
+        CHANCE_MIN, "Chance of being occluded from which on others go first.", low=0.0, high=1.0
+    )
+    occluded_never: float = setting(0.9, "Chance from which on it waits, whatever is left.", low=0.0, high=1.0)
     quality_min: float = setting(0.05, "Smallest worth of a point.", low=0.0, high=1.0)
     count: int = setting(30, "Most points that are looked at in one frame.", low=1, high=100)
     separation: float = setting(0.010, "Smallest distance between them.", unit="m", low=0.001, high=0.1)
@@ -90,8 +93,9 @@ def cup_candidates(
 ) -> Iterator[CupGrasp | Rejected]:
     """Places for the cup, best first, each with its surface, or the reason why it is none.
 
-    First come the objects that offer no place at all, then points of the others by falling worth; a worth below
-    `quality_min` ends the list, and is reported.
+    First come the objects that offer no place at all, then points of free objects by falling worth, then those of
+    objects that may be occluded, lest a doubt stalls the cell; a worth below `quality_min` ends the list, and is
+    reported.
 
     Args:
         detections: of this very frame.
@@ -100,24 +104,42 @@ def cup_candidates(
         settings: see `CupSelect`.
     """
     s = settings or CupSelect()
-    worth = np.zeros(frame.shape, dtype=np.float32)
-    owner = np.full(frame.shape, -1)
+    assert frame.depth is not None and frame.intrinsics is not None
+    free, doubted = _Worths(frame.shape), _Worths(frame.shape)
     for index in range(len(detections.scores)):
         found = _object_worth(detections, index, frame, cup, s)
         if isinstance(found, Rejected):
             yield found
-            continue
-        better = found > worth
-        worth[better], owner[better] = found[better], index
+        else:
+            (free if detections.occluded[index] < s.occluded_max else doubted).add(found, index)
+    least = max(s.quality_min, 1e-9)
     for _ in range(s.count):
-        v, u = (int(i) for i in np.unravel_index(int(np.argmax(worth)), worth.shape))
-        if not worth[v, u] >= max(s.quality_min, 1e-9):
-            detail = f"The worth of a cup is {float(worth[v, u]):.2f}, {s.quality_min:.2f} is needed."
-            yield Rejected((float(u), float(v)), "low_quality", detail)
+        worths = free if free.best()[0] >= least else doubted
+        worth, pixel, owner = worths.best()
+        if not worth >= least:
+            detail = f"The worth of a cup is {worth:.2f}, {s.quality_min:.2f} is needed."
+            yield Rejected(pixel, "low_quality", detail)
             return
-        yield cup_at(detections, int(owner[v, u]), frame, (float(u), float(v)), cup, s)
-        assert frame.depth is not None and frame.intrinsics is not None
-        cv2.circle(worth, (u, v), max(round(s.separation * frame.intrinsics.fx / float(frame.depth[v, u])), 1), 0.0, -1)
+        yield cup_at(detections, owner, frame, pixel, cup, s)
+        worths.leave_out(pixel, s.separation * frame.intrinsics.fx / float(frame.depth[int(pixel[1]), int(pixel[0])]))
+
+
+class _Worths:
+    """Worth of a cup on each pixel, and the object that the pixel shows."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self._worth, self._owner = np.zeros(shape, dtype=np.float32), np.full(shape, -1)
+
+    def add(self, worth: NDArray[np.float32], index: int) -> None:
+        better = worth > self._worth
+        self._worth[better], self._owner[better] = worth[better], index
+
+    def best(self) -> tuple[float, tuple[float, float], int]:
+        v, u = (int(i) for i in np.unravel_index(int(np.argmax(self._worth)), self._worth.shape))
+        return float(self._worth[v, u]), (float(u), float(v)), int(self._owner[v, u])
+
+    def leave_out(self, pixel: tuple[float, float], radius: float) -> None:
+        cv2.circle(self._worth, (int(pixel[0]), int(pixel[1])), max(round(radius), 1), 0.0, -1)
 
 
 def cup_at(
@@ -187,8 +209,8 @@ def _object_worth(
     if not detections.scores[index] >= s.object_min:
         detail = f"The object's score is {detections.scores[index]:.2f}, {s.object_min:.2f} is needed."
         return Rejected(middle, "low_quality", detail)
-    if not detections.occluded[index] < s.occluded_max:
-        detail = f"The object is occluded with a chance of {detections.occluded[index]:.2f}: others go first."
+    if not detections.occluded[index] < max(s.occluded_never, s.occluded_max):
+        detail = f"The object is occluded with a chance of {detections.occluded[index]:.2f}: what hides it goes first."
         return Rejected(middle, "occluded", detail)
     counts = visible if frame.region is None else visible & frame.region
     seen = counts & (frame.depth > 0)  # NaN compares false: where no depth is, no cup is drawn to

@@ -124,6 +124,18 @@ def test_an_occluded_object_waits_and_the_free_one_is_taken() -> None:
     assert {c.index for c in candidates(alone) if isinstance(c, CupGrasp)} == {0}
 
 
+def test_an_object_that_may_be_occluded_comes_last_however_good_it_is() -> None:
+    two = cup_scene(Slab((0.60, -0.06, 0.05), (0.08, 0.08, 0.05)), Slab((0.68, 0.06, 0.05), (0.08, 0.08, 0.05)))
+    heat = np.where(two.detections.visible[0], 1.0, 0.2 * two.detections.visible[1]).astype(np.float32)
+    for chance, first, objects in ((0.4, 0, {0, 1}), (0.7, 1, {0, 1}), (0.95, 1, {1})):
+        found = candidates(two.changed(suction=heat, occluded=np.array([chance, 0.0])), CupSelect(count=100))
+        order = [c.index for c in found if isinstance(c, CupGrasp)]
+        assert order[0] == first and set(order) == objects, chance
+        assert first == 0 or order == sorted(order, reverse=True), "all of the free one come before"
+    alone = candidates(cup_scene(TOP).changed(occluded=np.array([0.7])))  # a doubt does not stall the cell
+    assert {c.index for c in alone if isinstance(c, CupGrasp)} == {0}
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_an_occlusion_that_is_no_number_is_not_free(bad: float) -> None:
     assert reasons(cup_scene(TOP).changed(occluded=np.array([bad]))) == ["occluded", "low_quality"]
