@@ -16,8 +16,9 @@ from gpnet_ros.network import checkpoint
 from gpnet_ros.network.card import Card
 from gpnet_ros.network.gpnet import CONTEXTS, WIDTHS
 from gpnet_ros.network.loss import LossMode
-from gpnet_ros.network.trainer import OPTIMISERS, SCHEDULES, Method, Trainer
+from gpnet_ros.network.trainer import Method, Trainer
 from gpnet_ros.settings import setting, validate
+from gpnet_ros.training.run_settings import RunSettings
 
 #: Networks with a fifth map.
 _WITH_PRIORITY = ("gpnet", "grconvnet")
@@ -28,7 +29,7 @@ _DEFAULT = "best"
 
 
 @dataclass(frozen=True)
-class TrainSettings(ViewSettings):
+class TrainSettings(ViewSettings, RunSettings):
     """The recipe: the views and all else. A file of config/train overrides these defaults."""
 
     architecture: str = setting("gpnet", "Network.", choices=tuple(checkpoint.GRASP_ARCHITECTURES))
@@ -43,20 +44,8 @@ class TrainSettings(ViewSettings):
     shrink_width: bool = setting(False, "Pull the width map to 0 where no grasp is.")
     modality_dropout: float = setting(0.15, "Share of views without colour, and without depth.", low=0.0, high=0.45)
     batch: int = setting(16, "Views per step, over all processes.", low=2, high=4096)
-    optimiser: str = setting("adamw", "See network/trainer.py.", choices=OPTIMISERS)
-    schedule: str = setting("one_cycle", "See network/trainer.py.", choices=SCHEDULES)
-    rate: float = setting(0.004, "Highest learning rate.", low=1e-7, high=1.0)
-    warmup: float = setting(0.08, "Share of the run in which the rate rises (one_cycle).", low=0.001, high=0.5)
-    weight_decay: float = setting(1e-4, "Weight decay.", low=0.0, high=1.0)
-    ema_decay: float = setting(0.998, "Decay per step of the mean of the weights; 0: no mean.", low=0.0, high=0.99999)
-    precision: str = setting("mixed", "mixed: bfloat16 where that is quick.", choices=("float32", "mixed"))
     small_crop: int = setting(128, "Side of the crops at first; a multiple of 4.", unit="px", low=64, high=224)
     small_share: float = setting(0.7, "Share of the run on small crops; the rest on 224.", low=0.0, high=1.0)
-    epochs: float = setting(0.0, "Passes over the data, if the command does not say; 0: by minutes.", low=0.0, high=1e6)
-    minutes: float = setting(0.0, "Length of the run, if the command does not say.", unit="min", low=0.0, high=1e6)
-    threads: int = setting(2, "CPU threads, over all processes.", low=1, high=256)
-    checkpoint_seconds: float = setting(180.0, "Time between states on disk.", unit="s", low=1.0, high=3600.0)
-    seed: int = setting(0, "Of weights and augmentation.", low=0, high=2**31)
 
     def __post_init__(self) -> None:
         validate(self)
@@ -80,7 +69,7 @@ class TrainSettings(ViewSettings):
         return Method(
             loss=self.loss,
             shrink_width=self.shrink_width,
-            **optimiser_values(self),
+            **self.optimiser_values(),
         )
 
     def blank_card(self) -> Card:
@@ -102,12 +91,6 @@ class TrainSettings(ViewSettings):
         elif self.architecture == "orange":
             kwargs["backbone"] = self.backbone
         return Card(self.architecture, kwargs, self.channels, self.normalisation)
-
-
-def optimiser_values(recipe: Any) -> dict[str, Any]:
-    """What every recipe says of optimiser, schedule, mean and precision, as arguments of a `Method`."""
-    names = ("optimiser", "schedule", "rate", "warmup", "weight_decay", "ema_decay")
-    return {name: getattr(recipe, name) for name in names} | {"mixed": recipe.precision == "mixed"}
 
 
 class RunLength(Protocol):

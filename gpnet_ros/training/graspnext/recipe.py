@@ -13,10 +13,10 @@ from gpnet_ros.network.graspnext.dense import DenseTrainer
 from gpnet_ros.network.graspnext.losses import SUCTION_LOSSES, TermWeights
 from gpnet_ros.network.graspnext.network import STRIDE_MAX, GraspNeXt, Sampling
 from gpnet_ros.network.graspnext.trainer import SceneMethod, SceneTrainer
-from gpnet_ros.network.trainer import OPTIMISERS, SCHEDULES
 from gpnet_ros.settings import setting, validate
 from gpnet_ros.training.graspnext.found_network import named_or_found
-from gpnet_ros.training.recipe import is_graspnext_recipe, optimiser_values
+from gpnet_ros.training.recipe import is_graspnext_recipe
+from gpnet_ros.training.run_settings import RunSettings
 
 #: What of a network learns: everything, or what needs no regions, as a start for everything.
 STAGES = ("whole", "dense")
@@ -25,7 +25,7 @@ TRUNK_STARTS = ("auto", "imagenet", "random")
 
 
 @dataclass(frozen=True)
-class GraspNextRecipe:
+class GraspNextRecipe(RunSettings):
     """How a GraspNeXt network is trained. A file of config/train/graspnext overrides these defaults."""
 
     network: str = setting("fast-graspnext", "Network: its name, or a winner.json of gpnet search.")
@@ -35,25 +35,13 @@ class GraspNextRecipe:
     stage: str = setting("whole", "What learns: all tasks, or dense (see network/graspnext/dense.py).", choices=STAGES)
     side: int = setting(384, "Side of the views; a multiple of 32.", unit="px", low=64, high=2048)
     batch: int = setting(4, "Views per step.", low=1, high=256)
-    optimiser: str = setting("adamw", "See network/trainer.py.", choices=OPTIMISERS)
-    schedule: str = setting("one_cycle", "See network/trainer.py.", choices=SCHEDULES)
-    rate: float = setting(0.002, "Highest learning rate.", low=1e-7, high=1.0)
-    warmup: float = setting(0.05, "Share of the run in which the rate rises (one_cycle).", low=0.001, high=0.5)
-    weight_decay: float = setting(1e-4, "Weight decay.", low=0.0, high=1.0)
-    ema_decay: float = setting(0.998, "Decay per step of the mean of the weights; 0: no mean.", low=0.0, high=0.99999)
-    precision: str = setting("mixed", "mixed: bfloat16 where that is quick.", choices=("float32", "mixed"))
     suction_loss: str = setting("graded", "See network/graspnext/losses.py.", choices=SUCTION_LOSSES)
     terms: TermWeights = field(default_factory=lambda: TermWeights(suction=1.0))
     """Weights of the seven terms of the loss; the graded suction loss is of the size of the others."""
     proposals: int = setting(300, "Proposals per view that the box head learns from.", low=8, high=2000)
     regions: int = setting(64, "Regions per view in the loss of the boxes.", low=8, high=1024)
     masks: int = setting(8, "Regions per view in the losses of masks and occlusion.", low=1, high=256)
-    minutes: float = setting(0.0, "Length of the run, if the command does not say.", unit="min", low=0.0, high=1e6)
-    epochs: float = setting(0.0, "Passes over the data, if the command does not say.", low=0.0, high=1e6)
-    threads: int = setting(2, "CPU threads.", low=1, high=256)
-    checkpoint_seconds: float = setting(300.0, "Time between states on disk.", unit="s", low=1.0, high=3600.0)
     judged: int = setting(40, "Most pictures of --val that are judged at each state.", low=0, high=10**6)
-    seed: int = setting(0, "Of weights and views.", low=0, high=2**31)
 
     def __post_init__(self) -> None:
         validate(self)
@@ -83,7 +71,7 @@ class GraspNextRecipe:
     def method(self) -> SceneMethod:
         """How the weights are found."""
         return SceneMethod(
-            **optimiser_values(self),
+            **self.optimiser_values(),
             weights=self.terms,
             suction=self.suction_loss,
         )

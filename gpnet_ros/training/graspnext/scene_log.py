@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,9 @@ class SceneLog:
             return {}
         with trainer.computing(next(net.parameters()).device):
             if self._recipe.stage == "dense":
-                found = dense_figures(net, ProxyViews.of([views.whole(row, self._recipe.side) for row in rows]))
+                found = dense_figures(
+                    copy.deepcopy(net).cpu(), ProxyViews.of([views.whole(row, self._recipe.side) for row in rows])
+                )
                 return {f"dense_{name}": round(value, 4) for name, value in found.items()}
             detector = SceneDetector(net, self._recipe.side)
             seen = ((sample, detector(sample.frame)) for sample in map(views.sample, rows))

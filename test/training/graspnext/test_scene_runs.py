@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from support.metagraspnet_files import write_sim
 from support.tiny_search import write_pictures
 
 from gpnet_ros.cli import main
+from gpnet_ros.data.scene_views import SceneViews
 from gpnet_ros.data.splits import read_split
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.card import read_card
@@ -31,7 +32,10 @@ from gpnet_ros.network.graspnext.architecture import Architecture, HeadSizes, Tr
 from gpnet_ros.network.trainer import STATE
 from gpnet_ros.training.curves import CURVES, EXAMPLES, LOG, read_log
 from gpnet_ros.training.graspnext.found_network import sizes_digest
-from gpnet_ros.training.graspnext.recipe import load_graspnext_recipe
+from gpnet_ros.training.graspnext.recipe import GraspNextRecipe, load_graspnext_recipe
+from gpnet_ros.training.graspnext.views import moved, scene_batches
+from gpnet_ros.training.recipe import TrainSettings, load_recipe
+from gpnet_ros.training.run_settings import RunSettings
 
 TINY = Architecture(
     stem=8,
@@ -255,3 +259,22 @@ def test_a_trunk_without_weights_of_imagenet_cannot_start_from_them() -> None:
     with pytest.raises(BadInput, match="set trunk=random"):
         replace(recipe, network="resnet-graspnext")
     assert replace(recipe, network="resnet-graspnext", trunk="auto").architecture.trunk == "resnet50"
+
+
+def test_a_batch_goes_whole_to_the_device_that_computes(folder: Path) -> None:
+    views = SceneViews.load([folder / "data"])
+    images, truths = moved(next(scene_batches(views, 64, 2, 0, 0)), torch.device("meta"))
+    assert images.is_meta and len(truths) == 2
+    for truth in truths:
+        assert all(getattr(truth, field.name).is_meta for field in fields(truth))
+
+
+def test_what_both_kinds_of_recipes_say_of_optimiser_and_length_stands_once() -> None:
+    shared = {field.name for field in fields(RunSettings)}
+    for kind in (TrainSettings, GraspNextRecipe):
+        assert shared <= {field.name for field in fields(kind)} and not shared & set(kind.__annotations__)
+    recipe = load_graspnext_recipe("graspnext")
+    assert (recipe.rate, recipe.warmup, recipe.stage) == (0.001, 0.05, "whole")
+    assert load_graspnext_recipe("graspnext-dense").rate == 0.002 and load_recipe().rate == 0.004
+    with pytest.raises(BadInput, match="known: graspnext, graspnext-dense, graspnext-paper"):
+        load_graspnext_recipe("nobody")
