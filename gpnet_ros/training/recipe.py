@@ -18,7 +18,7 @@ from gpnet_ros.network.gpnet import CONTEXTS, WIDTHS
 from gpnet_ros.network.loss import LossMode
 from gpnet_ros.network.trainer import Method, Trainer
 from gpnet_ros.settings import setting, validate
-from gpnet_ros.training.run_settings import RunSettings
+from gpnet_ros.training.learning_settings import LearningSettings
 
 #: Networks with a fifth map.
 _WITH_PRIORITY = ("gpnet", "grconvnet")
@@ -29,7 +29,7 @@ _DEFAULT = "best"
 
 
 @dataclass(frozen=True)
-class TrainSettings(ViewSettings, RunSettings):
+class TrainSettings(ViewSettings, LearningSettings):
     """The recipe: the views and all else. A file of config/train overrides these defaults."""
 
     architecture: str = setting("gpnet", "Network.", choices=tuple(checkpoint.GRASP_ARCHITECTURES))

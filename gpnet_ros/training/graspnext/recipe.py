@@ -15,8 +15,8 @@ from gpnet_ros.network.graspnext.network import STRIDE_MAX, GraspNeXt, Sampling
 from gpnet_ros.network.graspnext.trainer import SceneMethod, SceneTrainer
 from gpnet_ros.settings import setting, validate
 from gpnet_ros.training.graspnext.found_network import named_or_found
+from gpnet_ros.training.learning_settings import LearningSettings
 from gpnet_ros.training.recipe import is_graspnext_recipe
-from gpnet_ros.training.run_settings import RunSettings
 
 #: What of a network learns: everything, or what needs no regions, as a start for everything.
 STAGES = ("whole", "dense")
@@ -25,7 +25,7 @@ TRUNK_STARTS = ("auto", "imagenet", "random")
 
 
 @dataclass(frozen=True)
-class GraspNextRecipe(RunSettings):
+class GraspNextRecipe(LearningSettings):
     """How a GraspNeXt network is trained. A file of config/train/graspnext overrides these defaults."""
 
     network: str = setting("fast-graspnext", "Network: its name, or a winner.json of gpnet search.")

@@ -34,8 +34,8 @@ from gpnet_ros.training.curves import CURVES, EXAMPLES, LOG, read_log
 from gpnet_ros.training.graspnext.found_network import sizes_digest
 from gpnet_ros.training.graspnext.recipe import GraspNextRecipe, load_graspnext_recipe
 from gpnet_ros.training.graspnext.views import moved, scene_batches
+from gpnet_ros.training.learning_settings import LearningSettings
 from gpnet_ros.training.recipe import TrainSettings, load_recipe
-from gpnet_ros.training.run_settings import RunSettings
 
 TINY = Architecture(
     stem=8,
@@ -270,7 +270,7 @@ def test_a_batch_goes_whole_to_the_device_that_computes(folder: Path) -> None:
 
 
 def test_what_both_kinds_of_recipes_say_of_optimiser_and_length_stands_once() -> None:
-    shared = {field.name for field in fields(RunSettings)}
+    shared = {field.name for field in fields(LearningSettings)}
     for kind in (TrainSettings, GraspNextRecipe):
         assert shared <= {field.name for field in fields(kind)} and not shared & set(kind.__annotations__)
     recipe = load_graspnext_recipe("graspnext")

@@ -10,7 +10,7 @@ from gpnet_ros.settings import setting
 
 
 @dataclass(frozen=True)
-class RunSettings:
+class LearningSettings:
     """The part of a recipe that grasp networks and the multi-task network share."""
 
     optimiser: str = setting("adamw", "See network/trainer.py.", choices=OPTIMISERS)
