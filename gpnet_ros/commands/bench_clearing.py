@@ -30,7 +30,7 @@ from gpnet_ros.evaluation.closed_loop.heaps import OBJECTS_RANGE, HeapName, firs
 from gpnet_ros.evaluation.closed_loop.players import Policy
 from gpnet_ros.evaluation.closed_loop.rows import RoundRow
 from gpnet_ros.evaluation.closed_loop.tally import rounds_answer, rounds_sentence
-from gpnet_ros.evaluation.second_network import second_model
+from gpnet_ros.evaluation.second_network import TRUTH, second_model
 from gpnet_ros.free_objects import PRIORITIES
 from gpnet_ros.nodes.processes.running_cell import RunningCell, open_cell
 from gpnet_ros.nodes.processes.table import RunSettings
@@ -103,8 +103,8 @@ def _rounds(args: argparse.Namespace, heaps: list[HeapName], policy: Policy) -> 
 
     def start(seed: int, objects: int, folder: Path, planner: dict[str, Any]) -> AbstractContextManager[RunningCell]:
         run = RunSettings(
-            sim=True, model=args.model, priority=args.priority, seed=seed, objects=objects, factor=args.factor,
-            device="cpu",
+            sim=True, model=args.model, scene_model=policy.scene_model or "", priority=args.priority, seed=seed,
+            objects=objects, factor=args.factor, device="cpu",
         )  # fmt: skip
         return open_cell(run, folder, planner)
 
@@ -129,8 +129,8 @@ def _heaps(args: argparse.Namespace) -> list[HeapName]:
         raise BadInput(f"--workers is {args.workers}; allowed: 1 or more, or 0 for one per core.")
     if args.resume and args.log is None:
         raise BadInput("--resume needs the --log to go on with.")
-    if args.path == "ros" and args.priority == "graspnext":
-        raise BadInput("--priority graspnext is played on --path core: take that, or gpnet demo through the nodes.")
+    if args.path == "ros" and args.scene_model == TRUTH:
+        raise BadInput("--scene-model truth is known on --path core only: take that, or a model of the second network.")
     if args.meshes is not None:
         if args.path == "ros" or args.heaps == "frozen":
             raise BadInput("--meshes goes with --path core and heaps of --seed: leave the other options out.")

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 from support.judged_scene import tiny_model, write_shards
 from support.rounds import round_row
+from support.tiny_graspnext import save_tiny
 
 from gpnet_ros.cli import main
+from gpnet_ros.commands import bench_clearing
 from gpnet_ros.evaluation.closed_loop import core as clearing_core
+from gpnet_ros.evaluation.closed_loop import ros as closed_loop_ros
 from gpnet_ros.evaluation.closed_loop.players import Policy
 from gpnet_ros.evaluation.closed_loop.priorities import contenders
 from gpnet_ros.evaluation.closed_loop.rows import RoundRow
@@ -71,13 +74,30 @@ def test_the_second_network_is_part_of_who_played() -> None:
     assert truth.played_by("x").scene_model == "truth"
 
 
+def test_through_the_nodes_the_second_network_is_theirs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torchvision")
+    model, started = str(save_tiny(tmp_path / "tiny")), []
+
+    def play(heaps: Any, policy: Policy, start: Any, *_: object) -> list[RoundRow]:
+        start(heaps[0].seed, heaps[0].objects, tmp_path, {})
+        return [round_row(heap, True) for heap in heaps]
+
+    monkeypatch.setattr(closed_loop_ros, "run_rounds", play)
+    monkeypatch.setattr(bench_clearing, "open_cell", lambda run, *_: started.append(run))
+    words = ["bench", "clearing", "--path", "ros", "--rounds", "1"]
+    assert main([*words, "--priority", "graspnext", "--scene-model", model]) == 0 and main(words) == 0
+    assert [(run.priority, run.scene_model) for run in started] == [("graspnext", model), ("learned", "")]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["clearing", "--priority", "graspnext", "--scene-model", "nobody"], "train one (gpnet train --config"),
         (["clearing", "--priority", "graspnext", "--scene-model", "nobody"], "--scene-model truth"),
         (["clearing", "--priority", "graspnext", "--scene-model", "gpnet"], "gpnet is a grasp network"),
-        (["clearing", "--priority", "graspnext", "--scene-model", "truth", "--path", "ros"], "played on --path core"),
+        (["clearing", "--priority", "graspnext", "--scene-model", "truth", "--path", "ros"], "on --path core only"),
         (["clearing", "--scene-model", "truth"], "goes with --priority graspnext"),
         (["errors", "--priority", "graspnext", "--scene-model", "nobody"], "There is no model 'nobody'"),
         (["priorities", "--scene-model", "nobody"], "There is no model 'nobody'"),
