@@ -16,6 +16,7 @@ from support.planner_world import PATIENCE, World, detected, one_pick, picked, p
 from support.scenes import sight  # noqa: E402
 
 from gpnet_ros.errors import FrameRefused  # noqa: E402
+from gpnet_ros.free_objects import free_chance  # noqa: E402
 from gpnet_ros.nodes.arriving.sights import to_sight  # noqa: E402
 from gpnet_ros.picking.attention import Sight  # noqa: E402
 
@@ -55,7 +56,7 @@ def world(running: World) -> World:
 def test_what_the_second_network_finds_free_is_picked(world: World) -> None:
     result = picked(world)
     assert result["by_detections"]
-    assert result["priority"] == pytest.approx(0.9, abs=0.02), "one less the chance of being occluded"
+    assert result["priority"] == pytest.approx(told(0.1), abs=0.03)
 
 
 @pytest.mark.parametrize(
@@ -94,9 +95,18 @@ def test_detections_that_cannot_be_of_the_frame_are_refused(show: Callable[[Sigh
         to_sight(exposure_of(show(sight())))
 
 
+def told(occluded: float) -> float:
+    """What `free_first` says of the box with this chance of being occluded."""
+    seen = detected(sight(), occluded).detections
+    assert seen is not None
+    return float(free_chance(seen)[seen.visible[0]].max())
+
+
 def test_a_chance_that_everything_is_occluded_still_picks_but_says_so(world: World) -> None:
-    world.show = lambda s: detected(s, 0.75)
+    assert told(0.95) < 0.3 < told(0.1)
+    world.show = lambda s: detected(s, 0.95)
     end = time.monotonic() + PATIENCE
     while (result := one_pick(world)).get("priority", 1.0) > 0.3:
         assert time.monotonic() < end, result
     assert result["by_detections"]
+    assert result["priority"] == pytest.approx(told(0.95), abs=0.03)
