@@ -19,6 +19,8 @@ from gpnet_ros.settings import Box, CupShape, GripperGeometry, Workspace, config
 
 #: Radius [m] of the bracket that holds a camera on the flange, without `housing_margin`, and the names of both.
 BRACKET_RADIUS, CAMERA_BODIES = 0.01, ("camera", "camera bracket")
+#: What may hang at the flange.
+TOOLS = ("jaw", "suction")
 _HOME = (1.3158, -1.6376, 1.8901, -1.8232, -1.5708, -0.255)
 
 
@@ -154,7 +156,7 @@ class Cell:
     arm: str = setting("ur10", "Model of the arm.", choices=tuple(ARMS))
     workspace: Workspace = field(default_factory=Workspace)
     """Where the heap lies."""
-    tool: str = setting("jaw", "What hangs at the flange: the parallel gripper or the cup.", choices=("jaw", "suction"))
+    tool: str = setting("jaw", "What hangs at the flange: the parallel gripper or the cup.", choices=TOOLS)
     gripper: GripperGeometry = field(default_factory=GripperGeometry)
     """The parallel gripper."""
     cup: CupShape = field(default_factory=CupShape)

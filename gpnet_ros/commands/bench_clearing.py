@@ -11,8 +11,12 @@ nothing was missed, dropped, pushed away, or taken from under another one. A top
 other must be taken, but for objects that lie on each other in a ring with it. Where no topmost object can be
 taken, the oracle goes on with the next ones; such a round is not all right.
 
---heaps frozen takes the heaps that are shipped, 100 of each K = 3..7, the same on every machine. Two runs over the
-same heaps are compared in pairs: run both with --log, then --compare A.jsonl B.jsonl.
+--gripper suction clears heaps of what a cup can take with a cup: the second network says where (--model; truth is a
+perfect one), on objects that lie free. --min-quality is then the smallest worth of a place. The oracle knows the labels
+of suction. On --path core only.
+
+--heaps frozen takes the heaps that are shipped, 100 of each K = 3..7, for a cup 36 of K = 5, the same on every machine.
+Two runs over the same heaps are compared in pairs: run both with --log, then --compare A.jsonl B.jsonl.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from gpnet_ros.cell import TOOLS
 from gpnet_ros.commands.priority_source import add_priority
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.closed_loop.compare import compare_files, comparison_table
@@ -54,7 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the first heap; the next has seed + 1, ... (0)")
     add_priority(parser, [*PRIORITIES, "oracle"])
-    parser.add_argument("--model", default="gpnet", help="name in models/ or path of a model folder (gpnet)")
+    parser.add_argument("--gripper", choices=TOOLS, default="jaw", help="what hangs at the flange (jaw)")
+    parser.add_argument("--model", help="name in models/ or path of a model folder (gpnet; of a cup fast-graspnext)")
     parser.add_argument(
         "--min-quality", type=float, default=Policy.min_quality, help="smallest Q* of a grasp (%(default)s)"
     )
@@ -75,13 +81,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(found) if args.json else comparison_table(found))
         return 0
     heaps = _heaps(args)
-    policy = Policy(
-        args.path,
-        args.priority,
-        None if args.priority == "oracle" else args.model,
-        min_quality=args.min_quality,
-        scene_model=second_model(args.priority, args.scene_model),
-    )
+    policy = _policy(args)
     rows = _rounds(args, heaps, policy)
 
     def answer(part: list[RoundRow]) -> dict[str, Any]:
@@ -94,6 +94,24 @@ def run(args: argparse.Namespace) -> int:
     return 1 if all(row.failed for row in rows) else 0
 
 
+def _policy(args: argparse.Namespace) -> Policy:
+    """Who picks; a cup asks the second network alone, whose model is --model, too."""
+    if args.gripper == "suction":
+        if args.priority not in ("learned", "graspnext", "oracle"):
+            raise BadInput(f"--priority {args.priority} is for the jaw: a cup takes what lies free. Leave it out.")
+        oracle = args.priority == "oracle"
+        told = None if oracle else second_model("graspnext", args.scene_model or args.model)
+        priority = "oracle" if oracle else "graspnext"
+        return Policy(args.path, priority, None, min_quality=args.min_quality, scene_model=told, gripper="suction")
+    return Policy(
+        args.path,
+        args.priority,
+        None if args.priority == "oracle" else args.model or "gpnet",
+        min_quality=args.min_quality,
+        scene_model=second_model(args.priority, args.scene_model),
+    )
+
+
 def _rounds(args: argparse.Namespace, heaps: list[HeapName], policy: Policy) -> list[RoundRow]:
     if args.path == "core":
         from gpnet_ros.evaluation.closed_loop.core import clear_heaps
@@ -103,8 +121,8 @@ def _rounds(args: argparse.Namespace, heaps: list[HeapName], policy: Policy) -> 
 
     def start(seed: int, objects: int, folder: Path, planner: dict[str, Any]) -> AbstractContextManager[RunningCell]:
         run = RunSettings(
-            sim=True, model=args.model, scene_model=policy.scene_model or "", priority=args.priority, seed=seed,
-            objects=objects, factor=args.factor, device="cpu",
+            sim=True, model=args.model or "gpnet", scene_model=policy.scene_model or "", priority=args.priority,
+            seed=seed, objects=objects, factor=args.factor, device="cpu",
         )  # fmt: skip
         return open_cell(run, folder, planner)
 
@@ -137,12 +155,14 @@ def _heaps(args: argparse.Namespace) -> list[HeapName]:
         from gpnet_ros.sim.objects.user_meshes import load_user_meshes
 
         load_user_meshes(args.meshes, args.mesh_unit)  # once, before the processes ask for it
+    if args.gripper == "suction" and (args.path == "ros" or args.meshes is not None):
+        raise BadInput("--gripper suction goes with --path core and without --meshes: leave the other options out.")
     if not 0.0 <= args.min_quality <= 1.0:
         raise BadInput(f"--min-quality is {args.min_quality}; allowed: 0 to 1.")
     if args.heaps == "frozen":
         if args.seed:
             raise BadInput("Frozen heaps have no --seed: leave it out.")
-        return first_frozen(args.objects, args.rounds)
+        return first_frozen(args.objects, args.rounds, args.gripper)
     counts, rounds = range(least, most + 1), range(args.rounds)
-    own = {"meshes": args.meshes, "mesh_unit": args.mesh_unit}
+    own = {"meshes": args.meshes, "mesh_unit": args.mesh_unit, "tool": args.gripper}
     return [HeapName(count, args.seed + k, **own) for count in counts for k in rounds]

@@ -12,7 +12,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from gpnet_ros.cell import load_cell
+from gpnet_ros.cell import TOOLS, load_cell
 from gpnet_ros.errors import BadInput
 from gpnet_ros.parent import end_with_parent
 from gpnet_ros.settings import config_dir, load_settings
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run-dir", type=Path, default=Path("runs/sim"), help="folder for states and recording")
     parser.add_argument("--settings", type=Path, help="settings file; default config/sim.yaml")
     parser.add_argument("--cell", type=Path, help="cell file; default config/cell.yaml")
-    parser.add_argument("--tool", choices=["jaw", "suction"], help="at the flange; default: that of the cell file")
+    parser.add_argument("--tool", choices=TOOLS, help="at the flange; default: that of the cell file")
 
 
 def run(arguments: argparse.Namespace) -> int:

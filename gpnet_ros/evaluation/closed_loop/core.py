@@ -13,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gpnet_ros.cell import load_cell, load_hand_eye
+from gpnet_ros.cup import CupGrasp, CupSelect
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.closed_loop.heaps import HeapName
 from gpnet_ros.evaluation.closed_loop.players import PlayedBy, Policy, played_code
@@ -27,6 +28,9 @@ from gpnet_ros.workers import spread
 if TYPE_CHECKING:
     from gpnet_ros.sim.clearing.rounds import CorePick
 
+#: What a row tells of a grasp by the jaw, and by the cup.
+_TOLD = ("score", "quality", "priority", "width", "depth")
+_TOLD_OF_CUP = ("score", "suction", "arm", "unevenness", "depth")
 _Job = tuple[HeapName, Policy, PlayedBy]
 
 
@@ -69,9 +73,7 @@ def core_round(job: _Job) -> RoundRow:
 
     name, policy, by = job
     began = time.perf_counter()
-    perceive = None
-    if not policy.is_oracle:
-        perceive = Perception.of(str(policy.model), policy.priority, policy.scene_model)
+    perceive = None if policy.is_oracle else Perception.of(policy.model, policy.priority, policy.scene_model)
     try:
         heap, seed = name.load()
     except BadInput as error:  # this seed's heap does not come to rest; the ros path cannot show it either
@@ -80,9 +82,13 @@ def core_round(job: _Job) -> RoundRow:
         return RoundRow(
             name.label, name.seed, name.objects, by, (), False, False, str(error), True, 0.0, faults=(), picks=()
         )
-    objects = None if perceive is None else perceive.objects
-    options = RoundOptions(select=SelectSettings(quality_min=policy.min_quality), errors=policy.errors, objects=objects)
-    done = clear_heap(heap, seed, perceive, load_cell(), load_hand_eye(), options)
+    options = RoundOptions(
+        select=SelectSettings(quality_min=policy.min_quality),
+        cup=CupSelect(quality_min=policy.min_quality),
+        errors=policy.errors,
+        objects=None if perceive is None else perceive.objects,
+    )
+    done = clear_heap(heap, seed, perceive, policy.cell, load_hand_eye(), options)
     return RoundRow(
         heap=name.label,
         seed=seed,
@@ -108,7 +114,8 @@ def _pick_row(pick: CorePick) -> PickRow:
     }
     if grasp is not None:
         details |= {"pixel": [round(x, 1) for x in grasp.pixel], "angle_deg": round(grasp.angle_deg, 1)}
-        details |= {k: round(float(getattr(grasp, k)), 4) for k in ("score", "quality", "priority", "width", "depth")}
+        told = _TOLD_OF_CUP if isinstance(grasp, CupGrasp) else _TOLD
+        details |= {k: round(float(getattr(grasp, k)), 4) for k in told}
     if outcome is not None and decision.opening is not None:
         moved = outcome.moved[np.isfinite(outcome.moved)]
         details |= {
@@ -129,11 +136,11 @@ class Perception:
         objects: the second network; None where the priority does not ask it.
     """
 
-    def __init__(self, model: str, priority: str, scene_model: str | None = None) -> None:
+    def __init__(self, model: str | None, priority: str, scene_model: str | None = None) -> None:
         """Load the models.
 
         Args:
-            model: name in models/ or path of a model folder.
+            model: name in models/ or path of a model folder; None for a cup, which needs no maps.
             priority: one of `free_objects.PRIORITIES`.
             scene_model: see `second_network.second_model`.
 
@@ -149,7 +156,7 @@ class Perception:
         cv2.setNumThreads(1)
         self._priority, self._square = priority, load_cell().workspace
         self._T_base_camera = load_hand_eye().T_base_camera()
-        self._detector = Detector(model, device="cpu", grid=self._grid)
+        self._detector = None if model is None else Detector(model, device="cpu", grid=self._grid)
         self.objects = None if scene_model is None else ObjectTeller(scene_model, self._grid)
 
     def _grid(self, frame: Frame) -> Grid:
@@ -157,11 +164,12 @@ class Perception:
 
     @staticmethod
     @lru_cache(maxsize=1)
-    def of(model: str, priority: str, scene_model: str | None) -> Perception:
+    def of(model: str | None, priority: str, scene_model: str | None) -> Perception:
         """The one that this process has loaded already, or a new one."""
         return Perception(model, priority, scene_model)
 
     def __call__(self, frame: Frame, T_base_camera: Transform) -> Maps:
         """The maps of a frame whose camera is believed to be at a pose."""
+        assert self._detector is not None
         self._T_base_camera = T_base_camera
         return prioritise(self._detector(frame), frame, self._priority, T_base_camera)

@@ -25,6 +25,7 @@ class HeapName:
         number: of a frozen heap; None piles one up by its seed.
         meshes: folder of the user's meshes, of which the pile is made; None takes the families of the benchmark.
         mesh_unit: of those meshes; None finds out.
+        tool: "jaw" or "suction", which can take the objects.
     """
 
     objects: int
@@ -32,12 +33,15 @@ class HeapName:
     number: int | None = None
     meshes: str | None = None
     mesh_unit: str | None = None
+    tool: str = "jaw"
 
     @property
     def label(self) -> str:
         """Name of the heap in rows and logs."""
         if self.number is not None:
-            return f"k{self.objects}-{self.number:03d}"
+            return f"{'cup' if self.tool == 'suction' else 'k'}{self.objects}-{self.number:03d}"
+        if self.tool == "suction":
+            return f"cup-seed-{self.seed}"
         return f"seed-{self.seed}" if self.meshes is None else f"{Path(self.meshes).name}-seed-{self.seed}"
 
     @property
@@ -53,6 +57,7 @@ class HeapName:
         """
         from gpnet_ros.sim.heap.frozen import frozen_heap
         from gpnet_ros.sim.heap.heap import stack_heap
+        from gpnet_ros.sim.objects.model import BENCHMARK, CUP_GRASPABLE
 
         if self.number is None and self.meshes is not None:
             from gpnet_ros.sim.objects.user_meshes import load_user_meshes
@@ -60,17 +65,19 @@ class HeapName:
             own = load_user_meshes(self.meshes, self.mesh_unit)
             return stack_heap(self.seed, self.objects, own.families, make=own.make), self.seed
         if self.number is None:
-            return stack_heap(self.seed, self.objects), self.seed
-        frozen = frozen_heap(self.objects, self.number)
+            families = CUP_GRASPABLE if self.tool == "suction" else BENCHMARK
+            return stack_heap(self.seed, self.objects, families), self.seed
+        frozen = frozen_heap(self.objects, self.number, self.tool)
         return frozen.heap, frozen.seed
 
 
-def first_frozen(counts: tuple[int, int], rounds: int) -> list[HeapName]:
+def first_frozen(counts: tuple[int, int], rounds: int, tool: str = "jaw") -> list[HeapName]:
     """The first frozen heaps of each K.
 
     Args:
         counts: least and greatest K.
         rounds: heaps of each K.
+        tool: "jaw" or "suction", for which they are.
 
     Raises:
         BadInput: there are no such heaps.
@@ -81,8 +88,8 @@ def first_frozen(counts: tuple[int, int], rounds: int) -> list[HeapName]:
     if rounds < 1 or least > most:
         raise BadInput(f"--rounds {rounds} of {least} to {most} objects is no heap at all: ask for at least one.")
     for count in range(least, most + 1):
-        heap_sets.require(count, rounds)
-    return [HeapName(count, number=k) for count in range(least, most + 1) for k in range(rounds)]
+        heap_sets.require(count, rounds, tool)
+    return [HeapName(count, number=k, tool=tool) for count in range(least, most + 1) for k in range(rounds)]
 
 
 def objects_range(text: str) -> tuple[int, int]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import yaml
 
+from gpnet_ros.cell import Cell, load_cell
 from gpnet_ros.evaluation.code_sum import code_sum
 from gpnet_ros.evaluation.second_network import weights_of
 from gpnet_ros.grasp import SelectSettings
@@ -30,6 +31,7 @@ class PlayedBy:
         code: `played_code` of what played; empty in older logs, which do not tell.
         scene_model: name of the second network's model, or "truth"; None without one.
         scene_weights: SHA-256 of its weights; None without one, and for the truth.
+        gripper: tool of the cell; older logs are of the jaw.
     """
 
     path: str
@@ -41,6 +43,7 @@ class PlayedBy:
     code: str = ""
     scene_model: str | None = None
     scene_weights: str | None = None
+    gripper: str = "jaw"
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,9 @@ class Policy:
         priority: one of `free_objects.PRIORITIES`, or "oracle", which has no model.
         model: name or path; None for the oracle.
         errors: put into the cell.
-        min_quality: smallest Q* of a grasp, see `threshold`.
+        min_quality: smallest Q* of a grasp, see `threshold`; for a cup, worth of a place.
         scene_model: of the second network, or "truth", for priority "graspnext"; see `second_network.second_model`.
+        gripper: tool of the cell, "jaw" or "suction"; a cup has no model but the second network.
     """
 
     path: str = "core"
@@ -62,11 +66,17 @@ class Policy:
     errors: Errors = field(default_factory=Errors)
     min_quality: float = SelectSettings.quality_min
     scene_model: str | None = None
+    gripper: str = "jaw"
 
     @property
     def is_oracle(self) -> bool:
         """Whether the policy plans from the truth."""
-        return self.priority == "oracle" or self.model is None
+        return self.priority == "oracle" or (self.scene_model if self.gripper == "suction" else self.model) is None
+
+    @property
+    def cell(self) -> Cell:
+        """The cell of `config/cell.yaml` with the tool of this policy."""
+        return replace(load_cell(), tool=self.gripper)
 
     @property
     def threshold(self) -> float | None:
@@ -84,17 +94,18 @@ class Policy:
         """
         from gpnet_ros.network import checkpoint
 
-        card = None if self.is_oracle else checkpoint.vouched_card(str(self.model))
+        card = None if self.is_oracle or self.model is None else checkpoint.vouched_card(str(self.model))
         return PlayedBy(
             path=self.path,
             priority=self.priority,
-            model=None if self.is_oracle else Path(str(self.model)).name,
+            model=None if card is None else Path(str(self.model)).name,
             weights=None if card is None else card.sha256,
             errors={k: v for k, v in asdict(self.errors).items() if v},
             min_quality=self.threshold,
             code=code,
             scene_model=None if self.scene_model is None else Path(self.scene_model).name,
             scene_weights=weights_of(self.scene_model),
+            gripper=self.gripper,
         )
 
 

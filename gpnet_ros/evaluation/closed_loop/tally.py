@@ -98,6 +98,7 @@ def rounds_answer(rows: Sequence[RoundRow], policy: Policy, heaps: str, seed: in
     return {
         "path": policy.path,
         "heaps": heaps,
+        "gripper": policy.gripper,
         "priority": policy.priority,
         "model": policy.model,
         "scene_model": policy.scene_model,
@@ -131,7 +132,8 @@ def rounds_sentence(answer: dict[str, Any]) -> str:
     between = "" if right["rate"] is None else f" [{right['low']:.0%}, {right['high']:.0%}]"
     faults = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in answer["faults"].items()) or "none"
     return (
-        f"simulated, path {answer['path']}, priority {answer['priority']}, K = {answer['objects_per_round']}: "
+        f"simulated, path {answer['path']}, {answer['gripper']}, priority {answer['priority']}, "
+        f"K = {answer['objects_per_round']}: "
         f"rounds cleared {part('rounds_cleared', 'rounds')}, all right {part('rounds_all_right', 'rounds')}{between}; "
         f"objects removed {part('objects_removed', 'objects')}; "
         f"picks that brought an object {part('picks_ok', 'picks')}, a topmost one {part('picks_topmost', 'picks')}; "

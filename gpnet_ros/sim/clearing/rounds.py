@@ -1,8 +1,9 @@
-"""Clearing a heap in fast simulation: look, decide, pick with the gripper alone, until the round ends.
+"""Clearing a heap in fast simulation: look, decide, pick with the tool alone, until the round ends.
 
-The arm is left out, everything else is the same code as on the robot: the frame is rendered with the
-D435's noise, the network gives maps, and `pick.decide` chooses. The oracle, the ceiling of all of them, sees exact
-depth, knows every true grasp and rehearses what it does; arm, physics and rules are the same.
+The arm is left out, everything else is the same code as on the robot: the frame is rendered with the D435's noise, the
+network gives maps, and `pick.decide` chooses; for a cup the second network gives detections, and `decide_cup` chooses.
+The oracle, the ceiling of all of them, sees exact depth, knows every true grasp and rehearses what it does; arm,
+physics and rules are the same.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Literal
 import numpy as np
 
 from gpnet_ros.cell import Cell, HandEye
+from gpnet_ros.cup import CupSelect
+from gpnet_ros.cup_pick import decide_cup
 from gpnet_ros.detections import Detections
 from gpnet_ros.fit import Memory
 from gpnet_ros.frame import Frame
@@ -26,8 +29,9 @@ from gpnet_ros.sim.camera.render import View
 from gpnet_ros.sim.clearing.injected import Errors
 from gpnet_ros.sim.clearing.look import Look
 from gpnet_ros.sim.clearing.true_grasps import true_decision
+from gpnet_ros.sim.hand.cup_hand import hand_of
 from gpnet_ros.sim.hand.foresight import REHEARSALS
-from gpnet_ros.sim.hand.hand import Hand, PickOutcome
+from gpnet_ros.sim.hand.hand import PickOutcome
 from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.sim.labels.relations import relations
 from gpnet_ros.sim.labels.true_detections import true_detections
@@ -137,7 +141,9 @@ class RoundOptions:
         rehearsals: of the oracle, see `foresight.rehearsed`.
         errors: put into camera and gripper; who decides does not know them. The oracle has none.
         whole_picture: render all of the picture finely, not only what the network sees of it.
-        objects: the second network, whose free objects come first; None leaves the turn to the maps' own P.
+        objects: the second network, whose free objects come first; None leaves the turn to the maps' own P. For a cup
+            it alone decides, and None plans from the truth.
+        cup: how places for a cup are selected.
     """
 
     plan_arm: bool = True
@@ -147,6 +153,7 @@ class RoundOptions:
     errors: Errors = field(default_factory=Errors)
     whole_picture: bool = False
     objects: TellObjects | None = None
+    cup: CupSelect = field(default_factory=CupSelect)
 
 
 def clear_heap(
@@ -162,7 +169,7 @@ def clear_heap(
     Args:
         heap: at rest.
         seed: of light, surfaces, noise and directions of errors.
-        perceive: from frame to maps; None plans from the truth (the oracle).
+        perceive: from frame to maps; None plans from the truth (the oracle). Not asked for a cup.
         cell: workspace, tote, tool and home pose.
         hand_eye: a fixed camera.
         options: how it is played; defaults if not given.
@@ -213,7 +220,7 @@ class _Player:
         self._camera = Look(heap, seed, T_base_camera, options.noise, workspace)
         self._q_start = np.array(cell.home) if options.plan_arm else None
         self._memory = Memory()
-        self.hand = Hand(heap)
+        self.hand = hand_of(cell, heap)
 
     def look(self) -> _Sight:
         """Look at what is left and decide, on another exposure where that may show what was in the way."""
@@ -225,17 +232,25 @@ class _Player:
 
     def _one_look(self) -> _Sight:
         camera, cell, options, present = self._camera, self._cell, self._options, self.hand.heap
-        if self._perceive is None:
+        is_cup = cell.tool == "suction"
+        if (options.objects if is_cup else self._perceive) is None:
             view = camera.depth(present)
             told = (camera.T_base_camera, cell, self._q_start, self._memory, options.rehearsals)
             return _Sight(view, Frame(None, view.depth, D435_640x480), None, true_decision(view, present, *told))
         view = camera.view(present, list(self.hand.remaining))
         frame = self._errors.frame(camera.frame(view))
-        maps = self._perceive(frame, self._T_base_believed)
         seen: Detections | None = None
         if options.objects is not None:
-            seen = options.objects(frame, lambda: true_detections(present, view.ids, frame, camera.T_base_camera))
+            exact = view.depth if is_cup else None
+            told_of = (present, view.ids, frame, camera.T_base_camera)
+            seen = options.objects(frame, lambda: true_detections(*told_of, exact))
         believed = (self._T_base_believed, cell, self._q_start)
+        if is_cup:
+            assert seen is not None
+            place = decide_cup(frame, seen, *believed, memory=self._memory, select=options.cup)
+            return _Sight(view, frame, None, place)
+        assert self._perceive is not None
+        maps = self._perceive(frame, self._T_base_believed)
         decision = decide(frame, maps, *believed, memory=self._memory, select=options.select, detections=seen)
         return _Sight(view, frame, maps, decision)
 

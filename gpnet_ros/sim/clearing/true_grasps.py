@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +18,8 @@ from gpnet_ros.pick import Decision, safe_plan
 from gpnet_ros.pose import Transform
 from gpnet_ros.sim.camera.d435 import D435_640x480
 from gpnet_ros.sim.camera.render import View
+from gpnet_ros.sim.clearing.true_cups import true_cups
+from gpnet_ros.sim.hand.cup_hand import hand_of
 from gpnet_ros.sim.hand.foresight import REHEARSALS, ranked, rehearsed
 from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.sim.labels.exact import ExactView, Solids
@@ -75,7 +78,7 @@ def true_decision(
     memory: Memory,
     rehearsals: int = REHEARSALS,
 ) -> Decision:
-    """Decide as the oracle does: the best true grasp that did not fail before and that the arm can do safely.
+    """Decide as the oracle does: the best true grasp for the cell's tool that did not fail and that the arm can do.
 
     Args:
         view: exact picture of the heap; ids are 1 + the index of an object.
@@ -91,11 +94,14 @@ def true_decision(
     frame = Frame(None, view.depth, D435_640x480)
     heights = height_map(frame, T_base_camera, cell)
     layer = relations(heap).layer
-    grid = workspace_grid(frame, T_base_camera, cell.workspace)
-    grasps = _known_grasps(view, heap, grid, T_base_camera, cell, layer, rehearsals > 0)
+    if cell.tool == "suction":
+        grasps = true_cups(view, heap, T_base_camera, cell)
+    else:
+        grid = workspace_grid(frame, T_base_camera, cell.workspace)
+        grasps = _known_grasps(view, heap, grid, T_base_camera, cell, layer, rehearsals > 0)
     left = [grasp for grasp in grasps if not memory.knows(grasp.T_base_tcp)]
     while left:
-        grasp = rehearsed(heap, left, layer, rehearsals)
+        grasp = rehearsed(heap, left, layer, rehearsals, partial(hand_of, cell))
         assert grasp is not None
         T_base_grasp = grasp.T_base_tcp.copy()
         T_base_grasp[2, 3] = grasp.surface

@@ -1,10 +1,11 @@
-"""The suction cup alone, carried by the invisible hand: picks from a heap without an arm."""
+"""The suction cup alone, carried by the invisible hand; and the hand that carries whatever tool a cell has."""
 
 from __future__ import annotations
 
 import mujoco
 import numpy as np
 
+from gpnet_ros.cell import Cell, MotionSettings
 from gpnet_ros.settings import CupShape
 from gpnet_ros.sim import constants as c
 from gpnet_ros.sim.hand.cup import MujocoCup, add_cup
@@ -23,6 +24,8 @@ class CupHand(Hand):
     #: As slow as the arm's straight lines are planned, 0.8 m/s^2 and 0.3 m/s: what is jerked tears off.
     LIFT_TIME = 1.0
 
+    FORCE_LIMIT = MotionSettings.descent_force
+
     def __init__(self, heap: Heap, shape: CupShape, settings: VacuumSettings | None = None) -> None:
         """Build the world of a heap at rest, with a cup of a shape."""
         self._shape, self._settings = shape, settings or VacuumSettings()
@@ -38,7 +41,16 @@ class CupHand(Hand):
     def _holds_nothing(self) -> bool:
         return not self._tool.held()
 
+    def _collided(self, peak: float, left: float) -> bool:
+        """Contact ends a cup's descent, and is what it is for, near enough to its end."""
+        return peak > self.FORCE_LIMIT and left > self._shape.contact_from
+
     def _step(self, count: int = 1) -> None:
         for _ in range(count):
             mujoco.mj_step(self._model, self._data)
             self._tool.watch(c.TIMESTEP_GRASP)
+
+
+def hand_of(cell: Cell, heap: Heap) -> Hand:
+    """A heap and the tool of a cell, carried by the invisible hand."""
+    return CupHand(heap, cell.cup) if cell.tool == "suction" else Hand(heap)

@@ -1,12 +1,12 @@
 """The oracle's choice among true grasps: topmost first, and rehearsed before it is done.
 
-A rehearsal drops the gripper into a fresh copy of the heap, made from the true poses alone. It shows what labels
+A rehearsal drops the tool into a fresh copy of the heap, made from the true poses alone. It shows what labels
 do not: an object that drags its neighbour along, or holds up one that rolls away without it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,11 @@ def disturbs(outcome: PickOutcome, target: int) -> bool:
 
 
 def rehearsed(
-    heap: Heap, grasps: Sequence[LabelledGrasp], layer: NDArray[np.integer], rehearsals: int = REHEARSALS
+    heap: Heap,
+    grasps: Sequence[LabelledGrasp],
+    layer: NDArray[np.integer],
+    rehearsals: int = REHEARSALS,
+    hand: Callable[[Heap], Hand] = Hand,
 ) -> LabelledGrasp | None:
     """The first grasp that brings up its object and leaves the others where they are, best ranked first.
 
@@ -44,6 +48,7 @@ def rehearsed(
         grasps: true ones, of its n objects.
         layer: (n,) of the objects, as `topmost.layers` gives them.
         rehearsals: most for the objects of one layer; 0 takes the first in rank unseen.
+        hand: the tool over a fresh copy of the heap.
 
     Returns:
         A grasp, or None if there are no grasps.
@@ -52,7 +57,7 @@ def rehearsed(
     for now in sorted({int(layer[grasp.object]) for grasp in order}):
         best: tuple[float, LabelledGrasp] | None = None
         for grasp in _in_rotation([g for g in order if layer[g.object] == now])[:rehearsals]:
-            cost = _cost(Hand(heap).pick(grasp.T_base_tcp, grasp.opening), grasp.object)
+            cost = _cost(hand(heap).pick(grasp.T_base_tcp, grasp.opening), grasp.object)
             if cost == 0.0:
                 return grasp
             if best is None or cost < best[0]:

@@ -68,6 +68,8 @@ class Hand:
 
     #: How long the tool takes to lift [s].
     LIFT_TIME = 0.6
+    #: Contact force at which it stops on its way down [N].
+    FORCE_LIMIT = c.DESCENT_FORCE_MAX
 
     def __init__(self, heap: Heap) -> None:
         """Build the world of a heap at rest."""
@@ -101,6 +103,10 @@ class Hand:
         """Whether the jaw closed on nothing."""
         assert isinstance(self._tool, MujocoGripper)
         return not self._tool.held() or self._tool.opening < _EMPTY_OPENING
+
+    def _collided(self, peak: float, left: float) -> bool:
+        """Whether a descent met something: with a force peak [N], `left` above its end [m]."""
+        return peak > self.FORCE_LIMIT
 
     def _step(self, count: int = 1) -> None:
         mujoco.mj_step(self._model, self._data, count)
@@ -144,8 +150,8 @@ class Hand:
         """Status, object and force peak; afterwards the hand is wherever that ended."""
         T_start = T_base_grasp @ transform(np.eye(3), [0, 0, -_ABOVE])
         self._appear(T_start, width)
-        peak = self._descend(T_start, T_base_grasp)
-        if peak > c.DESCENT_FORCE_MAX:
+        peak, T_reached = self._descend(T_start, T_base_grasp)
+        if self._collided(peak, float(T_reached[2, 3] - T_base_grasp[2, 3])):
             self._tool.drive_to(width)
             self._move(get_pose(self._model, self._data, "hand"), T_start, self.LIFT_TIME)
             return "collision", None, peak
@@ -155,10 +161,10 @@ class Hand:
         if self._holds_nothing():
             self._tool.drive_to(width)
             self._wait(_HOLD_TIME)
-            self._move(T_base_grasp, T_start, self.LIFT_TIME)
+            self._move(T_reached, T_start, self.LIFT_TIME)
             return "missed", None, peak
-        T_up = transform(np.eye(3), [0, 0, _LIFT]) @ T_base_grasp
-        self._move(T_base_grasp, T_up, self.LIFT_TIME)
+        T_up = transform(np.eye(3), [0, 0, _LIFT]) @ T_reached
+        self._move(T_reached, T_up, self.LIFT_TIME)
         self._wait(_HOLD_TIME)
         held = [i for i in gripped if i in self._tool.held()]
         if not held:
@@ -169,8 +175,8 @@ class Hand:
         arrived = [i for i in held if i in self._in_tote()]
         return ("lifted", arrived[0], peak) if arrived else ("slipped", None, peak)
 
-    def _descend(self, T_from: Transform, T_to: Transform) -> float:
-        """Go down, fast and then slowly; stops at the force limit. Returns the force peak [N]."""
+    def _descend(self, T_from: Transform, T_to: Transform) -> tuple[float, Transform]:
+        """Go down, fast and then slowly; stops at the force limit. Returns the force peak [N] and where that ended."""
         start, stop = T_from[:3, 3], T_to[:3, 3]
         slow = stop - _SLOW_BELOW / _ABOVE * (stop - start)
         peak = 0.0
@@ -181,9 +187,9 @@ class Hand:
                 self._step()
                 if self._tool.touches():
                     peak = max(peak, float(np.linalg.norm(self._tool.contact_force())))
-                if peak > c.DESCENT_FORCE_MAX:
-                    return peak
-        return peak
+                if peak > self.FORCE_LIMIT:
+                    return peak, transform(T_to[:3, :3], position)
+        return peak, T_to
 
     def _move(self, T_from: Transform, T_to: Transform, duration: float) -> None:
         """Straight and smooth from pose to pose of the same orientation, in `duration` [s]."""

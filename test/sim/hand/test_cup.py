@@ -103,6 +103,15 @@ def test_a_lip_that_lies_badly_holds_nothing(why: str, x: float, z: float) -> No
     assert outcome.moved[0] < 2e-3
 
 
+def test_contact_ends_the_descent_and_is_a_collision_only_far_above_its_end() -> None:
+    for deeper, status in ((SHAPE.overtravel, "lifted"), (SHAPE.contact_from + 0.02, "collision")):
+        hand = CupHand(Heap((BOX,), lying(BOX)[None]), SHAPE)
+        outcome = hand.pick(lip(0, 0, BOX.extent[2] - deeper), 0.085)
+        assert outcome.status == status
+        assert 5.0 < outcome.force_peak < 4 * hand.FORCE_LIMIT
+        assert (outcome.force_peak > hand.FORCE_LIMIT) >= (status == "collision")
+
+
 def test_a_round_bar_holds_no_cup_however_well_it_is_met() -> None:
     ring = make_object("ring", 0)
     hand = CupHand(Heap((ring,), lying(ring)[None]), SHAPE)

@@ -14,7 +14,7 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.sim.hand.hand import Hand
 from gpnet_ros.sim.heap import frozen as sets
 from gpnet_ros.sim.labels.relations import relations
-from gpnet_ros.sim.objects.model import BENCHMARK
+from gpnet_ros.sim.objects.model import BENCHMARK, CUP_GRASPABLE
 from gpnet_ros.sim.objects.splits import OBJECT_SEEDS
 
 
@@ -31,6 +31,21 @@ def test_there_are_a_hundred_of_each_k_of_shapes_that_training_never_had() -> No
     low, high = OBJECT_SEEDS["seen"]
     assert all(low <= entry["seed"] < high for h in heaps for entry in h["objects"])
     assert {entry["family"] for h in heaps for entry in h["objects"]} == set(BENCHMARK)
+
+
+def test_heaps_for_a_cup_are_of_what_a_cup_can_take_and_lie_on_each_other() -> None:
+    part = sets.FROZEN["suction"]
+    heaps = [json.loads(line) for line in sets._lines("suction")]
+    assert [h["name"] for h in heaps] == [f"cup5-{n:03d}" for n in range(part.heaps)]
+    low, high = OBJECT_SEEDS["seen"]
+    assert all(low <= entry["seed"] < high for h in heaps for entry in h["objects"])
+    assert {entry["family"] for h in heaps for entry in h["objects"]} == set(CUP_GRASPABLE)
+    assert not {h["seed"] for h in heaps} & {h["seed"] for h in stored()}
+    assert np.mean([relations(sets.frozen_heap(5, n, "suction").heap).supports.sum() for n in (0, 9, 35)]) >= 3
+    with pytest.raises(BadInput, match="choose 5"):
+        sets.frozen_heap(4, 0, "suction")
+    with pytest.raises(BadInput, match="there are 36"):
+        sets.frozen_heap(5, 36, "suction")
 
 
 def test_heaps_are_built_without_physics(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +74,7 @@ def test_heaps_lie_still_and_lie_on_each_other(k: int) -> None:
 def test_a_changed_family_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     heaps = stored()
     heaps[0]["objects"][0]["seed"] += 1
-    monkeypatch.setattr(sets, "_lines", lambda: [json.dumps(h).encode() for h in heaps])
+    monkeypatch.setattr(sets, "_lines", lambda _tool: [json.dumps(h).encode() for h in heaps])
     with pytest.raises(BadInput, match="other shapes than these families have now"):
         sets.frozen_heap(3, 0)
     assert sets.frozen_heap(3, 1).name == "k3-001"
