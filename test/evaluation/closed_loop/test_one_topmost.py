@@ -27,7 +27,7 @@ def core_says(lifted: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> bool:
     outcome = PickOutcome("lifted", lifted[0], lifted, (), np.zeros(3), 0.0)
     hand = SimpleNamespace(heap=HEAP, remaining=(0, 1, 2), pick=lambda *_: outcome)
     choice = iter([Decision("grasp", T_base_tcp=np.eye(4), opening=0.05), Decision("nothing_left")])
-    monkeypatch.setattr(rounds, "Hand", lambda heap: hand)
+    monkeypatch.setattr(rounds, "hand_of", lambda _cell, _heap: hand)
     monkeypatch.setattr(rounds, "true_decision", lambda *_: next(choice))
     return rounds.clear_heap(HEAP, 0, None, load_cell(), load_hand_eye()).picks[0].topmost
 

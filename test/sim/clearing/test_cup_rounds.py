@@ -60,7 +60,7 @@ def test_true_places_are_flat_whole_and_apart_and_a_ring_has_no_good_one() -> No
     ring = make_object("ring", 0)
     lone = Heap((ring,), np.array([np.eye(4)]) + np.outer([0.65, 0, ring.extent[2] / 2, 0], [0, 0, 0, 1]))
     poor = true_cups(Look(lone, 1, T).depth(lone), lone, T, CELL)
-    assert max((place.score for place in poor), default=0.0) < 0.15 < max(place.score for place in places)
+    assert max((place.score for place in poor), default=0.0) < 0.25 < max(place.score for place in places)
 
 
 def test_the_command_plays_frozen_heaps_for_the_cup_and_tells_who_played(tmp_path: Path, capsys) -> None:
