@@ -27,6 +27,8 @@ CUP_REASONS = (
     "occluded", "edge", "low_quality", "hole", "uneven", "outside", "failed_before", "tilt", "not_seen", "clearance",
     "unreachable", "unsafe",
 )  # fmt: skip
+#: Weight of an object's middle beside the squared chances of its centre of mass, where a sure one has 1.
+MASS_PRIOR = 0.05
 #: Points around the lip by which its outline in the picture is drawn.
 OUTLINE = 24
 
@@ -43,13 +45,15 @@ class CupSelect:
     quality_min: float = setting(0.05, "Smallest worth of a point.", low=0.0, high=1.0)
     count: int = setting(30, "Most points that are looked at in one frame.", low=1, high=100)
     separation: float = setting(0.010, "Smallest distance between them.", unit="m", low=0.001, high=0.1)
-    arm: float = setting(0.05, "Distance to the centre of mass that halves the worth.", unit="m", low=0.005, high=1.0)
     edge: float = setting(0.002, "Between lip and edge of what is seen of the object.", unit="m", low=0.0, high=0.02)
     cover_min: float = setting(0.97, "Share of lip and edge that must lie on the object.", low=0.5, high=1.0)
     valid_min: float = setting(0.8, "Share of the lip that must have depth.", low=0.5, high=1.0)
     around: float = setting(0.02, "Of the object, tells the tilt at a point.", unit="m", low=0.002, high=0.1)
     uneven_max: float = setting(0.002, "Deviation from a plane under the lip.", unit="m", low=0.0001, high=0.01)
     tilt_max: float = setting(0.42, "Of the surface against level (24 degrees).", unit="rad", low=0.0, high=0.8)
+    tilt_doubt: float = setting(
+        0.14, "Beyond what the bellows follow: tried last, for depth is as wrong.", unit="rad", low=0.0, high=0.5
+    )
 
     def __post_init__(self) -> None:
         validate(self)
@@ -175,19 +179,20 @@ def cup_at(
     suction = float(np.nan_to_num(detections.suction[v, u]))
     return CupGrasp(
         pixel, across(detections.amodal[index]), surface.depth, surface.normal, surface.unevenness,
-        suction * _nearness(arm, s.arm), suction, arm, index,
+        suction * _nearness(arm, cup.lip_radius), suction, arm, index,
     )  # fmt: skip
 
 
 def mass_centre(detections: Detections, index: int) -> Doubles:
-    """Pixel (2,) u, v of the highest chance of a centre of mass on the whole object; without any the mask's middle."""
+    """Pixel (2,) u, v at which the whole object balances: the mean of its mask, weighed by chance.
+
+    Where the network is unsure, it is the mask's middle; where it is sure, the centre of mass that it sees.
+    """
     mask = detections.amodal[index] | detections.visible[index]
     rows, columns = np.nonzero(mask)
-    chances = np.nan_to_num(detections.mass[rows, columns])  # NaN where the network did not look
-    best = int(np.argmax(chances))
-    if chances[best] > 0:
-        return np.array([columns[best], rows[best]], dtype=np.float64)
-    return np.array([columns.mean(), rows.mean()], dtype=np.float64)
+    chances = np.nan_to_num(detections.mass[rows, columns]).astype(np.float64)  # NaN where the network did not look
+    weights = chances**2 + MASS_PRIOR / len(rows)
+    return np.array([weights @ columns, weights @ rows]) / weights.sum()
 
 
 def across(mask: NDArray[np.bool_]) -> float:
@@ -226,13 +231,16 @@ def _object_worth(
     rows, columns = np.nonzero(seen)
     arms = np.hypot(*(np.stack([columns, rows]) - mass_centre(detections, index)[:, None])) * pixel
     worth = np.zeros(frame.shape, dtype=np.float32)
-    worth[rows, columns] = np.nan_to_num(detections.suction[rows, columns]) * _nearness(arms, s.arm)
+    worth[rows, columns] = np.nan_to_num(detections.suction[rows, columns]) * _nearness(arms, cup.lip_radius)
     return worth
 
 
-def _nearness(arm: float | Doubles, half: float) -> Any:
-    """Share (...) of the worth that is left at a distance (...) [m] from the centre of mass."""
-    return 1.0 / (1.0 + (arm / half) ** 2)
+def _nearness(arm: float | Doubles, lip_radius: float) -> Any:
+    """Share (...) of what a cup bears that is left at a distance (...) [m] from the centre of mass.
+
+    A weight F at an arm a pulls with a moment of F a, which lifts the lip at one side as a pull of 2 F a / r would.
+    """
+    return 1.0 / (1.0 + 2.0 * arm / lip_radius)
 
 
 def _cover(

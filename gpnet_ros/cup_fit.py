@@ -38,6 +38,7 @@ class CupFit:
         T_base_tcp: the middle of the lip, where the descent ends at the latest.
         opening: the width that lets go, see `devices.gripper` [m].
         tilt: of the surface against level [rad].
+        doubtful: it is measured a little beyond what the bellows follow.
     """
 
     grasp: CupGrasp
@@ -45,6 +46,7 @@ class CupFit:
     T_base_tcp: Transform
     opening: float
     tilt: float
+    doubtful: bool
 
 
 def cup_in_cell(
@@ -75,12 +77,13 @@ def cup_in_cell(
     if refused is not None:
         return refused
     normal = T_base_camera[:3, :3] @ grasp.normal
-    tilt, most = float(np.arccos(np.clip(normal[2], -1.0, 1.0))), greatest_tilt(cell.cup, settings or CupSelect())
-    if not tilt <= most:
+    s = settings or CupSelect()
+    tilt, most = float(np.arccos(np.clip(normal[2], -1.0, 1.0))), greatest_tilt(cell.cup, s)
+    if not tilt <= most + s.tilt_doubt:
         detail = f"The surface is tilted by {np.degrees(tilt):.0f} degrees, the bellows follow {np.degrees(most):.0f}."
         return Rejected(grasp.pixel, "tilt", detail)
     refused = _refused_room(grasp.pixel, heights, T_base_grasp, T_base_tcp, normal, cell.cup)
-    return refused or CupFit(grasp, T_base_grasp, T_base_tcp, cell.gripper.stroke, tilt)
+    return refused or CupFit(grasp, T_base_grasp, T_base_tcp, cell.gripper.stroke, tilt, tilt > most)
 
 
 def lip_height(z_surface: float, cell: Cell) -> float:

@@ -58,10 +58,16 @@ def decide_cup(
         )
 
     def fits(heights: HeightMap) -> Iterator[CupFit | Rejected]:
+        doubtful: list[CupFit] = []  # depth tilts a surface by some degrees: tried when nothing else is left
         for each in cup_candidates(detections, frame, cell.cup, select):
             if isinstance(each, Rejected):
                 yield each
+                continue
+            fit = cup_in_cell(each, frame, heights, T_base_camera, cell, memory, select)
+            if isinstance(fit, CupFit) and fit.doubtful:
+                doubtful.append(fit)
             else:
-                yield cup_in_cell(each, frame, heights, T_base_camera, cell, memory, select)
+                yield fit
+        yield from sorted(doubtful, key=lambda fit: fit.tilt)
 
     return first_planned(frame, fits, T_base_camera, cell, q_start, hover, spot)

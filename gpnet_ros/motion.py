@@ -63,7 +63,9 @@ def plan_pick(
     if not np.isfinite(width):
         raise BadInput(f"Width {width} m of a grasp is not usable: it must be finite; drop the candidate.")
     # A cup stops where it meets the surface, which may be higher than the descent's end.
-    contact_from = cell.cup.contact_from if cell.tool == "suction" else None
+    contact_from, force_limit = None, motion.descent_force
+    if cell.tool == "suction":
+        contact_from, force_limit = cell.cup.contact_from, cell.cup.descent_force
     hang = max(float(grasp[2, 3]) + (contact_from or 0.0) - cell.workspace.table_z, 0.0)
     top = HEAP_TOP_UNKNOWN if heap_top is None else heap_top
     above_z = max(float(grasp[2, 3]) + motion.above, top + motion.clearance)
@@ -77,7 +79,7 @@ def plan_pick(
         motion.descent_speed,
         motion.descent_acceleration,
         T_base_tcp=grasp,
-        force_limit=motion.descent_force,
+        force_limit=force_limit,
         contact_from=contact_from,
     )
     steps = (

@@ -186,6 +186,9 @@ class CupShape:
         low=0.0,
         high=0.03,
     )
+    descent_force: float = setting(
+        10.0, "Contact above the mean force before it that ends a descent.", unit="N", low=2.0, high=60.0
+    )
     mass: float = setting(0.45, "Mass of all that hangs at the flange, for the payload.", unit="kg", low=0.0, high=10.0)
     centre_of_gravity: tuple[float, float, float] = setting(
         (0.0, 0.0, 0.04), "Of that mass, in the flange, for the payload.", unit="m", low=-0.5, high=0.5

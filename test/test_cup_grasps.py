@@ -57,9 +57,9 @@ def test_where_all_is_equal_the_cup_comes_down_over_the_centre_of_mass() -> None
     scene = cup_scene(TOP)
     found = best(scene)
     assert np.abs(np.array(found.pixel) - seen(*TOP.top)).max() <= 1.0
-    assert found.arm < 0.002 and found.score == pytest.approx(1.0, abs=0.01)
+    assert found.arm < 0.002 and found.score == pytest.approx(1 / (1 + 2 * found.arm / CELL.cup.lip_radius), abs=0.01)
     aside = np.roll(scene.detections.mass, 12, axis=0)  # the twin: it follows the centre of mass
-    assert best(scene.changed(mass=aside)).pixel == (found.pixel[0], found.pixel[1] + 12)
+    assert np.abs(np.subtract(best(scene.changed(mass=aside)).pixel, found.pixel) - (0, 12)).max() <= 1.0
 
 
 def test_a_better_surface_outweighs_a_little_distance_and_not_a_long_one() -> None:
@@ -70,7 +70,7 @@ def test_a_better_surface_outweighs_a_little_distance_and_not_a_long_one() -> No
     pixels = {}
     for distance, wins in ((15, True), (55, False)):
         spot = centre + distance * along
-        heat = np.where(np.hypot(u - spot[0], v - spot[1]) < 3, 0.5, 0.3) * scene.detections.visible[0]
+        heat = np.where(np.hypot(u - spot[0], v - spot[1]) < 3, 0.9, 0.1) * scene.detections.visible[0]
         pixels[distance] = np.array(best(scene.changed(suction=heat.astype(np.float32))).pixel)
         near = np.hypot(*(pixels[distance] - spot)) < 4
         assert near == wins
@@ -243,6 +243,16 @@ def test_candidates_keep_to_the_region_and_to_their_distance() -> None:
     pixels = np.array([c.pixel for c in candidates(scene) if isinstance(c, CupGrasp)])
     apart = np.linalg.norm(pixels[:, None] - pixels[None], axis=-1)[np.triu_indices(len(pixels), 1)]
     assert len(pixels) > 3 and apart.min() * 0.8 / CAMERA.fx >= 0.9 * CupSelect().separation
+
+
+def test_an_arm_of_half_the_lip_leaves_half_of_the_worth() -> None:
+    scene = cup_scene(TOP)
+    metre = CAMERA.fx / best(scene).depth
+    u, v = seen(*TOP.top)
+    found = cup_at(scene.detections, 0, scene.frame, (float(u + CELL.cup.lip_radius / 2 * metre), float(v)), CELL.cup)
+    assert isinstance(found, CupGrasp)
+    assert found.arm == pytest.approx(CELL.cup.lip_radius / 2, abs=5e-4)
+    assert found.score == pytest.approx(found.suction / 2, abs=0.06)
 
 
 def test_without_a_predicted_mass_the_middle_of_the_mask_counts() -> None:

@@ -66,15 +66,27 @@ def test_a_plate_tilted_beyond_the_limit_is_refused(turn: float) -> None:
     limit = greatest_tilt(CELL.cup, CupSelect())
     plate = Slab((0.66, 0.03, 0.08), (0.10, 0.14, 0.02), turn=turn)
     below = decide(cup_scene(replace(plate, tilt=limit - 0.04)), planned=False)
-    beyond = decide(cup_scene(replace(plate, tilt=limit + 0.04)), planned=False)
-    assert below.status == "grasp"
+    doubtful = decide(cup_scene(replace(plate, tilt=limit + 0.04)), planned=False)
+    beyond = decide(cup_scene(replace(plate, tilt=limit + CupSelect().tilt_doubt + 0.04)), planned=False)
+    assert below.status == doubtful.status == "grasp"
     assert beyond.status == "nothing_graspable" and "tilt" in reasons(beyond)
+
+
+def test_a_plate_tilted_a_little_too_much_is_taken_after_a_level_one() -> None:
+    limit = greatest_tilt(CELL.cup, CupSelect())
+    leaning = Slab((0.60, 0.03, 0.08), (0.08, 0.08, 0.02), tilt=limit + 0.04)
+    level = Slab((0.72, 0.03, 0.08), (0.08, 0.08, 0.02))
+    for slabs in ((leaning, level), (level, leaning)):
+        chosen = decide(cup_scene(*slabs), planned=False).T_base_grasp
+        assert chosen is not None and abs(chosen[0, 3] - level.top[0]) < 0.02
+    alone = decide(cup_scene(leaning), planned=False).T_base_grasp
+    assert alone is not None and abs(alone[0, 3] - leaning.top[0]) < 0.04
 
 
 def test_the_bellows_limit_the_tilt_too() -> None:
     stiff = replace(CELL.cup, bellows=0.002)
     assert greatest_tilt(stiff, CupSelect()) < 0.12 < greatest_tilt(CELL.cup, CupSelect())
-    plate = cup_scene(Slab((0.66, 0.03, 0.08), (0.10, 0.14, 0.02), tilt=0.2))
+    plate = cup_scene(Slab((0.66, 0.03, 0.08), (0.10, 0.14, 0.02), tilt=0.3))
     assert "tilt" in reasons(decide(plate, replace(CELL, cup=stiff), planned=False))
     assert decide(plate, planned=False).status == "grasp"
 

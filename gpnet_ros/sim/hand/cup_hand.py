@@ -5,7 +5,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from gpnet_ros.cell import Cell, MotionSettings
+from gpnet_ros.cell import Cell
 from gpnet_ros.settings import CupShape
 from gpnet_ros.sim import constants as c
 from gpnet_ros.sim.hand.cup import MujocoCup, add_cup
@@ -24,11 +24,10 @@ class CupHand(Hand):
     #: As slow as the arm's straight lines are planned, 0.8 m/s^2 and 0.3 m/s: what is jerked tears off.
     LIFT_TIME = 1.0
 
-    FORCE_LIMIT = MotionSettings.descent_force
-
     def __init__(self, heap: Heap, shape: CupShape, settings: VacuumSettings | None = None) -> None:
         """Build the world of a heap at rest, with a cup of a shape."""
         self._shape, self._settings = shape, settings or VacuumSettings()
+        self.FORCE_LIMIT = shape.descent_force
         super().__init__(heap)
 
     def _add_tool(self, spec: mujoco.MjSpec, carrier: mujoco.MjsBody) -> None:
