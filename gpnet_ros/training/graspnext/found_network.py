@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ FOUND_BY = {
 }
 
 
-@lru_cache
 def named_or_found(network: str) -> tuple[Architecture, dict[str, Any]]:
     """Sizes of a network, and by which search it was found: empty for those that no search found.
 
