@@ -288,7 +288,7 @@ def main() -> None:
     config = ChildConfig(**json.loads(sys.argv[1]))
     pipe = Connection(os.dup(config.fd))
     try:
-        come_first(collects=False)
+        come_first(collects=False, waits_here=config.ip.startswith("127."))
         Child(config).run()
     except BaseException as error:
         with suppress(Exception):

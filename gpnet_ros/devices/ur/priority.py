@@ -8,9 +8,11 @@ from contextlib import suppress
 
 #: The lowest real-time priority comes before every ordinary process, and after the kernel's own.
 PRIORITY = 1
+#: Change of the nice value in its place, that of a simulated controller too.
+_NICE = -10
 
 
-def come_first(collects: bool = True) -> None:
+def come_first(collects: bool = True, waits_here: bool = False) -> None:
     """Let this thread, and those that it starts from now on, come before ordinary ones, where that is allowed.
 
     It takes root, CAP_SYS_NICE, or a line `rtprio` in /etc/security/limits.conf. Without it the controller's watchdog
@@ -18,10 +20,16 @@ def come_first(collects: bool = True) -> None:
 
     Args:
         collects: whether the process goes on to pause for its garbage; not needed where nothing refers in circles.
+        waits_here: whether it waits for a controller on this computer. ur_rtde waits without sleeping: on the only core
+            a simulated controller, which is an ordinary process, would then get no turn to answer for a second.
     """
     if not collects:
         gc.collect()
         gc.freeze()
         gc.disable()
+    if waits_here and len(os.sched_getaffinity(0)) == 1:
+        with suppress(OSError):
+            os.nice(_NICE)
+        return
     with suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))

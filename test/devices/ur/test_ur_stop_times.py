@@ -45,7 +45,8 @@ def may_be_real_time() -> bool:
 
 
 needs_real_time = pytest.mark.skipif(
-    not may_be_real_time(), reason="without real-time priority the simulated controller competes with the load"
+    not may_be_real_time() or len(os.sched_getaffinity(0)) == 1,
+    reason="on one core, or without real-time priority, the simulated controller competes with the load",
 )
 
 
@@ -91,3 +92,15 @@ def test_without_the_right_to_it_everything_goes_on(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "sched_setscheduler", refuse)
     priority.come_first()
     assert not real_time(1)
+
+
+@pytest.mark.parametrize(("cores", "waits_here", "comes_first"), [(1, True, False), (1, False, True), (2, True, True)])
+def test_on_one_core_nobody_comes_before_the_controller_that_he_waits_for(
+    cores: int, waits_here: bool, comes_first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    monkeypatch.setattr(os, "sched_setscheduler", lambda *_: done.append("real time"))
+    monkeypatch.setattr(os, "nice", lambda _: done.append("nice"))
+    priority.come_first(waits_here=waits_here)
+    assert done == (["real time"] if comes_first else ["nice"])
