@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from gpnet_ros.cell import Cell
+from gpnet_ros.cup import CupSelect
 from gpnet_ros.cup_pick import decide_cup
 from gpnet_ros.errors import HandEyeRefused
 from gpnet_ros.fit import Memory
@@ -229,14 +230,16 @@ class Picker:
         self.say("deciding")
         cell, state = self.attention.cell, self.attention.arm_state()
         q_start = np.array(cell.home) if state is None else state.q
+        select = self.select or SelectSettings()
         basis = self._basis = DecisionBasis(
             q_start,
             self.attention.T_base_camera(),
             tuple(self.memory.failed),
             self.tally.placed,
             self.mode == "hover",
-            self.select or SelectSettings(),
+            select,
             cell,
+            CupSelect(quality_min=select.quality_min),
         )
         return self._decided(sight, basis), basis
 

@@ -57,7 +57,7 @@ class HeapName:
         """
         from gpnet_ros.sim.heap.frozen import frozen_heap
         from gpnet_ros.sim.heap.heap import stack_heap
-        from gpnet_ros.sim.objects.model import BENCHMARK, CUP_GRASPABLE
+        from gpnet_ros.sim.objects.model import GRASPABLE_BY
 
         if self.number is None and self.meshes is not None:
             from gpnet_ros.sim.objects.user_meshes import load_user_meshes
@@ -65,8 +65,7 @@ class HeapName:
             own = load_user_meshes(self.meshes, self.mesh_unit)
             return stack_heap(self.seed, self.objects, own.families, make=own.make), self.seed
         if self.number is None:
-            families = CUP_GRASPABLE if self.tool == "suction" else BENCHMARK
-            return stack_heap(self.seed, self.objects, families), self.seed
+            return stack_heap(self.seed, self.objects, GRASPABLE_BY[self.tool]), self.seed
         frozen = frozen_heap(self.objects, self.number, self.tool)
         return frozen.heap, frozen.seed
 

@@ -10,6 +10,9 @@ import numpy as np
 from gpnet_ros.pose import to_xyz_quat
 from gpnet_ros.sim.cell.report import TruthReport
 
+#: What the planner tells of a cup's place only.
+_OF_CUP = ("suction", "mass_distance_m", "unevenness_m")
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -105,7 +108,10 @@ class RosPick:
         grasp = "no grasp"
         if "pixel" in r:
             u, v = r["pixel"]
-            grasp = f"pixel ({u:3.0f}, {v:3.0f})  opening {r['width_m'] * 1e3:3.0f} mm  Q* {r['score']:.2f}"
+            what = f"opening {r['width_m'] * 1e3:3.0f} mm  Q* {r['score']:.2f}"
+            if "suction" in r:  # a cup
+                what = f"suction {r['suction']:.2f}  worth {r['score']:.2f}"
+            grasp = f"pixel ({u:3.0f}, {v:3.0f})  {what}"
         return f"pick {self.number:<3} {grasp}  {self.seconds:5.1f} s  {self.verdict}{why}"
 
     def row(self) -> dict[str, Any]:
@@ -122,6 +128,7 @@ class RosPick:
             "topmost": truth.topmost,
             "objects": list(truth.families),
             **{name: r.get(name) for name in ("pixel", "angle_deg", "width_m", "score", "quality", "priority")},
+            **{name: r[name] for name in _OF_CUP if name in r},
             "tcp_in_base": pose_values(r.get("T_base_tcp")),
             "tcp_in_base_link": pose_values(r.get("T_base_link_tcp")),
             "insertion_m": r.get("insertion_m"),

@@ -182,7 +182,7 @@ class PlannerSettings(SquareSettings):
     auto_resume: bool = _fixed(_ARMS, False, "Resume without a person; in simulation only.")
     cell_file: str = _fixed(_FILE, "", "Cell file; empty for config/cell.yaml.")
     hand_eye_file: str = _fixed(_FILE, "", "Hand-eye file; empty for config/hand_eye.yaml.")
-    quality_min: float = _live(SelectSettings.quality_min, "Smallest Q* of a grasp.", low=0.0, high=1.0)
+    quality_min: float = _live(SelectSettings.quality_min, "Smallest Q* of a grasp, worth of a cup.", low=0.0, high=1.0)
     valid_share_min: float = _live(
         VALID_SHARE_MIN, "Frames with fewer valid depth pixels are refused.", shared=True, low=0.0, high=1.0
     )

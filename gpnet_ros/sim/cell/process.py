@@ -24,6 +24,7 @@ from gpnet_ros.sim.cell.state import RING_FILE, SceneFile, StateWriter, scene_fi
 from gpnet_ros.sim.cell.truth import Truth
 from gpnet_ros.sim.heap.heap import Heap, stack_heap
 from gpnet_ros.sim.heap.maker import HeapMaker
+from gpnet_ros.sim.objects.model import GRASPABLE_BY
 from gpnet_ros.ur_controller.model import find_model
 from gpnet_ros.ur_controller.server import (
     ADMIN_PORT,
@@ -62,7 +63,7 @@ class CellRun:
     Attributes:
         run_dir: folder for states and recording.
         ip: loopback address of the controller, one per cell.
-        seed, objects: of the heap, see `stack_heap`; no object is an empty table.
+        seed, objects: of the heap of what the cell's tool can take, see `stack_heap`; no object is an empty table.
         factor: simulated seconds per second.
     """
 
@@ -92,7 +93,7 @@ class CellProcess:
         self._recorder = Recorder(run.run_dir, settings.record_rate) if settings.record_rate else None
         self._maker = HeapMaker()
         self._error = ""
-        heap = stack_heap(run.seed, run.objects) if run.objects else empty_heap()
+        heap = stack_heap(run.seed, run.objects, GRASPABLE_BY[cell.tool]) if run.objects else empty_heap()
         self.model = _model_of(settings.model, cell)
         true_dh = calibrated_dh(settings.calibration, find_model(self.model).dh)
         self.plant = CellPlant(heap, cell, true_dh)
@@ -173,7 +174,7 @@ class CellProcess:
         if objects == 0:
             self.plant.load_heap(empty_heap())
             return announced
-        self._maker.start(seed, objects)
+        self._maker.start(seed, objects, self.plant.cell.tool)
         self._seed, self._error = seed, ""
         return announced
 

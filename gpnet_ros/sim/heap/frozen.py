@@ -20,7 +20,7 @@ from typing import Any
 from gpnet_ros.errors import BadInput
 from gpnet_ros.sim.heap.heap import Heap, stack_heap
 from gpnet_ros.sim.heap.stored_lines import read_stored, require_geometry, stored_line, write_stored
-from gpnet_ros.sim.objects.model import BENCHMARK, CUP_GRASPABLE
+from gpnet_ros.sim.objects.model import GRASPABLE_BY
 from gpnet_ros.sim.objects.splits import OBJECT_SEEDS
 from gpnet_ros.workers import spread
 
@@ -56,8 +56,8 @@ class FrozenSet:
 
 #: Frozen heaps by the tool that they are for.
 FROZEN = {
-    "jaw": FrozenSet("frozen-heaps", "k", COUNTS, HEAPS, BENCHMARK, _FIRST_SEED),
-    "suction": FrozenSet("frozen-cup-heaps", "cup", (5,), 36, CUP_GRASPABLE, _FIRST_SEED + 5 * _PER_COUNT),
+    "jaw": FrozenSet("frozen-heaps", "k", COUNTS, HEAPS, GRASPABLE_BY["jaw"], _FIRST_SEED),
+    "suction": FrozenSet("frozen-cup-heaps", "cup", (5,), 36, GRASPABLE_BY["suction"], _FIRST_SEED + 5 * _PER_COUNT),
 }
 
 

@@ -1,6 +1,6 @@
 """Heaps made in a process beside the controller, which must not stop for them.
 
-`python -m gpnet_ros.sim.heap.maker SEED OBJECTS` prints one heap as JSON and ends; so nothing is left behind
+`python -m gpnet_ros.sim.heap.maker SEED OBJECTS TOOL` prints one heap as JSON and ends; so nothing is left behind
 when the process that asked for it dies.
 """
 
@@ -13,6 +13,7 @@ import sys
 
 from gpnet_ros.errors import BadInput, GpnetError
 from gpnet_ros.sim.heap.heap import Heap, stack_heap
+from gpnet_ros.sim.objects.model import GRASPABLE_BY
 
 #: Added to the nice value: physics, camera and network come first.
 _YIELDING = 15
@@ -29,10 +30,10 @@ class HeapMaker:
         """Whether a heap is being made, or waits to be taken."""
         return self._child is not None
 
-    def start(self, seed: int, objects: int) -> None:
-        """Begin to make the heap of `stack_heap(seed, objects)`; not while `busy`."""
+    def start(self, seed: int, objects: int, tool: str) -> None:
+        """Begin to make the heap of `stack_heap(seed, objects)` of what a tool can take; not while `busy`."""
         self._child = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(seed), str(objects)],
+            [sys.executable, "-m", __name__, str(seed), str(objects), tool],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -64,10 +65,11 @@ class HeapMaker:
 
 
 def main() -> int:
-    """Print the heap of two arguments, seed and number of objects."""
+    """Print the heap of three arguments: seed, number of objects, and the tool that can take them."""
     os.nice(_YIELDING)
     try:
-        print(json.dumps(stack_heap(int(sys.argv[1]), int(sys.argv[2])).to_dict()))
+        seed, objects, tool = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+        print(json.dumps(stack_heap(seed, objects, GRASPABLE_BY[tool]).to_dict()))
     except GpnetError as error:
         print(error, file=sys.stderr)
         return 2

@@ -36,6 +36,8 @@ CUP_GRASPABLE: tuple[str, ...] = (
 HELD_OUT: tuple[str, ...] = ("pear", "soap_bar", "pipe_tee", "gable_carton", "padlock", "beam")
 #: What heaps to be cleared are made of by default: of what was trained on, all that can be taken.
 BENCHMARK: tuple[str, ...] = tuple(f for f in GRASPABLE if f not in HELD_OUT)
+#: What heaps are made of, by the tool of the cell that clears them.
+GRASPABLE_BY: dict[str, tuple[str, ...]] = {"jaw": BENCHMARK, "suction": CUP_GRASPABLE}
 
 #: Bounds of an object's mass [kg]: from a plastic part to a hand tool; far below the payload.
 MASS_RANGE = (0.03, 0.25)

@@ -126,6 +126,13 @@ def test_lines_name_what_happened_and_why() -> None:
     assert RosPick(3, look("nothing_left", "nothing_left"), None, 1.0).line().startswith("look")
 
 
+def test_a_cup_is_told_by_its_suction_and_jaws_by_their_opening() -> None:
+    cup = RosPick(1, {**record(), "suction": 0.71, "unevenness_m": 0.0004}, TOP, 9.0)
+    jaws = RosPick(1, record(), TOP, 9.0)
+    assert "suction 0.71" in cup.line() and "opening" not in cup.line() and "opening" in jaws.line()
+    assert cup.row()["suction"] == 0.71 and cup.row()["unevenness_m"] == 0.0004 and "suction" not in jaws.row()
+
+
 # --- tables ---------------------------------------------------------------------------------------------------
 def test_tables_hold_every_pick_in_both_forms(tmp_path: Path) -> None:
     folder = make(tmp_path, RosPick(1, record(), TOP, 9.0), RosPick(1, look("nothing_left"), TOP, 1.0), removed=1)

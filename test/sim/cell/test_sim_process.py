@@ -21,6 +21,8 @@ from gpnet_ros.sim.cell.camera import SimCamera
 from gpnet_ros.sim.cell.process import _model_of
 from gpnet_ros.sim.cell.recording import read_states
 from gpnet_ros.sim.cell.state import StateReader, read_scene
+from gpnet_ros.sim.heap.heap import stack_heap
+from gpnet_ros.sim.objects.model import CUP_GRASPABLE
 
 SMALL = Intrinsics(160, 120, 153.75, 153.75, 80.0, 60.0)
 
@@ -131,6 +133,20 @@ def test_another_heap_comes_while_the_controller_goes_on(cell):
     until(lambda: not running.admin("heap")["loading"])
     status = running.admin("heap")
     assert status["version"] == version + 1 and "99" in status["error"]
+
+
+def test_a_cell_with_a_cup_has_heaps_that_a_cup_can_take(tmp_path):
+    def families(running):
+        return {thing["family"] for thing in running.admin("truth")["objects"]}
+
+    words = ["--seed", "4", "--objects", "3", "--run-dir", str(tmp_path)]
+    assert not {o.family for o in stack_heap(4, 3).objects} <= set(CUP_GRASPABLE)  # those for jaws would be others
+    assert not {o.family for o in stack_heap(8, 2).objects} <= set(CUP_GRASPABLE)
+    with controller(*words, "--tool", "suction", program=CELL) as running:
+        assert families(running) <= set(CUP_GRASPABLE)
+        version = running.admin("load_heap", seed=8, objects=2)["version"]
+        until(lambda: running.admin("heap")["version"] == version)
+        assert len(families(running)) == 2 and families(running) <= set(CUP_GRASPABLE)
 
 
 def test_a_full_disk_stops_no_controller_and_is_told(cell):
