@@ -13,7 +13,7 @@ taken, the oracle goes on with the next ones; such a round is not all right.
 
 --gripper suction clears heaps of what a cup can take with a cup: the second network says where (--model; truth is a
 perfect one), on objects that lie free. --min-quality is then the smallest worth of a place. The oracle knows the labels
-of suction. On --path core only.
+of suction; truth and oracle are on --path core only.
 
 --heaps frozen takes the heaps that are shipped, 100 of each K = 3..7, for a cup 36 of K = 5, the same on every machine.
 Two runs over the same heaps are compared in pairs: run both with --log, then --compare A.jsonl B.jsonl.
@@ -120,13 +120,20 @@ def _rounds(args: argparse.Namespace, heaps: list[HeapName], policy: Policy) -> 
     from gpnet_ros.evaluation.closed_loop.ros import run_rounds
 
     def start(seed: int, objects: int, folder: Path, planner: dict[str, Any]) -> AbstractContextManager[RunningCell]:
-        run = RunSettings(
-            sim=True, model=args.model or "gpnet", scene_model=policy.scene_model or "", priority=args.priority,
-            seed=seed, objects=objects, factor=args.factor, device="cpu",
-        )  # fmt: skip
-        return open_cell(run, folder, planner)
+        return open_cell(_nodes(policy, seed, objects, args.factor), folder, planner)
 
     return run_rounds(heaps, policy, start, args.log, args.resume)
+
+
+def _nodes(policy: Policy, seed: int, objects: int, factor: float) -> RunSettings:
+    """The nodes that play a policy; those of a cup have one network, and no priority to choose."""
+    if policy.gripper == "suction":
+        who = {"gripper": "suction", "model": policy.scene_model or ""}
+    else:
+        who = {
+            "model": policy.model or "gpnet", "scene_model": policy.scene_model or "", "priority": policy.priority,
+        }  # fmt: skip
+    return RunSettings(sim=True, seed=seed, objects=objects, factor=factor, device="cpu", **who)  # type: ignore[arg-type]
 
 
 def _heaps(args: argparse.Namespace) -> list[HeapName]:
@@ -147,16 +154,19 @@ def _heaps(args: argparse.Namespace) -> list[HeapName]:
         raise BadInput(f"--workers is {args.workers}; allowed: 1 or more, or 0 for one per core.")
     if args.resume and args.log is None:
         raise BadInput("--resume needs the --log to go on with.")
-    if args.path == "ros" and args.scene_model == TRUTH:
-        raise BadInput("--scene-model truth is known on --path core only: take that, or a model of the second network.")
+    of_second = (args.scene_model, args.model) if args.gripper == "suction" else (args.scene_model,)
+    if args.path == "ros" and TRUTH in of_second:
+        raise BadInput("The truth as second network is known on --path core only: take that, or a model of it.")
+    if args.path == "ros" and args.gripper == "suction" and args.priority == "oracle":
+        raise BadInput("--priority oracle of a cup is known on --path core only: take that, or leave it out.")
+    if args.gripper == "suction" and args.meshes is not None:
+        raise BadInput("--gripper suction has heaps of its own: leave --meshes out.")
     if args.meshes is not None:
         if args.path == "ros" or args.heaps == "frozen":
             raise BadInput("--meshes goes with --path core and heaps of --seed: leave the other options out.")
         from gpnet_ros.sim.objects.user_meshes import load_user_meshes
 
         load_user_meshes(args.meshes, args.mesh_unit)  # once, before the processes ask for it
-    if args.gripper == "suction" and (args.path == "ros" or args.meshes is not None):
-        raise BadInput("--gripper suction goes with --path core and without --meshes: leave the other options out.")
     if not 0.0 <= args.min_quality <= 1.0:
         raise BadInput(f"--min-quality is {args.min_quality}; allowed: 0 to 1.")
     if args.heaps == "frozen":

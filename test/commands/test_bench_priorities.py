@@ -88,7 +88,11 @@ def test_through_the_nodes_the_second_network_is_theirs(
     monkeypatch.setattr(bench_clearing, "open_cell", lambda run, *_: started.append(run))
     words = ["bench", "clearing", "--path", "ros", "--rounds", "1"]
     assert main([*words, "--priority", "graspnext", "--scene-model", model]) == 0 and main(words) == 0
-    assert [(run.priority, run.scene_model) for run in started] == [("graspnext", model), ("learned", "")]
+    assert main([*words, "--gripper", "suction", "--model", model]) == 0
+    jaws, cup = started[:2], started[2]
+    assert [(run.priority, run.scene_model) for run in jaws] == [("graspnext", model), ("learned", "")]
+    assert {run.gripper for run in jaws} == {""}
+    assert (cup.gripper, cup.model, cup.scene_model, cup.priority) == ("suction", model, "", "")
 
 
 @pytest.mark.parametrize(
@@ -98,6 +102,9 @@ def test_through_the_nodes_the_second_network_is_theirs(
         (["clearing", "--priority", "graspnext", "--scene-model", "nobody"], "--scene-model truth"),
         (["clearing", "--priority", "graspnext", "--scene-model", "gpnet"], "gpnet is a grasp network"),
         (["clearing", "--priority", "graspnext", "--scene-model", "truth", "--path", "ros"], "on --path core only"),
+        (["clearing", "--gripper", "suction", "--model", "truth", "--path", "ros"], "on --path core only"),
+        (["clearing", "--gripper", "suction", "--priority", "oracle", "--path", "ros"], "on --path core only"),
+        (["clearing", "--gripper", "suction", "--meshes", "."], "heaps of its own"),
         (["clearing", "--scene-model", "truth"], "goes with --priority graspnext"),
         (["errors", "--priority", "graspnext", "--scene-model", "nobody"], "There is no model 'nobody'"),
         (["priorities", "--scene-model", "nobody"], "There is no model 'nobody'"),
