@@ -112,6 +112,8 @@ class DigitalGripper:
             if closing and settings.lets_go and not (told and state.object_detected):
                 self._switch(False)
                 text = f"Nothing is held: the input did not tell of an object within {settings.held_within} s."
+                if told:
+                    text = f"Nothing is held: the input told of an object for less than {settings.travel_time} s."
                 return GripResult(GripStatus.DONE, settings.stroke, False, text)
         except _NotSet:
             text = "The digital output did not take its value: is another RTDE client using it?"

@@ -65,6 +65,19 @@ def test_a_cup_that_took_nothing_is_vented_after_the_deadline() -> None:
     assert keeps.set == [(0, True)]
 
 
+def test_a_vacuum_that_breaks_off_at_once_is_told_apart_from_none() -> None:
+    class Brief(Lines):
+        def digital_bits(self) -> tuple[int, int]:
+            inputs, outputs = super().digital_bits()
+            self.holds = self.holds and not inputs  # from the next question on it is gone
+            return inputs, outputs
+
+    lines = Brief()
+    lost = DigitalGripper(lines, replace(PATIENT, travel_time=0.001)).move(0.0, 0.1, 40.0)
+    assert lost.ok and not lost.object_detected and "for less than 0.001 s" in lost.message
+    assert lines.set == [(0, True), (0, False)]
+
+
 def test_a_lost_vacuum_is_seen_while_the_valve_is_on() -> None:
     lines = Lines()
     device = DigitalGripper(lines, PATIENT)
