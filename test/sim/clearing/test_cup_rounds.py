@@ -78,7 +78,7 @@ def test_the_command_plays_frozen_heaps_for_the_cup_and_tells_who_played(tmp_pat
     ("words", "names"),
     [
         (["--priority", "height"], "--priority height"),
-        (["--path", "ros"], "--path core"),
+        (["--path", "ros", "--model", "truth"], "--path core"),
         (["--heaps", "frozen", "--objects", "4"], "choose 5"),
         (["--model", "gpnet"], "grasp network"),
     ],
