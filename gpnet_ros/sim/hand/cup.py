@@ -23,6 +23,8 @@ _LIP_THICK, _LIP_MASS = 0.003, 0.02
 #: Damping of the bellows, open and with its air drawn out [N s/m], and added inertia along its axis [kg]; tuned: a lip
 #: that is let go does not swing, and one that draws its object up does not jerk.
 _DAMPING, _DAMPING_SEALED, _ARMATURE = 10.0, 80.0, 0.05
+#: Torque of a hold by its force: a bellows tilts. A stiff one tore off where the arm, bent by the contact, relaxed.
+_TILTS = 0.3
 #: Rubber on what it meets: sliding, torsional [m] and rolling [m] friction.
 _RUBBER = (0.8, 0.005, 0.0001)
 #: Rays begin this far above the lip [m], for a lip may be pressed into a surface a little.
@@ -68,7 +70,7 @@ def add_cup(
     for name in objects:
         hold = spec.add_equality(type=mujoco.mjtEq.mjEQ_WELD, name=_hold_of(name), name1=LIP, name2=name)
         hold.objtype = mujoco.mjtObj.mjOBJ_BODY
-        hold.data[10] = 1.0  # torque as stiff as force
+        hold.data[10] = _TILTS
         hold.active = False
         hold.solref, hold.solimp = list(c.PAD_SOLREF), list(c.PAD_SOLIMP)
 
