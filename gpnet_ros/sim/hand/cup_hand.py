@@ -27,7 +27,7 @@ class CupHand(Hand):
     def __init__(self, heap: Heap, shape: CupShape, settings: VacuumSettings | None = None) -> None:
         """Build the world of a heap at rest, with a cup of a shape."""
         self._shape, self._settings = shape, settings or VacuumSettings()
-        self.FORCE_LIMIT = shape.descent_force
+        self.force_limit = shape.descent_force
         super().__init__(heap)
 
     def _add_tool(self, spec: mujoco.MjSpec, carrier: mujoco.MjsBody) -> None:
@@ -42,7 +42,7 @@ class CupHand(Hand):
 
     def _collided(self, peak: float, left: float) -> bool:
         """Contact ends a cup's descent, and is what it is for, near enough to its end."""
-        return peak > self.FORCE_LIMIT and left > self._shape.contact_from
+        return peak > self.force_limit and left > self._shape.contact_from
 
     def _step(self, count: int = 1) -> None:
         for _ in range(count):

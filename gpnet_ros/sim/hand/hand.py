@@ -68,8 +68,8 @@ class Hand:
 
     #: How long the tool takes to lift [s].
     LIFT_TIME = 0.6
-    #: Contact force at which it stops on its way down [N].
-    FORCE_LIMIT = c.DESCENT_FORCE_MAX
+    #: Contact force at which it stops on its way down [N]; that of a cup is its shape's.
+    force_limit: float = c.DESCENT_FORCE_MAX
 
     def __init__(self, heap: Heap) -> None:
         """Build the world of a heap at rest."""
@@ -106,7 +106,7 @@ class Hand:
 
     def _collided(self, peak: float, left: float) -> bool:
         """Whether a descent met something: with a force peak [N], `left` above its end [m]."""
-        return peak > self.FORCE_LIMIT
+        return peak > self.force_limit
 
     def _step(self, count: int = 1) -> None:
         mujoco.mj_step(self._model, self._data, count)
@@ -187,7 +187,7 @@ class Hand:
                 self._step()
                 if self._tool.touches():
                     peak = max(peak, float(np.linalg.norm(self._tool.contact_force())))
-                if peak > self.FORCE_LIMIT:
+                if peak > self.force_limit:
                     return peak, transform(T_to[:3, :3], position)
         return peak, T_to
 

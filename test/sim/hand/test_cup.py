@@ -108,8 +108,8 @@ def test_contact_ends_the_descent_and_is_a_collision_only_far_above_its_end() ->
         hand = CupHand(Heap((BOX,), lying(BOX)[None]), SHAPE)
         outcome = hand.pick(lip(0, 0, BOX.extent[2] - deeper), 0.085)
         assert outcome.status == status
-        assert 5.0 < outcome.force_peak < 4 * hand.FORCE_LIMIT
-        assert (outcome.force_peak > hand.FORCE_LIMIT) >= (status == "collision")
+        assert 5.0 < outcome.force_peak < 4 * hand.force_limit
+        assert (outcome.force_peak > hand.force_limit) >= (status == "collision")
 
 
 def test_a_round_bar_holds_no_cup_however_well_it_is_met() -> None:
