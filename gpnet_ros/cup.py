@@ -195,6 +195,11 @@ def mass_centre(detections: Detections, index: int) -> Doubles:
     return np.array([weights @ columns, weights @ rows]) / weights.sum()
 
 
+def edge_distance(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Distance (H, W) [px] to the edge of a mask (H, W), 0 off it; beyond the picture nothing is seen of the object."""
+    return cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]  # type: ignore[no-any-return]
+
+
 def across(mask: NDArray[np.bool_]) -> float:
     """Angle [rad] in the image across the long side of a mask (H, W), in [-pi/2, pi/2)."""
     rows, columns = np.nonzero(mask)
@@ -222,9 +227,7 @@ def _object_worth(
     if not seen.any():
         return Rejected(middle, "hole", "No pixel of the object has depth.")
     pixel = float(np.median(frame.depth[seen])) / frame.intrinsics.fx
-    # Padded: beyond the picture nothing is seen of the object.
-    inside = cv2.distanceTransform(np.pad(visible, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    seen &= inside * pixel >= cup.lip_radius
+    seen &= edge_distance(visible) * pixel >= cup.lip_radius
     if not seen.any():
         detail = f"What is seen of the object has no room for a lip of {cup.lip_radius * 1e3:.0f} mm radius."
         return Rejected(middle, "edge", detail)

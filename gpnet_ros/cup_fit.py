@@ -72,7 +72,7 @@ def cup_in_cell(
     assert frame.intrinsics is not None
     T_base_grasp = T_base_camera @ lift(grasp.pixel, grasp.angle, grasp.depth, frame.intrinsics, T_base_camera)
     T_base_tcp = T_base_grasp.copy()
-    T_base_tcp[2, 3] = lip_height(float(T_base_grasp[2, 3]), cell)
+    T_base_tcp[2, 3] = lip_height(float(T_base_grasp[2, 3]), cell, cell.cup.overtravel)
     refused = refused_place(grasp.pixel, T_base_grasp, T_base_tcp, cell, memory)
     if refused is not None:
         return refused
@@ -86,13 +86,14 @@ def cup_in_cell(
     return refused or CupFit(grasp, T_base_grasp, T_base_tcp, cell.gripper.stroke, tilt, tilt > most)
 
 
-def lip_height(z_surface: float, cell: Cell) -> float:
+def lip_height(z_surface: float, cell: Cell, overtravel: float) -> float:
     """Height [m] to which the lip goes for a surface unless contact stops it: pressed, and clear of the table.
 
-    Depth is off by millimetres, and a lip above the surface holds nothing: the descent goes on below it.
+    Depth is off by millimetres, and a lip above the surface holds nothing: the descent goes on below it, by the
+    overtravel [m].
     """
     workspace = cell.workspace
-    return max(z_surface - cell.cup.press - cell.cup.overtravel, workspace.table_z + workspace.table_clearance)
+    return max(z_surface - cell.cup.press - overtravel, workspace.table_z + workspace.table_clearance)
 
 
 def greatest_tilt(cup: CupShape, settings: CupSelect) -> float:

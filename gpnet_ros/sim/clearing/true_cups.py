@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.cup import across
+from gpnet_ros.cup import across, edge_distance
+from gpnet_ros.cup_fit import lip_height
 from gpnet_ros.pose import Transform, lift
 from gpnet_ros.sim.camera.d435 import D435_640x480
 from gpnet_ros.sim.camera.render import View
@@ -42,8 +43,7 @@ def true_cups(view: View, heap: Heap, T_base_camera: Transform, cell: Cell) -> l
             depth = float(view.depth[v, u])
             T = T_base_camera @ lift((float(u), float(v)), angle, depth, D435_640x480, T_base_camera)
             surface = float(T[2, 3])
-            # What is known exactly needs no overtravel.
-            T[2, 3] = max(surface - cell.cup.press, cell.workspace.table_z + cell.workspace.table_clearance)
+            T[2, 3] = lip_height(surface, cell, overtravel=0.0)  # what is known exactly needs none
             found.append(LabelledGrasp(T, cell.gripper.stroke, float(left[v, u]), index, surface))
             cv2.circle(left, (u, v), max(round(_APART * D435_640x480.fx / depth), 1), 0.0, -1)
     return found
@@ -52,5 +52,4 @@ def true_cups(view: View, heap: Heap, T_base_camera: Transform, cell: Cell) -> l
 def _has_room(own: NDArray[np.bool_], depth: NDArray[np.float32], radius: float) -> NDArray[np.bool_]:
     """Where (H, W) a lip of a radius [m] lies on a mask (H, W) whole; labels look at a square that is a little less."""
     pixel = float(np.median(depth[own])) / D435_640x480.fx
-    inside = cv2.distanceTransform(np.pad(own, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    return np.asarray(inside * pixel >= radius)
+    return np.asarray(edge_distance(own) * pixel >= radius)
