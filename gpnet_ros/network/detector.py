@@ -126,14 +126,20 @@ def gray_note(frame: Frame, card: Card) -> str:
     )
 
 
-def fold(net: nn.Module) -> nn.Module:
+def fold(net: nn.Module, children_in_order: bool = False) -> nn.Module:
     """The network with every batch norm folded into the convolution before it; changed in place.
 
     Both forms compute the same up to rounding; the folded one is 1.2 to 1.7 times as fast on a CPU.
+
+    Args:
+        net: the network.
+        children_in_order: every module, not only a sequence, computes a convolution and a batch norm one after the
+            other where they follow each other among its children.
     """
     for module in list(net.modules()):
-        if isinstance(module, nn.Sequential):
-            for first, second in zip(list(module), list(module)[1:], strict=False):
+        if children_in_order or isinstance(module, nn.Sequential):
+            children = list(module.named_children())
+            for first, second in zip(children, children[1:], strict=False):
                 _fold_pair(module, first, second)
     return net.eval()
 
@@ -146,13 +152,13 @@ def fuse_heads(net: nn.Module) -> nn.Module:
     return net
 
 
-def _fold_pair(parent: nn.Sequential, first: nn.Module, second: nn.Module) -> None:
-    if not isinstance(first, (nn.Conv2d, nn.ConvTranspose2d)) or not isinstance(second, nn.BatchNorm2d):
+def _fold_pair(parent: nn.Module, first: tuple[str, nn.Module], second: tuple[str, nn.Module]) -> None:
+    (conv_name, conv), (norm_name, norm) = first, second
+    if not isinstance(conv, (nn.Conv2d, nn.ConvTranspose2d)) or not isinstance(norm, nn.BatchNorm2d):
         return
-    names = {child: name for name, child in parent.named_children()}
-    fused = fuse_conv_bn_eval(first.eval(), second.eval(), transpose=isinstance(first, nn.ConvTranspose2d))
-    setattr(parent, names[first], fused)
-    setattr(parent, names[second], nn.Identity())
+    fused = fuse_conv_bn_eval(conv.eval(), norm.eval(), transpose=isinstance(conv, nn.ConvTranspose2d))
+    setattr(parent, conv_name, fused)
+    setattr(parent, norm_name, nn.Identity())
 
 
 def find_device(name: str) -> torch.device:

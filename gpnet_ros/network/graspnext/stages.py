@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models.detection.image_list import ImageList
 
+from gpnet_ros.network.detector import fold
 from gpnet_ros.network.graspnext.network import GraspNeXt, Sampling
 from gpnet_ros.network.graspnext.trunk import LEVELS
 
@@ -95,14 +95,8 @@ def prepared(net: GraspNeXt) -> GraspNeXt:
     Where a convolution and a batch norm follow each other in the order of a module's children, they follow each other
     in its computation: so in all trunks here, torchvision's too.
     """
-    net = copy.deepcopy(net).eval()
-    for module in list(net.modules()):
-        children = list(module.named_children())
-        for (first, conv), (second, norm) in zip(children, children[1:], strict=False):
-            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                setattr(module, first, fuse_conv_bn_eval(conv, norm))
-                setattr(module, second, nn.Identity())
-    return net.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    folded = fold(copy.deepcopy(net), children_in_order=True).requires_grad_(False)
+    return folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 class StagedNetwork:
