@@ -89,9 +89,7 @@ class Limits:
     box_gap: float = setting(0.03, "Least gap to mast, camera and other boxes.", unit="m", low=0.0, high=0.2)
     tote_gap: float = setting(0.01, "Least gap to the tote's walls.", unit="m", low=0.0, high=0.2)
     heap_gap: float = setting(0.005, "Least gap to the height map while travelling.", unit="m", low=0.0, high=0.2)
-    unknown_height: float = setting(
-        0.25, "How high may be what was not seen on the height map.", unit="m", low=0.05, high=1.0
-    )
+    unknown_height: float = setting(0.25, "How high may be what was not seen.", unit="m", low=0.05, high=1.0)
     off_map_height: float = setting(
         0.10, "Least height of tool and held object off the height map and the tote.", unit="m", low=0.0, high=1.0
     )
@@ -114,6 +112,9 @@ class Limits:
     descent_speed: float = setting(0.05, "TCP on a guarded descent.", unit="m/s", low=0.005, high=0.05)
     descent_length: float = setting(0.12, "Longest guarded descent.", unit="m", low=0.01, high=0.5)
     descent_force: float = setting(50.0, "Greatest force threshold of a descent.", unit="N", low=1.0, high=100.0)
+    touch_speed: float = setting(0.02, "TCP on the descent of a touch.", unit="m/s", low=0.002, high=0.05)
+    touch_force: float = setting(30.0, "Greatest force threshold of a touch.", unit="N", low=1.0, high=60.0)
+    touch_depth: float = setting(0.015, "How far below what it touches it may aim.", unit="m", low=0.0, high=0.04)
     grip_force: float = setting(100.0, "Greatest grip force.", unit="N", low=5.0, high=235.0)
     grip_speed: float = setting(0.15, "Greatest speed of the jaws.", unit="m/s", low=0.01, high=0.2)
     # The jaw bounds what it holds across its opening only. These are for objects of up to 300 mm, held near the middle

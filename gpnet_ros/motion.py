@@ -21,7 +21,7 @@ from gpnet_ros.kinematics import Joints, UrKinematics
 from gpnet_ros.plan import Grip, Move, Plan
 from gpnet_ros.pose import Transform, invert, transform
 
-__all__ = ["Grip", "Move", "Plan", "plan_home", "plan_hover", "plan_pick", "plan_place"]
+__all__ = ["Grip", "Move", "Plan", "plan_home", "plan_hover", "plan_pick", "plan_place", "plan_touch", "plan_untouch"]
 
 #: Height of a heap that nobody has measured [m]; higher than any object of the cell stands.
 HEAP_TOP_UNKNOWN = 0.20
@@ -31,6 +31,10 @@ HALF_TURN = np.diag([-1.0, -1.0, 1.0, 1.0])
 QUARTER_TURN = np.array([[0.0, -1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
 #: What is held is planned to pass the tote's walls with this much more [m] than it must.
 PLACE_SPARE = 0.002
+#: A touch goes slowly from this far above the surface [m], and presses until this force above the mean before it [N].
+TOUCH_FROM, TOUCH_FORCE = 0.03, 15.0
+#: It aims so far below the surface [m], and meets it within as much above and below where it was measured.
+TOUCH_REACH = 0.012
 #: Lines are followed in steps of this length [m] to see how fast joints turn on them.
 PACE_STEP = 0.02
 #: A line is slowed to this share of the joints' limits, and no further than to this share of its own speed.
@@ -118,6 +122,65 @@ def plan_hover(T_base_tcp_grasp: Transform, q_start: ArrayLike, cell: Cell, heap
         _joint("home", cell.home, cell),
     )
     return Plan("hover", _paced(steps, q_start, cell), np.asarray(q_start, dtype=np.float64))
+
+
+def plan_touch(
+    T_base_tcp_touch: Transform, q_start: ArrayLike, cell: Cell, heap_top: float, T_base_tcp: Transform
+) -> Plan:
+    """Plan to go down with closed jaws until they meet a surface; the arm stays where it met it.
+
+    Args:
+        T_base_tcp_touch: the TCP where the surface was measured, (4, 4); approach (z) vertical. Its yaw is kept.
+        q_start: joints now, (6,) [rad].
+        cell: the cell.
+        heap_top: highest point of what lies on the table, in base [m].
+        T_base_tcp: actual pose (4, 4) now: from lower than the way the arm rises first.
+
+    Raises:
+        BadInput: the pose or the height is not finite.
+        Unreachable: no inverse kinematics on the branch of the home pose.
+    """
+    touch, motion, limits = _finite_pose(T_base_tcp_touch), cell.motion, cell.limits
+    if not np.isfinite(heap_top):
+        raise BadInput(f"The top of what lies on the table is {heap_top}: take a frame with depth first.")
+    z = float(touch[2, 3])
+    above_z = max(z + motion.above, heap_top + motion.clearance)
+    q_above = _joints(_at_height(touch, above_z), q_start, cell, "approach")
+    aim = max(z - TOUCH_REACH, cell.workspace.table_z - limits.touch_depth)
+    descend = Move(
+        "touch",
+        "descend",
+        min(motion.descent_speed, limits.touch_speed),
+        motion.descent_acceleration,
+        T_base_tcp=_at_height(touch, aim),
+        force_limit=min(TOUCH_FORCE, limits.touch_force),
+        contact_from=z + TOUCH_REACH - aim,
+    )
+    steps = (
+        *_closed_and_up(T_base_tcp, above_z, cell),
+        _joint("approach", q_above, cell),
+        _linear("pregrasp", _at_height(touch, z + TOUCH_FROM), cell),
+        descend,
+    )
+    return Plan("touch", _paced(steps, q_start, cell), np.asarray(q_start, dtype=np.float64))
+
+
+def plan_untouch(q_start: ArrayLike, cell: Cell, heap_top: float, T_base_tcp: Transform) -> Plan:
+    """Plan to go straight up out of a touch, and home.
+
+    q_start (6,) [rad], heap_top [m] and T_base_tcp (4, 4) [m] as `plan_touch` takes them.
+    """
+    above_z = max(float(T_base_tcp[2, 3]) + cell.motion.above, heap_top + cell.motion.clearance)
+    steps = (*_closed_and_up(T_base_tcp, above_z, cell), _joint("home", cell.home, cell))
+    return Plan("touch", _paced(steps, q_start, cell), np.asarray(q_start, dtype=np.float64))
+
+
+def _closed_and_up(T_base_tcp: Transform, above_z: float, cell: Cell) -> tuple[Move | Grip, ...]:
+    """Close the jaws, and from lower than above_z [m] rise straight up to it."""
+    close = Grip("close", 0.0, cell.motion.grip_force, cell.motion.grip_speed)
+    if T_base_tcp[2, 3] >= above_z - 0.01:
+        return (close,)
+    return close, _linear("rise", _at_height(T_base_tcp, above_z), cell)
 
 
 def plan_home(

@@ -28,8 +28,8 @@ class Move:
         q: target joints, (6,) [rad]; joint moves only.
         T_base_tcp: target of the TCP; linear and descend only.
         force_limit: contact force above the mean before the move that ends a descent [N].
-        contact_from: height above the target [m] from which contact is what a descent is for, as that of a cup's;
-            higher up, and where it is None, contact is a collision.
+        contact_from: height above the target [m] from which contact is what a descent is for, as that of a cup's or of
+            a touch; higher up, and where it is None, contact is a collision.
     """
 
     name: str
@@ -71,14 +71,14 @@ class Plan:
     """A whole task of the arm.
 
     Attributes:
-        task: `pick`, `hover` or `home`.
+        task: `pick`, `hover`, `home` or `touch`.
         steps: in order.
         q_start: joints from which the plan was made, (6,) [rad].
         hang: how far an object that is held may reach below the fingertips, or below the lip [m].
         holding: whether an object is held at the start.
     """
 
-    task: Literal["pick", "hover", "home"]
+    task: Literal["pick", "hover", "home", "touch"]
     steps: tuple[Move | Grip, ...]
     q_start: Joints
     hang: float = 0.0

@@ -10,7 +10,7 @@ who trusts it must read all of it, and `test_safety_mutations.py` breaks all of 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,12 +43,17 @@ HELD_APART = ("shoulder", "upper arm", "elbow", "forearm", "wrist 1")
 EASE = 5e-4
 #: There the first part of a joint move [rad] is judged in finer steps [rad]: something may be very near.
 FINE_TURN, FINE_STEP = 0.1, 0.005
+#: Jaws that touch are closed: at most so far open [m].
+CLOSED = 0.001
 #: Below the height of an unknown heap a body that rises goes sideways by at most this share of its rise ...
 RISE_SLOPE = 0.25
 #: ... and may be at most this much off [m] between two samples.
 RISE_SPARE = 5e-4
 #: What a refusal advises, by the plan's task.
-ADVICE = {"home": "take another way home, or jog the arm by hand"}
+ADVICE = {
+    "home": "take another way home, or jog the arm by hand",
+    "touch": "touch another point, or clear the table of all that is not touched",
+}
 #: Longest straight line [m] and joint travel [rad] of one move; more is a mistake, and slow to judge.
 LINE_MAX = 2.0
 TRAVEL_MAX = 4 * np.pi
@@ -65,6 +70,7 @@ class Segment:
         opening: of the jaws [m].
         holding: whether an object is held; fresh: it was taken just now and is among its neighbours.
         eased: part of a slow way home, which may leave the TCP's box and tilt the tool, and is judged by more instead.
+        into: how far [m] the tips may be below surface and table: in the descent of a touch, and straight up out of it.
     """
 
     move: Move
@@ -74,6 +80,7 @@ class Segment:
     holding: bool
     fresh: bool
     eased: bool
+    into: float
 
 
 class _Broken(UnsafePlan):
@@ -111,10 +118,12 @@ def _judge(plan: Plan, cell: Cell, q_start: ArrayLike, heights: HeightMap | None
         if isinstance(step, Grip):
             _judge_grip(step, cell)
         else:
-            _judge_move(step, cell)
+            _judge_move(step, plan.task, cell)
     for segment in _segments(plan, cell):
         _judge_joints(segment, cell)
         _judge_tcp(segment, cell)
+        if plan.task == "touch":
+            _judge_touch(segment, cell)
         if segment.eased:
             _judge_way_home(segment, plan, cell)
         if segment.move.kind == "joint":
@@ -195,7 +204,7 @@ def _judge_task(plan: Plan, cell: Cell, heights: HeightMap | None) -> None:
     """A task holds only what belongs to it: jaws and contact in a pick alone."""
     grips = sum(isinstance(step, Grip) for step in plan.steps)
     descents = sum(isinstance(step, Move) and step.kind == "descend" for step in plan.steps)
-    most = {"pick": (3, 1), "hover": (0, 0), "home": (0, 0)}
+    most = {"pick": (3, 1), "hover": (0, 0), "home": (0, 0), "touch": (1, 1)}
     if plan.task not in most:
         raise UnsafePlan(f"Task {plan.task!r} is not known; allowed: {', '.join(most)}.")
     _require(plan.task, "the number of jaw motions", grips, 0, most[plan.task][0])
@@ -215,7 +224,7 @@ def _judge_grip(grip: Grip, cell: Cell) -> None:
     _require(grip.name, "the speed of the jaws", grip.speed, 0.001, limits.grip_speed, "m/s")
 
 
-def _judge_move(move: Move, cell: Cell) -> None:
+def _judge_move(move: Move, task: str, cell: Cell) -> None:
     """Speed, acceleration and force limit of the command itself."""
     limits = cell.limits
     speed, acceleration, unit = limits.linear_speed, limits.linear_acceleration, "m/s"
@@ -225,12 +234,12 @@ def _judge_move(move: Move, cell: Cell) -> None:
         speed = limits.descent_speed
         _require(move.name, "the force limit", move.force_limit or 0.0, 1.0, limits.descent_force, "N")
     if move.contact_from is not None:
-        if cell.tool != "suction" or move.kind != "descend":
+        if move.kind != "descend" or (task != "touch" and cell.tool != "suction"):
             raise UnsafePlan(
-                f"Move {move.name!r}: contact is meant in the descent of a suction cup only; plan it anew."
+                f"Move {move.name!r}: contact is meant in the descent of a suction cup or of a touch; plan it anew."
             )
-        what = "the height from which contact is meant"
-        _require(move.name, what, move.contact_from, 0.0, cell.cup.contact_from, "m")
+        most = 2 * limits.touch_depth if task == "touch" else cell.cup.contact_from
+        _require(move.name, "the height from which contact is meant", move.contact_from, 0.0, most, "m")
     _require(move.name, "the speed", move.speed, 0.001, speed, unit)
     _require(move.name, "the acceleration", move.acceleration, 0.01, acceleration, unit + "^2")
 
@@ -252,14 +261,31 @@ def _judge_tcp(segment: Segment, cell: Cell) -> None:
     limits, name = cell.limits, segment.move.name
     position = segment.T_base_tcp[:, :3, 3]
     tip = position[:, 2:] - cell.workspace.table_z
-    _require_gaps(segment, "the fingertips' height above the table", tip, [""], limits.tip_above_table)
+    tip_low = -segment.into if segment.into > 0.0 else limits.tip_above_table
+    _require_gaps(segment, "the fingertips' height above the table", tip, [""], tip_low)
     if segment.eased:
         return
     for i, axis in enumerate("xyz"):
-        _require(name, f"{axis} of the TCP", position[:, i], limits.tcp_low[i], limits.tcp_high[i], "m")
+        low = limits.tcp_low[i] - (segment.into if axis == "z" else 0.0)
+        _require(name, f"{axis} of the TCP", position[:, i], low, limits.tcp_high[i], "m")
     radius = np.hypot(position[:, 0], position[:, 1])
     _require(name, "the TCP's distance from the axis of joint 1", radius, limits.reach_min, np.inf, "m")
     _require(name, "the tilt of the tool", _tilt(segment), 0.0, limits.tilt_max, "rad")
+
+
+def _judge_touch(segment: Segment, cell: Cell) -> None:
+    """A touch: slow, gentle and with closed jaws on the way down; below the surface it goes straight down or up."""
+    limits, move, heights = cell.limits, segment.move, segment.T_base_tcp[:, 2, 3]
+    if cell.tool != "jaw":
+        raise UnsafePlan(f"Move {move.name!r}: only closed jaws touch, not tool {cell.tool!r}; plan it anew.")
+    if move.kind == "descend":
+        _require(move.name, "the force limit of a touch", move.force_limit or 0.0, 1.0, limits.touch_force, "N")
+        _require(move.name, "the speed of a touch", move.speed, 0.001, limits.touch_speed, "m/s")
+        _require(move.name, "the opening of jaws that touch", segment.opening, 0.0, CLOSED, "m")
+    elif segment.into > 0.0:
+        drop = float(np.max(-np.diff(heights)))
+        aside = float(np.ptp(segment.T_base_tcp[:, :2, 3], axis=0).max())
+        _require(move.name, "what goes but straight up out of a touch", max(drop, aside), -np.inf, VERTICAL, "m")
 
 
 def _judge_way_home(segment: Segment, plan: Plan, cell: Cell) -> None:
@@ -477,7 +503,10 @@ def _judge_heap(segment: Segment, body: Spheres, cell: Cell, heights: HeightMap,
             rise = needed_lift(heights, lowest, cell.cup, into=cell.cup.overtravel if guarded else 0.0)
             _require(name, "the height map above what carries the lip", rise, 0.0, limits.heap_touch, "m")
         else:
-            rise = needed_raise(heights, lowest, segment.opening, cell.gripper, touch=0.0)
+            # The tips of a touch may be lower than what was measured, the palm may not.
+            tips = lowest + np.outer((0.0, 0.0, segment.into, 0.0), (0.0, 0.0, 0.0, 1.0))
+            shorter = replace(cell.gripper, finger_length=cell.gripper.finger_length - segment.into)
+            rise = needed_raise(heights, tips, segment.opening, shorter, touch=0.0)
             _require(name, "the height map above the fingertips", rise, 0.0, limits.heap_touch, "m")
     for radius in np.unique(body.radii):
         chosen = [i for i, r in enumerate(body.radii) if r == radius and body.names[i] not in tool]
@@ -543,14 +572,17 @@ def _segments(plan: Plan, cell: Cell) -> Iterator[Segment]:
     """Every move rolled out with the nominal kinematics, jaws and held object carried along."""
     q = plan.q_start
     opening, holding, fresh, eased = cell.gripper.stroke, plan.holding, False, _is_slow_home(plan, cell)
-    for step in plan.steps:
+    for index, step in enumerate(plan.steps):
         if isinstance(step, Grip):
             holding = fresh = step.takes
             # Jaws that close on an object stay as far apart as it is wide, at most as they were.
             opening = opening if step.takes else step.width
             continue
         path = _joint_path(step, q, eased) if step.kind == "joint" else _line_path(step, q, cell)
-        yield Segment(step, path, cell.kinematics.forward(path) @ cell.T_flange_tcp, opening, holding, fresh, eased)
+        out = step.kind == "linear" and not any(isinstance(before, Move) for before in plan.steps[:index])
+        into = cell.limits.touch_depth if plan.task == "touch" and (step.kind == "descend" or out) else 0.0
+        T_base_tcp = cell.kinematics.forward(path) @ cell.T_flange_tcp
+        yield Segment(step, path, T_base_tcp, opening, holding, fresh, eased, into)
         q, fresh = path[-1], False
 
 

@@ -11,7 +11,7 @@ from support.boxes import down
 
 from gpnet_ros.cell import Cell, load_cell, load_hand_eye
 from gpnet_ros.height_map import HeightMap
-from gpnet_ros.motion import Grip, Move, Plan, plan_hover, plan_pick
+from gpnet_ros.motion import Grip, Move, Plan, plan_hover, plan_pick, plan_touch, plan_untouch
 from gpnet_ros.pose import Transform, transform
 from gpnet_ros.settings import Box, config_dir
 
@@ -244,6 +244,29 @@ def tilted_post(distance: float) -> Cell:
 def beside_post(gap: float, dy: float) -> Arguments:
     """A slow line aside with a post beside the outer finger, at a distance [m]."""
     return slow_line(HOME, dy=dy, dz=0.0, cell=wall_gap(gap)[1])
+
+
+def touch(z: float = 0.03, heights: HeightMap | None = None, cell: Cell = CELL, **descend: Any) -> Arguments:
+    """A touch of a surface at z, which the height map shows there unless told otherwise."""
+    T_home = CELL.kinematics.forward(HOME) @ cell.T_flange_tcp
+    plan = plan_touch(down(0.65, 0.05, z, 0.3), HOME, cell, 0.06, T_home)
+    return _with_descent(plan, **descend), cell, HOME, heap(z) if heights is None else heights
+
+
+def aimed(z: float, cell: Cell = CELL) -> Arguments:
+    """A touch of the table that aims at z."""
+    return touch(0.0, cell=cell, T_base_tcp=down(0.65, 0.05, z, 0.3))
+
+
+def untouch(dx: float = 0.0, dz: float = 0.15, z: float = 0.01, heights: HeightMap | None = None) -> Arguments:
+    """The way out of a touch at z, by a line from there."""
+    T = down(0.65, 0.05, z, np.pi / 2)
+    q = joints_at(T, 1.4)
+    plan = plan_untouch(q, CELL, 0.06, T)
+    T[:3, 3] += (dx, 0.0, dz)
+    line_out = Move("rise", "linear", 0.1, 0.5, T_base_tcp=T)
+    steps = tuple(line_out if s.name == "rise" else s for s in plan.steps)
+    return dataclasses.replace(plan, steps=steps), CELL, q, heap(0.02) if heights is None else heights
 
 
 def _hanging(arguments: Arguments, hang: float) -> Arguments:
@@ -609,6 +632,42 @@ SWEEPS: dict[str, tuple[Callable[[float], Arguments], list[float], list[float], 
         [T_HOME[2, 3] + 0.0028 + CUP.rod_length + 0.028],
         "held object and post",
     ),
+    "touch speed": (lambda v: touch(speed=v), [0.001, 0.02], [0.0, 0.021], "speed"),
+    "touch force": (lambda v: touch(force_limit=v), [1.0, 30.0], [0.9, 31.0, 50.0], "force limit"),
+    "touch into the table": (aimed, [0.0, -0.0149], [-0.0151, -0.03], "fingertips' height"),
+    "touch below the box": (
+        lambda v: aimed(v, dataclasses.replace(CELL, workspace=dataclasses.replace(CELL.workspace, table_z=-0.03))),
+        [-0.0149],
+        [-0.0151],
+        "z of",
+    ),
+    "touch into the surface": (
+        lambda v: touch(0.03, heap(v)),
+        [0.0, 0.0369],
+        [0.0371, 0.06],
+        "above the fingertips",
+    ),
+    "palm of a touch beside a tower": (
+        lambda v: touch(0.03, heap(0.0, (0.695, 0.05, 0.006, v))),
+        [0.0, 0.0819],
+        [0.0821],
+        "above the fingertips",
+    ),
+    "height from which a touch is meant": (
+        lambda v: touch(contact_from=v),
+        [0.0, 0.03],
+        [-1e-4, 0.0301],
+        "contact is meant",
+    ),
+    "out of a touch": (lambda v: untouch(z=v, heights=heap()), [0.01, -0.0149], [-0.0151], "fingertips' height"),
+    "out of a touch from below the surface": (
+        lambda v: untouch(heights=heap(v)),
+        [0.0289],
+        [0.0291],
+        "above the fingertips",
+    ),
+    "out of a touch sideways": (lambda v: untouch(dx=v), [0.0, 0.0019], [0.0021, 0.05], "straight up"),
+    "out of a touch downwards": (lambda v: untouch(z=0.12, dz=v), [0.0, 0.05], [-0.05], "straight up"),
     "line length": (
         lambda v: line(shifted(dy=-v), limited(tcp_low=(-2.0, -2.0, 0.0))),
         [0.1],
@@ -626,6 +685,7 @@ def _plan(task: str, steps: tuple[Move | Grip, ...]) -> Arguments:
 UP = Move("up", "linear", 0.1, 0.5, T_base_tcp=shifted(dz=0.02))
 DOWN = Move("down", "descend", 0.05, 0.5, T_base_tcp=shifted(dz=-0.05), force_limit=30.0)
 JAWS = Grip("jaws", 0.05, 40.0, 0.1)
+LOW_TOUCH = down(0.65, 0.05, -0.002, 0.3)
 #: name -> (plan that is refused, its twin that passes)
 REFUSALS: dict[str, tuple[Callable[[], Arguments], Callable[[], Arguments]]] = {
     "jaws in a hover": (lambda: _plan("hover", (JAWS, UP)), lambda: _plan("hover", (UP,))),
@@ -668,6 +728,32 @@ REFUSALS: dict[str, tuple[Callable[[], Arguments], Callable[[], Arguments]]] = {
     "long towards the base, not across": (
         lambda: held_towards_base(0.1),
         lambda: held_towards_base(0.1, along=False),
+    ),
+    "touch with open jaws": (
+        lambda: (dataclasses.replace(touch()[0], steps=touch()[0].steps[1:]), *touch()[1:]),
+        touch,
+    ),
+    "touch with jaws a little open": (
+        lambda: (
+            dataclasses.replace(touch()[0], steps=(dataclasses.replace(JAWS, width=0.002), *touch()[0].steps[1:])),
+            *touch()[1:],
+        ),
+        touch,
+    ),
+    "touch with the cup": (lambda: touch(0.03, heap(), CUP_CELL), touch),
+    "touch of nothing that was measured": (lambda: (*touch()[:3], None), touch),
+    "line of a touch into the table": (
+        lambda: (
+            dataclasses.replace(
+                touch(0.0)[0], steps=(*touch(0.0)[0].steps[:2], Move("low", "linear", 0.1, 0.5, T_base_tcp=LOW_TOUCH))
+            ),
+            *touch(0.0)[1:],
+        ),
+        lambda: touch(0.0),
+    ),
+    "descent of a pick as deep as a touch": (
+        lambda: (dataclasses.replace(touch(contact_from=None)[0], task="pick"), *touch()[1:]),
+        lambda: touch(contact_from=None),
     ),
     "meant contact of jaws": (
         lambda: descent(contact_from=0.01),
