@@ -29,7 +29,7 @@ def is_simulated(robot: str) -> bool:
 
 
 def make_robot(
-    robot: str, robot_ip: str, gripper: str, gripper_file: str, auto_resume: bool, cell: Cell
+    robot: str, robot_ip: str, gripper: str, gripper_file: str, auto_resume: bool, cell: Cell, serial: str = ""
 ) -> tuple[Arm, Gripper]:
     """Make arm and gripper by name.
 
@@ -40,6 +40,7 @@ def make_robot(
         gripper_file: settings of the gripper; empty for the defaults.
         auto_resume: resume without a person; refused on hardware.
         cell: the cell.
+        serial: serial number that the arm must have; empty takes any.
 
     Raises:
         SettingsError: values that do not go together.
@@ -63,6 +64,7 @@ def make_robot(
         payload_cog=cell.hand.centre_of_gravity,
         tolerance=cell.arm_tolerance,
         tolerance_angle=cell.arm_tolerance_angle,
+        serial=serial,
     )
     arm = UrArm(settings, cell)
     if gripper == "digital":

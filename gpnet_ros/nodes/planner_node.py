@@ -26,9 +26,10 @@ from gpnet_ros.nodes.showing.frames import Frames
 from gpnet_ros.nodes.showing.planner_outputs import Outputs
 from gpnet_ros.picking.loop import PickingLoop
 from gpnet_ros.picking.loop_settings import LoopSettings
-from gpnet_ros.picking.mode_gate import require_mode
+from gpnet_ros.picking.mode_gate import Connected, require_mode
 from gpnet_ros.picking.record import LoopListener
 from gpnet_ros.picking.rest import Rest
+from gpnet_ros.settings import config_dir
 
 
 class PlannerNode(start.ManagedNode[PlannerSettings]):
@@ -46,10 +47,11 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
     def configure(self) -> None:
         """Read cell and hand-eye, create topics; the limits in force are those until the next configure."""
         s = self.settings
-        require_mode(s.mode, self.simulated, s.calibration_check_file, s.camera_serial, s.calibration_max_age)
         cell, hand_eye = self.cell(), load_hand_eye(s.hand_eye_file or None)
+        connected = Connected(cell, s.hand_eye_file or str(config_dir() / "hand_eye.yaml"), s.camera_serial)
+        serial = require_mode(s.mode, self.simulated, s.calibration_check_file, connected, s.calibration_max_age)
         s = self.settings
-        arm, gripper = make_robot(s.robot, s.robot_ip, s.gripper, s.gripper_file, s.auto_resume, cell)
+        arm, gripper = make_robot(s.robot, s.robot_ip, s.gripper, s.gripper_file, s.auto_resume, cell, serial)
         frames = Frames(self, s.tf, s.camera_frame, hand_eye, self.seconds())
         self.outputs = Outputs(self, cell, frames)
         how = LoopSettings(

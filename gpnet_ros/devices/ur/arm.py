@@ -201,7 +201,7 @@ class UrArm:
             self._model = controller_model(self.settings.robot_ip)
             self._serial = serial_number(self.settings.robot_ip)
             link = self._replace_link(armed=True)
-            self._refusal = agreement(link, self._model, self.settings, self.cell)
+            self._refusal = agreement(link, self._model, self.settings, self.cell, self._serial)
             if self._refusal:
                 self._replace_link(armed=False)
                 raise DeviceError(self._refusal)

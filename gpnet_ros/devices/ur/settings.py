@@ -26,6 +26,7 @@ class UrSettings:
     tolerance_angle: float = setting(
         0.026, "Controller's TCP against the model's (1.5 degrees).", unit="rad", low=0.001, high=0.2
     )
+    serial: str = setting("", "Serial number that the arm must have; empty takes any.")
     start_timeout: float = setting(
         15.0, "To connect, and to upload and start the program.", unit="s", low=1.0, high=60.0
     )

@@ -109,12 +109,17 @@ def serial_number(ip: str) -> str:
     return answer if re.fullmatch(r"\d{6,}", answer) else ""  # older ones do not know the question
 
 
-def agreement(link: UrLink, model: str, settings: UrSettings, cell: Cell) -> str:
+def agreement(link: UrLink, model: str, settings: UrSettings, cell: Cell, serial: str = "") -> str:
     """Disagreement of controller and configuration in one sentence with figures; empty when all agrees.
 
-    Compared are the model's name and generation, the TCP offset, and the controller's TCP pose with
+    Compared are the serial number, the model's name and generation, the TCP offset, and the controller's TCP pose with
     the forward kinematics of its own joints.
     """
+    if settings.serial and serial != settings.serial:
+        return (
+            f"The arm's serial number is {serial or 'not told'}, the calibration check is of {settings.serial}: do "
+            "`gpnet check` with this arm, or use mode 'hover'."
+        )
     arm = cell.arm.upper()
     name, version = model.split(" ", 1)
     e_series = int(version.split(".")[0]) >= 5 if version[0].isdigit() else arm.endswith("E")

@@ -1,0 +1,208 @@
+"""A whole touch-off: with an arm that meets things, broken off and gone on with, and the gate that reads its file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from support.touch_world import CELL, Script, TouchingArm, TouchWorld, WorldCamera
+
+from gpnet_ros.devices.fake import FakeGripper
+from gpnet_ros.errors import BadInput, DeviceError, SettingsError
+from gpnet_ros.picking.mode_gate import GRIPPING, MODES, Connected, require_mode
+from gpnet_ros.picking.touch.session import Bench, check_by_touch
+from gpnet_ros.plan import Grip
+from gpnet_ros.touch_record import read_record
+
+NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
+
+
+def write_hand_eye(world: TouchWorld, folder: Path) -> Path:
+    eye = world.hand_eye
+    file = folder / "hand_eye.yaml"
+    values = {"mount": "fixed", "position": list(eye.position), "quaternion": list(eye.quaternion)}
+    file.write_text(yaml.safe_dump(values))
+    return file
+
+
+def bench(world: TouchWorld, folder: Path, **changes: object) -> Bench:
+    arm, gripper, camera = TouchingArm(world), FakeGripper(active=True), WorldCamera(world)
+    arm.connect()
+    file = write_hand_eye(world, folder)
+    person = Script(world, arm)
+    made = Bench(arm, gripper, camera, "123456", CELL, file, camera.corners, person, lambda: NOW, 2)
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A good check that was broken off twice, and its hand-eye file."""
+    folder = tmp_path_factory.mktemp("check")
+    world, out = TouchWorld(2, 0.001), folder / "check.yaml"
+    done = []
+    for words in (3, 6):
+        made = bench(world, folder)
+        made.person.words = words  # type: ignore[attr-defined]
+        with pytest.raises(BadInput, match="Ended"):
+            check_by_touch(made, out)
+        assert not out.exists()
+        done.append(len(read_record(folder / "check.unfinished.yaml").touches))
+        assert np.abs(made.arm.state().q - np.array(CELL.home)).max() < 0.02
+    assert done == [3, 6]
+    made = bench(world, folder)
+    assert check_by_touch(made, out).refusal == ""
+    assert any("Goes on: 6 corners" in told for told in made.person.told)  # type: ignore[attr-defined]
+    assert not (folder / "check.unfinished.yaml").exists()
+    return out, made.hand_eye_file
+
+
+def connected(file: Path, **changes: object) -> Connected:
+    return replace(Connected(CELL, str(file), "123456"), **changes)  # type: ignore[arg-type]
+
+
+def test_a_bad_hand_eye_is_refused_and_its_file_opens_no_mode(tmp_path: Path) -> None:
+    world = TouchWorld(4, 0.005)
+    errors = check_by_touch(bench(world, tmp_path), tmp_path / "check.yaml")
+    assert "mm in all" in errors.refusal
+    with pytest.raises(BadInput, match="mm in all"):
+        require_mode("run", False, str(tmp_path / "check.yaml"), connected(tmp_path / "hand_eye.yaml"), 30, NOW)
+
+
+def test_each_descent_is_asked_for_and_made_with_closed_jaws(tmp_path: Path) -> None:
+    made = bench(TouchWorld(2), tmp_path)
+    check_by_touch(made, tmp_path / "check.yaml")
+    descents = [move for move in made.arm.moves if move.kind == "descend"]  # type: ignore[attr-defined]
+    assert len(descents) == len(made.person.asked) and 17 <= len(descents) <= 26  # type: ignore[attr-defined]
+    assert set(made.gripper.commands) == {0.0}  # type: ignore[attr-defined]
+    assert all(move.speed <= CELL.limits.touch_speed for move in descents)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda b: {"camera_serial": " "}, "camera tells no serial"),
+        (lambda b: {"gripper": FakeGripper(object_width=0.02, active=True)}, "between the closed pads"),
+        (lambda b: {"cell": replace(CELL, tool="suction")}, "only closed jaws"),
+        (lambda b: {"find": lambda _: (np.zeros((3, 2)), np.zeros((3, 2)))}, "corners are seen"),
+    ],
+)
+def test_what_cannot_be_checked_is_refused(change, word: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    made = bench(TouchWorld(2), tmp_path)
+    with pytest.raises((BadInput, DeviceError), match=word):
+        check_by_touch(replace(made, **change(made)), tmp_path / "check.yaml")
+    assert not (tmp_path / "check.yaml").exists()
+
+
+def test_a_board_that_is_lower_than_the_camera_says_is_not_looked_for_deeper(tmp_path: Path) -> None:
+    world = TouchWorld(2)
+    made = bench(world, tmp_path)
+    world.table -= 0.02
+    with pytest.raises(DeviceError, match="Nothing was met"):
+        check_by_touch(made, tmp_path / "check.yaml")
+    assert np.abs(made.arm.state().q - np.array(CELL.home)).max() < 0.02
+
+
+def test_what_was_begun_does_not_go_on_with_a_board_that_was_moved(tmp_path: Path) -> None:
+    world, out = TouchWorld(2), tmp_path / "check.yaml"
+    made = bench(world, tmp_path)
+    made.person.words = 3  # type: ignore[attr-defined]
+    with pytest.raises(BadInput):
+        check_by_touch(made, out)
+    world.corners = world.corners + [0.005, 0.0, 0.0]
+    again = bench(world, tmp_path)
+    check_by_touch(again, out)
+    assert any("place of the board" in told for told in again.person.told)  # type: ignore[attr-defined]
+
+
+# --- the gate -------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("mode", MODES)
+def test_simulation_may_do_anything(mode: str) -> None:
+    assert require_mode(mode, True, "", connected(Path("none")), 30, NOW) == ""
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_without_a_check_hardware_ends_at_hover(mode: str) -> None:
+    if mode in GRIPPING:
+        with pytest.raises(BadInput, match="hover"):
+            require_mode(mode, False, "", connected(Path("none")), 30, NOW)
+    else:
+        assert require_mode(mode, False, "", connected(Path("none")), 30, NOW) == ""
+
+
+def test_an_unknown_mode_is_refused_even_in_simulation() -> None:
+    with pytest.raises(SettingsError, match="dry_run"):
+        require_mode("fly", True, "", connected(Path("none")), 30, NOW)
+
+
+def test_a_fresh_check_of_what_is_connected_opens_the_gate_for_its_arm_alone(checked: tuple[Path, Path]) -> None:
+    out, eye = checked
+    for mode in GRIPPING:
+        assert require_mode(mode, False, str(out), connected(eye), 30, NOW + timedelta(days=29)) == "20200000001"
+
+
+def test_a_check_of_anything_else_keeps_it_shut(checked: tuple[Path, Path], tmp_path: Path) -> None:
+    out, eye = checked
+    other = tmp_path / "hand_eye.yaml"
+    other.write_text(eye.read_text() + "\n# edited\n")
+    longer = replace(CELL, gripper=replace(CELL.gripper, tcp_offset=CELL.gripper.tcp_offset + 0.001))
+    cases = [
+        (connected(eye, camera_serial="999"), NOW, "camera 123456, in use is 999"),
+        (connected(eye, camera_serial=""), NOW, "camera_serial is empty"),
+        (connected(eye, cell=longer), NOW, "TCP"),
+        (connected(eye, cell=replace(CELL, tool="suction")), NOW, "suction"),
+        (connected(other), NOW, "another hand-eye file"),
+        (connected(tmp_path / "none.yaml"), NOW, "cannot be read"),
+        (connected(eye), NOW + timedelta(days=31), "31 days old"),
+        (connected(eye), NOW - timedelta(days=2), "days old"),
+    ]
+    for what, now, word in cases:
+        with pytest.raises(BadInput, match=word):
+            require_mode("run", False, str(out), what, 30, now)
+
+
+def test_neither_two_lines_nor_an_edited_file_open_it(checked: tuple[Path, Path], tmp_path: Path) -> None:
+    out, eye = checked
+    whole = yaml.safe_load(out.read_text())
+    texts = {
+        "two lines": "date: 2026-05-20\ncamera_serial: '123456'\n",
+        "nothing": "",
+        "no yaml": "{",
+        "a list": "[1, 2]",
+        "later date": yaml.safe_dump({**whole, "date": "2026-06-20T12:00:00+00:00"}),
+        "other camera": yaml.safe_dump({**whole, "camera_serial": "999"}),
+        "no sum": yaml.safe_dump({k: v for k, v in whole.items() if k != "sum"}),
+        "no touches": yaml.safe_dump({**whole, "touches": []}),
+        "no probes": yaml.safe_dump({k: v for k, v in whole.items() if k != "probes"}),
+        "a word for a number": yaml.safe_dump({**whole, "plane": ["a", 0, 0, 1]}),
+    }
+    for name, text in texts.items():
+        file = tmp_path / "check.yaml"
+        file.write_text(text)
+        with pytest.raises(BadInput, match="gpnet check"):
+            require_mode("run", False, str(file), connected(eye), 30, NOW), name
+    told = yaml.safe_dump({**whole, "errors_mm": {"mean": [0, 0, 0]}})  # what nothing reads may say anything
+    (tmp_path / "check.yaml").write_text(told)
+    require_mode("run", False, str(tmp_path / "check.yaml"), connected(eye), 30, NOW)
+
+
+def test_the_sum_alone_is_not_enough(checked: tuple[Path, Path], tmp_path: Path) -> None:
+    out, eye = checked
+    record = read_record(out)
+    record = replace(record, touches=tuple(replace(t, aside=np.zeros(2)) for t in record.touches[:2]))
+    record.write(tmp_path / "check.yaml")
+    with pytest.raises(BadInput, match="2 corners were touched"):
+        require_mode("run", False, str(tmp_path / "check.yaml"), connected(eye), 30, NOW)
+    nobody = replace(read_record(out), checked=replace(read_record(out).checked, arm_serial=""))
+    nobody.write(tmp_path / "check.yaml")
+    with pytest.raises(BadInput, match="no serial number of the arm"):
+        require_mode("run", False, str(tmp_path / "check.yaml"), connected(eye), 30, NOW)
+
+
+def test_the_plan_of_a_touch_begins_with_closing() -> None:
+    from support.judged_plans import touch
+
+    assert isinstance(touch()[0].steps[0], Grip) and touch()[0].steps[0].width == 0.0
