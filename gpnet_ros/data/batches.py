@@ -112,11 +112,19 @@ class Batches(TorchDataset[tuple[Tensor, Tensor]]):
         s = self._settings
         rng = s.rng(step)
         inputs, targets = [], []
-        for index in rng.integers(0, len(self._samples), s.share):
+        for index in _drawn(self._samples, rng, s.share):
             x, target = self._samples.sample(int(index), rng, crop=s.crop, augment=True, channels=s.channels)
             inputs.append(drop_modality(x, rng.random(), s.dropout))
             targets.append(np.stack([target[name] for name in TARGETS]))
         return torch.from_numpy(np.stack(inputs)), torch.from_numpy(np.stack(targets, axis=1))
+
+
+def _drawn(samples: Samples, rng: np.random.Generator, count: int) -> NDArray[np.int64]:
+    """Numbers of `count` pictures; some are likelier than others where `samples.chances` says so."""
+    chances = getattr(samples, "chances", None)
+    if chances is None:
+        return rng.integers(0, len(samples), count)
+    return rng.choice(len(samples), count, p=chances)
 
 
 def drop_modality(x: NDArray[np.float32], chance: float, share: float) -> NDArray[np.float32]:

@@ -32,7 +32,13 @@ LAYER_FACTOR = 0.5
 
 
 class Dataset:
-    """Pictures in memory, about 1.5 MB each, from which training views are drawn."""
+    """Pictures in memory, about 1.5 MB each, from which training views are drawn.
+
+    Attributes:
+        records, views, made: as given.
+        counts: pictures of each folder they came from, in order.
+        chances: of each picture to be drawn, their sum 1; None: all alike.
+    """
 
     def __init__(
         self, records: Sequence[Record], views: ViewSettings | None = None, made: Mapping[str, Any] | None = None
@@ -48,6 +54,8 @@ class Dataset:
             BadInput: no records, or records without what the views need.
         """
         self.records, self.views, self.made = tuple(records), views or ViewSettings(), dict(made or {})
+        self.counts: tuple[int, ...] = (len(self.records),)
+        self.chances: NDArray[np.float64] | None = None
         if not records:
             raise BadInput("A data set of 0 pictures cannot be used: it needs one picture or more.")
         if self.views.quality == "gaussian" and any(r.centred is None for r in self.records):
@@ -70,7 +78,25 @@ class Dataset:
             records = list(pool.map(lambda one: record(one[0][one[1]], centred=centred), pictures))
         generators = ", ".join(dict.fromkeys(data.index.generator for data in sets))
         each = [data.index.arguments for data in sets]
-        return cls(records, chosen, {"generator": generators, "arguments": each[0] if len(each) == 1 else each})
+        loaded = cls(records, chosen, {"generator": generators, "arguments": each[0] if len(each) == 1 else each})
+        loaded.counts = tuple(len(data) for data in sets)
+        return loaded
+
+    def mixed(self, parts: Sequence[float]) -> Dataset:
+        """The same pictures, of which each folder's are drawn as often as its part says, all of a folder alike.
+
+        Args:
+            parts: one per folder, 0 or more, not all 0; only their ratio counts.
+
+        Raises:
+            BadInput: another number of parts than folders.
+        """
+        if len(parts) != len(self.counts):
+            raise BadInput(f"mix has {len(parts)} parts for {len(self.counts)} folders of --data: give one for each.")
+        mixed = Dataset(self.records, self.views, self.made)
+        each = np.repeat(np.asarray(parts, dtype=np.float64) / self.counts, self.counts)
+        mixed.counts, mixed.chances = self.counts, each / each.sum()
+        return mixed
 
     def __len__(self) -> int:
         return len(self.records)

@@ -16,7 +16,7 @@ from gpnet_ros.sim.scenes.recipe import TEST_SETS
 #: All shipped grasp networks together, and the multi-task network, weights and cards [bytes].
 BYTES_MAX, SCENE_BYTES_MAX = 25_000_000, 40_000_000
 _ARCHITECTURES = {
-    **{"gpnet": "GP-Net", "ggcnn": "GG-CNN", "ggcnn2": "GG-CNN2"},
+    **{"gpnet": "GP-Net", "joined": "GP-Net joined", "ggcnn": "GG-CNN", "ggcnn2": "GG-CNN2"},
     **{"grconvnet": "GR-ConvNet", "orange": "ORANGE", SCENE: "GraspNeXt"},
 }
 #: Figures that the card of a multi-task network has.
@@ -91,7 +91,7 @@ def look_into(folder: Path) -> ListedModel:
 
 def what(card: Card) -> str:
     """Architecture of a model, with its size, backbone or trunk."""
-    sizes = {"gpnet": card.recipe.get("size"), SCENE: card.recipe.get("network")}
+    sizes = {**dict.fromkeys(("gpnet", "joined"), card.recipe.get("size")), SCENE: card.recipe.get("network")}
     size = str(sizes.get(card.architecture, card.kwargs.get("backbone")) or "").removesuffix("-graspnext")
     if card.architecture == SCENE and "found_by" in card.data:
         size = "searched"

@@ -29,6 +29,7 @@ from gpnet_ros.network.baselines.grconvnet import GrConvNet
 from gpnet_ros.network.baselines.orange import Orange
 from gpnet_ros.network.card import CARD, Card, check_seal, read_card, write_card
 from gpnet_ros.network.gpnet import GPNet
+from gpnet_ros.network.joined import JoinedNet
 from gpnet_ros.settings import resource_dir
 
 WEIGHTS = "weights.safetensors"
@@ -51,6 +52,7 @@ def _graspnext(channels: int, sizes: dict[str, Any], side: int) -> nn.Module:
 #: The grasp networks that a card may name, from frame to maps.
 GRASP_ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "gpnet": GPNet,
+    "joined": JoinedNet,
     "ggcnn": GgCnn,
     "ggcnn2": GgCnn2,
     "grconvnet": GrConvNet,

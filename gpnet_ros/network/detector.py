@@ -18,6 +18,7 @@ from gpnet_ros.network.baselines.ggcnn import Heads
 from gpnet_ros.network.baselines.published import AsPublished, Bugs
 from gpnet_ros.network.card import Card
 from gpnet_ros.network.checkpoint import GRASP_ARCHITECTURES, load, self_test
+from gpnet_ros.network.graspnext.lite import LiteBlock
 from gpnet_ros.normalise import normalise
 
 #: More gain little for networks of this size.
@@ -133,11 +134,11 @@ def fold(net: nn.Module, children_in_order: bool = False) -> nn.Module:
 
     Args:
         net: the network.
-        children_in_order: every module, not only a sequence, computes a convolution and a batch norm one after the
-            other where they follow each other among its children.
+        children_in_order: every module, not only a sequence or a block of EfficientNet-lite, computes a convolution
+            and a batch norm one after the other where they follow each other among its children.
     """
     for module in list(net.modules()):
-        if children_in_order or isinstance(module, nn.Sequential):
+        if children_in_order or isinstance(module, nn.Sequential | LiteBlock):
             children = list(module.named_children())
             for first, second in zip(children, children[1:], strict=False):
                 _fold_pair(module, first, second)

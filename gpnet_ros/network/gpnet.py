@@ -118,13 +118,28 @@ class GPNet(nn.Module):
         Raises:
             BadInput: H or W is not divisible by 4.
         """
+        maps = self.maps(self.features(x))
+        return with_probabilities(maps) if self.probabilities else maps
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the maps are made from, (B, C, H / 4, W / 4), of a batch (B, channels, H, W).
+
+        Raises:
+            BadInput: H or W is not divisible by 4.
+        """
         if x.shape[-1] % 4 or x.shape[-2] % 4:
             raise BadInput(f"An input of {x.shape[-1]}x{x.shape[-2]} px is not divisible by 4: pad it.")
-        maps = self.heads(self.generation(self.context(self.extraction(x))))
-        if not self.probabilities:
-            return maps
-        maps = maps.float()  # under autocast: bfloat16 has no number between 0.996 and 1
-        return torch.cat([maps[:, :1].sigmoid(), maps[:, 1:4], maps[:, 4:].sigmoid()], dim=1)
+        return self.context(self.extraction(x))  # type: ignore[no-any-return]
+
+    def maps(self, features: Tensor) -> Tensor:
+        """All maps (B, 4 or 5, H, W) of `features`, linear."""
+        return self.heads(self.generation(features))  # type: ignore[no-any-return]
+
+
+def with_probabilities(maps: Tensor) -> Tensor:
+    """Linear maps (B, 4 or 5, H, W) with Q and, if it is there, P through a sigmoid; float32."""
+    maps = maps.float()  # under autocast: bfloat16 has no number between 0.996 and 1
+    return torch.cat([maps[:, :1].sigmoid(), maps[:, 1:4], maps[:, 4:].sigmoid()], dim=1)
 
 
 class Added(nn.Module):

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from gpnet_ros.errors import BadInput, GpnetError
+from gpnet_ros.network.joined import JoinedNet
 from gpnet_ros.network.loss import loss_parts
 from gpnet_ros.network.ranks import Ranks
 
@@ -54,6 +55,7 @@ class Method:
         rate: highest learning rate. warmup: share of the run in which it rises, in (0, 1).
         weight_decay: as the optimiser takes it.
         ema_decay: decay per step of the mean of the weights; 0 keeps none.
+        fine_rate: rate of a joined network's GP-Net, as a share of the rate, in [0, 1]; 0: it is kept as it is.
         mixed: the network computes in bfloat16 where that is quick; weights, loss and optimiser stay float32.
     """
 
@@ -65,6 +67,7 @@ class Method:
     warmup: float = 0.08
     weight_decay: float = 1e-4
     ema_decay: float = 0.998
+    fine_rate: float = 1.0
     mixed: bool = False
 
 
@@ -85,6 +88,8 @@ class Trainer:
             ranks: the processes that train it together; this one alone without it.
         """
         self.net = net.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        if isinstance(net, JoinedNet) and method.fine_rate == 0.0:
+            net.keep_fine()
         self.ema = copy.deepcopy(self.net).eval().requires_grad_(False)
         self.method = method
         self.optimiser = _optimiser(self.net, method)
@@ -118,7 +123,8 @@ class Trainer:
     def set_rate(self, progress: float) -> None:
         """Set the learning rate for a share of the run that is done, in [0, 1]."""
         for group in self.optimiser.param_groups:
-            group["lr"] = self.method.rate * rate_share(self.method.schedule, progress, self.method.warmup)
+            share = group.get("share", 1.0) * rate_share(self.method.schedule, progress, self.method.warmup)
+            group["lr"] = self.method.rate * share
 
     @property
     def rate(self) -> float:
@@ -230,11 +236,21 @@ class Trainer:
 
 
 def _optimiser(net: nn.Module, method: Method) -> torch.optim.Optimizer:
+    groups = _rate_groups(net, method)
     if method.optimiser == "sgd":
-        return torch.optim.SGD(net.parameters(), method.rate, MOMENTUM, weight_decay=method.weight_decay)
+        return torch.optim.SGD(groups, method.rate, MOMENTUM, weight_decay=method.weight_decay)
     # Not fused: those kernels take weights and moments for equally laid out, which resumed moments are not.
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[method.optimiser]
-    return kind(net.parameters(), lr=method.rate, weight_decay=method.weight_decay)
+    return kind(groups, lr=method.rate, weight_decay=method.weight_decay)
+
+
+def _rate_groups(net: nn.Module, method: Method) -> list[dict[str, Any]]:
+    """The weights that learn; those of a joined network's GP-Net apart where they have another rate."""
+    fine = set(net.fine.parameters()) if isinstance(net, JoinedNet) and method.fine_rate != 1.0 else ()
+    groups: list[dict[str, Any]] = [{"params": [p for p in net.parameters() if p not in fine]}]
+    if method.fine_rate > 0.0 and fine:
+        groups.append({"params": [p for p in net.parameters() if p in fine], "share": method.fine_rate})
+    return groups
 
 
 def rate_share(schedule: str, progress: float, warmup: float) -> float:

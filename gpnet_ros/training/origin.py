@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +13,42 @@ import torch
 from gpnet_ros.data.batches import Samples
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network import checkpoint
-from gpnet_ros.network.card import Card
+from gpnet_ros.network.card import Card, read_card
+from gpnet_ros.network.gpnet import GPNet
+from gpnet_ros.network.joined import JoinedNet
+from gpnet_ros.training.learning_settings import IMAGENET
 
 #: Least share of a network's weights that another one must have in the same shapes to be a start.
 FITTING_MIN = 0.05
 
 
-def first_weights(blank: Card, init: str | Path | None) -> tuple[torch.nn.Module, dict[str, Any]]:
+def first_weights(
+    blank: Card, init: str | Path | None, trunk: str = "random"
+) -> tuple[torch.nn.Module, dict[str, Any]]:
     """The network that a run starts from, and what the card will say of where its weights came from.
 
-    A multi-task network takes from another one what fits.
+    A multi-task network takes from another one what fits; a joined network its GP-Net from one alone.
+
+    Args:
+        blank: card of the network.
+        init: name or folder of the model to start from, or None.
+        trunk: first weights of a joined network's trunk, of `TRUNK_STARTS`, where the model to start from has none.
 
     Raises:
-        BadInput: the model to start from is another network.
+        BadInput: the model to start from is another network, or ImageNet's weights are not installed.
     """
     net = checkpoint.build(blank)
+    said: dict[str, Any] = {}
+    if isinstance(net, JoinedNet) and trunk != "random" and not (init and _is_joined(init)):
+        net.coarse.trunk.start_from_imagenet()
+        said = dict(IMAGENET)
     if init is None:
-        return net, {}
+        return net, said
     start, card = checkpoint.load(init)
+    if isinstance(net, JoinedNet) and isinstance(start, GPNet):
+        blank = replace(blank, architecture="gpnet")
     ours, theirs = ((c.architecture, _same_weights(c), c.channels, c.normalisation) for c in (blank, card))
-    said = {"init": {"model": str(init), "sha256": card.sha256, "data": card.data}}
+    said["init"] = {"model": str(init), "sha256": card.sha256, "data": card.data}
     if ours != theirs and blank.architecture == card.architecture == "graspnext":
         said["init"]["not_taken"] = take_what_fits(net, start, str(init))
         return net, said
@@ -40,8 +57,13 @@ def first_weights(blank: Card, init: str | Path | None) -> tuple[torch.nn.Module
             f"--init {init} is {theirs[0]} {theirs[1]} on {theirs[2]} ({theirs[3]}), this run makes {ours[0]} "
             f"{ours[1]} on {ours[2]} ({ours[3]}): give the same --architecture, --size, --channels and normalisation."
         )
-    net.load_state_dict(start.state_dict())
+    taker = net.fine if isinstance(net, JoinedNet) and isinstance(start, GPNet) else net
+    taker.load_state_dict(start.state_dict())
     return net, said
+
+
+def _is_joined(init: str | Path) -> bool:
+    return read_card(checkpoint.find(init)).architecture == "joined"
 
 
 def take_what_fits(net: torch.nn.Module, start: torch.nn.Module, name: str) -> dict[str, str]:

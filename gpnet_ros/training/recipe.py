@@ -18,10 +18,12 @@ from gpnet_ros.network.gpnet import CONTEXTS, WIDTHS
 from gpnet_ros.network.loss import LossMode
 from gpnet_ros.network.trainer import Method, Trainer
 from gpnet_ros.settings import setting, validate
-from gpnet_ros.training.learning_settings import LearningSettings
+from gpnet_ros.training.learning_settings import TRUNK_STARTS, LearningSettings
 
+#: GP-Net alone, and joined with a coarse branch.
+_GPNETS = ("gpnet", "joined")
 #: Networks with a fifth map.
-_WITH_PRIORITY = ("gpnet", "grconvnet")
+_WITH_PRIORITY = (*_GPNETS, "grconvnet")
 #: Settings that earlier versions had, with the value at which they did nothing.
 GONE_SETTINGS = {"copy_paste": 0.0, "contact": False}
 #: Recipe of a run whose user names none.
@@ -38,12 +40,17 @@ class TrainSettings(ViewSettings, LearningSettings):
     modules: int = setting(1, "Context modules of GP-Net; the paper has one.", low=1, high=8)
     latent: int = setting(1, "Convolutions of the latent branch of each; the paper has one.", low=1, high=8)
     backbone: str = setting("unet", "Of ORANGE.", choices=("unet", "ggcnn2"))
+    trunk: str = setting("auto", "First weights of joined's trunk; auto: of ImageNet.", choices=TRUNK_STARTS)
+    fine_rate: float = setting(1.0, "Rate of joined's GP-Net, as a share; 0: it is kept.", low=0.0, high=1.0)
     priority_head: bool = setting(True, "With a priority map: GP-Net and GR-ConvNet.")
     channels: str = setting("rgbd", "Input.", choices=tuple(normalise.CHANNEL_COUNT))
     loss: str = setting("suppress", "See network/loss.py.", choices=get_args(LossMode))
     shrink_width: bool = setting(False, "Pull the width map to 0 where no grasp is.")
     modality_dropout: float = setting(0.15, "Share of views without colour, and without depth.", low=0.0, high=0.45)
     batch: int = setting(16, "Views per step, over all processes.", low=2, high=4096)
+    mix: tuple[float, ...] = setting(
+        (), "Views from each folder of --data, in parts; none: as many as it has.", low=0.0
+    )
     small_crop: int = setting(128, "Side of the crops at first; a multiple of 4.", unit="px", low=64, high=224)
     small_share: float = setting(0.7, "Share of the run on small crops; the rest on 224.", low=0.0, high=1.0)
 
@@ -53,9 +60,15 @@ class TrainSettings(ViewSettings, LearningSettings):
             raise BadInput(f"small_crop is {self.small_crop}; it must be a multiple of 4.")
         if self.priority_head and self.architecture not in _WITH_PRIORITY:
             raise BadInput(f"{self.architecture} has no priority map: set priority_head to false.")
-        if self.context != "full" and self.architecture != "gpnet":
+        if self.architecture == "joined" and not self.priority_head:
+            raise BadInput("joined is a GP-Net with a branch for priority: set priority_head to true, or take gpnet.")
+        if self.fine_rate != 1.0 and self.architecture != "joined":
+            raise BadInput(f"fine_rate {self.fine_rate} is of joined only, not of {self.architecture}: leave it at 1.")
+        if self.mix and not sum(self.mix) > 0:
+            raise BadInput(f"mix is {list(self.mix)}; one part must be above 0.")
+        if self.context != "full" and self.architecture not in _GPNETS:
             raise BadInput(f"context {self.context} is of gpnet only, not of {self.architecture}: set context to full.")
-        if self.loss == "likelihood" and self.architecture != "gpnet":
+        if self.loss == "likelihood" and self.architecture not in _GPNETS:
             raise BadInput(f"loss likelihood needs probabilities, which {self.architecture} does not give: use gpnet.")
         if (self.loss == "orange") != (self.architecture == "orange"):
             raise BadInput(f"loss {self.loss} is not for {self.architecture}: loss orange is for orange, and no other.")
@@ -69,13 +82,14 @@ class TrainSettings(ViewSettings, LearningSettings):
         return Method(
             loss=self.loss,
             shrink_width=self.shrink_width,
+            fine_rate=self.fine_rate,
             **self.optimiser_values(),
         )
 
     def blank_card(self) -> Card:
         """The card of a network that is not trained yet; arguments that have their defaults are left out."""
         kwargs: dict[str, Any] = {}
-        if self.architecture == "gpnet":
+        if self.architecture in _GPNETS:
             wanted = {
                 "context": self.context,
                 "gpp": self.priority_head,

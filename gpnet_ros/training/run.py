@@ -74,7 +74,12 @@ def profile_folders(data: Sequence[Path], recipe: TrainSettings, device: str, st
         BadInput: no shards there, no such device, or fewer than one step.
     """
     where = training_device(device)
-    return step_times(Dataset.load(data, recipe.views()), recipe, where, steps)
+    return step_times(_learned(data, recipe), recipe, where, steps)
+
+
+def _learned(data: Sequence[Path], recipe: TrainSettings) -> Dataset:
+    pictures = Dataset.load(data, recipe.views())
+    return pictures.mixed(recipe.mix) if recipe.mix else pictures
 
 
 def train_folders(
@@ -105,7 +110,7 @@ def train_folders(
     training_device(options.device)
     Budget.of(recipe, 1, minutes, epochs)  # refused before minutes of reading
     make_folders(options.out, options.folder)
-    training = Dataset.load(data, recipe.views())
+    training = _learned(data, recipe)
     refuse_unseen(training, recipe)
     refuse_graspless(training, "--data")
     # All recipes are judged on the same grasps, with priority as their own says.
@@ -164,7 +169,7 @@ def train(
     torch.set_num_threads(max(1, recipe.threads // ranks.world))
     torch.manual_seed(recipe.seed)
     blank = recipe.blank_card()
-    net, start = first_weights(blank, options.init)
+    net, start = first_weights(blank, options.init, recipe.trunk)
     source = ViewSource(training, recipe, ranks, options.workers)
     origin = {"views": len(training), **data_origin(training), **start}
     enter_run(options.folder, recipe, origin, options.resume)

@@ -296,7 +296,7 @@ def test_a_recipe_is_found_by_name_or_path_and_what_the_command_says_replaces_it
     assert load_recipe(str(mine), **overrides(["rate=0.01", "context=plain"])) == TrainSettings(
         batch=6, rate=0.01, context="plain"
     )
-    with pytest.raises(BadInput, match="best, ggcnn, ggcnn2, grconvnet, orange, paper, small"):
+    with pytest.raises(BadInput, match="best, ggcnn, ggcnn2, grconvnet, joined, orange, paper, small"):
         load_recipe("bets")
     for words in (["rate"], ["rats=1"], ["rate=fast"], ["rate: 1"], ["rate=[1"]):
         with pytest.raises(BadInput, match="--set"):
@@ -343,7 +343,7 @@ RECIPES = sorted(p.stem for p in (Path(__file__).parents[2] / "config" / "train"
 @pytest.mark.parametrize("name", RECIPES)
 def test_each_recipe_trains_and_what_it_writes_is_a_model(name: str, tmp_path: Path) -> None:
     recipe = load_recipe(name, small_crop=64, small_share=1.0, threads=1, batch=2)
-    recipe = dataclasses.replace(recipe, backbone="ggcnn2")  # the U-Net takes seconds per step
+    recipe = dataclasses.replace(recipe, backbone="ggcnn2", trunk="random")  # the U-Net takes seconds per step
     card = train(Bars(4, views=recipe.views()), None, recipe, Budget(1e9, 2), RunOptions(tmp_path, tmp_path / "run"))
     assert card is not None
     net, again = load(tmp_path)

