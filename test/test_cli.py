@@ -230,11 +230,20 @@ def test_system_error_without_a_path_is_not_hidden(monkeypatch: pytest.MonkeyPat
         ["compare-noise", "--frames", str(FRAME.parent), "--seed", "-1"],
     ],
 )
-def test_bad_input_is_one_sentence_and_status_2(arguments: list[str]) -> None:
+def test_bad_input_is_one_sentence_and_status_2(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    assert_one_sentence(main(arguments), capfd.readouterr().err)
+
+
+@pytest.mark.parametrize("arguments", [["detect", "nowhere.png"], ["demo", "--seed", "-1"]])
+def test_a_process_of_its_own_says_no_more_and_ends_with_that_status(arguments: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "gpnet_ros.cli", *arguments], capture_output=True, text=True, timeout=120, check=False
     )
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
-    assert len(done.stderr.strip().split("\n")) == 1
-    assert len(done.stderr) > 40
+    assert_one_sentence(done.returncode, done.stderr)
+
+
+def assert_one_sentence(status: int, told: str) -> None:
+    assert status == 2, told
+    assert "Traceback" not in told
+    assert len(told.strip().split("\n")) == 1
+    assert len(told) > 40

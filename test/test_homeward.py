@@ -178,7 +178,7 @@ def answers(count: int, span: float, seed: int) -> tuple[int, int, list[Joints]]
 
 
 def test_a_few_random_poses_find_a_way_or_are_told() -> None:
-    found, told, _ = answers(3, np.pi, 11)
+    found, told, _ = answers(3, np.pi, 5)
     assert found + told == 3 and found > 0 and told > 0
 
 

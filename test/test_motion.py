@@ -174,7 +174,7 @@ def corners_in_tote(place: Transform, tote: Tote, length: float, width: float) -
 
 @pytest.mark.parametrize("spot", range(3))
 def test_an_object_of_300_mm_does_not_touch_the_tote(spot: int) -> None:
-    for grasp in grid(2, 5, (0.02, 0.1)):
+    for grasp in grid(2, 3, (0.02, 0.1)):
         plan = plan_pick(grasp, 0.05, HOME, CELL, 0.12, spot)
         safety.check(plan, CELL, HOME, FLAT)
         place = target(plan, "place")

@@ -110,7 +110,7 @@ def test_the_unbroken_check_passes_all_cases() -> None:
 def test_removing_a_whole_judge_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     judges = [name for name in vars(safety) if name.startswith("_judge_")]
     assert len(judges) >= 12
-    tests = cases()
+    tests = [case for case in cases() if case[2] is not None]  # who judges less refuses nothing more
     for judge in judges:
         with monkeypatch.context() as patch:
             patch.setattr(safety, judge, lambda *_: None)
