@@ -7,6 +7,8 @@ VENV ?= $(if $(SECOND),.venv-$(SECOND),.venv)
 BIN := $(VENV)/bin
 # One thread per process: the suite runs many small processes on few cores.
 export OMP_NUM_THREADS ?= 1
+# Workers that share the tests; much of the time is waiting for nodes and controllers, so two pay on one core too.
+JOBS ?= 2
 
 .PHONY: help demo test test-all faults lint types setup clean
 help:
@@ -20,7 +22,7 @@ demo: setup
 	@$(BIN)/gpnet demo $(ARGS)
 
 test: setup $(if $(SECOND),,lint types)
-	$(BIN)/python -m pytest -m "not slow and not hardware" $(if $(SECOND),test/nodes) $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not hardware" $(if $(SECOND),test/nodes) $(ARGS)
 
 test-all: setup lint types
 	$(BIN)/python -m pytest -m "not hardware" $(ARGS)

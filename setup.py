@@ -83,7 +83,8 @@ setup(
         "train": ["tensorboard>=2.14"],
         "openvino": ["openvino==2026.4.1", "nncf==3.4.0"],
         "export": ["onnx>=1.17", "onnxruntime>=1.20"],
-        "test": ["pytest>=8,<9", "pytest-timeout>=2", "hypothesis>=6"],  # without it `colcon test` runs nothing
+        # Without it `colcon test` runs nothing.
+        "test": ["pytest>=8,<9", "pytest-timeout>=2", "pytest-xdist>=3", "hypothesis>=6"],
     },
     zip_safe=True,
     entry_points={

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from gpnet_ros.nodes.processes.transport import loopback_environment
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
+    from xdist.workermanage import WorkerController
 
 os.environ.update(loopback_environment())
 os.environ.pop("PYTEST_ADDOPTS", None)  # colcon's, for this pytest alone, not for those that tests start
@@ -14,3 +21,35 @@ os.environ.pop("PYTEST_ADDOPTS", None)  # colcon's, for this pytest alone, not f
 # A busy machine is slow: a law that holds late, holds.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+#: What waits for processes that keep time, robots and nodes, and what looks through the sockets and the shared memory
+#: of the whole machine: one after the other, in one worker that the others leave the machine to.
+TOGETHER = ("test/nodes/", "test/devices/", "test/picking/", "test/sim/cell/", "test/ur_controller/")
+
+
+def piece_of(nodeid: str) -> str:
+    """What stays together when several workers share the tests; else a file, whose tests share what they start."""
+    return "together" if nodeid.startswith(TOGETHER) else nodeid.split("::", maxsplit=1)[0]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The first worker gets the largest piece, which is the one above; whoever computes meanwhile gives way to it."""
+    if getattr(config, "workerinput", {"workerid": "gw0"})["workerid"] != "gw0":
+        os.nice(5)
+
+
+@pytest.hookimpl(optionalhook=True)  # without pytest-xdist nobody asks
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Hand out whole pieces, the largest first."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Pieces(LoadScopeScheduling):
+        @property
+        def nodes(self) -> list[WorkerController]:
+            return sorted(super().nodes, key=lambda worker: worker.gateway.id)  # else by who was ready first
+
+        def _split_scope(self, nodeid: str) -> str:
+            return piece_of(nodeid)
+
+    return Pieces(config, log)
