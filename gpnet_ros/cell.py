@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.errors import SettingsError
+from gpnet_ros.hand_eye_record import HandEyeRecord
 from gpnet_ros.kinematics import ARMS, UrKinematics
 from gpnet_ros.pose import Transform, from_xyz_quat, transform
 from gpnet_ros.settings import Box, CupShape, GripperGeometry, Workspace, config_dir, load_settings, setting, validate
@@ -217,7 +218,6 @@ class HandEye:
     quaternion: tuple[float, float, float, float] = setting(
         (-0.70239184, -0.70239184, 0.08152121, 0.08152121), "Of the camera, xyzw.", low=-1.0, high=1.0
     )
-
     # The colour sensor of a D435 stands 32.5 mm beside the middle of its 90 x 25 x 25 mm, 4 mm behind the glass.
     housing_low: tuple[float, float, float] = setting(
         (-0.0125, -0.0125, -0.021), "Camera's housing in its optical frame.", unit="m", low=-0.5, high=0.5
@@ -228,6 +228,8 @@ class HandEye:
     housing_margin: float = setting(
         0.02, "Around housing and bracket: screws, plug and cable.", unit="m", low=0.0, high=0.2
     )
+    measured: HandEyeRecord = field(default_factory=HandEyeRecord)
+    """How it was measured, for the check and for a person."""
 
     def __post_init__(self) -> None:
         far = max(abs(value) for value in self.position)

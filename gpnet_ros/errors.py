@@ -26,6 +26,14 @@ class HandEyeRefused(FrameRefused):
     """The camera cannot be where the hand-eye calibration says: nothing that is seen can be placed in base."""
 
 
+class BoardNotSeen(BadInput):
+    """The calibration board is not in the picture, too little of it, or it is another one."""
+
+
+class HandEyeUnsolved(BadInput):
+    """The views of a board give no hand-eye calibration that can be trusted."""
+
+
 class SettingsError(BadInput):
     """A configuration file holds an unknown key or a value outside its bounds.
 
