@@ -228,8 +228,7 @@ class HandEye:
     housing_margin: float = setting(
         0.02, "Around housing and bracket: screws, plug and cable.", unit="m", low=0.0, high=0.2
     )
-    measured: HandEyeRecord = field(default_factory=HandEyeRecord)
-    """How it was measured, for the check and for a person."""
+    measured: HandEyeRecord = field(default_factory=HandEyeRecord)  # how it was found, for check and person
 
     def __post_init__(self) -> None:
         far = max(abs(value) for value in self.position)
