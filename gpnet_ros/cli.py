@@ -38,6 +38,7 @@ COMMANDS: dict[str, str] = {
     "models": "models",
     "export": "export",
     "evaluate": "evaluate",
+    "cell": "measure_cell",
     "sim": "simulate",
     "video": "video",
     "params": "params",

@@ -31,8 +31,9 @@ HALF_TURN = np.diag([-1.0, -1.0, 1.0, 1.0])
 QUARTER_TURN = np.array([[0.0, -1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
 #: What is held is planned to pass the tote's walls with this much more [m] than it must.
 PLACE_SPARE = 0.002
-#: A touch goes slowly from this far above the surface [m], and presses until this force above the mean before it [N].
-TOUCH_FROM, TOUCH_FORCE = 0.03, 15.0
+#: A touch goes down at this speed [m/s] from this far above the surface [m], until it feels this force above the mean
+#: before it [N]: what the arm goes on by after contact is a part of a millimetre, and would be taken for height.
+TOUCH_SPEED, TOUCH_FROM, TOUCH_FORCE = 0.01, 0.02, 15.0
 #: It aims so far below the surface [m], and meets it within as much above and below where it was measured.
 TOUCH_REACH = 0.012
 #: Lines are followed in steps of this length [m] to see how fast joints turn on them.
@@ -150,7 +151,7 @@ def plan_touch(
     descend = Move(
         "touch",
         "descend",
-        min(motion.descent_speed, limits.touch_speed),
+        min(TOUCH_SPEED, limits.touch_speed),
         motion.descent_acceleration,
         T_base_tcp=_at_height(touch, aim),
         force_limit=min(TOUCH_FORCE, limits.touch_force),

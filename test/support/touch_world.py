@@ -25,7 +25,8 @@ from gpnet_ros.touch_off import Probe, Sighting, Touch, TouchErrors, errors_of
 CELL, CAMERA = load_cell(), D435_640x480
 #: Inner corners of an 8 x 5 board of 33 mm.
 POINTS = np.stack(np.meshgrid(np.arange(1, 8), np.arange(1, 5)), axis=-1).reshape(-1, 2) * 0.033
-STIFFNESS = 20_000.0
+#: Stiffness of what is met [N/m], and how deep the tips are in it when they stand [m].
+STIFFNESS, PRESSED = 20_000.0, 0.0008
 
 
 @dataclass
@@ -95,7 +96,7 @@ class TouchWorld:
         """Where a descent that aims `depth` [m] below a pose ends, and whether by contact."""
         T = T_base_tcp.copy()
         low = float(T[2, 3]) - depth
-        T[2, 3] = max(low, self.contact(T_base_tcp) - 0.0003)
+        T[2, 3] = max(low, self.contact(T_base_tcp) - PRESSED)
         return T, bool(T[2, 3] > low)
 
 
@@ -148,7 +149,7 @@ class TouchingArm(FakeArm):
             return super().move(move, cancelled)
         assert move.T_base_tcp is not None and move.force_limit is not None
         T = move.T_base_tcp.copy()
-        T[2, 3] = max(float(T[2, 3]), self.world.contact(T) - 0.0003)
+        T[2, 3] = max(float(T[2, 3]), self.world.contact(T) - PRESSED)
         self.moves.append(move)
         assert self._jump(Move(move.name, "linear", move.speed, move.acceleration, T_base_tcp=T))
         hit = bool(T[2, 3] > move.T_base_tcp[2, 3])

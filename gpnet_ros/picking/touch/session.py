@@ -74,7 +74,7 @@ def check_by_touch(bench: Bench, out: Path) -> TouchErrors:
     """
     cell, hand_eye = bench.cell, load_hand_eye(bench.hand_eye_file)
     checked = _what(bench)
-    _go_home(bench)
+    go_home(bench.arm, bench.gripper, cell, bench.person)
     frames = [bench.camera.read() for _ in range(bench.exposures)]
     sighting = _look(bench, frames, hand_eye)
     frame = replace(frames[-1], depth=steady_depth(frames))
@@ -105,14 +105,21 @@ def _what(bench: Bench) -> Checked:
     return Checked(bench.clock(), bench.camera_serial, serial, tool, tcp, hand_eye_sum(bench.hand_eye_file))
 
 
-def _go_home(bench: Bench) -> None:
-    state, cell = bench.arm.state(), bench.cell
+def go_home(arm: Arm, gripper: Gripper, cell: Cell, person: Person) -> None:
+    """Home on a person's word, where the arm is elsewhere.
+
+    Raises:
+        BadInput: the person says no.
+        DeviceError: the arm did not get there.
+        Unreachable, UnsafePlan: there is no safe way; the message says which joints to jog.
+    """
+    state = arm.state()
     if np.abs(state.q - np.array(cell.home)).max() <= cell.limits.start_tolerance:
         return
     plan = check(plan_home(state.q, cell, T_base_tcp=state.T_base_tcp), cell, state.q)
-    if not bench.person.word("go home, where the arm is out of the camera's view"):
-        raise BadInput("The check begins at home: jog the arm there, or let it go there.")
-    result = run_plan(plan, bench.arm, bench.gripper, lambda: False, None, cell.limits.start_tolerance)
+    if not person.word("go home, where the arm is out of the camera's view"):
+        raise BadInput("Touches begin at home: jog the arm there, or let it go there.")
+    result = run_plan(plan, arm, gripper, lambda: False, None, cell.limits.start_tolerance)
     if result.status is not PickStatus.DONE:
         raise DeviceError(f"The arm is not home ({result.message}): jog it there by hand.")
 
