@@ -16,6 +16,7 @@ from gpnet_ros.errors import BadInput, GpnetError
 
 #: What the user types -> the module that does it. Imported only when it is asked for.
 COMMANDS: dict[str, str] = {
+    "doctor": "doctor",
     "demo": "demo",
     "detect": "detect",
     "bag info": "bag_info",

@@ -145,6 +145,7 @@ class RealSenseCamera:
         self._scale: float | None = None
         self._align: Any = None
         self._last = -1.0  # stamp of the last frame that was returned, in the camera's clock [ms]
+        self.has_own_clock = False  # whether its stamps say nothing to anybody else, and arrival stands for exposure
 
     @property
     def serial(self) -> str:
@@ -216,6 +217,7 @@ class RealSenseCamera:
 
         if self.settings.bag or color.get_frame_timestamp_domain() != rs.timestamp_domain.hardware_clock:
             return float(color.get_timestamp()) / 1000.0
+        self.has_own_clock = True
         # A clock that counts from the camera's power-up says nothing to anybody else.
         arrival = rs.frame_metadata_value.time_of_arrival
         if color.supports_frame_metadata(arrival):

@@ -20,6 +20,7 @@ class DashboardService(LineService):
     def __init__(self, robot: Robot) -> None:
         """Serve one robot."""
         self.robot = robot
+        self.untrue: dict[str, str] = {}  # answers on demand (fault injection)
         self._answers: dict[str, Callable[[], str]] = {
             "polyscopeversion": self._version,
             "stop": self._stop,
@@ -60,6 +61,8 @@ class DashboardService(LineService):
 
     def _reply(self, command: str) -> str:
         word = command.lower()
+        if word in self.untrue:
+            return self.untrue[word]
         if word in _REMOTE_ONLY and not self.robot.remote:
             return "Command is not allowed due to safety reasons"
         if word in self._answers:

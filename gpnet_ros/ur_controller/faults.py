@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gpnet_ros.errors import BadInput, GpnetError
+from gpnet_ros.pose import from_rotvec
+from gpnet_ros.ur_controller.dashboard import DashboardService
 from gpnet_ros.ur_controller.plant import GRIPPER_CLOSED
 from gpnet_ros.ur_controller.robot import Robot
 from gpnet_ros.ur_controller.robotiq import RobotiqService
 from gpnet_ros.ur_controller.rtde import RtdeService
-from gpnet_ros.ur_controller.signals import INPUTS
+from gpnet_ros.ur_controller.signals import INPUTS, OUTPUTS
 from gpnet_ros.ur_controller.wire import LineService, Link, Ports
 
 #: A command takes the request; what it returns is added to {"ok": true}.
@@ -54,6 +56,7 @@ class Faults:
     rtde: RtdeService
     gripper: RobotiqService
     network: Ports
+    dashboard: DashboardService
     _fresh: bool = False  # a stop began in this cycle, and nobody has seen it yet
     _later: list[Callable[[], object]] = field(default_factory=list)
 
@@ -82,6 +85,10 @@ class Faults:
             "gripper_power": lambda request: self.gripper.plug(bool(request.get("on", True))),
             "remote": self._set_remote,
             "input": self._set_input,
+            "installation": self._install,
+            "service": self._serve,
+            "untrue": self._tell,
+            "version": self._set_version,
             "state": self._state,
         }
 
@@ -155,6 +162,39 @@ class Faults:
         robot.digital_inputs = robot.digital_inputs | bit if request.get("on", True) else robot.digital_inputs & ~bit
         return {"digital_inputs": robot.digital_inputs}
 
+    def _install(self, request: dict[str, Any]) -> None:
+        """Set what stands on the pendant: `payload` [kg] at `payload_cog` [m], `tcp` [m, rad] in the flange."""
+        self.robot.payload = float(request.get("payload", self.robot.payload))
+        self.robot.payload_cog = [float(x) for x in request.get("payload_cog", self.robot.payload_cog)]
+        if "tcp" in request:
+            self.robot.arm.T_flange_tcp = from_rotvec([float(x) for x in request["tcp"]])
+
+    def _serve(self, request: dict[str, Any]) -> None:
+        """Close the service of `port`, or open it again with `on` true."""
+        port = int(request["port"])
+        if port not in self.network.services:
+            raise BadInput(f"Port {port} is none of {sorted(self.network.services)}.")
+        self.network.enable(port, bool(request.get("on", False)))
+
+    def _tell(self, request: dict[str, Any]) -> None:
+        """Tell `value` of the RTDE output `variable`, or as answer to `question`; without a value it is not known."""
+        if "question" in request:
+            unknown = f"could not understand: '{request['question']}'"
+            self.dashboard.untrue[str(request["question"]).lower()] = str(request.get("value", unknown))
+            return
+        name = str(request["variable"])
+        if name not in OUTPUTS | INPUTS:
+            raise BadInput(f"Variable {name!r} is none of RTDE: name one such as safety_status_bits.")
+        if "value" in request:
+            self.rtde.untrue[name] = request["value"]
+        else:
+            self.rtde.unknown.add(name)
+
+    def _set_version(self, request: dict[str, Any]) -> None:
+        """Claim to have this `software`: major, minor, bugfix, build."""
+        major, minor, bugfix, build = (int(x) for x in request["software"])
+        self.robot.model = replace(self.robot.model, version=(major, minor, bugfix, build))
+
     def _state(self, _: dict[str, Any]) -> dict[str, Any]:
         """Tell the controller's state in plain values; SI units."""
         robot = self.robot
@@ -168,5 +208,6 @@ class Faults:
             "reason": robot.reason,
             "watchdog": robot.watchdog is not None,
             "command_word": robot.inputs.get("input_int_register_0", 0),
+            "written": sorted(robot.inputs),
             "clients": len(self.network.links),
         }

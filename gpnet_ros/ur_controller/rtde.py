@@ -49,7 +49,10 @@ class RtdeService(Service):
         self.robot = robot
         self.sessions: dict[Link, RtdeSession] = {}
         self._cycles = 0
-        self.busy: set[str] = set()  # inputs that a fieldbus holds (fault injection)
+        # Fault injection: inputs that a fieldbus holds, variables that are not known, and outputs that are not true.
+        self.busy: set[str] = set()
+        self.unknown: set[str] = set()
+        self.untrue: dict[str, Any] = {}
 
     def opened(self, link: Link) -> None:
         """Begin a session with a client."""
@@ -86,7 +89,7 @@ class RtdeService(Service):
                 continue
             values: list[Any] = []
             for name in recipe.names:
-                value = OUTPUTS[name][1](snapshot)
+                value = self.untrue[name] if name in self.untrue else OUTPUTS[name][1](snapshot)
                 values.extend(value) if isinstance(value, (list, tuple)) else values.append(value)
             head = b"\x01" if session.version > 1 else b""
             link.send(_package("U", head + recipe.packing.pack(*values)), droppable=True)
@@ -115,7 +118,8 @@ class RtdeService(Service):
             (asked,) = struct.unpack_from(">d", payload)
             frequency, payload = min(max(asked, 1.0), frequency) if asked > 0 else frequency, payload[8:]
         names = _names(payload)
-        types = [OUTPUTS[name][0] if name in OUTPUTS else "NOT_FOUND" for name in names]
+        known = OUTPUTS.keys() - self.unknown
+        types = [OUTPUTS[name][0] if name in known else "NOT_FOUND" for name in names]
         good = bool(names) and "NOT_FOUND" not in types
         session.output = RtdeRecipe(names, types) if good else None
         session.every = max(1, round(self.robot.model.frequency / frequency))
@@ -130,7 +134,8 @@ class RtdeService(Service):
             for name in recipe.names
         } | self.busy
         names = _names(payload)
-        types = ["NOT_FOUND" if name not in INPUTS else "IN_USE" if name in held else INPUTS[name] for name in names]
+        known = INPUTS.keys() - self.unknown
+        types = ["NOT_FOUND" if name not in known else "IN_USE" if name in held else INPUTS[name] for name in names]
         if not names or {"NOT_FOUND", "IN_USE"} & set(types):
             return b"\x00" + ",".join(types).encode()
         session.inputs.append(RtdeRecipe(names, types))

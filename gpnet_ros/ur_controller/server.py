@@ -65,9 +65,10 @@ class Controller:
         realtime = StreamService(self.robot, script, realtime_message)
         self._streams = (state, realtime)
         services: dict[int, Service] = dict(zip(SCRIPT_PORTS, (state, state, realtime), strict=True))
+        dashboard = DashboardService(self.robot)
         services |= {
             RTDE_PORT: self.rtde,
-            DASHBOARD_PORT: DashboardService(self.robot),
+            DASHBOARD_PORT: dashboard,
             GRIPPER_PORT: self.gripper,
         }
         try:
@@ -75,7 +76,7 @@ class Controller:
             self._admin_port = Ports(ip, {ADMIN_PORT: self.admin})
         except OSError as error:
             raise DeviceError(f"A controller's port on {ip} is taken ({error}); choose another loopback IP.") from error
-        self._faults = Faults(self.robot, self.rtde, self.gripper, self.network)
+        self._faults = Faults(self.robot, self.rtde, self.gripper, self.network, dashboard)
         self.admin.commands |= self._faults.commands()
 
     @property

@@ -123,6 +123,7 @@ class Ports:
         self.links: list[Link] = []
         self._listeners: dict[socket.socket, Service] = {}
         self._refuse_until = 0.0
+        self._shut: set[int] = set()
         self.frozen_until = 0.0
         try:
             self._listen()
@@ -131,13 +132,36 @@ class Ports:
             raise
 
     def _listen(self) -> None:
-        for port, service in self.services.items():
-            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            self._listeners[listener] = service
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((self.ip, port))
-            listener.listen(16)
-            listener.setblocking(False)
+        for port in self.services.keys() - self._shut:
+            self._listen_at(port)
+
+    def _listen_at(self, port: int) -> None:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._listeners[listener] = self.services[port]
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((self.ip, port))
+        listener.listen(16)
+        listener.setblocking(False)
+
+    def enable(self, port: int, on: bool) -> None:
+        """Open or close one port, as the services of an e-Series can be; its links end with it.
+
+        Raises:
+            OSError: somebody took the port meanwhile.
+        """
+        service = self.services[port]
+        if on and port in self._shut:
+            self._shut.discard(port)
+            self._listen_at(port)
+        elif not on:
+            self._shut.add(port)
+            for listener in [sock for sock, served in self._listeners.items() if served is service]:
+                if listener.getsockname()[1] == port:
+                    listener.close()
+                    del self._listeners[listener]
+            for link in self.links:
+                if link.service is service:
+                    link.close()
 
     @property
     def frozen(self) -> bool:

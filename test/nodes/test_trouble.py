@@ -22,7 +22,7 @@ SPEAKERS = (
 )  # fmt: skip
 #: Modules of nodes/ that only commands use: their sentences are of a terminal.
 COMMANDS = ("processes/client.py", "processes/running_cell.py", "processes/starter.py", "showing/scene_view.py",
-            "bags/recording.py", "measured/", "parameters/reference.py")  # fmt: skip
+            "bags/recording.py", "doctor/", "measured/", "parameters/reference.py")  # fmt: skip
 
 
 def spoken() -> list[Sentence]:

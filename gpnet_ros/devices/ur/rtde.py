@@ -15,7 +15,7 @@ from gpnet_ros.errors import LinkLost
 
 RTDE_PORT = 30004
 _HEADER = struct.Struct(">HB")
-_CODES = {"UINT32": "I", "INT32": "i", "DOUBLE": "d"}
+_CODES = {"UINT32": "I", "INT32": "i", "DOUBLE": "d", "UINT64": "Q", "VECTOR3D": "3d", "VECTOR6D": "6d"}
 
 
 class RtdeClient:
@@ -31,17 +31,37 @@ class RtdeClient:
         Raises:
             LinkLost: no connection, or no answer in time.
         """
-        self.ip, self._arrived = ip, b""
+        self.ip, self._arrived, self._timeout = ip, b"", timeout
         self._packing = struct.Struct("")
         try:
             self._socket = socket.create_connection((ip, RTDE_PORT), timeout)
         except OSError as error:
             raise LinkLost(f"RTDE of {ip} cannot be reached ({error}): check address, cable and power.") from error
-        self._ask("V", struct.pack(">H", 2))
+        try:
+            self._ask("V", struct.pack(">H", 2))
+        except LinkLost:
+            self._socket.close()
+            raise
 
     def close(self) -> None:
         """End the connection; an input that was written keeps its value, and anybody may write it again."""
         self._socket.close()
+
+    def version(self) -> tuple[int, int, int, int]:
+        """Version of the controller: major, minor, bugfix, build.
+
+        Raises:
+            LinkLost: no answer, or none that RTDE gives.
+        """
+        try:
+            return struct.unpack(">4I", self._ask("v", b""))
+        except struct.error as error:
+            raise LinkLost(f"RTDE of {self.ip} tells no version: is another service on its port?") from error
+
+    def kinds(self, names: tuple[str, ...]) -> list[str]:
+        """Types of these outputs, `NOT_FOUND` where the controller does not know one; they are set up to be sent."""
+        frequency = 125.0 if self.version()[0] <= 3 else 500.0
+        return self._ask("O", struct.pack(">d", frequency) + ",".join(names).encode())[1:].decode().split(",")
 
     def subscribe(self, names: tuple[str, ...]) -> None:
         """From now on receive these integer outputs in every cycle of the controller.
@@ -49,11 +69,40 @@ class RtdeClient:
         Raises:
             LinkLost: the controller does not know them, or does not answer.
         """
-        major = struct.unpack(">4I", self._ask("v", b""))[0]
-        frequency = 125.0 if major <= 3 else 500.0
-        kinds = self._ask("O", struct.pack(">d", frequency) + ",".join(names).encode())[1:].decode().split(",")
+        kinds = self.kinds(names)
         if not set(kinds) <= {"UINT32", "INT32"}:
             raise LinkLost(f"RTDE of {self.ip} offers {kinds} for {names}: its version is too old.")
+        self._start(kinds)
+
+    def read(self, names: tuple[str, ...]) -> dict[str, tuple[float, ...]]:
+        """Values of outputs that the controller knows, as they are now, each as a tuple; SI units.
+
+        Raises:
+            LinkLost: the controller does not know these, or sends nothing.
+        """
+        kinds = self.kinds(names)
+        if not set(kinds) <= set(_CODES):
+            raise LinkLost(f"RTDE of {self.ip} offers {kinds} for {names}: its version is too old.")
+        self._start(kinds)
+        self._socket.settimeout(self._timeout)
+        while (package := self._next_package()) is None or package[0] != "U":
+            self._receive()
+        values, found = list(self._packing.unpack_from(package[1], 1)), {}
+        for name, kind in zip(names, kinds, strict=True):
+            count = int(_CODES[kind][:-1] or 1)
+            found[name] = tuple(values[:count])
+            del values[:count]
+        return found
+
+    def claim(self, names: tuple[str, ...]) -> dict[str, str]:
+        """What the controller says of these inputs, by name: a type, `IN_USE` or `NOT_FOUND`.
+
+        Those that are free belong to this connection until it is closed; nothing is written to them.
+        """
+        answer = self._ask("I", ",".join(names).encode())[1:].decode().split(",")
+        return dict(zip(names, answer, strict=False))
+
+    def _start(self, kinds: list[str]) -> None:
         self._packing = struct.Struct(">" + "".join(_CODES[kind] for kind in kinds))
         self._ask("S", b"")
         self._socket.setblocking(False)

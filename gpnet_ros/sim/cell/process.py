@@ -105,6 +105,9 @@ class CellProcess:
             "load_heap": self.load_heap,
             "heap": self.heap_status,
         })  # fmt: skip
+        robot = self.controller.robot  # as somebody has entered on the pendant who set up this cell
+        robot.payload, robot.payload_cog = cell.hand.mass, list(cell.hand.centre_of_gravity)
+        robot.arm.T_flange_tcp = cell.T_flange_tcp
         self.plant.watchers.append(self.publish)
         self.publish(self.plant)
 
