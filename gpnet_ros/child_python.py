@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 #: A first import of a large library from a cold disk takes so long [s].
 PATIENCE = 120.0
@@ -49,11 +51,13 @@ def ask_python(
         environment: of the child; None for that of this process.
         patience: how long it may take [s].
     """
-    command = [sys.executable, *arguments]
+    command, known = [sys.executable, *arguments], dict(os.environ if environment is None else environment)
+    root = str(Path(__file__).resolve().parents[1])  # where this package is; behind all else
+    known["PYTHONPATH"] = os.pathsep.join(filter(None, [known.get("PYTHONPATH", ""), root]))
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=patience, check=False,
-            env=None if environment is None else dict(environment), stdin=subprocess.DEVNULL,
+            env=known, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return Answer((), f"no answer within {patience:.0f} s")

@@ -48,7 +48,7 @@ _DRIVER = re.compile(
 #: Nodes of a cell that only show or see.
 _HARMLESS = re.compile(r"rviz|robot_state_publisher|static_transform_publisher|^camera$|realsense|launch_ros|_ros2cli")
 #: Time that discovery takes on a quiet network [s].
-LISTEN = 3.0
+LISTEN = 5.0
 
 
 def examine_domain(

@@ -68,17 +68,23 @@ def examine_ros(environment: Mapping[str, str] | None = None) -> list[Finding]:
         return [ROS_MIXED.found(says, distributions=", ".join(sourced))]
     answer = try_imports(*_NEEDED, environment=environment)
     if answer.error:
+        wanted = known.get("RMW_IMPLEMENTATION", "")
+        if wanted and re.search("rmw", answer.noise, re.IGNORECASE):  # a wrong one ends the process
+            return [_no_middleware(wanted, answer.noise.splitlines()[0])]
         return [_not_imported(answer.error, answer.noise)]
     rmw = ask_python(("-c", _RMW), environment)
     if rmw.error:
-        wanted = known.get("RMW_IMPLEMENTATION", "")
-        says = f"The middleware {wanted or 'of ROS'} cannot be loaded ({short(rmw.error)})."
-        return [RMW_MISSING.found(says, package=(wanted or "rmw-fastrtps-cpp").replace("_", "-"))]
+        return [_no_middleware(known.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp"), rmw.error)]
     distribution = known.get("ROS_DISTRO", "") or (sourced[0] if sourced else "")
     if distribution and distribution not in TRIED:
         return [ROS_UNTRIED.found(f"ROS is {distribution}; tested are {' and '.join(TRIED)}.")]
     named = distribution or "from the Python environment"
     return [well("ros", f"ROS {named}, with {rmw.lines[-1]}.")]
+
+
+def _no_middleware(wanted: str, reason: str) -> Finding:
+    says = f"The middleware {wanted} cannot be loaded ({short(reason)})."
+    return RMW_MISSING.found(says, package=wanted.replace("_", "-"))
 
 
 def _not_imported(error: str, noise: str) -> Finding:

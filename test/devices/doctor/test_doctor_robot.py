@@ -289,15 +289,15 @@ def test_another_gripper_behind_the_port_is_told() -> None:
     with socket.create_server(("127.251.1.2", 63352)) as server:
 
         def serve() -> None:
-            for _ in range(2):  # the second is a look whether the port is open
-                link, _ = server.accept()
-                with link:
-                    link.sendall(b"who are you?\n")
-                    link.recv(64)
+            link, _ = server.accept()
+            with link:
+                link.sendall(b"who are you?\n")
+                link.recv(64)
 
-        thread = threading.Thread(target=serve, daemon=True)
+        thread = threading.Thread(target=serve)
         thread.start()
         found = gripper.examine_robotiq(RobotiqSettings(robot_ip="127.251.1.2", timeout=5.0))
+        thread.join(10)
         assert names(found) == ["gripper_other"]
 
 
