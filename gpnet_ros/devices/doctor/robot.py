@@ -132,7 +132,8 @@ def robot_unseen(why: str) -> list[Finding]:
 
 
 def _model(facts: RobotFacts, cell: Cell) -> list[Finding]:
-    arm, told = cell.arm.upper(), facts.answers.get("get robot model", "").upper()
+    arm, answer = cell.arm.upper(), facts.answers.get("get robot model", "").upper()
+    told = answer if re.fullmatch(r"UR\d+E?", answer) else ""  # older ones do not know the question
     e_series = facts.version[0] >= 5
     if told and told.rstrip("E") != arm.rstrip("E"):
         return [MODEL_OTHER.found(f"The controller says {told}, the cell file says {cell.arm}.")]
@@ -147,12 +148,13 @@ def _model(facts: RobotFacts, cell: Cell) -> list[Finding]:
             f"of {cell.arm}; allowed: {cell.arm_tolerance * 1000:.0f} mm, {np.rad2deg(cell.arm_tolerance_angle):.1f}."
         )
         return [MODEL_KINEMATICS.found(says)]
-    if not told:
-        return [skipped("model", "The dashboard server tells no model, as it does not answer.")]
+    if not told and off is None:
+        return [skipped("model", "The controller tells neither its model nor its TCP's offset.")]
     serial = facts.answers.get("get serial number", "")
     number = f", serial number {serial}" if re.fullmatch(r"\d{6,}", serial) else ""
     away = "" if off is None else f"; its TCP is {off[0] * 1000:.1f} mm from the model's"
-    return [well("model", f"{told}{number}, as the cell file says{away}.")]
+    what = f"{told}{number}, as the cell file says" if told else f"{cell.arm} by its kinematics, a name is not told"
+    return [well("model", f"{what}{away}.")]
 
 
 def _kinematic_error(facts: RobotFacts, cell: Cell) -> tuple[float, float] | None:

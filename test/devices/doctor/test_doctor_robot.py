@@ -204,6 +204,16 @@ def test_an_e_series_in_local_mode_is_told_and_a_planner_that_leads_it_is_anothe
 
 
 # --- reaching it --------------------------------------------------------------------------------------------
+def test_an_old_controller_that_tells_less_is_no_false_alarm(healthy: RobotFacts) -> None:
+    untold = "could not understand: 'get robot model'"
+    facts = _told("get robot model", untold)(healthy)
+    assert names(judge_robot(facts, CELL)) == []
+    without = {name: value for name, value in facts.outputs.items() if name not in ("tcp_offset", "payload")}
+    found = judge_robot(replace(facts, outputs=without), CELL)
+    assert names(found) == []
+    assert {f.part: f.state for f in found if f.state != "ok"} == {"model": "skipped", "payload": "skipped"}
+
+
 def unreached(ip: str, timeout: float = 0.5) -> list[str]:
     found = reach_robot(ip, CELL, timeout)
     assert isinstance(found, Finding)
@@ -268,7 +278,7 @@ def robotiq(robot: Running) -> list[str]:
 
 
 def test_faults_of_a_robotiq_are_found_and_nothing_is_activated() -> None:
-    with controller(factor=5.0) as robot:
+    with controller(factor=20.0) as robot:
         assert robotiq(robot) == []
         active = (
             "from gpnet_ros.devices.robotiq import *; RobotiqGripper(RobotiqSettings(robot_ip=ip)).activate(); done()"

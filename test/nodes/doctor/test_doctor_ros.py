@@ -204,8 +204,8 @@ def publishing(width: int, late: float, depth: bool) -> Iterator[None]:
     [
         (64, 0.0, True, []),
         (80, 0.0, True, ["topics_unaligned"]),
-        (64, 0.0, False, ["topics_silent"]),
-        (64, 60.0, True, ["clock_camera"]),
+        pytest.param(64, 0.0, False, ["topics_silent"], marks=pytest.mark.slow),
+        pytest.param(64, 60.0, True, ["clock_camera"], marks=pytest.mark.slow),
     ],
 )
 def test_a_camera_of_another_package_is_heard_as_the_nodes_hear_it(
