@@ -40,6 +40,7 @@ COMMANDS: dict[str, str] = {
     "export": "export",
     "evaluate": "evaluate",
     "cell": "measure_cell",
+    "check": "touch_check",
     "sim": "simulate",
     "video": "video",
     "params": "params",

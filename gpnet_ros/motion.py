@@ -34,8 +34,9 @@ PLACE_SPARE = 0.002
 #: A touch goes down at this speed [m/s] from this far above the surface [m], until it feels this force above the mean
 #: before it [N]: what the arm goes on by after contact is a part of a millimetre, and would be taken for height.
 TOUCH_SPEED, TOUCH_FROM, TOUCH_FORCE = 0.01, 0.02, 15.0
-#: It aims so far below the surface [m], and meets it within as much above and below where it was measured.
-TOUCH_REACH = 0.012
+#: It aims so far below the surface [m], and meets it within as much above and below where it was measured; and stays
+#: this much [m] within what it may.
+TOUCH_REACH, TOUCH_SPARE = 0.012, 0.0005
 #: Lines are followed in steps of this length [m] to see how fast joints turn on them.
 PACE_STEP = 0.02
 #: A line is slowed to this share of the joints' limits, and no further than to this share of its own speed.
@@ -147,7 +148,7 @@ def plan_touch(
     z = float(touch[2, 3])
     above_z = max(z + motion.above, heap_top + motion.clearance)
     q_above = _joints(_at_height(touch, above_z), q_start, cell, "approach")
-    aim = max(z - TOUCH_REACH, cell.workspace.table_z - limits.touch_depth)
+    aim = max(z - TOUCH_REACH, cell.workspace.table_z - limits.touch_depth + TOUCH_SPARE)
     descend = Move(
         "touch",
         "descend",

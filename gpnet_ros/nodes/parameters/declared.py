@@ -198,11 +198,11 @@ class PlannerSettings(SquareSettings):
     look_timeout: float = _fixed(_TASK, 30.0, "Longest wait for a frame.", unit="s", low=0.5, high=120.0)
     record: bool = _fixed(_TASK, False, "Write what is decided on into a bag, one per task.")
     record_dir: str = _fixed(_TASK, "runs/decisions", "Folder of these bags.")
-    calibration_check_file: str = _fixed(_ARMS, "", "Result of the calibration check; needed beyond hover on hardware.")
+    calibration_check_file: str = _fixed(_ARMS, "", "File of `gpnet check`; needed beyond hover on hardware.")
     calibration_max_age: int = _fixed(
         _ARMS, 30, "An older calibration check does not count.", unit="days", low=1, high=3650
     )
-    camera_serial: str = _fixed(_ARMS, "", "Serial number of the camera in use.")
+    camera_serial: str = _fixed(_ARMS, "", "Serial number of the camera in use; needed beyond hover.")
     tf: str = _fixed(
         _TOPICS, "all", "Frames that it publishes in TF; others may own flange or camera.", choices=TF_CHOICES
     )
