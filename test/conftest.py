@@ -25,7 +25,10 @@ settings.load_profile("untimed")
 
 #: What waits for processes that keep time, robots and nodes, and what looks through the sockets and the shared memory
 #: of the whole machine: one after the other, in one worker that the others leave the machine to.
-TOGETHER = ("test/nodes/", "test/devices/", "test/picking/", "test/sim/cell/", "test/ur_controller/")
+TOGETHER = (
+    *("test/nodes/", "test/devices/", "test/picking/", "test/sim/cell/", "test/ur_controller/"),
+    *("test/commands/test_demo.py", "test/test_parent.py"),
+)
 
 
 def piece_of(nodeid: str) -> str:

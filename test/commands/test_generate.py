@@ -28,7 +28,7 @@ from gpnet_ros.errors import BadInput, GpnetError
 from gpnet_ros.sim.objects.user_meshes import load_user_meshes
 from gpnet_ros.workers import WorkerLost, in_processes
 
-DEADLINE = 120.0
+DEADLINE = 240.0
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -40,8 +40,9 @@ def until(condition: Callable[[], bool], what: Callable[[], object]) -> None:
 
 
 def memory() -> set[str]:
-    """Shared memory; LTTng's file is one of the whole machine."""
-    return {path.name for path in Path("/dev/shm").iterdir() if not path.name.startswith("lttng")}
+    """Shared memory; LTTng's file is one of the whole machine, torch's and that of locks those of other tests."""
+    others = ("lttng", "torch_", "sem.mp-")
+    return {path.name for path in Path("/dev/shm").iterdir() if not path.name.startswith(others)}
 
 
 @dataclass
