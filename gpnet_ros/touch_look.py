@@ -100,23 +100,31 @@ def find_cylinder(
         )
     chosen = labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
     height = float(np.quantile(above[chosen], 0.9))
-    top = chosen & (np.abs(above - height) < TOP_WITHIN)
-    on_top = points[top]
-    # Lengths along the top: of the rays on the plane at its height, each pixel with the ground that it covers.
-    rays = camera.deproject(np.column_stack([u[top], v[top]]), np.ones(int(top.sum())))
-    distance = (plane[3] - height) / (rays @ plane[:3])
-    placed = rays * distance[:, None]
-    area = float((distance**2 / (camera.fx * camera.fy * np.abs(rays @ plane[:3]))).sum())
-    radius = float(np.sqrt(area / np.pi))
-    middle = placed.mean(axis=0)
-    spread = np.sort(np.linalg.eigvalsh(np.cov((placed - middle).T)))[1:]
-    if len(on_top) < 50 or not (RADIUS[0] <= radius <= RADIUS[1] and np.sqrt(spread[1] / spread[0]) <= OVAL_MAX):
+    for _ in range(5):  # noise lifts the quantile; the middle of what lies around it is the top
+        top = chosen & (np.abs(above - height) < TOP_WITHIN)
+        height = float(np.median(above[top]))
+    middle, radius, oval = _disc(np.column_stack([u[top], v[top]]), camera, plane - [0.0, 0.0, 0.0, height])
+    if not (RADIUS[0] <= radius <= RADIUS[1] and oval <= OVAL_MAX):
         raise BadInput(
             f"What stands in the workspace is no upright cylinder of {RADIUS[0] * 2e3:.0f} to {RADIUS[1] * 2e3:.0f} mm "
-            f"(its top is {2e3 * radius:.0f} mm wide, and {np.sqrt(spread[1] / max(spread[0], 1e-12)):.1f} times as "
-            "long as wide): clear the workspace of all but board and cylinder."
+            f"(its top is {2e3 * radius:.0f} mm wide, and {oval:.1f} times as long as wide): clear the workspace of "
+            "all but board and cylinder."
         )
     return np.array([*camera.project(middle), middle[2], radius])
+
+
+def _disc(
+    pixels: NDArray[np.int_], camera: Intrinsics, plane: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float, float]:
+    """Middle (3,) and radius [m] of what pixels (n, 2) show of a plane, and how many times it is as long as wide."""
+    rays = camera.deproject(pixels, np.ones(len(pixels)))
+    distance = plane[3] / (rays @ plane[:3])
+    placed = rays * distance[:, None]
+    # Each pixel with the part of the plane that it covers.
+    area = float((distance**2 / (camera.fx * camera.fy * np.abs(rays @ plane[:3]))).sum())
+    middle = placed.mean(axis=0)
+    spread = np.sort(np.linalg.eigvalsh(np.cov((placed - middle).T)))[1:] if len(placed) > 9 else np.array([0.0, 1.0])
+    return middle, float(np.sqrt(area / np.pi)), float(np.sqrt(spread[1] / max(spread[0], 1e-12)))
 
 
 def sighting_of(

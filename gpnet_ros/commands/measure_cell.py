@@ -15,9 +15,7 @@ from pathlib import Path
 import yaml
 
 from gpnet_ros.cell import load_cell, load_hand_eye
-from gpnet_ros.commands.robot_person import Terminal, add_robot, make_ready
-from gpnet_ros.devices.realsense import RealSenseCamera, RealSenseSettings
-from gpnet_ros.devices.robots import make_robot
+from gpnet_ros.commands.robot_person import Terminal, add_robot, devices, make_ready
 from gpnet_ros.errors import BadInput
 from gpnet_ros.picking.touch.measuring import ITEMS, Survey, measure_cell
 from gpnet_ros.settings import config_dir
@@ -41,8 +39,7 @@ def run(args: argparse.Namespace) -> int:
     hand_eye = load_hand_eye(args.hand_eye)
     cell = load_cell(file).carrying(hand_eye)
     values = yaml.safe_load(Path(file).read_text(encoding="utf-8")) or {}
-    camera = RealSenseCamera(RealSenseSettings(serial=args.camera_serial))
-    arm, gripper = make_robot("ur", args.robot_ip, args.gripper, args.gripper_file, False, cell)
+    arm, gripper, camera = devices(args, cell)
     person = Terminal()
     camera.open()
     try:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
+from gpnet_ros.cell import Cell, load_cell, load_hand_eye
 from gpnet_ros.devices.arm import Arm
 from gpnet_ros.devices.gripper import Gripper
-from gpnet_ros.devices.robots import GRIPPERS
+from gpnet_ros.devices.realsense import RealSenseCamera, RealSenseSettings
+from gpnet_ros.devices.robots import GRIPPERS, make_robot
 from gpnet_ros.errors import BadInput
+from gpnet_ros.sim.cell.camera import SimCamera
 
 
 def add_robot(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +21,22 @@ def add_robot(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gripper", default="robotiq", choices=[g for g in GRIPPERS if g != "suction"])
     parser.add_argument("--gripper-file", default="", help="settings of the gripper")
     parser.add_argument("--camera-serial", default="", help="of the RealSense camera; default: the only one")
+    parser.add_argument(
+        "--run-dir", type=Path, help="of a simulated cell (`gpnet sim`), in place of a RealSense camera"
+    )
+
+
+def devices(args: argparse.Namespace, cell: Cell) -> tuple[Arm, Gripper, RealSenseCamera | SimCamera]:
+    """Arm, gripper and camera that the arguments name; nothing is connected yet.
+
+    Raises:
+        SettingsError: values that do not go together.
+    """
+    robot = "ur" if args.run_dir is None else "sim"
+    arm, gripper = make_robot(robot, args.robot_ip, args.gripper, args.gripper_file, False, cell)
+    if args.run_dir is None:
+        return arm, gripper, RealSenseCamera(RealSenseSettings(serial=args.camera_serial))
+    return arm, gripper, SimCamera(args.run_dir, hand_eye=load_hand_eye(), cell=load_cell())  # as they truly are
 
 
 def make_ready(arm: Arm, gripper: Gripper, person: Terminal) -> None:

@@ -1,7 +1,7 @@
 """Check the calibration by touch: closed jaws go down to points that the camera measured; needed beyond hover.
 
-Lay the printed board (`gpnet board`) flat into the middle of the workspace, fix a cylinder beside it (25 to 120 mm
-wide, 30 mm or taller, such as a tin), and take all else away. Keep a hand at the emergency stop: the arm moves after
+Lay the printed board (`gpnet board`) flat into the middle of the workspace, fix a cylinder beside it (40 to 90 mm
+wide, 30 to 60 mm tall, such as a tin), and take all else away. Keep a hand at the emergency stop: the arm moves after
 each Enter, slowly, and stops where it meets something. With the tips on a corner, say how far the middle between them
 stands beside it. The jaws go down to 6 corners and 13 to 17 places of the cylinder. q ends it; a later call goes on.
 Exit status: 0 the calibration is good enough, 1 it is not, 2 bad input.
@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 
 from gpnet_ros.board import Board, find_board
 from gpnet_ros.cell import Cell, load_cell, load_hand_eye
-from gpnet_ros.commands.robot_person import Terminal, add_robot, make_ready
-from gpnet_ros.devices.realsense import RealSenseCamera, RealSenseSettings
-from gpnet_ros.devices.robots import make_robot
+from gpnet_ros.commands.robot_person import Terminal, add_robot, devices, make_ready
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
 from gpnet_ros.picking.touch.session import Bench, Find, check_by_touch
@@ -41,14 +39,14 @@ def run(args: argparse.Namespace) -> int:
     board = load_settings(Board, args.board) if args.board else Board()
     hand_eye_file = args.hand_eye or config_dir() / "hand_eye.yaml"
     cell = load_cell(args.cell).carrying(load_hand_eye(hand_eye_file))
-    camera = RealSenseCamera(RealSenseSettings(serial=args.camera_serial))
-    arm, gripper = make_robot("ur", args.robot_ip, args.gripper, args.gripper_file, False, cell)
+    arm, gripper, camera = devices(args, cell)
     person = Terminal()
     camera.open()
     try:
         arm.connect()
         make_ready(arm, gripper, person)
-        bench = Bench(arm, gripper, camera, camera.serial, cell, hand_eye_file, corners_by(board), person)
+        serial = getattr(camera, "serial", "") or args.camera_serial
+        bench = Bench(arm, gripper, camera, serial, cell, hand_eye_file, corners_by(board), person)
         errors = check_by_touch(bench, args.out)
     finally:
         arm.disconnect()

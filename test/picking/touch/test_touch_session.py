@@ -12,6 +12,8 @@ import yaml
 from support.touch_world import CELL, Script, TouchingArm, TouchWorld, WorldCamera
 
 from gpnet_ros.devices.fake import FakeGripper
+from gpnet_ros.devices.robots import make_robot
+from gpnet_ros.devices.ur.start import agreement
 from gpnet_ros.errors import BadInput, DeviceError, SettingsError
 from gpnet_ros.picking.mode_gate import GRIPPING, MODES, Connected, require_mode
 from gpnet_ros.picking.touch.session import Bench, check_by_touch
@@ -65,16 +67,12 @@ def connected(file: Path, **changes: object) -> Connected:
 
 
 def test_a_bad_hand_eye_is_refused_and_its_file_opens_no_mode(tmp_path: Path) -> None:
-    world = TouchWorld(4, 0.005)
-    errors = check_by_touch(bench(world, tmp_path), tmp_path / "check.yaml")
+    made = bench(TouchWorld(4, 0.005), tmp_path)
+    errors = check_by_touch(made, tmp_path / "check.yaml")
     assert "mm in all" in errors.refusal
     with pytest.raises(BadInput, match="mm in all"):
         require_mode("run", False, str(tmp_path / "check.yaml"), connected(tmp_path / "hand_eye.yaml"), 30, NOW)
-
-
-def test_each_descent_is_asked_for_and_made_with_closed_jaws(tmp_path: Path) -> None:
-    made = bench(TouchWorld(2), tmp_path)
-    check_by_touch(made, tmp_path / "check.yaml")
+    # Each descent was asked for, and made with closed jaws.
     descents = [move for move in made.arm.moves if move.kind == "descend"]  # type: ignore[attr-defined]
     assert len(descents) == len(made.person.asked) and 17 <= len(descents) <= 26  # type: ignore[attr-defined]
     assert set(made.gripper.commands) == {0.0}  # type: ignore[attr-defined]
@@ -109,12 +107,14 @@ def test_a_board_that_is_lower_than_the_camera_says_is_not_looked_for_deeper(tmp
 def test_what_was_begun_does_not_go_on_with_a_board_that_was_moved(tmp_path: Path) -> None:
     world, out = TouchWorld(2), tmp_path / "check.yaml"
     made = bench(world, tmp_path)
-    made.person.words = 3  # type: ignore[attr-defined]
+    made.person.words = 1  # type: ignore[attr-defined]
     with pytest.raises(BadInput):
         check_by_touch(made, out)
     world.corners = world.corners + [0.005, 0.0, 0.0]
     again = bench(world, tmp_path)
-    check_by_touch(again, out)
+    again.person.words = 0  # type: ignore[attr-defined]
+    with pytest.raises(BadInput):
+        check_by_touch(again, out)
     assert any("place of the board" in told for told in again.person.told)  # type: ignore[attr-defined]
 
 
@@ -200,6 +200,16 @@ def test_the_sum_alone_is_not_enough(checked: tuple[Path, Path], tmp_path: Path)
     nobody.write(tmp_path / "check.yaml")
     with pytest.raises(BadInput, match="no serial number of the arm"):
         require_mode("run", False, str(tmp_path / "check.yaml"), connected(eye), 30, NOW)
+
+
+def test_the_arm_of_the_check_is_asked_for_when_it_is_made_ready() -> None:
+    arm, _ = make_robot("ur", "127.0.0.1", "robotiq", "", False, CELL, "20200000001")
+    settings = arm.settings  # type: ignore[attr-defined]
+    for serial in ("", "20200000002"):
+        said = agreement(None, "UR10 3.15.8", settings, CELL, serial)  # type: ignore[arg-type]
+        assert "the calibration check is of 20200000001" in said
+    with pytest.raises(AttributeError):  # it goes on to ask the link
+        agreement(None, "UR10 3.15.8", settings, CELL, "20200000001")  # type: ignore[arg-type]
 
 
 def test_the_plan_of_a_touch_begins_with_closing() -> None:
