@@ -47,6 +47,7 @@ COMMANDS: dict[str, str] = {
     "view": "view",
     "urdf": "cell_urdf",
     "board": "board",
+    "hand-eye capture": "hand_eye_capture",
     "hand-eye solve": "hand_eye_solve",
     "hand-eye read": "hand_eye_read",
     "bench clearing": "bench_clearing",

@@ -134,7 +134,7 @@ def fit_hand_eye(
     _require_views(views)
     problem = HandEyeProblem(views, camera, mount, noise)
     _require_turns(problem.G[:, :3, :3])
-    start = _agreed_start(problem)
+    start = agreed_start(problem)
     sized, used, table = _settled(problem, start, True)
     _require_size(sized, table, board)
     found, used, table = _settled(problem, sized, False)
@@ -180,7 +180,7 @@ def _require_turns(R: NDArray[np.float64]) -> None:
         )
 
 
-def _agreed_start(problem: HandEyeProblem) -> Solution:
+def agreed_start(problem: HandEyeProblem) -> Solution:
     """The closed form of those few views with which most others agree best (least median of squares)."""
     rng, count = np.random.default_rng(0), len(problem.views)
     best, least = None, np.inf

@@ -193,11 +193,11 @@ def _planned(search: _Search, q_start: Joints, first: tuple[Move, ...], way: lis
     for q_from, q_to in pairwise(way):
         turned = [name for name, angle in zip(JOINTS, np.abs(q_to - q_from), strict=True) if angle > 1e-6]
         name = "home" if q_to is way[-1] else "turn " + ", ".join(turned)
-        steps.append(Move(name, "joint", _speed(q_from, q_to, search.cell), JOINT_ACCELERATION, q=q_to))
+        steps.append(Move(name, "joint", slow_speed(q_from, q_to, search.cell), JOINT_ACCELERATION, q=q_to))
     return search.plan(q_start, tuple(steps))
 
 
-def _speed(q_from: Joints, q_to: Joints, cell: Cell) -> float:
+def slow_speed(q_from: Joints, q_to: Joints, cell: Cell) -> float:
     """Speed [rad/s] of the leading joint at which no part of the arm is too fast."""
     travel = float(np.abs(q_to - q_from).max())
     path = np.linspace(q_from, q_to, int(np.ceil(travel / safety.JOINT_STEP)) + 2)

@@ -1,31 +1,53 @@
-"""Pictures of the board before a grey wall, by exact homography."""
+"""Pictures of the board before a grey wall, and a camera that sees nothing else of a simulated cell."""
 
 from __future__ import annotations
 
-import cv2
+import time
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
-from gpnet_ros.board import Board, black_cells
-from gpnet_ros.frame import Intrinsics
+from gpnet_ros.board import Board
+from gpnet_ros.cell import HandEye
+from gpnet_ros.errors import DeviceError
+from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.pose import Transform
+from gpnet_ros.sim.cell.arm import FLANGE
+from gpnet_ros.sim.cell.scenery import body_pose
+from gpnet_ros.sim.cell.shown_board import ShownBoard
+from gpnet_ros.sim.cell.state import StateReader
 
-#: Pixels of the drawn board per metre, and the finer grid on which pictures are made.
-_PER_METRE, _FINER = 3000.0, 3
+
+def picture(camera: Intrinsics, T_camera_board: Transform, board: Board) -> NDArray[np.uint8]:
+    """The board as the camera sees it at a pose (4, 4) [m], (H, W, 3)."""
+    wall = np.full((camera.height, camera.width, 3), 120, np.uint8)
+    far = np.full(wall.shape[:2], 3.0, np.float32)
+    return ShownBoard(board, "flange", T_camera_board).lay(wall, far, camera, T_camera_board)[0]
 
 
-def picture(camera: Intrinsics, T_camera_board: Transform, board: Board, border: float = 0.015) -> NDArray[np.uint8]:
-    """The board with a white border [m] as the camera (H, W) sees it at a pose (4, 4) [m], (H, W, 3)."""
-    s = _PER_METRE
-    w, h = (round((side + 2 * border) * s) for side in board.size)
-    drawn = np.full((h, w), 235, np.uint8)
-    for x, y, dx, dy in (black_cells(board) + [border, border, 0.0, 0.0]) * s:
-        drawn[round(y) : round(y + dy), round(x) : round(x + dx)] = 20
-    # pixel (u, v) of the drawing lies at ((u + 0.5) / s - border) in the board's frame
-    to_board = np.array([[1 / s, 0.0, 0.5 / s - border], [0.0, 1 / s, 0.5 / s - border], [0.0, 0.0, 1.0]])
-    finer = np.array([[_FINER, 0.0, (_FINER - 1) / 2], [0.0, _FINER, (_FINER - 1) / 2], [0.0, 0.0, 1.0]])
-    H = finer @ camera.matrix @ T_camera_board[:3, [0, 1, 3]] @ to_board
-    size = (camera.width * _FINER, camera.height * _FINER)
-    seen = cv2.warpPerspective(drawn, H, size, flags=cv2.INTER_AREA, borderValue=(120,))
-    small = cv2.resize(seen, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
-    return np.repeat(np.asarray(small, np.uint8)[..., None], 3, axis=2)
+class BoardCamera:
+    """The simulated cell's camera without rendering: the board before a wall, where the arm has it at this instant."""
+
+    def __init__(self, run_dir: Path, truth: HandEye, shown: ShownBoard, camera: Intrinsics) -> None:
+        self._run_dir, self._truth, self._shown, self._camera = run_dir, truth, shown, camera
+        self._reader: StateReader | None = None
+        self._last = -np.inf
+
+    def open(self) -> None:
+        self._reader = StateReader(self._run_dir)
+
+    def read(self, timeout: float | None = None) -> Frame:
+        assert self._reader is not None
+        end = time.monotonic() + (timeout or 30.0)
+        while (state := self._reader.newest()) is None or state.time <= self._last:
+            if time.monotonic() > end:
+                raise DeviceError("The cell stands still.")
+            time.sleep(0.002)
+        self._last = state.time
+        T_base_flange = body_pose(state.poses, FLANGE)
+        T = self._shown.T_camera_board(self._truth.T_base_camera(T_base_flange), T_base_flange)
+        return Frame(picture(self._camera, T, self._shown.board), None, self._camera, state.time)
+
+    def close(self) -> None:
+        self._reader = None

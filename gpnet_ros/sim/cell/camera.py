@@ -16,6 +16,7 @@ from gpnet_ros.sim.camera.d435 import D435_640x480
 from gpnet_ros.sim.camera.render import Quality, render
 from gpnet_ros.sim.cell.arm import FLANGE
 from gpnet_ros.sim.cell.scenery import RunScenery, body_pose
+from gpnet_ros.sim.cell.shown_board import ShownBoard
 from gpnet_ros.sim.cell.state import State, StateReader
 
 #: Least wall time from one exposure to the next [s]: a frame costs half a core-second, which others need too.
@@ -36,6 +37,7 @@ class SimCamera:
         quality: Quality = "fast",
         seed: int | None = None,
         period: float = EXPOSURE_PERIOD,
+        board: ShownBoard | None = None,
     ) -> None:
         """Remember what to look at; nothing is opened yet.
 
@@ -49,6 +51,7 @@ class SimCamera:
             quality: of the renderer.
             seed: of the noise; None is different in every process.
             period: least wall time between exposures [s].
+            board: a calibration board that is seen, too.
         """
         self._run_dir, self._noise = Path(run_dir), noise
         self._hand_eye = hand_eye or load_hand_eye()
@@ -56,6 +59,7 @@ class SimCamera:
         self._intrinsics, self._quality = intrinsics, quality
         self._rng = np.random.default_rng(seed)
         self._reader: StateReader | None = None
+        self._board = board
         self._period, self._next, self._last = period, -np.inf, -np.inf
 
     def open(self) -> None:
@@ -98,10 +102,14 @@ class SimCamera:
 
     def _expose(self, state: State) -> Frame:
         scenery, style = self._shown.show(state.version), self._shown.style
-        T_base_camera = self._hand_eye.T_base_camera(body_pose(state.poses, FLANGE))
+        T_base_flange = body_pose(state.poses, FLANGE)
+        T_base_camera = self._hand_eye.T_base_camera(T_base_flange)
         poses = list(scenery.place(state.poses))
         view = render(scenery.scene, poses, self._intrinsics, T_base_camera, style, self._quality, self._rng)
-        depth = view.depth
+        color, depth = view.color, view.depth
+        if self._board is not None:
+            T_camera_board = self._board.T_camera_board(T_base_camera, T_base_flange)
+            color, depth = self._board.lay(color, depth, self._intrinsics, T_camera_board)
         if self._noise:
-            depth = d435_depth(depth, self._intrinsics, DepthNoise(), self._rng, view.color)
-        return Frame(view.color, depth.astype(np.float32), self._intrinsics, state.time)
+            depth = d435_depth(depth, self._intrinsics, DepthNoise(), self._rng, color)
+        return Frame(color, depth.astype(np.float32), self._intrinsics, state.time)
