@@ -123,7 +123,7 @@ class Guide:
         if self.ask("the way is free, and a hand is at the emergency stop? yes drives> ").strip().lower() != "yes":
             self.say("not driven")
             return
-        if state.status != "ready":
+        if arm.state().status != "ready":
             arm.resume()
         safety.check(plan, rig.carried(self.cell), arm.state().q)  # somebody may have moved it since
         with _interrupted() as stop:

@@ -34,7 +34,7 @@ class Person:
 
     def __call__(self, prompt: str) -> str:
         self._left -= 1
-        count = int(prompt.split()[0]) if prompt[0].isdigit() else -1
+        count = int(prompt.split(maxsplit=1)[0]) if prompt[0].isdigit() else -1
         if count >= self._wanted or self._left < 0:
             self._said = "q"
         elif count < 0:
@@ -65,7 +65,7 @@ def test_a_hidden_hand_eye_is_found_in_the_simulated_cell(
     (tmp_path / "board.yaml").write_text(board_yaml(Board()), encoding="utf-8")
     run, views = tmp_path / "cell", tmp_path / "views"
     monkeypatch.setattr("builtins.input", Person(10))
-    with controller("--objects", "0", "--run-dir", str(run), factor=2.0, program=CELL_PROGRAM) as running:
+    with controller("--objects", "0", "--run-dir", str(run), factor=1.0, program=CELL_PROGRAM) as running:
         jog(running.ip, FIRST[mount])
         status = cli.main(
             ["hand-eye", "capture", str(views), "--mount", mount, "--board", str(tmp_path / "board.yaml"),
