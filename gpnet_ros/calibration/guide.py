@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from gpnet_ros import safety
 from gpnet_ros.calibration.capture import Capture
@@ -23,6 +22,7 @@ from gpnet_ros.hand_eye_poses import board_poses_of, next_way, rough_rig
 from gpnet_ros.hand_eye_solver import BoardView
 from gpnet_ros.kinematics import Joints
 from gpnet_ros.plan import Move, Plan
+from gpnet_ros.pose import distance
 
 WORDS = "Enter takes a view, d drives to the next pose, s drives to another one, x drops the last view, q leaves"
 
@@ -162,6 +162,5 @@ def _way_told(plan: Plan, q: Joints) -> str:
 
 
 def _turned(poses: Sequence[np.ndarray]) -> float:
-    """Greatest turn [rad] between any two poses (4, 4)."""
-    turns = Rotation.from_matrix(np.array([T[:3, :3] for T in poses]))
-    return float(max((turns[0].inv() * turns).magnitude().max(), 0.0))
+    """Greatest turn [rad] of poses (4, 4) from the first of them."""
+    return max(distance(poses[0], T)[1] for T in poses)
