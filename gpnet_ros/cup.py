@@ -5,6 +5,7 @@ For a cup what `grasp` is for the jaw: from detections and depth to a pixel, a d
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.arrays import Doubles
+from gpnet_ros.balance import arms, height_range, mass_point
 from gpnet_ros.detections import CHANCE_MIN, Detections
 from gpnet_ros.errors import NoDepth
 from gpnet_ros.frame import Frame
@@ -27,8 +29,8 @@ CUP_REASONS = (
     "occluded", "edge", "low_quality", "hole", "uneven", "outside", "failed_before", "tilt", "not_seen", "clearance",
     "unreachable", "unsafe",
 )  # fmt: skip
-#: Weight of an object's middle beside the squared chances of its centre of mass, where a sure one has 1.
-MASS_PRIOR = 0.05
+#: Against the approach where no hand-eye tells it: along the optical axis, towards the camera.
+TOWARDS_CAMERA: Doubles = np.array([0.0, 0.0, -1.0])
 #: Points around the lip by which its outline in the picture is drawn.
 OUTLINE = 24
 
@@ -37,13 +39,19 @@ OUTLINE = 24
 class CupSelect:
     """Settings by which points of the suction heat map become cup grasps."""
 
-    object_min: float = setting(0.5, "Least score of an object that is picked.", low=0.0, high=1.0)
+    object_min: float = setting(0.15, "Least score of an object that is picked.", low=0.0, high=1.0)
+    object_sure: float = setting(0.3, "Score below which others go first.", low=0.0, high=1.0)
     occluded_max: float = setting(
         CHANCE_MIN, "Chance of being occluded from which on others go first.", low=0.0, high=1.0
     )
-    occluded_never: float = setting(0.9, "Chance from which on it waits, whatever is left.", low=0.0, high=1.0)
+    occluded_never: float = setting(1.0, "Chance beyond which it waits, whatever is left.", low=0.0, high=1.0)
+    promising: float = setting(
+        0.03, "Chance of a place below which an object that lies free is no longer taken before others.",
+        low=0.0, high=1.0,
+    )  # fmt: skip
     quality_min: float = setting(0.05, "Smallest worth of a point.", low=0.0, high=1.0)
-    count: int = setting(30, "Most points that are looked at in one frame.", low=1, high=100)
+    count: int = setting(80, "Most points that are looked at in one frame.", low=1, high=200)
+    places: int = setting(12, "Most of them on one object.", low=1, high=100)
     separation: float = setting(0.010, "Smallest distance between them.", unit="m", low=0.001, high=0.1)
     edge: float = setting(0.002, "Between lip and edge of what is seen of the object.", unit="m", low=0.0, high=0.02)
     cover_min: float = setting(0.97, "Share of lip and edge that must lie on the object.", low=0.5, high=1.0)
@@ -51,9 +59,11 @@ class CupSelect:
     around: float = setting(0.02, "Of the object, tells the tilt at a point.", unit="m", low=0.002, high=0.1)
     uneven_max: float = setting(0.002, "Deviation from a plane under the lip.", unit="m", low=0.0001, high=0.01)
     tilt_max: float = setting(0.42, "Of the surface against level (24 degrees).", unit="rad", low=0.0, high=0.8)
-    tilt_doubt: float = setting(
-        0.14, "Beyond what the bellows follow: tried last, for depth is as wrong.", unit="rad", low=0.0, high=0.5
-    )
+    tilt_doubt: float = setting(0.14, "By which depth errs: that far beyond is tried.", unit="rad", low=0.01, high=0.5)
+    tilt_reserve: float = setting(
+        0.07, "Below what the bellows follow, where every second seal fails: surfaces curve.",
+        unit="rad", low=0.0, high=0.4,
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         validate(self)
@@ -72,8 +82,9 @@ class CupGrasp:
         unevenness: greatest deviation from it under the lip [m].
         score: by which places are compared: suction, lessened by the distance to the centre of mass.
         suction: the network's quality at the pixel.
-        arm: distance of the pixel from the predicted centre of mass at that depth [m].
+        arm: distance of the cup's axis from the predicted centre of mass [m].
         index: of the object among the detections.
+        rises: how far its highest part stands above this place [m].
     """
 
     pixel: tuple[float, float]
@@ -85,6 +96,7 @@ class CupGrasp:
     suction: float
     arm: float
     index: int
+    rises: float
 
     @property
     def angle_deg(self) -> float:
@@ -93,25 +105,30 @@ class CupGrasp:
 
 
 def cup_candidates(
-    detections: Detections, frame: Frame, cup: CupShape, settings: CupSelect | None = None
+    detections: Detections,
+    frame: Frame,
+    cup: CupShape,
+    settings: CupSelect | None = None,
+    up: Doubles = TOWARDS_CAMERA,
 ) -> Iterator[CupGrasp | Rejected]:
     """Places for the cup, best first, each with its surface, or the reason why it is none.
 
     First come the objects that offer no place at all, then points of free objects by falling worth, then those of
-    objects that may be occluded, lest a doubt stalls the cell; a worth below `quality_min` ends the list, and is
-    reported.
+    objects that may be occluded; a worth below `quality_min` ends the list, and is reported. No object has more than
+    `places` of them: where one that is large and useless had all, another would have none.
 
     Args:
         detections: of this very frame.
         frame: with depth and camera model.
         cup: for the radius of the lip.
         settings: see `CupSelect`.
+        up: unit vector (3,) against the approach, in the camera frame.
     """
     s = settings or CupSelect()
     assert frame.depth is not None and frame.intrinsics is not None
     free, doubted = _Worths(frame.shape), _Worths(frame.shape)
     for index in range(len(detections.scores)):
-        found = _object_worth(detections, index, frame, cup, s)
+        found = _object_worth(detections, index, frame, cup, s, up)
         if isinstance(found, Rejected):
             yield found
         else:
@@ -124,8 +141,9 @@ def cup_candidates(
             detail = f"The worth of a cup is {worth:.2f}, {s.quality_min:.2f} is needed."
             yield Rejected(pixel, "low_quality", detail)
             return
-        yield cup_at(detections, owner, frame, pixel, cup, s)
-        worths.leave_out(pixel, s.separation * frame.intrinsics.fx / float(frame.depth[int(pixel[1]), int(pixel[0])]))
+        yield cup_at(detections, owner, frame, pixel, cup, s, up)
+        apart = s.separation * frame.intrinsics.fx / float(frame.depth[int(pixel[1]), int(pixel[0])])
+        worths.leave_out(pixel, apart, owner, s.places)
 
 
 class _Worths:
@@ -133,6 +151,7 @@ class _Worths:
 
     def __init__(self, shape: tuple[int, int]) -> None:
         self._worth, self._owner = np.zeros(shape, dtype=np.float32), np.full(shape, -1)
+        self._given: Counter[int] = Counter()
 
     def add(self, worth: NDArray[np.float32], index: int) -> None:
         better = worth > self._worth
@@ -142,8 +161,11 @@ class _Worths:
         v, u = (int(i) for i in np.unravel_index(int(np.argmax(self._worth)), self._worth.shape))
         return float(self._worth[v, u]), (float(u), float(v)), int(self._owner[v, u])
 
-    def leave_out(self, pixel: tuple[float, float], radius: float) -> None:
+    def leave_out(self, pixel: tuple[float, float], radius: float, owner: int, most: int) -> None:
         cv2.circle(self._worth, (int(pixel[0]), int(pixel[1])), max(round(radius), 1), 0.0, -1)
+        self._given[owner] += 1
+        if self._given[owner] >= most:
+            self._worth[self._owner == owner] = 0.0
 
 
 def cup_at(
@@ -153,6 +175,7 @@ def cup_at(
     pixel: tuple[float, float],
     cup: CupShape,
     settings: CupSelect | None = None,
+    up: Doubles = TOWARDS_CAMERA,
 ) -> CupGrasp | Rejected:
     """The cup at a pixel (u, v) [px] of an object, or why it is none; see `cup_candidates`."""
     s = settings or CupSelect()
@@ -175,24 +198,14 @@ def cup_at(
         )
         return Rejected(pixel, "uneven", detail)
     u, v = round(pixel[0]), round(pixel[1])
-    arm = float(np.hypot(*(np.array(pixel) - mass_centre(detections, index)))) * surface.depth / frame.intrinsics.fx
+    point = frame.intrinsics.deproject(pixel, surface.depth)
+    arm = float(arms(point, mass_point(detections, index, frame, up), up))
+    rises = height_range(detections, index, frame, up)[1] - float(point @ up)
     suction = float(np.nan_to_num(detections.suction[v, u]))
     return CupGrasp(
         pixel, across(detections.amodal[index]), surface.depth, surface.normal, surface.unevenness,
-        suction * _nearness(arm, cup.lip_radius), suction, arm, index,
+        suction * _nearness(arm, cup.lip_radius), suction, arm, index, rises,
     )  # fmt: skip
-
-
-def mass_centre(detections: Detections, index: int) -> Doubles:
-    """Pixel (2,) u, v at which the whole object balances: the mean of its mask, weighed by chance.
-
-    Where the network is unsure, it is the mask's middle; where it is sure, the centre of mass that it sees.
-    """
-    mask = detections.amodal[index] | detections.visible[index]
-    rows, columns = np.nonzero(mask)
-    chances = np.nan_to_num(detections.mass[rows, columns]).astype(np.float64)  # NaN where the network did not look
-    weights = chances**2 + MASS_PRIOR / len(rows)
-    return np.array([weights @ columns, weights @ rows]) / weights.sum()
 
 
 def edge_distance(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -209,7 +222,7 @@ def across(mask: NDArray[np.bool_]) -> float:
 
 
 def _object_worth(
-    detections: Detections, index: int, frame: Frame, cup: CupShape, s: CupSelect
+    detections: Detections, index: int, frame: Frame, cup: CupShape, s: CupSelect, up: Doubles
 ) -> NDArray[np.float32] | Rejected:
     """Worth (H, W) of a cup on each pixel of an object, 0 off it, or why it has no place for one."""
     assert frame.depth is not None and frame.intrinsics is not None
@@ -219,7 +232,7 @@ def _object_worth(
     if not detections.scores[index] >= s.object_min:
         detail = f"The object's score is {detections.scores[index]:.2f}, {s.object_min:.2f} is needed."
         return Rejected(middle, "low_quality", detail)
-    if not detections.occluded[index] < max(s.occluded_never, s.occluded_max):
+    if not detections.occluded[index] <= max(s.occluded_never, s.occluded_max):
         detail = f"The object is occluded with a chance of {detections.occluded[index]:.2f}: what hides it goes first."
         return Rejected(middle, "occluded", detail)
     counts = visible if frame.region is None else visible & frame.region
@@ -232,9 +245,10 @@ def _object_worth(
         detail = f"What is seen of the object has no room for a lip of {cup.lip_radius * 1e3:.0f} mm radius."
         return Rejected(middle, "edge", detail)
     rows, columns = np.nonzero(seen)
-    arms = np.hypot(*(np.stack([columns, rows]) - mass_centre(detections, index)[:, None])) * pixel
+    points = frame.intrinsics.deproject(np.column_stack([columns, rows]), frame.depth[rows, columns])
+    away = arms(points, mass_point(detections, index, frame, up), up)
     worth = np.zeros(frame.shape, dtype=np.float32)
-    worth[rows, columns] = np.nan_to_num(detections.suction[rows, columns]) * _nearness(arms, cup.lip_radius)
+    worth[rows, columns] = np.nan_to_num(detections.suction[rows, columns]) * _nearness(away, cup.lip_radius)
     return worth
 
 

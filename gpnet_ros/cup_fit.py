@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtr
 
 from gpnet_ros.arrays import Doubles
 from gpnet_ros.cell import Cell
@@ -38,7 +39,7 @@ class CupFit:
         T_base_tcp: the middle of the lip, where the descent ends at the latest.
         opening: the width that lets go, see `devices.gripper` [m].
         tilt: of the surface against level [rad].
-        doubtful: it is measured a little beyond what the bellows follow.
+        chance: how likely a pick is to succeed, compared with the others of the same frame; not a probability.
     """
 
     grasp: CupGrasp
@@ -46,7 +47,7 @@ class CupFit:
     T_base_tcp: Transform
     opening: float
     tilt: float
-    doubtful: bool
+    chance: float
 
 
 def cup_in_cell(
@@ -73,7 +74,7 @@ def cup_in_cell(
     T_base_grasp = T_base_camera @ lift(grasp.pixel, grasp.angle, grasp.depth, frame.intrinsics, T_base_camera)
     T_base_tcp = T_base_grasp.copy()
     T_base_tcp[2, 3] = lip_height(float(T_base_grasp[2, 3]), cell, cell.cup.overtravel)
-    refused = refused_place(grasp.pixel, T_base_grasp, T_base_tcp, cell, memory)
+    refused = refused_place(grasp.pixel, T_base_grasp, T_base_tcp, cell, memory, grasp.rises)
     if refused is not None:
         return refused
     normal = T_base_camera[:3, :3] @ grasp.normal
@@ -83,7 +84,8 @@ def cup_in_cell(
         detail = f"The surface is tilted by {np.degrees(tilt):.0f} degrees, the bellows follow {np.degrees(most):.0f}."
         return Rejected(grasp.pixel, "tilt", detail)
     refused = _refused_room(grasp.pixel, heights, T_base_grasp, T_base_tcp, normal, cell.cup)
-    return refused or CupFit(grasp, T_base_grasp, T_base_tcp, cell.gripper.stroke, tilt, tilt > most)
+    chance = grasp.score * sealing_share(tilt, cell.cup, s)
+    return refused or CupFit(grasp, T_base_grasp, T_base_tcp, cell.gripper.stroke, tilt, chance)
 
 
 def lip_height(z_surface: float, cell: Cell, overtravel: float) -> float:
@@ -103,6 +105,15 @@ def greatest_tilt(cup: CupShape, settings: CupSelect) -> float:
     much to give way.
     """
     return min(settings.tilt_max, float(np.arctan2(cup.press, cup.lip_radius)))
+
+
+def sealing_share(tilt: float, cup: CupShape, settings: CupSelect) -> float:
+    """Share in [0, 1] of the seals that come about on surfaces measured to be tilted so much [rad].
+
+    Depth errs by `tilt_doubt`, so no measured tilt is sure to seal or to fail.
+    """
+    half = max(greatest_tilt(cup, settings) - settings.tilt_reserve, 0.0)
+    return float(ndtr((half - tilt) / settings.tilt_doubt))
 
 
 def _refused_room(

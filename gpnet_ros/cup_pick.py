@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from gpnet_ros.cell import Cell
 from gpnet_ros.cup import CupSelect, cup_candidates
 from gpnet_ros.cup_fit import CupFit, cup_in_cell
+from gpnet_ros.cup_order import failures_on, likeliest_first
 from gpnet_ros.detections import Detections
 from gpnet_ros.errors import FrameRefused, SettingsError
 from gpnet_ros.fit import Memory
@@ -57,17 +58,20 @@ def decide_cup(
             f"{frame.shape[::-1]}: take those of this very frame."
         )
 
+    settings = select or CupSelect()
+
     def fits(heights: HeightMap) -> Iterator[CupFit | Rejected]:
-        doubtful: list[CupFit] = []  # depth tilts a surface by some degrees: tried when nothing else is left
-        for each in cup_candidates(detections, frame, cell.cup, select):
+        found: list[CupFit] = []
+        for each in cup_candidates(detections, frame, cell.cup, settings, T_base_camera[2, :3]):
             if isinstance(each, Rejected):
                 yield each
                 continue
-            fit = cup_in_cell(each, frame, heights, T_base_camera, cell, memory, select)
-            if isinstance(fit, CupFit) and fit.doubtful:
-                doubtful.append(fit)
-            else:
+            fit = cup_in_cell(each, frame, heights, T_base_camera, cell, memory, settings)
+            if isinstance(fit, Rejected):
                 yield fit
-        yield from sorted(doubtful, key=lambda fit: fit.tilt)
+            else:
+                found.append(fit)
+        failures = failures_on(detections, frame, T_base_camera, cell, memory or Memory())
+        yield from likeliest_first(found, detections, failures, settings)
 
     return first_planned(frame, fits, T_base_camera, cell, q_start, hover, spot)

@@ -182,7 +182,12 @@ def fit_in_cell(
 
 
 def refused_place(
-    pixel: tuple[float, float], T_base_grasp: Transform, T_base_tcp: Transform, cell: Cell, memory: Memory | None
+    pixel: tuple[float, float],
+    T_base_grasp: Transform,
+    T_base_tcp: Transform,
+    cell: Cell,
+    memory: Memory | None,
+    rises: float = 0.0,
 ) -> Rejected | None:
     """Why nothing is picked at a place at all: off the workspace, the table itself, or failed before; None: it may be.
 
@@ -192,12 +197,15 @@ def refused_place(
         T_base_tcp: the TCP of its grasp, (4, 4).
         cell: for the workspace.
         memory: grasps that failed before; None knows of none.
+        rises: how far the object that is seen there stands above the place [m]: a plate's bottom is as low as the
+            table's noise, its rim is not. 0 where no object is known.
     """
     x, y, z = T_base_grasp[:3, 3]
     half = cell.workspace.side / 2
     if abs(x - cell.workspace.centre[0]) > half or abs(y - cell.workspace.centre[1]) > half:
         return Rejected(pixel, "outside", f"({x:.3f}, {y:.3f}) m lies outside the workspace.")
-    if z < cell.workspace.table_z + 0.5 * LEFT_HEIGHT:
+    over = z - cell.workspace.table_z
+    if over < 0.5 * LEFT_HEIGHT and not (over > 0 and over + rises >= LEFT_HEIGHT):
         return Rejected(pixel, "outside", f"The surface is {z * 1e3:.1f} mm high: that is the table.")
     if memory is not None and memory.knows(T_base_tcp, any_yaw=cell.tool == "suction"):
         return Rejected(pixel, "failed_before", "This grasp failed since the heap last changed.")

@@ -166,3 +166,18 @@ def test_a_hover_never_touches() -> None:
     decision = decide(cup_scene(TOP), hover=True)
     assert decision.plan is not None and decision.plan.task == "hover"
     assert not [s for s in decision.plan.steps if isinstance(s, Move) and s.kind == "descend"]
+
+
+def test_the_bottom_of_a_plate_is_no_table_and_a_patch_of_table_is_no_plate() -> None:
+    """A plate's bottom lies as low as the table's noise; what tells them apart is that a plate's rim stands higher."""
+    bottom, rim = Slab((0.66, 0.03, 0.004), (0.10, 0.10, 0.004)), Slab((0.66, 0.09, 0.02), (0.10, 0.02, 0.02))
+    scene = cup_scene(bottom, rim)
+    plate = scene.detections.visible.any(axis=0, keepdims=True).repeat(2, axis=0)
+    told = scene.changed(visible=plate, amodal=plate, scores=np.array([0.9, 0.0]), occluded=np.zeros(2))
+    found = decide(told, planned=False)
+    assert found.status == "grasp" and found.T_base_grasp is not None and found.T_base_grasp[2, 3] < 0.006
+    alone = cup_scene(bottom)
+    assert "outside" in reasons(
+        decide(cup_scene(bottom, Slab((0.55, -0.1, 0.05))).changed(scores=np.array([0.9, 0.0])))
+    )
+    assert decide(alone, planned=False).status != "grasp"

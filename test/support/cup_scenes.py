@@ -33,6 +33,12 @@ class Slab:
     def T_base_top(self) -> Transform:
         return transform(Rotation.from_euler("zx", [self.turn, self.tilt]).as_matrix(), self.top)
 
+    @property
+    def middle(self) -> NDArray[np.float64]:
+        """Its centre of mass (3,)."""
+        T = self.T_base_top
+        return np.asarray(T[:3, 3] - T[:3, 2] * self.size[2] / 2, dtype=np.float64)
+
 
 @dataclass(frozen=True, eq=False)
 class CupScene:
@@ -48,7 +54,7 @@ class CupScene:
 
 @lru_cache
 def cup_scene(*slabs: Slab) -> CupScene:
-    """Slabs on the table; suction is the same on all of each, its centre of mass under the middle of its top."""
+    """Slabs on the table; suction is the same on all of each, its centre of mass in its middle."""
     camera, T_base_camera = CAMERA, T_BASE_CAMERA
     depth, ids = _photograph(slabs, camera, T_base_camera)
     visible = np.stack([ids == k for k in range(len(slabs))])
@@ -58,7 +64,7 @@ def cup_scene(*slabs: Slab) -> CupScene:
     v, u = np.mgrid[0 : camera.height, 0 : camera.width]
     T_camera_base = invert(T_base_camera)
     for slab in slabs:
-        column, row = camera.project(T_camera_base[:3, :3] @ np.array(slab.top) + T_camera_base[:3, 3])
+        column, row = camera.project(T_camera_base[:3, :3] @ slab.middle + T_camera_base[:3, 3])
         mass = np.maximum(mass, np.exp(-((u - column) ** 2 + (v - row) ** 2) / 18)).astype(np.float32)
     boxes = np.array([_box(mask) for mask in whole])
     found = Detections(

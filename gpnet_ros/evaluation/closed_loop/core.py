@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 #: What a row tells of a grasp by the jaw, and by the cup.
 _TOLD = ("score", "quality", "priority", "width", "depth")
-_TOLD_OF_CUP = ("score", "suction", "arm", "unevenness", "depth")
+_TOLD_OF_CUP = ("score", "suction", "arm", "unevenness", "depth", "rises")
 _Job = tuple[HeapName, Policy, PlayedBy]
 
 
@@ -106,7 +106,8 @@ def core_round(job: _Job) -> RoundRow:
 
 
 def _pick_row(pick: CorePick) -> PickRow:
-    decision, outcome, grasp = pick.decision, pick.outcome, pick.decision.grasp
+    decision, outcome = pick.decision, pick.outcome
+    grasp = decision.grasp or decision.cup
     details: dict[str, Any] = {
         "target": pick.target,
         "target_topmost": pick.target_topmost if pick.target is not None else None,

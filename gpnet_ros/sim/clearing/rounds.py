@@ -282,9 +282,10 @@ def strayed(heap: Heap, cell: Cell) -> int:
 
 def target_of(decision: Decision, view: View) -> int | None:
     """Index, within the heap of the view, of the object that most pixels around the chosen one show."""
-    if decision.grasp is None:
+    chosen = decision.grasp or decision.cup
+    if chosen is None:
         return None
-    u, v = (round(x) for x in decision.grasp.pixel)
+    u, v = (round(x) for x in chosen.pixel)
     seen = view.ids[max(v - _AIM, 0) : v + _AIM + 1, max(u - _AIM, 0) : u + _AIM + 1]
     counts = np.bincount(seen[seen > 0])
     return int(counts.argmax()) - 1 if counts.size else None

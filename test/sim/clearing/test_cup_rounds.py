@@ -13,6 +13,7 @@ from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.cli import main
 from gpnet_ros.detections import Detections
 from gpnet_ros.evaluation.closed_loop.rows import read_rounds
+from gpnet_ros.sim.clearing.clearable import clearable
 from gpnet_ros.sim.clearing.look import Look
 from gpnet_ros.sim.clearing.rounds import FAILURES_MAX, RoundOptions, clear_heap
 from gpnet_ros.sim.clearing.true_cups import true_cups
@@ -46,6 +47,15 @@ def test_detections_that_show_a_cup_the_edge_of_everything_clear_nothing() -> No
     assert sum(not pick.ok for pick in done.picks) >= FAILURES_MAX
 
 
+def test_a_heap_can_be_cleared_if_the_oracle_clears_it_and_a_ring_cannot() -> None:
+    def lone(family: str) -> Heap:
+        one = make_object(family, 0)
+        return Heap((one,), np.array([np.eye(4)]) + np.outer([0.65, 0, one.extent[2] / 2, 0], [0, 0, 0, 1]))
+
+    assert clearable(lone("flat_box"), 0)
+    assert not clearable(lone("ring"), 0)
+
+
 def test_true_places_are_flat_whole_and_apart_and_a_ring_has_no_good_one() -> None:
     heap = frozen_heap(5, 0, "suction").heap
     T = HAND_EYE.T_base_camera()
@@ -72,6 +82,8 @@ def test_the_command_plays_frozen_heaps_for_the_cup_and_tells_who_played(tmp_pat
     (row,) = read_rounds(log)
     assert (row.heap, row.by.gripper, row.by.model, row.by.scene_model) == ("cup5-000", "suction", None, "truth")
     assert answer["objects_removed"] == len(row.removed) > 0
+    first = next(pick for pick in row.picks if pick.ok)
+    assert 0.0 < first.details["suction"] <= 1.0 and first.details["removed"] == [first.details["target"]]
 
 
 @pytest.mark.parametrize(

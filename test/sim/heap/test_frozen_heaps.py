@@ -13,6 +13,7 @@ import pytest
 from gpnet_ros.errors import BadInput
 from gpnet_ros.sim.hand.hand import Hand
 from gpnet_ros.sim.heap import frozen as sets
+from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.sim.labels.relations import relations
 from gpnet_ros.sim.objects.model import BENCHMARK, CUP_GRASPABLE
 from gpnet_ros.sim.objects.splits import OBJECT_SEEDS
@@ -46,6 +47,21 @@ def test_heaps_for_a_cup_are_of_what_a_cup_can_take_and_lie_on_each_other() -> N
         sets.frozen_heap(4, 0, "suction")
     with pytest.raises(BadInput, match="there are 36"):
         sets.frozen_heap(5, 36, "suction")
+
+
+def test_a_heap_that_cannot_be_cleared_is_not_frozen_for_a_cup(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def stacked(seed: int, *_args: object, **_options: object) -> Heap:
+        tried.append(seed)
+        return sets.frozen_heap(5, 0, "suction").heap
+
+    monkeypatch.setattr(sets, "stack_heap", stacked)
+    monkeypatch.setattr(sets, "clearable", lambda _heap, _seed, _tool: len(tried) == 3)
+    first = sets.FROZEN["suction"].first_seed
+    assert json.loads(sets._frozen(("suction", 5, 0)))["seed"] == first + 2 and tried == [first, first + 1, first + 2]
+    tried.clear()  # the twin: those for the jaw are frozen as they come to rest
+    assert json.loads(sets._frozen(("jaw", 3, 0)))["seed"] == tried[0] and len(tried) == 1
 
 
 def test_heaps_are_built_without_physics(monkeypatch: pytest.MonkeyPatch) -> None:
