@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -83,15 +85,6 @@ def test_a_bag_passes_alone_and_beside_tests_that_are_named(repository: Path) ->
     assert "2 passed, 1 deselected" in done.stdout, done.stdout
 
 
-def test_a_deviation_is_told_in_millimetres_and_leaves_a_picture_of_both(repository: Path, expected: Path) -> None:
-    before = yaml.safe_load(expected.read_text())["frames"][1]
-    change(expected, width_mm=before["width_mm"] - 9.0)
-    done = run(repository, "--bag=box", "--bag-out=pictures")
-    assert done.returncode == 1 and "1 failed, 1 passed" in done.stdout, done.stdout
-    assert "9.00 mm apart, 2 allowed" in done.stdout and "Traceback" not in done.stdout
-    assert (repository / "pictures" / "box_frame_000001.png").is_file()
-
-
 def test_an_update_writes_what_is_and_keeps_tolerances_and_settings(repository: Path, expected: Path) -> None:
     as_made = yaml.safe_load(expected.read_text())
     change(expected, angle_deg=12.0)
@@ -105,18 +98,39 @@ def test_an_update_writes_what_is_and_keeps_tolerances_and_settings(repository: 
     assert again == as_made
 
 
-def test_another_camera_and_another_bag_are_told(repository: Path, expected: Path) -> None:
+@pytest.fixture(scope="module")
+def told(repository: Path) -> dict[str, str]:
+    """What one run over copies of the bag says of each frame, by its name; their expectations say otherwise."""
+    expected = repository / "box.expected.yaml"
+    width = yaml.safe_load(expected.read_text())["frames"][1]["width_mm"]
+    for name in ("wide", "camera", "other"):
+        shutil.copytree(repository / "box", repository / name)
+        shutil.copy(expected, repository / f"{name}.expected.yaml")
+    change(repository / "wide.expected.yaml", width_mm=width - 9.0)
     plain = yaml.safe_load(expected.read_text())
     plain["camera"]["fx"] = 400.0
-    plain["frames"][0]["stamp"] += 1
-    expected.write_text(yaml.safe_dump(plain))
-    done = run(repository, "--bag=box")
-    assert done.returncode == 1 and "another camera" in done.stdout, done.stdout
-    plain["camera"] = {}
+    (repository / "camera.expected.yaml").write_text(yaml.safe_dump(plain))
+    plain["camera"], plain["frames"][0]["stamp"] = {}, plain["frames"][0]["stamp"] + 1
     plain["frames"][1]["number"] = 7
-    expected.write_text(yaml.safe_dump(plain))
-    done = run(repository, "--bag=box")
-    assert "the bag is another one" in done.stdout and "no frame 7" in done.stdout, done.stdout
+    (repository / "other.expected.yaml").write_text(yaml.safe_dump(plain))
+    done = run(repository, "--bag=wide", "--bag=camera", "--bag=other", "--bag-out=pictures")
+    assert done.returncode == 1 and "5 failed, 1 passed" in done.stdout, done.stdout
+    assert "Traceback" not in done.stdout
+    parts = re.split(r"\n_+ (\w+::\w+) _+\n", done.stdout.split("short test summary")[0])
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_a_deviation_is_told_in_millimetres_and_leaves_a_picture_of_both(
+    repository: Path, told: dict[str, str]
+) -> None:
+    assert "wide::frame_000000" not in told
+    assert "9.00 mm apart, 2 allowed" in told["wide::frame_000001"]
+    assert (repository / "pictures" / "wide_frame_000001.png").is_file()
+
+
+def test_another_camera_and_another_bag_are_told(told: dict[str, str]) -> None:
+    assert all("another camera" in told[f"camera::frame_00000{k}"] for k in range(2))
+    assert "the bag is another one" in told["other::frame_000000"] and "no frame 7" in told["other::frame_000007"]
 
 
 @pytest.mark.parametrize(
