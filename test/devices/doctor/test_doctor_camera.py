@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.doctor_cell import names
+from support.software_camera import H, W, streaming
 
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.devices.doctor.camera import examine_frames, examine_plug
@@ -129,6 +130,30 @@ def frame(depth: float = 0.8, holes: float = 0.05, level: int = 120) -> Frame:
 def test_what_frames_are_worth_is_told(camera: Shown, found: list[str]) -> None:
     assert names(examine_frames(camera, (64, 48), None)) == found
     assert not camera.is_open
+
+
+def raw_depth(holes: float, units: int = 1600) -> np.ndarray:
+    """Depth (H, W) of 0.8 m in units of the software device, with a share of it missing."""
+    raw = np.full((H, W), units, np.uint16)
+    raw[np.random.default_rng(1).random((H, W)) < holes] = 0
+    return raw
+
+
+@pytest.mark.parametrize(
+    ("device", "found"),
+    [
+        ({"raw": raw_depth(0.1), "level": 100}, []),
+        ({"raw": raw_depth(0.9), "level": 100}, ["camera_holes"]),
+        ({"raw": raw_depth(0.1, 60000), "level": 100}, ["camera_range"]),
+        ({"raw": raw_depth(0.1), "level": 1}, ["camera_light"]),
+        ({"raw": raw_depth(0.1), "level": 100, "late": 20.0}, ["clock_camera"]),
+        ({"raw": raw_depth(0.1), "level": 100, "domain": rs.timestamp_domain.hardware_clock}, ["clock_own"]),
+        ({"raw": raw_depth(0.1), "level": 100, "color_format": rs.format.rgba8}, ["camera_stalled"]),
+    ],
+)
+def test_what_comes_through_the_genuine_library_is_told(device: dict[str, Any], found: list[str]) -> None:
+    with streaming(**device) as (camera, _):
+        assert names(examine_frames(camera, (W, H), None)) == found
 
 
 def test_another_size_is_told_and_stamps_of_a_recording_are_not_judged() -> None:

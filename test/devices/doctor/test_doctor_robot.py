@@ -194,6 +194,7 @@ def test_an_e_series_in_local_mode_is_told_and_a_planner_that_leads_it_is_anothe
         assert link.is_alive, link.failure
         found = names(examine(e_series, E_CELL, digital=True))
         assert {"registers_held", "outputs_held", "program_runs"} <= set(found)
+        assert link.is_alive and link.report is not None and link.report.armed  # it was not disturbed
     finally:
         link.close(orderly=True)
     e_series.admin("remote", on=False)
