@@ -158,6 +158,7 @@ class Cell:
     arm: str = setting("ur10", "Model of the arm.", choices=tuple(ARMS))
     workspace: Workspace = field(default_factory=Workspace)
     """Where the heap lies."""
+    fetch_border: float = setting(0.0, "So far out of the workspace strays are fetched.", unit="m", low=0.0, high=0.2)
     tool: str = setting("jaw", "What hangs at the flange: the parallel gripper or the cup.", choices=TOOLS)
     gripper: GripperGeometry = field(default_factory=GripperGeometry)
     """The parallel gripper."""

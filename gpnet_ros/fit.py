@@ -36,16 +36,22 @@ LEFT_HEIGHT = 0.012
 
 @dataclass
 class Memory:
-    """Grasps that failed since the heap last changed; they are not tried again the same way.
+    """What is known of a task beside the present frame.
+
+    Grasps that failed since the heap last changed are not tried again the same way.
 
     Attributes:
         radius: grasps whose TCPs are nearer than this [m] may be the same ...
         turn: ... if their yaw differs by less than this [rad].
+        failed: TCPs (4, 4) of the grasps that failed.
+        standing: spots (x, y) in base [m] around the workspace where something stood when the task began, see
+            `strays.standing_spots`; None: nobody has looked, and nothing is fetched from there.
     """
 
     radius: float = 0.010
     turn: float = 0.35
     failed: list[Transform] = field(default_factory=list)
+    standing: tuple[tuple[float, float], ...] | None = None
 
     def remember(self, T_base_tcp: Transform) -> None:
         """Note that a pick at this grasp, (4, 4) in base, failed."""
@@ -54,6 +60,11 @@ class Memory:
     def forget(self) -> None:
         """Forget all failed grasps: the heap has changed."""
         self.failed.clear()
+
+    def begin(self) -> None:
+        """Forget everything: a task begins, and nobody knows what happened in between."""
+        self.failed.clear()
+        self.standing = None
 
     def knows(self, T_base_tcp: Transform, any_yaw: bool = False) -> bool:
         """Whether a grasp like this one, (4, 4) in base, failed before; yaw plus 180 degrees is the same grasp.

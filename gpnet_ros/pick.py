@@ -29,6 +29,7 @@ from gpnet_ros.maps import Maps
 from gpnet_ros.motion import Plan, plan_hover, plan_pick
 from gpnet_ros.pose import Transform
 from gpnet_ros.safety import check
+from gpnet_ros.strays import around, fetching, stray_fits, strays
 
 #: Something is left if this much area [m^2] of the workspace stands `LEFT_HEIGHT` over the table.
 LEFT_AREA = 0.5e-4
@@ -152,7 +153,34 @@ def decide(
         )
         return likeliest_first(found, settings.compare)
 
-    return first_planned(frame, fits, T_base_camera, cell, q_start, hover, spot)
+    decision = first_planned(frame, fits, T_base_camera, cell, q_start, hover, spot)
+    if decision.status in ("nothing_left", "nothing_graspable") and memory is not None and cell.fetch_border > 0:
+        return _fetched(decision, frame, T_base_camera, cell, q_start, memory, hover, spot)
+    return decision
+
+
+def _fetched(
+    decision: Decision,
+    frame: Frame,
+    T_base_camera: Transform,
+    cell: Cell,
+    q_start: ArrayLike | None,
+    memory: Memory,
+    hover: bool,
+    spot: int,
+) -> Decision:
+    """The decision to fetch what strayed from the workspace since the task began, else the one that was made there."""
+    wide = fetching(cell)
+    heights = height_map(frame, T_base_camera, wide)
+    found = [] if memory.standing is None else strays(heights, cell)
+    new = [stray for stray in found if not stray.is_beside(memory.standing or ())]
+    for stray in new:
+        part = around(heights, stray, cell)
+        for fit in stray_fits(stray, frame, part, T_base_camera, wide, memory):
+            plan = fit if isinstance(fit, Rejected) else _planned(fit, q_start, wide, part, hover, spot)
+            if isinstance(plan, Decision):
+                return replace(plan, rejected=decision.rejected, unseen=decision.unseen)
+    return decision
 
 
 def first_planned(

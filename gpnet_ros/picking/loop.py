@@ -154,7 +154,7 @@ class PickingLoop:
                 return False, refusal
             self._task, self.picker.tally.picks, self.picker.tally.failures = task, 0, 0
             self._stopping.clear()
-            self.picker.memory.forget()
+            self.picker.memory.begin()
             self.attention.from_now()  # never a frame that has waited since nobody knows when
             self._changed.notify_all()
         return True, "Started."

@@ -21,6 +21,7 @@ from gpnet_ros.picking.manipulator import Manipulator
 from gpnet_ros.picking.record import DecisionBasis, LoopListener, LoopTally, Turn
 from gpnet_ros.picking.rest import Outdated, Rest
 from gpnet_ros.picking.runner import PickStatus
+from gpnet_ros.strays import note_standing
 
 
 class TurnOver(Exception):
@@ -231,6 +232,7 @@ class Picker:
         cell, state = self.attention.cell, self.attention.arm_state()
         q_start = np.array(cell.home) if state is None else state.q
         select = self.select or SelectSettings()
+        note_standing(self.memory, sight.frame, self.attention.T_base_camera(), cell)
         basis = self._basis = DecisionBasis(
             q_start,
             self.attention.T_base_camera(),
@@ -240,6 +242,7 @@ class Picker:
             select,
             cell,
             CupSelect(quality_min=select.quality_min),
+            self.memory.standing,
         )
         return self._decided(sight, basis), basis
 

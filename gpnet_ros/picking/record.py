@@ -36,6 +36,7 @@ class DecisionBasis:
         remembered: TCPs (4, 4) [m] of grasps that had failed.
         spot: which of the tote's spots; hover: whether it stayed above.
         select: how candidates were selected; select_cup: how places for a cup were.
+        standing: spots (x, y) in base [m] around the workspace where something stood when the task began.
         cell: the cell then; not among `to_dict`, a bag tells it once.
     """
 
@@ -47,6 +48,7 @@ class DecisionBasis:
     select: SelectSettings = field(default_factory=SelectSettings)
     cell: Cell | None = None
     select_cup: CupSelect = field(default_factory=CupSelect)
+    standing: tuple[tuple[float, float], ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, to the last bit."""
@@ -57,6 +59,7 @@ class DecisionBasis:
             "spot": self.spot,
             "hover": self.hover,
             "select": asdict(self.select),
+            **({} if self.standing is None else {"standing": [list(spot) for spot in self.standing]}),
             **(
                 {"select_cup": asdict(self.select_cup)} if self.cell is not None and self.cell.tool == "suction" else {}
             ),

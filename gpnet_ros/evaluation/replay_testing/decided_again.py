@@ -73,6 +73,8 @@ def _decided(recorded: RecordedDecision, maps: Maps | None, cell: Cell) -> Decis
     basis, memory, frame, seen = recorded.record["basis"], Memory(), recorded.frame, recorded.detections
     for T in basis["remembered"]:
         memory.remember(np.array(T))
+    if "standing" in basis:
+        memory.standing = tuple((float(x), float(y)) for x, y in basis["standing"])
     of = (np.array(basis["T_base_camera"]), cell, np.array(basis["q_start"]))
     hover, spot = bool(basis["hover"]), int(basis["spot"])
     if cell.tool == "suction" and seen is not None:

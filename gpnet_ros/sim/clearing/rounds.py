@@ -35,6 +35,7 @@ from gpnet_ros.sim.hand.hand import PickOutcome
 from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.sim.labels.relations import relations
 from gpnet_ros.sim.labels.true_detections import true_detections
+from gpnet_ros.strays import note_standing
 
 #: A round ends after this many failures in a row, or after K + EXTRA_PICKS picks.
 FAILURES_MAX, EXTRA_PICKS = 3, 5
@@ -251,6 +252,7 @@ class _Player:
             return _Sight(view, frame, None, place)
         assert self._perceive is not None
         maps = self._perceive(frame, self._T_base_believed)
+        note_standing(self._memory, frame, self._T_base_believed, cell)
         decision = decide(frame, maps, *believed, memory=self._memory, select=options.select, detections=seen)
         return _Sight(view, frame, maps, decision)
 

@@ -71,8 +71,9 @@ class Hand:
     #: Contact force at which it stops on its way down [N]; that of a cup is its shape's.
     force_limit: float = c.DESCENT_FORCE_MAX
 
-    def __init__(self, heap: Heap) -> None:
-        """Build the world of a heap at rest."""
+    def __init__(self, heap: Heap, radius: float = c.WORKSPACE_RADIUS) -> None:
+        """Build the world of a heap at rest; what lies farther than `radius` [m] from its centre along x or y fell out."""
+        self._radius = radius
         self.objects, self.remaining = heap.objects, list(range(len(heap.objects)))
         self._bin = heap.bin
         spec = mujoco.MjSpec()
@@ -243,7 +244,7 @@ class Hand:
         position = self._poses()[index, :3, 3]
         if self._bin is not None:
             return not bool(self._bin.holds(position[None])[0])
-        return bool(np.abs(position[:2] - c.HEAP_CENTRE).max() > c.WORKSPACE_RADIUS or position[2] < 0)
+        return bool(np.abs(position[:2] - c.HEAP_CENTRE).max() > self._radius or position[2] < 0)
 
     def _poses(self) -> NDArray[np.float64]:
         poses = [get_pose(self._model, self._data, name) for name in self._names]
