@@ -72,7 +72,7 @@ class Hand:
     force_limit: float = c.DESCENT_FORCE_MAX
 
     def __init__(self, heap: Heap, radius: float = c.WORKSPACE_RADIUS) -> None:
-        """Build the world of a heap at rest; what lies farther than `radius` [m] from its centre along x or y fell out."""
+        """Build the world of a heap at rest; what lies farther than `radius` [m] from its middle fell out."""
         self._radius = radius
         self.objects, self.remaining = heap.objects, list(range(len(heap.objects)))
         self._bin = heap.bin
