@@ -91,9 +91,7 @@ class Limits:
     tote_gap: float = setting(0.01, "Least gap to the tote's walls.", unit="m", low=0.0, high=0.2)
     heap_gap: float = setting(0.005, "Least gap to the height map while travelling.", unit="m", low=0.0, high=0.2)
     unknown_height: float = setting(0.25, "How high may be what was not seen.", unit="m", low=0.05, high=1.0)
-    off_map_height: float = setting(
-        0.10, "Least height of tool and held object off the height map and the tote.", unit="m", low=0.0, high=1.0
-    )
+    off_map_height: float = setting(0.10, "Least height off the height map and the tote.", unit="m", low=0.0, high=1.0)
     hover_gap: float = setting(0.14, "Least gap of the tips to the height map in a hover.", unit="m", low=0.1, high=0.5)
     self_gap: float = setting(0.015, "Least gap between bodies of the arm itself.", unit="m", low=0.0, high=0.1)
     heap_touch: float = setting(0.004, "Height map above the tips at the grasp, noise.", unit="m", low=0.0, high=0.02)
@@ -120,9 +118,7 @@ class Limits:
     grip_speed: float = setting(0.15, "Greatest speed of the jaws.", unit="m/s", low=0.01, high=0.2)
     # The jaw bounds what it holds across its opening only. These are for objects of up to 300 mm, held near the middle
     # with the long side along the pads, or upright.
-    held_radius: float = setting(
-        0.16, "Reach of a held object along the pads, to either side.", unit="m", low=0.0, high=0.5
-    )
+    held_radius: float = setting(0.16, "Reach of a held object along the pads, each way.", unit="m", low=0.0, high=0.5)
     held_half_width: float = setting(
         0.07, "Reach across them, and every way deeper below the tips than held_radius.", unit="m", low=0.0, high=0.3
     )

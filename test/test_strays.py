@@ -24,6 +24,7 @@ from gpnet_ros.strays import around, fetching, note_standing, standing_spots, st
 HOME = np.array(CELL.home)
 SIZE = (0.04, 0.09, 0.03)
 EMPTY = see([])
+NOTHING_STOOD = Memory(standing=())
 EDGE = CELL.workspace.side / 2
 
 
@@ -53,7 +54,7 @@ def decided(boxes: list[BoxBounds], memory: Memory | None, border: float = CELL.
 )
 def test_a_box_that_came_to_lie_outside_is_taken_across_its_thin_side(x: float, y: float, long_side: int) -> None:
     size = SIZE if long_side == 1 else (SIZE[1], SIZE[0], SIZE[2])
-    decision = decided([box(x, y, size)], begun())
+    decision = decided([box(x, y, size)], NOTHING_STOOD)
     assert decision.status == "grasp"
     assert decision.plan is not None and decision.T_base_tcp is not None and decision.opening is not None
     assert np.linalg.norm(decision.T_base_tcp[:2, 3] - (x, y)) < 0.008
@@ -70,16 +71,16 @@ LYING = box(0.65, 0.25, SIZE)
 @pytest.mark.parametrize(
     ("boxes", "memory", "border"),
     [
-        ([LYING], begun(see([LYING])), CELL.fetch_border),
-        ([LYING], begun(see([box(0.66, 0.26, SIZE)])), CELL.fetch_border),
+        ([LYING], Memory(standing=((0.65, 0.25),)), CELL.fetch_border),
+        ([LYING], Memory(standing=((0.65 + SIZE[0] / 2 + 0.005, 0.25),)), CELL.fetch_border),
         ([LYING], Memory(), CELL.fetch_border),
         ([LYING], None, CELL.fetch_border),
-        ([LYING], begun(), 0.0),
-        ([LYING], begun(), 0.05),
-        ([box(0.65, 0.40, (0.05, 0.30, 0.03))], begun(), CELL.fetch_border),
-        ([box(0.94, 0.0, SIZE)], begun(), CELL.fetch_border),
-        ([box(0.65, 0.25, (0.12, 0.12, 0.03))], begun(), CELL.fetch_border),
-        ([box(0.65, 0.25, (0.006, 0.006, 0.03))], begun(), CELL.fetch_border),
+        ([LYING], NOTHING_STOOD, 0.0),
+        ([LYING], NOTHING_STOOD, 0.05),
+        ([box(0.65, 0.40, (0.05, 0.30, 0.03))], NOTHING_STOOD, CELL.fetch_border),
+        ([box(0.94, 0.0, SIZE)], NOTHING_STOOD, CELL.fetch_border),
+        ([box(0.65, 0.25, (0.12, 0.12, 0.03))], NOTHING_STOOD, CELL.fetch_border),
+        ([box(0.65, 0.25, (0.006, 0.006, 0.03))], NOTHING_STOOD, CELL.fetch_border),
     ],
     ids=["stood there", "beside", "nobody looked", "no memory", "off", "too far", "an arm", "reach", "wide", "tiny"],
 )
@@ -88,17 +89,22 @@ def test_nothing_else_is_fetched(boxes: list[BoxBounds], memory: Memory | None, 
     assert (decision.status, decision.plan) == ("nothing_left", None)
 
 
+def test_what_stands_there_when_a_task_begins_is_left_alone() -> None:
+    assert decided([LYING], begun()).status == "grasp"
+    assert decided([LYING], begun(see([LYING]))).status == "nothing_left"
+
+
 def test_what_the_network_cannot_grasp_does_not_keep_from_fetching() -> None:
     heap = box(0.65, 0.0, SIZE)
-    assert decided([heap], begun(see([heap]))).status == "nothing_graspable"
-    fetched = decided([heap, LYING], begun(see([heap])))
+    assert decided([heap], NOTHING_STOOD).status == "nothing_graspable"
+    fetched = decided([heap, LYING], NOTHING_STOOD)
     assert fetched.status == "grasp" and fetched.T_base_tcp is not None
     assert fetched.T_base_tcp[1, 3] > EDGE
     assert [r.reason for r in fetched.rejected] == ["low_quality"]
 
 
 def test_a_fetch_that_failed_is_not_tried_again_the_same_way() -> None:
-    memory = begun()
+    memory = Memory(standing=())
     first = decided([LYING], memory)
     assert first.T_base_tcp is not None
     memory.remember(first.T_base_tcp)
