@@ -65,6 +65,7 @@ class MotionSettings:
     descent_speed: float = setting(0.05, "TCP on the guarded last part.", unit="m/s", low=0.005, high=0.05)
     descent_acceleration: float = setting(0.3, "TCP on the guarded last part.", unit="m/s^2", low=0.01, high=3.0)
     descent_force: float = setting(30.0, "Stop above the mean force before it.", unit="N", low=2.0, high=60.0)
+    descent_contact: float = setting(0.0, "Jaw: contact so near its end ends a descent.", unit="m", low=0.0, high=0.02)
     above: float = setting(0.12, "Least height of the approach above the grasp.", unit="m", low=0.02, high=0.4)
     pregrasp: float = setting(0.05, "Where the guarded descent begins above the grasp.", unit="m", low=0.01, high=0.3)
     clearance: float = setting(0.03, "Tool or held object above the heap's top.", unit="m", low=0.005, high=0.2)
@@ -114,6 +115,7 @@ class Limits:
     touch_speed: float = setting(0.02, "TCP on the descent of a touch.", unit="m/s", low=0.002, high=0.05)
     touch_force: float = setting(30.0, "Greatest force threshold of a touch.", unit="N", low=1.0, high=60.0)
     touch_depth: float = setting(0.015, "How far below what it touches it may aim.", unit="m", low=0.0, high=0.04)
+    descent_contact: float = setting(0.006, "Greatest descent_contact of the jaw.", unit="m", low=0.0, high=0.02)
     grip_force: float = setting(100.0, "Greatest grip force.", unit="N", low=5.0, high=235.0)
     grip_speed: float = setting(0.15, "Greatest speed of the jaws.", unit="m/s", low=0.01, high=0.2)
     # The jaw bounds what it holds across its opening only. These are for objects of up to 300 mm, held near the middle

@@ -68,8 +68,8 @@ def plan_pick(
     grasp, motion = _finite_pose(T_base_tcp_grasp), cell.motion
     if not np.isfinite(width):
         raise BadInput(f"Width {width} m of a grasp is not usable: it must be finite; drop the candidate.")
-    # A cup stops where it meets the surface, which may be higher than the descent's end.
-    contact_from, force_limit = None, motion.descent_force
+    # A cup stops where it meets the surface, which may be higher than the end of the descent; so may fingers, a little.
+    contact_from, force_limit = motion.descent_contact or None, motion.descent_force
     if cell.tool == "suction":
         contact_from, force_limit = cell.cup.contact_from, cell.cup.descent_force
     hang = max(float(grasp[2, 3]) + (contact_from or 0.0) - cell.workspace.table_z, 0.0)

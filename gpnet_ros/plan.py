@@ -28,7 +28,7 @@ class Move:
         q: target joints, (6,) [rad]; joint moves only.
         T_base_tcp: target of the TCP; linear and descend only.
         force_limit: contact force above the mean before the move that ends a descent [N].
-        contact_from: height above the target [m] from which contact is what a descent is for, as that of a cup's or of
+        contact_from: height above the target [m] from which contact ends a descent well, as it does that of a cup or of
             a touch; higher up, and where it is None, contact is a collision.
     """
 

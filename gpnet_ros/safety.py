@@ -234,14 +234,17 @@ def _judge_move(move: Move, task: str, cell: Cell) -> None:
         speed = limits.descent_speed
         _require(move.name, "the force limit", move.force_limit or 0.0, 1.0, limits.descent_force, "N")
     if move.contact_from is not None:
-        if move.kind != "descend" or (task != "touch" and cell.tool != "suction"):
-            raise UnsafePlan(
-                f"Move {move.name!r}: contact is meant in the descent of a suction cup or of a touch; plan it anew."
-            )
-        most = 2 * limits.touch_depth if task == "touch" else cell.cup.contact_from
+        if move.kind != "descend":
+            raise UnsafePlan(f"Move {move.name!r}: contact is meant in a descent only; plan it anew.")
+        most = 2 * limits.touch_depth if task == "touch" else _contact_max(cell)
         _require(move.name, "the height from which contact is meant", move.contact_from, 0.0, most, "m")
     _require(move.name, "the speed", move.speed, 0.001, speed, unit)
     _require(move.name, "the acceleration", move.acceleration, 0.01, acceleration, unit + "^2")
+
+
+def _contact_max(cell: Cell) -> float:
+    """Height [m] above the end of a descent from which contact may be meant: a cup's lip gives, fingers do not."""
+    return cell.cup.contact_from if cell.tool == "suction" else cell.limits.descent_contact
 
 
 def _judge_joints(segment: Segment, cell: Cell) -> None:
@@ -521,8 +524,8 @@ def _judge_heap(segment: Segment, body: Spheres, cell: Cell, heights: HeightMap,
 def _judge_held(segment: Segment, body: Spheres, hang: float, cell: Cell, terrain: Terrain | None) -> None:
     """What may be held keeps off all there is: it is long along the pads, and slim where it hangs deep."""
     limits, name, tips = cell.limits, segment.move.name, segment.T_base_tcp[:, 2, 3]
-    # A cup may have met the object higher than the plan's target: it stood on what it stands on.
-    deeper = cell.cup.contact_from if cell.tool == "suction" and segment.fresh else 0.0
+    # The tool may have met something higher than the plan's target: the object stood on what it stands on.
+    deeper = _contact_max(cell) if segment.fresh else 0.0
     _require(name, "the held object's height", tips - hang - cell.workspace.table_z, -0.001 - deeper, np.inf, "m")
     beside_tool = cell.cup.rod_length if cell.tool == "suction" else cell.gripper.finger_length
     half_length = max(limits.held_radius - limits.held_half_width, 0.0)

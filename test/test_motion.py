@@ -134,6 +134,16 @@ def test_half_a_turn_makes_no_difference(yaw: float) -> None:
     assert abs(q[5] - HOME[5]) <= np.pi / 2 + 0.2, "the wrist turns the short way"
 
 
+def test_fingers_may_stand_on_something_near_the_end_of_a_descent_and_what_they_hold_hangs_deeper() -> None:
+    for contact in (0.0, 0.004):
+        cell = dataclasses.replace(CELL, motion=dataclasses.replace(CELL.motion, descent_contact=contact))
+        plan = plan_pick(down(0.65, 0.0, 0.02), 0.05, HOME, cell, heap_top=0.03)
+        safety.check(plan, cell, HOME, FLAT)
+        (descend,) = [s for s in plan.steps if isinstance(s, Move) and s.kind == "descend"]
+        assert descend.contact_from == (contact or None)
+        assert plan.hang == pytest.approx(0.02 + contact)
+
+
 def test_the_branch_of_the_home_pose_is_never_left() -> None:
     branch = CELL.kinematics.branch_of(HOME)
     for grasp in grid(3, 5, (0.05,)):

@@ -21,7 +21,9 @@ from gpnet_ros.picking.runner import PickResult, PickStatus, run_plan
 from gpnet_ros.pose import Transform, transform
 from gpnet_ros.sim.cell.arm import calibrated_dh
 
-CELL = load_cell()
+SHIPPED = load_cell()
+#: Where every contact of the jaw is a collision.
+CELL = replace(SHIPPED, motion=replace(SHIPPED.motion, descent_contact=0.0))
 DOWN = np.diag([1.0, -1.0, -1.0])
 GRASP: Transform = transform(DOWN, (0.65, 0.02, 0.03))
 WIDTH = 0.06
@@ -362,11 +364,20 @@ def test_contact_is_what_the_descent_of_a_cup_is_for() -> None:
     assert run_plan(pick_plan(), jaw, fingers, never).status is PickStatus.COLLISION
 
 
+NEAR, FAR = SHIPPED.motion.descent_contact - 1e-3, SHIPPED.motion.descent_contact + 1e-3
+
+
 @pytest.mark.parametrize(
-    ("above", "expected"),
-    [(CUP_CELL.cup.contact_from - 1e-3, PickStatus.PICKED), (CUP_CELL.cup.contact_from + 1e-3, PickStatus.COLLISION)],
+    ("cell", "above", "expected"),
+    [
+        (CUP_CELL, CUP_CELL.cup.contact_from - 1e-3, PickStatus.PICKED),
+        (CUP_CELL, CUP_CELL.cup.contact_from + 1e-3, PickStatus.COLLISION),
+        (SHIPPED, NEAR, PickStatus.PICKED),
+        (SHIPPED, FAR, PickStatus.COLLISION),
+        (CELL, NEAR, PickStatus.COLLISION),
+    ],
 )
-def test_contact_above_the_surface_is_a_collision(above: float, expected: PickStatus) -> None:
+def test_contact_is_a_collision_but_near_the_end_of_a_descent(cell: Cell, above: float, expected: PickStatus) -> None:
     class Early(FakeArm):
         """Meets something above the target of the descent."""
 
@@ -378,10 +389,12 @@ def test_contact_above_the_surface_is_a_collision(above: float, expected: PickSt
             T[2, 3] += above
             return replace(result, status=MoveStatus.CONTACT, T_base_tcp=T)
 
-    arm = Early(CUP_CELL, auto_resume=True)
+    arm = Early(cell, auto_resume=True)
     arm.connect()
     _, gripper = cup_robot()
-    assert run_plan(cup_plan(), arm, gripper, never).status is expected
+    plan = plan_pick(GRASP, WIDTH, cell.home, cell, heap_top=0.06)
+    assert run_plan(plan, arm, gripper, never).status is expected
+    assert ("lift" in names(arm)) == (expected is PickStatus.PICKED)
 
 
 def test_without_vacuum_nothing_is_lifted() -> None:

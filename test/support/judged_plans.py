@@ -576,6 +576,18 @@ SWEEPS: dict[str, tuple[Callable[[float], Arguments], list[float], list[float], 
         [-1e-4, CUP.contact_from + 1e-4],
         "contact is meant",
     ),
+    "height from which contact of the jaw is meant": (
+        lambda v: descent(contact_from=v),
+        [0.0, CELL.limits.descent_contact],
+        [-1e-4, CELL.limits.descent_contact + 1e-4],
+        "contact is meant",
+    ),
+    "held by the jaw, deeper": (
+        lambda v: _hanging(pick(0.03), 0.03 + v),
+        [0.0, CELL.limits.descent_contact + 0.0009],
+        [CELL.limits.descent_contact + 0.0011, 0.05],
+        "held object's height",
+    ),
     "surface over the lip": (
         lambda v: cup_pick(0.03, heap(v)),
         [0.0, 0.03 + CUP.bellows + CUP.overtravel + 0.0039],
@@ -758,6 +770,10 @@ REFUSALS: dict[str, tuple[Callable[[], Arguments], Callable[[], Arguments]]] = {
     "meant contact of jaws": (
         lambda: descent(contact_from=0.01),
         lambda: (_with_descent(descent()[0], contact_from=None), *descent()[1:]),
+    ),
+    "meant contact of jaws on a line": (
+        lambda: line(contact_from=0.001),
+        line,
     ),
     "meant contact on a line": (
         lambda: cup_line(contact_from=0.01),

@@ -54,4 +54,5 @@ def hand_of(cell: Cell, heap: Heap) -> Hand:
     """A heap and the tool of a cell, carried by the invisible hand; what can be fetched has not fallen."""
     if cell.tool == "suction":
         return CupHand(heap, cell.cup)
-    return Hand(heap, max(c.WORKSPACE_RADIUS, cell.workspace.side / 2 + cell.fetch_border))
+    radius = max(c.WORKSPACE_RADIUS, cell.workspace.side / 2 + cell.fetch_border)
+    return Hand(heap, radius, cell.motion.descent_contact)

@@ -71,9 +71,15 @@ class Hand:
     #: Contact force at which it stops on its way down [N]; that of a cup is its shape's.
     force_limit: float = c.DESCENT_FORCE_MAX
 
-    def __init__(self, heap: Heap, radius: float = c.WORKSPACE_RADIUS) -> None:
-        """Build the world of a heap at rest; what lies farther than `radius` [m] from its middle fell out."""
-        self._radius = radius
+    def __init__(self, heap: Heap, radius: float = c.WORKSPACE_RADIUS, contact: float = 0.0) -> None:
+        """Build the world of a heap at rest.
+
+        Args:
+            heap: what lies there.
+            radius: what lies farther than this [m] from the heap's middle, along x or y, fell out.
+            contact: of the jaw's descent this near above its end [m] is no collision.
+        """
+        self._radius, self._contact = radius, contact
         self.objects, self.remaining = heap.objects, list(range(len(heap.objects)))
         self._bin = heap.bin
         spec = mujoco.MjSpec()
@@ -106,8 +112,8 @@ class Hand:
         return not self._tool.held() or self._tool.opening < _EMPTY_OPENING
 
     def _collided(self, peak: float, left: float) -> bool:
-        """Whether a descent met something: with a force peak [N], `left` above its end [m]."""
-        return peak > self.force_limit
+        """Whether a descent met something too early: with a force peak [N], `left` above its end [m]."""
+        return peak > self.force_limit and not left < self._contact
 
     def _step(self, count: int = 1) -> None:
         mujoco.mj_step(self._model, self._data, count)

@@ -91,6 +91,17 @@ def test_a_hold_on_a_leaning_side_slips():
     assert outcome.status in ("slipped", "missed") and outcome.object is None
 
 
+@pytest.mark.parametrize(
+    ("contact", "below", "status"),
+    [(0.005, 0.003, "lifted"), (0.0, 0.003, "collision"), (0.005, 0.008, "collision")],
+)
+def test_fingers_that_stand_on_something_near_their_end_close_there(contact, below, status):
+    outcome = Hand(two_boxes(), contact=contact).pick(across(0.65, 0, -below), BOX.extent[1] + 0.02)
+    assert outcome.status == status
+    assert outcome.force_peak > c.DESCENT_FORCE_MAX
+    assert outcome.removed == ((0,) if status == "lifted" else ())
+
+
 def test_taking_the_lower_one_moves_the_upper_one():
     heap = Heap((BOX, BOX), np.array([lying(BOX, 0.65, 0), lying(BOX, 0.65, 0, below=BOX.extent[2] - SINK)]))
     lower = Hand(heap).pick(across(0.65, 0, 0.02), BOX.extent[1] + 0.02)
