@@ -7,9 +7,10 @@ takes topmost objects first, and rehearses each pick in a copy of the heap; on t
 the planner, which sees the camera's noise. Everything here is simulated.
 
 A round is all right when every object is in the tote and every single pick brought up topmost objects only:
-nothing was missed, dropped, pushed away, or taken from under another one. A topmost object is one before which no
-other must be taken, but for objects that lie on each other in a ring with it. Where no topmost object can be
-taken, the oracle goes on with the next ones; such a round is not all right.
+nothing was missed, dropped, pushed away for good, or taken from under another one. Fingers that met something within
+the last millimetres of their way down closed there (motion.descent_contact): that is no failure. A topmost object is
+one before which no other must be taken, but for objects that lie on each other in a ring with it. Where no topmost
+object can be taken, the oracle goes on with the next ones; such a round is not all right.
 
 --gripper suction clears heaps of what a cup can take with a cup: the second network says where (--model; truth is a
 perfect one), on objects that lie free. --min-quality is then the smallest worth of a place. The oracle knows the labels

@@ -36,6 +36,7 @@ def test_it_picks_the_box_and_then_finds_nothing_left() -> None:
         first, last = b.result(0), b.result(1)
     assert first["status"] == "picked"
     assert first["finished"] is None
+    assert [basis.standing for basis in b.notes.bases] == [(), ()], "it has looked around before the first pick"
     assert b.names().count("descend") == 1
     assert np.allclose(np.array(first["T_base_tcp"])[:2, 3], (0.66, 0.03), atol=0.004)
     assert {"look", "decide", "approach", "descend", "home"} <= set(first["time_s"])
