@@ -73,8 +73,25 @@ def test_a_map_of_zeros_does_not_win_the_graded_loss_of_suction() -> None:
     assert suction_loss(zeros, wanted, "squared") < suction_loss(everywhere, wanted, "squared")
 
 
+def test_the_best_answer_of_entropy_is_the_mean_of_what_may_be_true_and_that_of_graded_lies_above() -> None:
+    wanted = torch.tensor([0.9] + [0.0] * 9).reshape(1, 1, 10)  # one view in ten has a good place here
+
+    def rest(kind: str) -> float:
+        """The chance that a descent of the loss comes to."""
+        logit = torch.zeros(1, requires_grad=True)
+        descent = torch.optim.Adam([logit], lr=0.05)
+        for _ in range(300):
+            descent.zero_grad()
+            suction_loss(logit.expand_as(wanted), wanted, kind).backward()
+            descent.step()
+        return float(logit.sigmoid())
+
+    assert rest("entropy") == pytest.approx(0.09, abs=0.01)
+    assert rest("graded") == pytest.approx(0.29, abs=0.02)
+
+
 def test_an_unknown_suction_loss_is_refused_by_name() -> None:
-    with pytest.raises(BadInput, match="'cubed' is unknown; allowed: squared, graded"):
+    with pytest.raises(BadInput, match="'cubed' is unknown; allowed: squared, graded, entropy"):
         suction_loss(torch.zeros(1, 2, 2), torch.zeros(1, 2, 2), "cubed")
 
 
@@ -86,7 +103,7 @@ def test_what_nobody_knows_neither_costs_nor_teaches() -> None:
     wanted[0, 3, 3] = 0.8
     partly = torch.cat([wanted[:1], torch.full((1, 8, 8), nan)])
     said = torch.randn(2, 8, 8, requires_grad=True)
-    for kind in ("squared", "graded"):
+    for kind in ("squared", "graded", "entropy"):
         assert suction_loss(said, partly, kind).item() == pytest.approx(suction_loss(said[:1], wanted[:1], kind).item())
         nothing = suction_loss(said, torch.full((2, 8, 8), nan), kind)
         nothing.backward()
