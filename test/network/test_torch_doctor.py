@@ -27,6 +27,7 @@ def test_a_torch_that_cannot_be_imported_is_told(source: str, tmp_path: Path) ->
     assert names(examine_torch("gpnet", "cpu", stand_ins(tmp_path, torch=source))) == ["torch_missing"]
 
 
+@pytest.mark.slow
 def test_weights_that_are_not_whole_are_told(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(find("gpnet"), tmp_path / "gpnet"))
     (weights,) = folder.glob("*.safetensors")

@@ -88,7 +88,7 @@ class RobotFacts:
         return ".".join(map(str, self.version[:3]))
 
 
-def reach_robot(ip: str, cell: Cell, timeout: float = 2.0) -> RobotFacts | Finding:
+def reach_robot(ip: str, cell: Cell, timeout: float = 5.0) -> RobotFacts | Finding:
     """All that a controller tells, or why it cannot be reached; timeout: for each answer [s]."""
     try:
         version, outputs = _read_outputs(ip, timeout)

@@ -37,6 +37,8 @@ ROBOT = ("rtde", "model", "polyscope", "remote", "registers", "safety", "payload
 PARTS = ("python", "numpy", "opencv", "torch", "ros", "cv_bridge", "dds", "domain", "disk", *ROBOT, "gripper", "camera",
          "clock")  # fmt: skip
 GROUPS = {"robot": (*ROBOT, "gripper")}
+#: Least time for an answer of the gripper [s]; nothing waits for it here.
+PATIENCE = 3.0
 _MODULES = (computer, torch_part, ros, dds, domain, reach, robot, registers, gripper_part, camera_part, topic_camera)
 #: Every trouble that is known, in the order of the parts.
 TROUBLES: tuple[Trouble, ...] = tuple(
@@ -161,7 +163,7 @@ class Visit:
         s = self.settings
         if s.gripper == "robotiq":
             kept = load_settings(RobotiqSettings, s.gripper_file) if s.gripper_file else RobotiqSettings()
-            return gripper_part.examine_robotiq(replace(kept, robot_ip=s.robot_ip))
+            return gripper_part.examine_robotiq(replace(kept, robot_ip=s.robot_ip, timeout=max(kept.timeout, PATIENCE)))
         if self.robot is None or self.robot.report is None:
             return [skipped("gripper", "Not looked at: its lines belong to the robot, which cannot be reached.")]
         kind = ValveSettings if s.gripper == "suction" else DigitalGripperSettings

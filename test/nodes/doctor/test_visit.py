@@ -31,10 +31,10 @@ def test_a_healthy_simulated_cell_raises_no_alarm(tmp_path: Path, capsys: pytest
     pytest.importorskip("rclpy")
     with controller("--run-dir", str(tmp_path), "--objects", "3", program=CELL) as cell:
         about = ("--robot-ip", cell.ip, "--camera", "sim", "--run-dir", str(tmp_path), "--device", "cpu")
-        status, told = doctor(capsys, *about)
+        status, told = doctor(capsys, *about, "--without", "torch")  # it has a test of its own
         assert status == 0 and told["state"] == "ok", told
         assert [finding["part"] for finding in told["findings"]] == list(PARTS)
-        assert {finding["state"] for finding in told["findings"]} == {"ok"}
+        assert {finding["state"] for finding in told["findings"] if finding["part"] != "torch"} == {"ok"}
         state = cell.admin("state")
         assert state["written"] == [] and state["runtime_state"] == 1 and max(map(abs, state["qd"])) < 1e-6
         _ill(cell, about, capsys)
