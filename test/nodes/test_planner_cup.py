@@ -40,8 +40,8 @@ def test_a_cup_takes_what_lies_free_by_detections_alone(cup: World) -> None:
     assert result["T_base_grasp"][2][3] == pytest.approx(HEIGHT, abs=0.004)
 
 
-def test_what_is_occluded_waits_and_without_detections_no_cup_moves(cup: World) -> None:
-    cup.show = lambda s: detected(s, 0.99)
+def test_what_nobody_knows_to_be_free_waits_and_without_detections_no_cup_moves(cup: World) -> None:
+    cup.show = lambda s: detected(s, float("nan"))
     end = time.monotonic() + PATIENCE
     while (result := one_pick(cup))["status"] != "nothing_graspable":  # what was shown before may be picked from
         assert result["status"] in ("picked", "no_frame") and time.monotonic() < end, result
