@@ -44,8 +44,8 @@ class Memory:
         radius: grasps whose TCPs are nearer than this [m] may be the same ...
         turn: ... if their yaw differs by less than this [rad].
         failed: TCPs (4, 4) of the grasps that failed.
-        standing: spots (x, y) in base [m] around the workspace where something stood when the task began, see
-            `strays.standing_spots`; None: nobody has looked, and nothing is fetched from there.
+        standing: spots (x, y) in base [m] around the workspace where something stood when the task began, or when the
+            workspace was changed, see `strays.standing_spots`; None: nobody has looked, and nothing is fetched.
     """
 
     radius: float = 0.010

@@ -83,7 +83,9 @@ class Picker:
 
     def use_cell(self, cell: Cell) -> None:
         """Plan and judge by another workspace or other speeds from now on; only between `Rest.hold` and `let_go`."""
-        cell = cell.carrying(self.attention.hand_eye)
+        cell, before = cell.carrying(self.attention.hand_eye), self.attention.cell
+        if (cell.workspace, cell.fetch_border) != (before.workspace, before.fetch_border):
+            self.memory.standing = None  # what lay in the square of before did not stray from that of now
         self.attention.cell = self.manipulator.cell = cell
         self.attention.from_now()  # maps of before are of another square
         self.rest.note_change()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import math
 import os
 import threading
@@ -85,6 +86,7 @@ class Graph:
             self.pause(node)
         node.halt()
         node.destroy_node()
+        gc.collect()  # what is left of it in a cycle would keep its services, and others would still see them
 
     def close(self) -> None:
         for node in list(self.running):

@@ -140,7 +140,7 @@ def test_a_cup_is_shown_as_a_cup_where_its_lip_will_be() -> None:
     lip, rod, mount = (in_base(m) for m in found)
     np.testing.assert_allclose(lip[:2], decision.T_base_tcp[:2, 3], atol=1e-9)
     assert decision.T_base_tcp[2, 3] < lip[2] < rod[2] < mount[2], "the tool is above its lip"
-    hidden = replace(seen.detections, occluded=np.array([0.99]))
-    lost = decide_cup(seen.frame, hidden, T_BASE_CAMERA, cell, cell.home)
+    doubtful = replace(seen.detections, scores=np.array([0.1]))
+    lost = decide_cup(seen.frame, doubtful, T_BASE_CAMERA, cell, cell.home)
     texts = [m.text for m in markers(lost, seen, T_BASE_CAMERA, cell).markers if m.ns == "reason"]
-    assert texts[0] == "occluded"
+    assert texts[0] == "low_quality"
