@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
 
 from gpnet_ros.cell import Cell
 from gpnet_ros.fit import LEFT_HEIGHT, Fit, Memory, fit_in_cell
@@ -54,8 +55,7 @@ class Stray:
         """Whether a cell of it lies within `BESIDE` of one of the spots (x, y) [m]."""
         if not spots:
             return False
-        away = self.points[:, None, :2] - np.asarray(spots, dtype=np.float64)
-        return bool((np.linalg.norm(away, axis=-1) < BESIDE).any())
+        return bool((cKDTree(np.asarray(spots, dtype=np.float64)).query(self.points[:, :2])[0] < BESIDE).any())
 
 
 def fetching(cell: Cell) -> Cell:
@@ -90,7 +90,8 @@ def standing_spots(heights: HeightMap, cell: Cell) -> tuple[tuple[float, float],
     _, labels = cv2.connectedComponents((~np.isfinite(heights.z)).astype(np.uint8), connectivity=8)
     beyond = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
     hidden = _points(heights, ~np.isin(labels, [0, *beyond]))
-    points = np.concatenate([hidden, *(stray.points for stray in _outside(heights, cell))])[:, :2]
+    # What the heap leans on, too, though both are one to the camera: it stays when the heap has gone.
+    points = np.concatenate([hidden, *(standing.points for standing in _standing(heights, cell))])[:, :2]
     coarse, wide = np.unique(np.round(points / BESIDE), axis=0) * BESIDE, fetching(cell)
     return tuple((float(x), float(y)) for x, y in coarse if _within((x, y), wide) and not _within((x, y), cell))
 
@@ -104,6 +105,11 @@ def _points(heights: HeightMap, cells: NDArray[np.bool_]) -> NDArray[np.float64]
 
 def _outside(heights: HeightMap, cell: Cell) -> list[Stray]:
     """Everything that stands on the table with its middle outside of the workspace's square."""
+    return [stray for stray in _standing(heights, cell) if not _within(stray.middle, cell)]
+
+
+def _standing(heights: HeightMap, cell: Cell) -> list[Stray]:
+    """Everything that stands on the table, in the workspace's square or around it."""
     seen, table = np.isfinite(heights.z), cell.workspace.table_z
     z = np.where(seen, heights.z, np.float32(table))
     smooth = cv2.blur(cv2.medianBlur(z, 5), (7, 7))  # as `pick.something_left` tells table from object
@@ -116,9 +122,7 @@ def _outside(heights: HeightMap, cell: Cell) -> list[Stray]:
         points = _points(heights, own & seen & (z - table > LEFT_HEIGHT / 2))
         if len(points) * heights.side**2 < STRAY_AREA:
             continue
-        stray = Stray(points, bool((own & unknown).any()))
-        if not _within(stray.middle, cell):
-            found.append(stray)
+        found.append(Stray(points, bool((own & unknown).any())))
     return found
 
 

@@ -117,10 +117,10 @@ def read_record(path: str | os.PathLike[str]) -> TouchRecord:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise BadInput(f"{path} is no file of `gpnet check` ({FORMAT!r} is missing): {_CHECK_ANEW}.")
-        record = _record(values)
         if values.get("sum") != _sum({key: value for key, value in values.items() if key not in _NOT_SUMMED}):
             raise BadInput(f"{path} was changed since `gpnet check` wrote it: {_CHECK_ANEW}.")
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        record = _record(values)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, LookupError, ArithmeticError, TypeError, ValueError) as error:
         raise BadInput(f"{path} cannot be read as a file of `gpnet check` ({error!r}): {_CHECK_ANEW}.") from error
     return record
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.boxes import CELL, D435, T_CAMERA, BoxBounds, box, see
+from support.boxes import CELL as SHIPPED
+from support.boxes import D435, T_CAMERA, BoxBounds, box, see
 
 from gpnet_ros.fit import Fit, Memory, Rejected
 from gpnet_ros.frame import Frame
@@ -21,6 +22,7 @@ from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.sim.objects.model import make_object
 from gpnet_ros.strays import around, fetching, note_standing, standing_spots, stray_fits, strays
 
+CELL = replace(SHIPPED, fetch_border=0.18)  # the shipped cell fetches nothing
 HOME = np.array(CELL.home)
 SIZE = (0.04, 0.09, 0.03)
 EMPTY = see([])
@@ -125,6 +127,14 @@ def test_the_surroundings_are_looked_at_once_in_a_task() -> None:
     note_standing(memory, EMPTY, T_CAMERA, CELL)
     assert memory.standing == ()
     assert begun(cell=replace(CELL, fetch_border=0.0)).standing is None
+
+
+def test_what_the_heap_leaned_on_stays_when_the_heap_has_gone() -> None:
+    clamp, heap = box(0.65, 0.22, SIZE), box(0.65, 0.11, (0.04, 0.131, 0.03))
+    memory = begun(see([clamp, heap]))
+    assert memory.standing
+    assert decided([clamp], memory).status == "nothing_left"
+    assert decided([clamp], begun(see([]))).status == "grasp", "had it come later, it would be fetched"
 
 
 def test_what_hides_in_a_hole_counts_as_standing_there() -> None:

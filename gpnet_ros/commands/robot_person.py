@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import termios
 from pathlib import Path
 
 from gpnet_ros.cell import Cell, load_cell, load_hand_eye
@@ -59,9 +60,14 @@ class Terminal:
     """A person at a terminal."""
 
     def word(self, what: str) -> bool:
-        """Enter goes on, s leaves it out, q ends the check."""
-        answer = self._ask(f"{what}: Enter to go, s to leave it out, q to end ")
-        return not answer.startswith("s")
+        """Enter alone goes on, s leaves it out, q ends; else it asks again; what was typed before is no answer."""
+        if sys.stdin.isatty():
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)
+        while answer := self._ask(f"{what}: Enter to go, s to leave it out, q to end "):
+            if answer in ("s", "skip"):
+                return False
+            print(f"{answer!r} is none of these.")
+        return True
 
     def aside(self, what: str) -> tuple[float, float]:
         """Two numbers [mm] along the board's x and y."""

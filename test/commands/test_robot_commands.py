@@ -95,7 +95,7 @@ def test_what_a_person_types_is_understood_or_asked_for_again(
 
 
 def test_nothing_moves_without_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for answers in ("s\n", "\ns\n", "q\n", "", "\n\nq\n"):
+    for answers in ("s\n", "\ns\n", "q\n", "", "\n\nq\n", "no\nwait\nstop\nq\n", "\nn\ns\n"):
         arm, eye = at(still(8), tmp_path, monkeypatch, answers)
         words: list[Any] = ["check", "--robot-ip", "1.2.3.4", "--hand-eye", str(eye), "--out", str(tmp_path / "c.yaml")]
         assert main(words) == 2 and not arm.moves

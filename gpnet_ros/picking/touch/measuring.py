@@ -35,7 +35,7 @@ from gpnet_ros.errors import BadInput, DeviceError, Unreachable, UnsafePlan
 from gpnet_ros.frame import Frame
 from gpnet_ros.height_map import height_map
 from gpnet_ros.picking.touch.session import go_home
-from gpnet_ros.picking.touch.toucher import Person, Toucher, yaw_pose
+from gpnet_ros.picking.touch.toucher import Person, Toucher, home_after, yaw_pose
 from gpnet_ros.pose import Transform, distance, invert
 from gpnet_ros.touch_look import steady_depth
 
@@ -136,7 +136,8 @@ def _cell(before: Cell, found: dict[str, Any]) -> Cell:
         cell = replace(cell, tote=measured_tote(found["tote"]["rim"], float(found["tote"]["floor"]), cell.tote))
     if "keep_out" in found:
         boxes = [measured_box(each["name"], each["points"], cell.workspace.table_z) for each in found["keep_out"]]
-        cell = replace(cell, keep_out=tuple(boxes))
+        anew = {box.name for box in boxes}
+        cell = replace(cell, keep_out=(*(box for box in before.keep_out if box.name not in anew), *boxes))
     if "home" in found:
         cell = replace(cell, home=tuple(float(v) for v in found["home"]))
     return cell
@@ -148,7 +149,12 @@ def _tote(survey: Survey, cell: Cell) -> dict[str, Any]:
 
 
 def _keep_out(survey: Survey, cell: Cell) -> list[dict[str, Any]]:
-    """Box after box, until no further name is given; the camera of a fixed hand-eye and its mast are some of them."""
+    """Box after box, until no further name is given; the camera of a fixed hand-eye and its mast are some of them.
+
+    Those of the cell file stay, but for the names that are measured anew: what is not named here is still there.
+    """
+    told = ", ".join(box.name for box in survey.cell.keep_out) or "none"
+    survey.person.tell(f"Keep-out boxes of the cell file, which stay unless their names are measured anew: {told}.")
     boxes: list[dict[str, Any]] = []
     while name := survey.person.name("Name of something that the arm must not hit, such as mast (Enter: no more)"):
         points = [_led(survey, cell, f"the outermost points of {name}, one after the other: the first").tolist()]
@@ -195,7 +201,7 @@ def _touched(toucher: Toucher, seen: NDArray[np.float64], cell: Cell) -> list[li
     turn = cell.kinematics.forward(cell.home)
     yaw = float(np.arctan2(turn[1, 0], turn[0, 0]))
     points: list[list[float]] = []
-    try:
+    with home_after(toucher):
         for k, place in enumerate(PLACES):
             xy = centre + half * np.array(place)
             near = np.linalg.norm(seen[:, :2] - xy, axis=1) < 0.02
@@ -213,8 +219,6 @@ def _touched(toucher: Toucher, seen: NDArray[np.float64], cell: Cell) -> list[li
                     "cell.yaml."
                 )
             points.append([round(float(v), 5) for v in met.T_base_tcp[:3, 3]])
-    finally:
-        toucher.home()
     return points
 
 

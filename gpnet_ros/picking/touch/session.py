@@ -83,7 +83,6 @@ def check_by_touch(bench: Bench, out: Path) -> TouchErrors:
     record = _begun(unfinished, TouchRecord(checked, sighting), bench.person)
     toucher = Toucher(bench.arm, bench.gripper, cell, height_map(frame, T_base_camera, cell), bench.person)
     record = touch_all(toucher, record, hand_eye, cell, bench.person, lambda kept: kept.write(unfinished))
-    record = replace(record, checked=replace(record.checked, date=bench.clock()))
     errors = record.errors(bench.hand_eye_file)
     record.write(out, errors)
     unfinished.unlink(missing_ok=True)

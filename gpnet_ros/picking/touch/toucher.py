@@ -5,7 +5,8 @@ Every motion is planned as a touch and judged by the safety check; what is broke
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -149,9 +150,17 @@ def touch_all(
     """
     T_home = cell.kinematics.forward(cell.home)
     yaw = float(np.arctan2(T_home[1, 0], T_home[0, 0]))
-    try:
+    with home_after(toucher):
         record = _touch_corners(toucher, record, hand_eye, cell, person, keep, yaw)
         record = _touch_cylinder(toucher, record, hand_eye, cell, keep, yaw)
+    return record
+
+
+@contextlib.contextmanager
+def home_after(toucher: Toucher) -> Iterator[None]:
+    """Go home when all is touched, and after an error that is told; Ctrl-C leaves the arm where it stands."""
+    try:
+        yield
     except GpnetError as error:
         try:
             toucher.home()
@@ -159,7 +168,6 @@ def touch_all(
             raise DeviceError(f"{error} {other}") from error
         raise
     toucher.home()
-    return record
 
 
 def _touch_corners(

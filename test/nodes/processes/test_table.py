@@ -415,6 +415,5 @@ def test_what_does_not_go_with_a_cup_is_refused_before_anything_starts(given: di
 def test_the_cell_with_a_cup_is_the_shipped_cell_but_for_the_tool() -> None:
     cup, jaw = load_cell(CUP_FILE), load_cell()
     assert (cup.tool, jaw.tool) == ("suction", "jaw")
-    assert replace(cup, tool="jaw", gripper=jaw.gripper, motion=jaw.motion, fetch_border=jaw.fetch_border) == jaw
-    assert cup.fetch_border == 0.0, "a cup fetches nothing from beside the heap"
+    assert replace(cup, tool="jaw", gripper=jaw.gripper, motion=jaw.motion) == jaw
     assert "tcp" in robot_description(RunSettings(gripper="suction"))

@@ -79,7 +79,9 @@ def test_a_cell_is_measured_ended_and_gone_on_with(tmp_path: Path) -> None:
     assert np.abs(np.subtract(cell.tote.centre, (X, Y))).max() < 0.001
     assert np.abs(np.subtract(cell.tote.inner, 2 * HALF)).max() < 0.001
     assert (cell.tote.height, cell.tote.floor_z) == (pytest.approx(0.12, abs=1e-3), pytest.approx(0.005, abs=1e-3))
-    box = cell.keep_out[0]
+    kept = [each for each in CELL.keep_out if each.name != "mast"]
+    assert kept and [*cell.keep_out[:-1]] == kept, "what was not measured anew is still there"
+    box = cell.keep_out[-1]
     assert box.name == "mast" and (np.array(MAST) > box.low).all() and (np.array(MAST) < box.high).all()
     assert cell.home[0] == pytest.approx(CELL.home[0] + 0.01, abs=1e-3)
     assert abs(cell.workspace.table_z - world.table) < 0.002  # and the tips are up to a millimetre off

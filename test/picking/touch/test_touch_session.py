@@ -177,6 +177,8 @@ def test_neither_two_lines_nor_an_edited_file_open_it(checked: tuple[Path, Path]
         "no sum": yaml.safe_dump({k: v for k, v in whole.items() if k != "sum"}),
         "no touches": yaml.safe_dump({**whole, "touches": []}),
         "no probes": yaml.safe_dump({k: v for k, v in whole.items() if k != "probes"}),
+        "a row that ends early": yaml.safe_dump({**whole, "touches": [row[:7] for row in whole["touches"]]}),
+        "no number": yaml.safe_dump({**whole, "corners": [[float("inf")] * 4, *whole["corners"][1:]]}),
         "a word for a number": yaml.safe_dump({**whole, "plane": ["a", 0, 0, 1]}),
     }
     for name, text in texts.items():
