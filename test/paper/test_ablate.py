@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -234,6 +235,7 @@ def test_a_killed_series_goes_on_with_the_run_that_was_begun(tmp_path: Path, bar
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(timeout=30)
     assert state.is_file() and _lines(log), "no state was written before the deadline"
+    _wait_for_the_dead(state.parents[1])
     done = _steps(state)
     rows = read_ablation_rows(tmp_path / "rows.yaml")
     assert [job.state for job in plan(rows, rows, SeriesOptions(tmp_path / "out", seeds=1))] == ["begun", "to do"]
@@ -284,6 +286,19 @@ def test_bad_budgets_and_data_are_refused_once_and_before_the_first_row(tmp_path
     assert ablate(tmp_path, "--seeds", "1", "--epochs", "1") == 2, "no shards there"
     assert ablate(tmp_path, "--seeds", "1", "--minutes", "-1", "--list") == 2
     assert not (tmp_path / "out").exists()
+
+
+def _wait_for_the_dead(folder: Path) -> None:
+    """Until no process of a killed series holds its folder: on a busy machine its children die later than it."""
+    deadline = time.monotonic() + 30
+    with (folder / "lock").open() as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                assert time.monotonic() < deadline, "a process of the killed series goes on"
+                time.sleep(0.05)
 
 
 def _lines(log: Path) -> int:

@@ -24,7 +24,7 @@ from gpnet_ros.nodes.processes.table import RunSettings, environment, node_proce
 from gpnet_ros.nodes.processes.transport import loopback_environment
 
 #: After SIGINT a process has this long [s] before it is killed.
-PATIENCE = 10.0
+PATIENCE = 20.0
 #: Name of the simulated cell among the processes.
 SIM = "sim"
 #: Making a heap is the longest part of the simulation's start [s].
