@@ -29,14 +29,16 @@ from gpnet_ros.pose import invert, look_at, to_xyz_quat, transform
 from gpnet_ros.region import counted_in_workspace
 
 
-def test_it_picks_the_box_and_then_finds_nothing_left() -> None:
-    with bench() as b:
+@pytest.mark.parametrize(("border", "standing"), [(0.18, ()), (0.0, None)])
+def test_it_picks_the_box_and_then_finds_nothing_left(border: float, standing: tuple[()] | None) -> None:
+    with bench(cell=replace(CELL, fetch_border=border)) as b:
         b.until_state("idle")
         assert b.loop.start() == (True, "Started.")
         first, last = b.result(0), b.result(1)
     assert first["status"] == "picked"
     assert first["finished"] is None
-    assert [basis.standing for basis in b.notes.bases] == [(), ()], "it has looked around before the first pick"
+    looked = [basis.standing for basis in b.notes.bases]
+    assert looked == [standing] * 2, "it looks around before the first pick where it may fetch from there"
     assert b.names().count("descend") == 1
     assert np.allclose(np.array(first["T_base_tcp"])[:2, 3], (0.66, 0.03), atol=0.004)
     assert {"look", "decide", "approach", "descend", "home"} <= set(first["time_s"])
