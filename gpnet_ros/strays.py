@@ -36,7 +36,7 @@ OFF_MIDDLE = 0.03
 
 @dataclass(frozen=True, eq=False)
 class Stray:
-    """Something that stands on the table, with its middle outside of the workspace's square.
+    """Something that stands on the table; it strayed if its middle lies outside of the workspace's square.
 
     Attributes:
         points: (n, 3) the cells that show it, in base [m].
