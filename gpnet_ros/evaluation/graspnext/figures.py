@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gpnet_ros.data.scene_judging.judged_scene import JudgedScene
-from gpnet_ros.data.scene_judging.precision import KINDS, average_precision
+from gpnet_ros.data.scene_judging.precision import KINDS, Matched
 from gpnet_ros.data.scene_judging.tasks import mass_precision, occlusion_calls, suction_at_peak, suction_error
 
 Values = Mapping[str, float | None]
@@ -27,12 +26,12 @@ def scene_figures(judged: Sequence[JudgedScene], resamples: int = 100, seed: int
         seed: of the drawings.
     """
     rng = np.random.default_rng(seed)
-    draws = [rng.integers(len(judged), size=len(judged)) for _ in range(resamples)] if judged else []
+    draws = [rng.integers(len(judged), size=len(judged)).tolist() for _ in range(resamples)] if judged else []
 
-    def bounded(figure: Callable[[Sequence[JudgedScene]], Values]) -> dict[str, dict[str, float | None]]:
-        drawn = [figure([judged[k] for k in rows]) for rows in draws]
+    def bounded(figure: Callable[[Sequence[int]], Values]) -> dict[str, dict[str, float | None]]:
+        drawn = [figure(rows) for rows in draws]
         said = {}
-        for name, value in figure(judged).items():
+        for name, value in figure(range(len(judged))).items():
             known = [found for values in drawn if (found := values[name]) is not None]
             low, high = np.percentile(known, [2.5, 97.5]) if known else (None, None)
             said[name] = {"value": _rounded(value), "low": _rounded(low), "high": _rounded(high)}
@@ -40,24 +39,20 @@ def scene_figures(judged: Sequence[JudgedScene], resamples: int = 100, seed: int
 
     figures: dict[str, Any] = {"pictures": len(judged), "objects": sum(len(j.true.boxes) for j in judged)}
     for kind in KINDS:
-        found = bounded(partial(_precision, kind=kind))
+        found = bounded(Matched([(j.true, j.found) for j in judged], kind).precision)
         figures[kind] = {name: said["value"] for name, said in found.items()}
         figures[kind] |= {f"{name}_interval": found[name] for name in ("AP", "AP50")}
-    calls = bounded(_occlusion)
+    calls = bounded(lambda rows: _occlusion([judged[k] for k in rows]))
     rate = calls["rate"]
     figures["occlusion"] = {"rate": rate["value"], "low": rate["low"], "high": rate["high"]}
     figures["occlusion"] |= {name: calls[name]["value"] for name in ("best_constant", "over_constant")}
     figures["occlusion"] |= {"n": len(occlusion_calls(judged)), "over_constant_interval": calls["over_constant"]}
     errors = [float(e) for j in judged for e in j.mass_errors]
-    mass = bounded(lambda some: {"AP": mass_precision(some)})["AP"]
+    mass = bounded(lambda rows: {"AP": mass_precision([judged[k] for k in rows])})["AP"]
     figures["mass"] = mass | {"error_px": _rounded(float(np.mean(errors)) if errors else None)}
-    cup = bounded(_suction)
+    cup = bounded(lambda rows: _suction([judged[k] for k in rows]))
     figures["suction"] = cup["at_peak"] | suction_error(judged) | {"MSE_over_constant": cup["MSE_over_constant"]}
     return figures
-
-
-def _precision(judged: Sequence[JudgedScene], kind: str) -> Values:
-    return average_precision([(j.true, j.found) for j in judged], kind)
 
 
 def _occlusion(judged: Sequence[JudgedScene]) -> Values:

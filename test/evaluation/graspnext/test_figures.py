@@ -11,6 +11,7 @@ pytest.importorskip("faster_coco_eval")
 
 from gpnet_ros.data.sample import Objects, Sample
 from gpnet_ros.data.scene_judging.judged_scene import judge_scene, matches, overlaps
+from gpnet_ros.data.scene_judging.precision import Matched, average_precision
 from gpnet_ros.detections import Detections
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.graspnext.figures import scene_figures
@@ -167,3 +168,32 @@ def test_a_peak_on_an_object_whose_centre_nobody_knows_is_not_wrong() -> None:
     judged = judge_scene(replace(sample, objects=replace(objects, center_of_mass=partly)), perfect(sample))
     assert judged.masses == 2
     assert (judged.peaks[:, 1] >= 0.5).sum() == 2 and not (judged.peaks[judged.peaks[:, 0] > 0.5, 1] < 0.5).any()
+
+
+@pytest.mark.parametrize("kind", ["boxes", "visible"])
+def test_precision_of_a_drawing_is_that_of_its_pictures_held_anew(kind: str) -> None:
+    """Pictures of which one is right, one has an object too many and one finds nothing, drawn three times each way."""
+    none = {
+        "scores": np.zeros(3),
+        "boxes": perfect(PICTURES[2]).boxes + 40.0,
+        "visible": np.zeros((3, SIDE, SIDE), bool),
+    }
+    twice = perfect(PICTURES[1])
+    twice = replace(
+        twice,
+        boxes=np.concatenate([twice.boxes, [[0, 0, 9, 9]]]),
+        scores=np.append(twice.scores, 0.95),
+        visible=np.concatenate([twice.visible, np.ones((1, SIDE, SIDE), bool)]),
+        amodal=np.concatenate([twice.amodal, np.ones((1, SIDE, SIDE), bool)]),
+        occluded=np.append(twice.occluded, 0.0),
+    )
+    seen = [perfect(PICTURES[0]), twice, replace(perfect(PICTURES[2]), **none)]
+    judged = [judge_scene(one, said) for one, said in zip(PICTURES, seen, strict=True)]
+    pairs = [(j.true, j.found) for j in judged]
+    matched = Matched(pairs, kind)
+    values = set()
+    for rows in ([0, 1, 2], [0, 0, 0], [1, 2, 1], [2, 2, 2], [2, 0, 1]):
+        found = matched.precision(rows)
+        assert found == average_precision([pairs[k] for k in rows], kind)
+        values.add(found["AP50"])
+    assert {0.0, 1.0} < values and len(values) == 4
