@@ -28,21 +28,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run-dir", type=Path, default=Path("runs/sim"), help="folder for states and recording")
     parser.add_argument("--settings", type=Path, help="settings file; default config/sim.yaml")
     parser.add_argument("--cell", type=Path, help="cell file; default config/cell.yaml")
+    parser.add_argument(
+        "--hidden", type=int, default=0, metavar="SEED",
+        help="camera, table and tips are elsewhere than the files say, by this seed; 0: where they say (0)",
+    )  # fmt: skip
     parser.add_argument("--tool", choices=TOOLS, help="at the flange; default: that of the cell file")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
     settings = load_settings(SimSettings, arguments.settings or config_dir() / "sim.yaml")
-    if arguments.seed < 0:
-        raise BadInput(f"--seed is {arguments.seed}; allowed: 0 or more.")
+    if min(arguments.seed, arguments.hidden) < 0:
+        raise BadInput(f"--seed is {arguments.seed}, --hidden {arguments.hidden}; allowed: 0 or more.")
     folder: Path = arguments.run_dir
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInput(f"--run-dir {folder} cannot be made ({error.strerror}); choose another one.") from error
     end_with_parent(always=False)
-    about = CellRun(folder, arguments.ip, arguments.seed, arguments.objects, arguments.factor)
+    about = CellRun(folder, arguments.ip, arguments.seed, arguments.objects, arguments.factor, arguments.hidden)
     cell = load_cell(arguments.cell)
     serve_cell(about, settings, cell if arguments.tool is None else replace(cell, tool=arguments.tool))
     return 0

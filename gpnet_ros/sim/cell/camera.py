@@ -45,13 +45,13 @@ class SimCamera:
             run_dir: folder in which the simulated cell publishes its states.
             noise: D435 noise on the depth; without it depth is exact. Colour always has the sensor noise
                 of the scene's style.
-            hand_eye: where the camera is; None takes `config/hand_eye.yaml`.
+            hand_eye: where the camera is; None takes `config/hand_eye.yaml`. A cell with hidden truths says otherwise.
             cell: furniture; None takes `config/cell.yaml`.
             intrinsics: of colour and aligned depth.
             quality: of the renderer.
             seed: of the noise; None is different in every process.
             period: least wall time between exposures [s].
-            board: a calibration board that is seen, too.
+            board: a calibration board that is seen, too, where nobody has put up another one in the cell.
         """
         self._run_dir, self._noise = Path(run_dir), noise
         self._hand_eye = hand_eye or load_hand_eye()
@@ -103,13 +103,14 @@ class SimCamera:
     def _expose(self, state: State) -> Frame:
         scenery, style = self._shown.show(state.version), self._shown.style
         T_base_flange = body_pose(state.poses, FLANGE)
-        T_base_camera = self._hand_eye.T_base_camera(T_base_flange)
+        hidden, board = self._shown.hidden, self._shown.stage.board or self._board
+        T_base_camera = (hidden.hand_eye if hidden else self._hand_eye).T_base_camera(T_base_flange)
         poses = list(scenery.place(state.poses))
         view = render(scenery.scene, poses, self._intrinsics, T_base_camera, style, self._quality, self._rng)
         color, depth = view.color, view.depth
-        if self._board is not None:
-            T_camera_board = self._board.T_camera_board(T_base_camera, T_base_flange)
-            color, depth = self._board.lay(color, depth, self._intrinsics, T_camera_board)
+        if board is not None:
+            T_camera_board = board.T_camera_board(T_base_camera, T_base_flange)
+            color, depth = board.lay(color, depth, self._intrinsics, T_camera_board)
         if self._noise:
             depth = d435_depth(depth, self._intrinsics, DepthNoise(), self._rng, color)
         return Frame(color, depth.astype(np.float32), self._intrinsics, state.time)

@@ -15,6 +15,7 @@ from gpnet_ros.pose import Transform
 from gpnet_ros.sim import constants as c
 from gpnet_ros.sim.cell.arm import DRIVE_KP, DRIVE_KV, JOINT_DAMPING
 from gpnet_ros.sim.cell.fingers import Fingers
+from gpnet_ros.sim.cell.stage import Stage
 from gpnet_ros.sim.cell.state import State
 from gpnet_ros.sim.cell.vacuum import Vacuum
 from gpnet_ros.sim.cell.world import World, build_world
@@ -36,6 +37,7 @@ class CellPlant:
     Attributes:
         world: model and state; replaced by `load_heap`.
         version: counts the heaps; 1 is the first.
+        stage: what stands there for a calibration; gone with the next heap.
         tool_mass: what truly hangs at the flange [kg].
         watchers: called with the plant after every control period.
     """
@@ -51,7 +53,7 @@ class CellPlant:
         self.cell, self.kinematics = cell, UrKinematics(dh)
         self.world: World = build_world(heap, dh, cell, cell.home)
         self.tool: Fingers | Vacuum = Vacuum(self.world) if cell.tool == "suction" else Fingers(self.world)
-        self.version, self.outputs = 1, 0
+        self.version, self.outputs, self.stage = 1, 0, Stage(table_z=cell.workspace.table_z)
         self.tool_mass = cell.cup.mass if cell.tool == "suction" else c.GRIPPER_MASS
         self.watchers: list[Callable[[CellPlant], None]] = []
         # Added up from zero: the wall clock's own digits would swallow parts of every period.
@@ -155,9 +157,10 @@ class CellPlant:
         """Object status of the gripper, see `ur_controller.plant.MOVING` and those beside it."""
         return self.tool.object_status if isinstance(self.tool, Fingers) else AT_TARGET
 
-    def load_heap(self, heap: Heap) -> None:
-        """Take the heap away and put another one there; arm and tool stay as they are."""
-        world = build_world(heap, self.kinematics.dh, self.cell, self.cell.home)
+    def load_heap(self, heap: Heap, stage: Stage | None = None) -> None:
+        """Take heap and stage away and put others there; arm and tool stay as they are."""
+        self.stage = stage or Stage(table_z=self.cell.workspace.table_z)
+        world = build_world(heap, self.kinematics.dh, self.cell, self.cell.home, self.stage)
         world.take_arm(self.world)
         self.world = world
         self.tool.attach(world)

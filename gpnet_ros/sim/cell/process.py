@@ -13,13 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from gpnet_ros.cell import Cell
+from gpnet_ros.board import Board
+from gpnet_ros.cell import Cell, load_hand_eye
 from gpnet_ros.errors import BadInput
+from gpnet_ros.pose import invert, to_rotvec, transform
 from gpnet_ros.priority import change_priority
 from gpnet_ros.settings import setting, validate
 from gpnet_ros.sim.cell.arm import calibrated_dh
 from gpnet_ros.sim.cell.plant import CellPlant
 from gpnet_ros.sim.cell.recording import Recorder
+from gpnet_ros.sim.cell.stage import Hidden, hidden_truth, stage_of
 from gpnet_ros.sim.cell.state import RING_FILE, SceneFile, StateWriter, scene_file
 from gpnet_ros.sim.cell.truth import Truth
 from gpnet_ros.sim.heap.heap import Heap, stack_heap
@@ -65,6 +68,7 @@ class CellRun:
         ip: loopback address of the controller, one per cell.
         seed, objects: of the heap of what the cell's tool can take, see `stack_heap`; no object is an empty table.
         factor: simulated seconds per second.
+        hidden: seed of what is otherwise than the files say (camera, table, length of the tool); 0: nothing is.
     """
 
     run_dir: Path
@@ -72,6 +76,7 @@ class CellRun:
     seed: int
     objects: int
     factor: float
+    hidden: int = 0
 
 
 class CellProcess:
@@ -96,7 +101,9 @@ class CellProcess:
         heap = stack_heap(run.seed, run.objects, GRASPABLE_BY[cell.tool]) if run.objects else empty_heap()
         self.model = _model_of(settings.model, cell)
         true_dh = calibrated_dh(settings.calibration, find_model(self.model).dh)
-        self.plant = CellPlant(heap, cell, true_dh)
+        self.told = load_hand_eye()
+        self.hidden: Hidden | None = hidden_truth(run.hidden, self.told) if run.hidden else None
+        self.plant = CellPlant(heap, self.hidden.cell(cell) if self.hidden else cell, true_dh)
         self.truth = Truth(self.plant)
         self._seed, self._described, self._describe_from = run.seed, 0, -np.inf
         self.controller = Controller(self.plant, run.ip, self.model, run.factor, settings.force_limit)
@@ -104,6 +111,9 @@ class CellProcess:
             "truth": lambda _: self.truth.report().to_dict(),
             "load_heap": self.load_heap,
             "heap": self.heap_status,
+            "stage": self.put_up,
+            "lead": self.lead,
+            "where": self.where,
         })  # fmt: skip
         robot = self.controller.robot  # as somebody has entered on the pendant who set up this cell
         robot.payload, robot.payload_cog = cell.hand.mass, list(cell.hand.centre_of_gravity)
@@ -154,7 +164,11 @@ class CellProcess:
         """Write the heap's scene file; on a full disk the controller runs on, and tries again every second."""
         style = None if self.settings.style < 0 else self.settings.style
         try:
-            self._writer.write_scene(plant.version, SceneFile(self._seed, style, plant.world.heap.to_dict()))
+            hidden = self.hidden.to_dict() if self.hidden else {}
+            self._writer.write_scene(
+                plant.version,
+                SceneFile(self._seed, style, plant.world.heap.to_dict(), plant.stage.to_dict(), hidden),
+            )
             self._described, self._error = plant.version, ""
         except OSError as error:
             self._describe_from = plant.time + 1.0
@@ -184,6 +198,45 @@ class CellProcess:
     def heap_status(self, _: dict[str, Any]) -> dict[str, Any]:
         """Admin command: number of the heap that lies there, whether another one is being made, or why not."""
         return {"version": self.plant.version, "loading": self._maker.busy, "error": self._error}
+
+    def put_up(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Admin command: clear the table, and `put` up one of `stage.PUT` there, with a `board` of these settings."""
+        table = self.plant.cell.workspace.table_z
+        board = Board(**request.get("board", {}))
+        stage = stage_of(str(request["put"]), int(request.get("seed", 1)), board, self.told, table)
+        self.plant.load_heap(empty_heap(), stage)
+        return {"version": self.plant.version}
+
+    def lead(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Admin command: what a hand does in freedrive: the arm to `joints` [rad], or its tips to `tips` [m]."""
+        arm, plant = self.controller.robot.arm, self.plant
+        q = np.array(request["joints"] if "joints" in request else self._led_to(request["tips"]), dtype=np.float64)
+        if q.shape != (6,) or not np.isfinite(q).all():
+            raise BadInput("joints must be six angles [rad].")
+        plant.put_arm(q)
+        arm.q, arm.qd = np.array(q), np.zeros(6)
+        return {"joints": q.tolist()}
+
+    def _led_to(self, tips: Any) -> Any:
+        """Joints at which the true tips, straight down, are at x, y, z [m] in base."""
+        T = transform(np.diag([1.0, -1.0, -1.0]), tips) @ invert(self.plant.cell.T_flange_tcp)
+        q = self.plant.kinematics.inverse_near(T, np.array(self.plant.cell.home))
+        if q is None:
+            raise BadInput(f"The tips cannot be led to {tips}.")
+        return q
+
+    def where(self, _: dict[str, Any]) -> dict[str, Any]:
+        """Admin command: where the tips truly are (rotation vector) [m, rad], and what stands in the cell."""
+        T = self.plant.forward(self.plant.q) @ self.plant.cell.T_flange_tcp
+        hidden = self.hidden.to_dict() if self.hidden else {}
+        tote = self.plant.cell.tote
+        box = {
+            "centre": [*tote.centre],
+            "inner": [*tote.inner],
+            "rim": tote.floor_z + tote.height,
+            "floor": tote.floor_z,
+        }
+        return {"tips": to_rotvec(T).tolist(), "stage": self.plant.stage.to_dict(), "hidden": hidden, "tote": box}
 
     def _take_heap(self) -> None:
         try:

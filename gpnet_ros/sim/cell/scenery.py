@@ -17,6 +17,7 @@ from gpnet_ros.pose import Transform, transform
 from gpnet_ros.settings import Box
 from gpnet_ros.sim.camera.meshes import box_mesh, capsule_mesh, cylinder_mesh, join_meshes, table_mesh
 from gpnet_ros.sim.camera.raycast import Mesh, RayScene
+from gpnet_ros.sim.cell.stage import Hidden, Stage
 from gpnet_ros.sim.cell.state import read_scene
 from gpnet_ros.sim.cell.world import CELL_TABLE_CENTRE, CELL_TABLE_SIZE, FLOOR_Z, build_world, machine_bodies
 from gpnet_ros.sim.heap.heap import Heap
@@ -43,15 +44,17 @@ class Scenery:
         scene: for the renderer; ids 1..n are the objects of the heap in their order.
     """
 
-    def __init__(self, heap: Heap, cell: Cell, with_mast: bool = False) -> None:
+    def __init__(self, heap: Heap, cell: Cell, with_mast: bool = False, stage: Stage | None = None) -> None:
         """Make the meshes of furniture, objects and machine.
 
         Args:
             heap: objects; where they are comes with each state.
             cell: furniture and arm.
+            stage: its cylinder is one of the meshes; its board is laid into the picture, see `ShownBoard.lay`.
             with_mast: show the keep-out boxes too. The camera sits inside of one, so it does not see them.
         """
         static = furniture(cell) + ([_boxes(cell.keep_out, _MAST)] if with_mast and cell.keep_out else [])
+        static += [_cylinder(stage)] if stage is not None and stage.cylinder else []
         objects = [
             Mesh(model.vertices, model.faces, index + 1, random_object(model.texture_seed, model.family))
             for index, model in enumerate(heap.objects)
@@ -77,11 +80,15 @@ class RunScenery:
         heap: the one that was asked for last, at its start.
         scenery: of that heap.
         style: table and light.
+        stage: what stands there for a calibration.
+        hidden: what is otherwise than the files say; None where nothing is.
     """
 
     heap: Heap
     scenery: Scenery
     style: Style
+    stage: Stage
+    hidden: Hidden | None
 
     def __init__(self, run_dir: Path, cell: Cell, with_mast: bool = False) -> None:
         """Read nothing yet; arguments as those of `Scenery`, with the folder of the run."""
@@ -97,7 +104,10 @@ class RunScenery:
         if version != self._version:
             scene = read_scene(self._run_dir, version)
             self.heap = Heap.from_dict(scene.heap)
-            self.scenery = Scenery(self.heap, self._cell, self._with_mast)
+            self.hidden = Hidden.from_dict(scene.hidden) if scene.hidden else None
+            self.stage = Stage.from_dict(scene.stage) if scene.stage else Stage()
+            cell = self._cell if self.hidden is None else self.hidden.cell(self._cell)
+            self.scenery = Scenery(self.heap, cell, self._with_mast, self.stage)
             self.style = Style() if scene.style is None else random_style(scene.style)
             self._version = version
         return self.scenery
@@ -108,7 +118,9 @@ def furniture(cell: Cell) -> list[Mesh]:
     floor = box_mesh((8.0, 8.0, 0.02), 0, _FLOOR, (*CELL_TABLE_CENTRE, FLOOR_Z - 0.01))
     base = cylinder_mesh(_BASE_RADIUS, _BASE_HEIGHT, 0, _paint((0.55, 0.57, 0.6)))
     base = Mesh(base.vertices + [0, 0, _BASE_HEIGHT / 2], base.faces, 0, base.texture)
-    return [table_mesh(CELL_TABLE_SIZE, centre=CELL_TABLE_CENTRE), floor, _boxes(cell.tote.walls, _TOTE), base]
+    top = table_mesh(CELL_TABLE_SIZE, centre=CELL_TABLE_CENTRE)
+    table = Mesh(top.vertices + [0, 0, cell.workspace.table_z], top.faces, top.id, top.texture)
+    return [table, floor, _boxes(cell.tote.walls, _TOTE), base]
 
 
 def machine_meshes(cell: Cell) -> list[tuple[int, Mesh]]:
@@ -146,6 +158,12 @@ def _shape(model: mujoco.MjModel, geom: int) -> Mesh:
     mesh = _SHAPES[mujoco.mjtGeom(model.geom_type[geom])](model.geom_size[geom])
     R = Rotation.from_quat(model.geom_quat[geom][[1, 2, 3, 0]]).as_matrix()
     return Mesh(mesh.vertices @ R.T + model.geom_pos[geom], mesh.faces)
+
+
+def _cylinder(stage: Stage) -> Mesh:
+    x, y, radius, tall = stage.cylinder
+    mesh = cylinder_mesh(radius, tall, 0, _paint((0.7, 0.68, 0.6)))
+    return Mesh(mesh.vertices + [x, y, stage.table_z + tall / 2], mesh.faces, 0, mesh.texture)
 
 
 def _boxes(boxes: Sequence[Box], texture: Texture) -> Mesh:

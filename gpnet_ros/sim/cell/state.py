@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -65,11 +65,15 @@ class SceneFile:
         seed: from which the heap was made last.
         style: seed of table and light; None for the plain workshop.
         heap: objects and poses at the start, as `Heap.to_dict` gives them.
+        stage: what a person has put up there, as `Stage.to_dict` gives it; empty for nothing.
+        hidden: what is otherwise than the files say, as `Hidden.to_dict` gives it; empty where nothing is.
     """
 
     seed: int
     style: int | None
     heap: dict[str, Any]
+    stage: dict[str, Any] = field(default_factory=dict)
+    hidden: dict[str, Any] = field(default_factory=dict)
 
 
 class StateWriter:
@@ -178,7 +182,9 @@ def read_scene(folder: Path, version: int) -> SceneFile:
     path = scene_file(folder, version)
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        return SceneFile(stored["seed"], stored["style"], stored["heap"])
+        return SceneFile(
+            stored["seed"], stored["style"], stored["heap"], stored.get("stage", {}), stored.get("hidden", {})
+        )
     except (OSError, ValueError, KeyError) as error:
         raise BadInput(f"Scene {path} cannot be read ({error}); name the folder of a run of `gpnet sim`.") from error
 

@@ -10,13 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from gpnet_ros.cell import Cell
 from gpnet_ros.kinematics import Dh
+from gpnet_ros.pose import transform
 from gpnet_ros.sim import constants as c
 from gpnet_ros.sim.cell.arm import ARM_JOINTS, DRIVES, FLANGE, LINKS, add_coupling, add_ur10
+from gpnet_ros.sim.cell.stage import Stage
 from gpnet_ros.sim.hand.cup import CUP_BODIES, MujocoCup, add_cup
 from gpnet_ros.sim.hand.gripper import FINGERS, MujocoGripper, add_gripper
 from gpnet_ros.sim.hand.seal import VacuumSettings
 from gpnet_ros.sim.hand.tool import MujocoTool
-from gpnet_ros.sim.heap.contacts import add_objects, add_table, get_pose, set_options, set_pose
+from gpnet_ros.sim.heap.contacts import add_objects, add_table, get_pose, quaternion_wxyz, set_options, set_pose
 from gpnet_ros.sim.heap.heap import Heap
 
 #: Bodies of each tool of `Cell.tool`; as many of each, so that those of the arm stand at the same places.
@@ -118,20 +120,23 @@ class World:
         mujoco.mj_forward(self.model, self.data)
 
 
-def build_world(heap: Heap, dh: Dh, cell: Cell, q: ArrayLike) -> World:
+def build_world(heap: Heap, dh: Dh, cell: Cell, q: ArrayLike, stage: Stage | None = None) -> World:
     """Compile the cell with a heap and let the heap come to rest while the arm waits.
 
     Args:
-        heap: objects and poses.
+        heap: objects and poses over a table at z = 0.
         dh: true DH table of the arm.
-        cell: where tote, mast and camera stand, and which tool hangs at the flange.
+        cell: where table, tote, mast and camera truly stand, and which tool hangs at the flange.
         q: joint angles at which the arm waits (6,) [rad].
+        stage: what stands on the table for a calibration.
     """
     spec = mujoco.MjSpec()
     set_options(spec, c.TIMESTEP_GRASP)
     # What rests costs nothing and does not creep.
     spec.option.enableflags |= mujoco.mjtEnableBit.mjENBL_SLEEP
     _add_furniture(spec, cell)
+    if stage is not None:
+        _add_stage(spec, stage)
     names = add_objects(spec, heap.objects)
     flange = add_ur10(spec, dh)
     if cell.tool == "suction":
@@ -142,7 +147,7 @@ def build_world(heap: Heap, dh: Dh, cell: Cell, q: ArrayLike) -> World:
     model = spec.compile()
     world = World(heap, model, mujoco.MjData(model), tuple(names), cell)
     for name, T in zip(names, heap.T_base_object, strict=True):
-        set_pose(model, world.data, name, T)
+        set_pose(model, world.data, name, transform(T[:3, :3], T[:3, 3] + [0.0, 0.0, cell.workspace.table_z]))
     world.rest(q)
     mujoco.mj_step(model, world.data, nstep=round(_SETTLE_TIME / c.TIMESTEP_GRASP))
     world.rest(q)
@@ -173,13 +178,32 @@ def _add_furniture(spec: mujoco.MjSpec, cell: Cell) -> None:
     add_table(spec)
     table = spec.geom("table")
     table.size = [CELL_TABLE_SIZE[0] / 2, CELL_TABLE_SIZE[1] / 2, 0.05]
-    table.pos = [*CELL_TABLE_CENTRE, -0.05]
+    table.pos = [*CELL_TABLE_CENTRE, cell.workspace.table_z - 0.05]
     floor = spec.worldbody.add_geom(name="floor", type=mujoco.mjtGeom.mjGEOM_PLANE, pos=[0.0, 0.0, FLOOR_Z])
     floor.size = [0.0, 0.0, 1.0]
     for box in (*cell.tote.walls, *cell.keep_out):
         low, high = np.array(box.low), np.array(box.high)
         board = spec.worldbody.add_geom(name=box.name, type=mujoco.mjtGeom.mjGEOM_BOX)
         board.pos, board.size = ((low + high) / 2).tolist(), ((high - low) / 2).tolist()
-        board.condim = c.CONDIM
-        board.friction = [c.TABLE_FRICTION, c.OBJECT_TORSION, c.OBJECT_ROLLING]
-        board.solref, board.solimp = list(c.OBJECT_SOLREF), list(c.OBJECT_SOLIMP)
+        _stands(board)
+
+
+def _add_stage(spec: mujoco.MjSpec, stage: Stage) -> None:
+    """Board and cylinder on the table; a board at the flange is seen only, for nothing is touched with it."""
+    if stage.plate is not None:
+        T, half = stage.plate
+        plate = spec.worldbody.add_geom(name="board", type=mujoco.mjtGeom.mjGEOM_BOX, size=half.tolist())
+        plate.pos, plate.quat = T[:3, 3].tolist(), quaternion_wxyz(T).tolist()
+        _stands(plate)
+    if stage.cylinder:
+        x, y, radius, tall = stage.cylinder
+        tin = spec.worldbody.add_geom(name="cylinder", type=mujoco.mjtGeom.mjGEOM_CYLINDER)
+        tin.size, tin.pos = [radius, tall / 2, 0.0], [x, y, stage.table_z + tall / 2]
+        _stands(tin)
+
+
+def _stands(geom: mujoco.MjsGeom) -> None:
+    """It stands still and is touched as furniture is."""
+    geom.condim = c.CONDIM
+    geom.friction = [c.TABLE_FRICTION, c.OBJECT_TORSION, c.OBJECT_ROLLING]
+    geom.solref, geom.solimp = list(c.OBJECT_SOLREF), list(c.OBJECT_SOLIMP)
