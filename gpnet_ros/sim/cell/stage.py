@@ -44,9 +44,10 @@ class Hidden:
     def cell(self, told: Cell) -> Cell:
         """The cell as it truly is, from what the file tells."""
         tote = replace(told.tote, floor_z=told.tote.floor_z + self.table_z)
-        tool = "cup" if told.tool == "suction" else "gripper"
-        hand = replace(told.hand, tcp_offset=told.hand.tcp_offset + self.longer)
-        return replace(told, workspace=replace(told.workspace, table_z=self.table_z), tote=tote, **{tool: hand})
+        gripper = replace(told.gripper, tcp_offset=told.gripper.tcp_offset + self.longer)
+        cup = replace(told.cup, tcp_offset=told.cup.tcp_offset + self.longer)
+        table = replace(told.workspace, table_z=self.table_z)
+        return replace(told, workspace=table, tote=tote, gripper=gripper, cup=cup)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -87,10 +88,10 @@ class Stage:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        shown = self.board
-        board = shown and {"board": asdict(shown.board), "mount": shown.mount, "pose": to_rotvec(shown.T_other_board)}
-        if board:
-            board["pose"] = [float(value) for value in board["pose"]]
+        board: dict[str, Any] | None = None
+        if self.board is not None:
+            pose = [float(value) for value in to_rotvec(self.board.T_other_board)]
+            board = {"board": asdict(self.board.board), "mount": self.board.mount, "pose": pose}
         return {"board": board, "cylinder": [*self.cylinder], "table_z": self.table_z}
 
     @classmethod
