@@ -1,7 +1,9 @@
 """Closed loop: clear heaps of K objects, topmost first, and count.
 
 --path core lets the gripper alone pick in fast simulation; --path ros drives the simulated UR10 through the
-ROS 2 nodes and the real ur_rtde client. Both see the same heaps for the same seed. --priority oracle plans
+ROS 2 nodes and the real ur_rtde client. --path cell lets the planner's own loop move that arm in one process, in
+simulated time: picks an hour and seconds of each stage, the same on any machine. All see the same heaps for the same
+seed. --priority oracle plans
 from the truth: the ceiling of every learned policy. On the core path it sees exact depth and every true grasp,
 takes topmost objects first, and rehearses each pick in a copy of the heap; on the ros path it gives true maps to
 the planner, which sees the camera's noise. Everything here is simulated.
@@ -35,7 +37,7 @@ from gpnet_ros.evaluation.closed_loop.compare import compare_files, comparison_t
 from gpnet_ros.evaluation.closed_loop.heaps import OBJECTS_RANGE, HeapName, first_frozen, objects_range
 from gpnet_ros.evaluation.closed_loop.players import Policy
 from gpnet_ros.evaluation.closed_loop.rows import RoundRow
-from gpnet_ros.evaluation.closed_loop.tally import rounds_answer, rounds_sentence
+from gpnet_ros.evaluation.closed_loop.tally import rounds_answer, rounds_sentence, speed_lines
 from gpnet_ros.evaluation.second_network import TRUTH, second_model
 from gpnet_ros.free_objects import PRIORITIES
 from gpnet_ros.nodes.processes.running_cell import RunningCell, open_cell
@@ -45,7 +47,10 @@ from gpnet_ros.nodes.processes.table import RunSettings
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `gpnet bench clearing`."""
     parser.add_argument(
-        "--path", choices=["core", "ros"], default="core", help="gripper alone, or nodes and arm (core)"
+        "--path",
+        choices=["core", "cell", "ros"],
+        default="core",
+        help="gripper alone, with the arm in simulated time, or nodes and arm (core)",
     )
     parser.add_argument(
         "--heaps", choices=["seeds", "frozen"], default="seeds", help="made by --seed, or shipped (seeds)"
@@ -91,7 +96,8 @@ def run(args: argparse.Namespace) -> int:
     least, most = args.objects
     answers = [answer([row for row in rows if row.objects == count]) for count in range(least, most + 1)]
     whole = answers[0] if least == most else {"rows": answers, "all": answer(rows)}
-    print(json.dumps(whole) if args.json else "\n".join(rounds_sentence(a) for a in answers))
+    lines = [line for a in answers for line in (rounds_sentence(a), speed_lines(a)) if line]
+    print(json.dumps(whole) if args.json else "\n".join(lines))
     return 1 if all(row.failed for row in rows) else 0
 
 
@@ -118,6 +124,10 @@ def _rounds(args: argparse.Namespace, heaps: list[HeapName], policy: Policy) -> 
         from gpnet_ros.evaluation.closed_loop.core import clear_heaps
 
         return clear_heaps(heaps, policy, args.log, args.resume, args.workers)
+    if args.path == "cell":
+        from gpnet_ros.evaluation.closed_loop.cell_path import clear_in_cell
+
+        return clear_in_cell(heaps, policy, args.log, args.resume, args.workers)
     from gpnet_ros.evaluation.closed_loop.ros import run_rounds
 
     def start(seed: int, objects: int, folder: Path, planner: dict[str, Any]) -> AbstractContextManager[RunningCell]:
@@ -156,6 +166,10 @@ def _heaps(args: argparse.Namespace) -> list[HeapName]:
     if args.resume and args.log is None:
         raise BadInput("--resume needs the --log to go on with.")
     of_second = (args.scene_model, args.model) if args.gripper == "suction" else (args.scene_model,)
+    if args.path == "cell" and (args.gripper == "suction" or args.priority in ("graspnext", "oracle")):
+        raise BadInput(
+            "--path cell is for the jaw, by maps of a model: leave --gripper out, and choose another priority."
+        )
     if args.path == "ros" and TRUTH in of_second:
         raise BadInput("The truth as second network is known on --path core only: take that, or a model of it.")
     if args.path == "ros" and args.gripper == "suction" and args.priority == "oracle":
@@ -163,7 +177,7 @@ def _heaps(args: argparse.Namespace) -> list[HeapName]:
     if args.gripper == "suction" and args.meshes is not None:
         raise BadInput("--gripper suction has heaps of its own: leave --meshes out.")
     if args.meshes is not None:
-        if args.path == "ros" or args.heaps == "frozen":
+        if args.path != "core" or args.heaps == "frozen":
             raise BadInput("--meshes goes with --path core and heaps of --seed: leave the other options out.")
         from gpnet_ros.sim.objects.user_meshes import load_user_meshes
 

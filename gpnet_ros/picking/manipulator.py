@@ -6,6 +6,7 @@ Its activation opens them, so that happens over the tote, or where a person asks
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -25,7 +26,15 @@ from gpnet_ros.safety import check
 class Manipulator:
     """Remembers how far a held object may reach below the tips, for the way home after an interruption."""
 
-    def __init__(self, arm: Arm, gripper: Gripper, cell: Cell, grips: bool, between_steps: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        arm: Arm,
+        gripper: Gripper,
+        cell: Cell,
+        grips: bool,
+        between_steps: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Nothing moves.
 
         Args:
@@ -33,9 +42,10 @@ class Manipulator:
             cell: for the plans.
             grips: whether the gripper is used at all; a hover leaves it alone.
             between_steps: called before each step and after the last.
+            clock: by which steps are timed [s].
         """
         self.arm, self.gripper, self.cell, self.grips = arm, gripper, cell, grips
-        self._between_steps = between_steps
+        self._between_steps, self._clock = between_steps, clock
         self._payload = Payload(arm, cell)
         self._hang: float | None = None
         self._told_at: Joints | None = None  # where the arm stood when a person was told what its jaws may drop
@@ -134,8 +144,9 @@ class Manipulator:
         try:
             tolerance = self.cell.limits.start_tolerance
             return run_plan(
-                plan, self.arm, self.gripper, cancelled, lambda _: self._between_steps(), tolerance, self._payload
-            )
+                plan, self.arm, self.gripper, cancelled, lambda _: self._between_steps(), tolerance, self._payload,
+                self._clock,
+            )  # fmt: skip
         finally:
             self._between_steps()
 

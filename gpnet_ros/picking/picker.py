@@ -53,6 +53,7 @@ class Picker:
         rest: keeps changes of what plans are judged by apart from moves.
         memory: grasps that failed since the heap last changed.
         tally: what happened since the start.
+        clock: by which looking and deciding are timed [s].
     """
 
     attention: Attention
@@ -67,6 +68,7 @@ class Picker:
     rest: Rest
     memory: Memory = field(default_factory=Memory)
     tally: LoopTally = field(default_factory=LoopTally)
+    clock: Callable[[], float] = time.monotonic
     _waiting: bool = False
     _basis: DecisionBasis | None = None
     _version: int = 0  # of what the last frame and its decision were judged by
@@ -107,13 +109,13 @@ class Picker:
             self._tidy()
         times = {"look": 0.0, "decide": 0.0}
         for _ in range(LOOKS):
-            began = time.monotonic()
+            began = self.clock()
             self._version = self.rest.version  # before all that frame and decision are judged by
             sight = self._look()
-            looked = time.monotonic()
+            looked = self.clock()
             decision, basis = self._decide(sight)
-            times = {"look": times["look"] + looked - began, "decide": times["decide"] + time.monotonic() - looked}
             self.listener.decided(decision, sight, basis)
+            times = {"look": times["look"] + looked - began, "decide": times["decide"] + self.clock() - looked}
             if not decision.may_be_seen:
                 break
         if decision.plan is not None:

@@ -66,7 +66,7 @@ class PickResult:
         holding: whether something was between the pads at the end, as far as the gripper knows.
         force_peak: greatest change of the force during the descent [N].
         widths: opening between the pads [m] after each motion of the jaws, by step name.
-        times: wall time of each step [s], by its name.
+        times: time of each step [s], by its name; of the wall clock, unless another was given.
     """
 
     status: PickStatus
@@ -94,6 +94,7 @@ class _Run:
     gripper: Gripper
     cancelled: Callable[[], bool]
     payload: Payload | None = None
+    clock: Callable[[], float] = time.monotonic
     step: str = ""
     holding: bool = False
     held_once: bool = False
@@ -103,13 +104,13 @@ class _Run:
 
     def do(self, step: Move | Grip) -> None:
         """One step; raises `_End` when the plan cannot go on."""
-        began, self.step = time.monotonic(), step.name
+        began, self.step = self.clock(), step.name
         try:
             if self.cancelled():
                 raise _End(PickStatus.CANCELLED, f"Cancelled before {step.name!r}.")
             self._grip(step) if isinstance(step, Grip) else self._move(step)
         finally:
-            self.times[step.name] = time.monotonic() - began
+            self.times[step.name] = self.clock() - began
 
     def _move(self, move: Move) -> None:
         if move.kind == "descend" and self.payload is not None:
@@ -167,6 +168,7 @@ def run_plan(
     on_step: Callable[[str], None] | None = None,
     start_tolerance: float = Limits.start_tolerance,
     payload: Payload | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> PickResult:
     """Carry out a plan that `safety.check` has passed.
 
@@ -177,11 +179,12 @@ def run_plan(
         on_step: told the name of each step as it begins.
         payload: told what hangs at the flange as it changes.
         start_tolerance: joints may be this far [rad] from where the plan begins; more means that something moved them.
+        clock: by which the steps are timed [s]; simulated time in a cell that is stepped.
 
     Returns:
         How it ended. The arm stays where that was; see `Manipulator.go_home`.
     """
-    run = _Run(arm, gripper, cancelled, payload, holding=plan.holding, held_once=plan.holding)
+    run = _Run(arm, gripper, cancelled, payload, clock, holding=plan.holding, held_once=plan.holding)
     try:
         away = float(np.abs(arm.state().q - plan.q_start).max())
         if not away <= start_tolerance:

@@ -93,7 +93,7 @@ def rounds_answer(rows: Sequence[RoundRow], policy: Policy, heaps: str, seed: in
     """
     counts = sorted({row.objects for row in rows})
     found = counted(rows)
-    at_speed = policy.path == "ros" and factor == 1.0
+    at_speed = policy.path == "cell" or (policy.path == "ros" and factor == 1.0)
     seconds = sum(row.seconds for row in rows)
     return {
         "path": policy.path,
@@ -107,6 +107,7 @@ def rounds_answer(rows: Sequence[RoundRow], policy: Policy, heaps: str, seed: in
         "objects_per_round": counts[0] if len(counts) == 1 else counts,
         **found,
         "picks_per_hour": round(3600.0 * found["picks"] / seconds, 1) if at_speed and seconds > 0 else None,
+        "objects_per_hour": round(3600.0 * found["picks_ok"] / seconds, 1) if at_speed and seconds > 0 else None,
         "time_ms": {} if policy.path == "ros" and not at_speed else stage_medians(rows),
     }
 
@@ -120,6 +121,15 @@ def stage_medians(rows: Sequence[RoundRow]) -> dict[str, float]:
                 stages.setdefault(name.replace(" ", "_"), []).append(seconds)
         stages.setdefault("round", []).append(row.seconds)
     return {name: round(1e3 * float(np.median(values)), 1) for name, values in stages.items()}
+
+
+def speed_lines(answer: dict[str, Any]) -> str:
+    """Picks an hour and the median of each stage [s], one a line; empty where the answer has no times of a robot."""
+    if answer["picks_per_hour"] is None:
+        return ""
+    stages = [f"{name} {ms / 1e3:.2f}" for name, ms in answer["time_ms"].items() if name != "round"]
+    pace = f"{answer['picks_per_hour']:.0f} picks an hour, {answer['objects_per_hour']:.0f} that brought an object"
+    return f"{pace}; medians [s]: {', '.join(stages)}"
 
 
 def rounds_sentence(answer: dict[str, Any]) -> str:

@@ -42,13 +42,14 @@ class CellPlant:
         watchers: called with the plant after every control period.
     """
 
-    def __init__(self, heap: Heap, cell: Cell, dh: Dh) -> None:
+    def __init__(self, heap: Heap, cell: Cell, dh: Dh, start: float | None = None) -> None:
         """Build the world, with the arm at rest at the cell's home pose and its tool open.
 
         Args:
             heap: objects and poses.
             cell: furniture, tool and home pose.
             dh: the arm's true kinematics, which only the controller knows.
+            start: time at which it begins [s]; None is the wall clock's.
         """
         self.cell, self.kinematics = cell, UrKinematics(dh)
         self.world: World = build_world(heap, dh, cell, cell.home)
@@ -57,7 +58,7 @@ class CellPlant:
         self.tool_mass = cell.cup.mass if cell.tool == "suction" else c.GRIPPER_MASS
         self.watchers: list[Callable[[CellPlant], None]] = []
         # Added up from zero: the wall clock's own digits would swallow parts of every period.
-        self._start, self._elapsed = time.time(), 0.0
+        self._start, self._elapsed = time.time() if start is None else start, 0.0
         self._bias, self._qd_before, self._flange_wrench = np.zeros(6), np.zeros(6), np.zeros(6)
 
     @property
@@ -67,7 +68,7 @@ class CellPlant:
 
     @property
     def time(self) -> float:
-        """Simulated time [s]; it starts at the wall clock."""
+        """Simulated time [s]; it starts at the wall clock unless it was told otherwise."""
         return self._start + self._elapsed
 
     @property
