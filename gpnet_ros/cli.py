@@ -39,6 +39,7 @@ COMMANDS: dict[str, str] = {
     "models": "models",
     "export": "export",
     "evaluate": "evaluate",
+    "bringup": "bringup",
     "cell": "measure_cell",
     "check": "touch_check",
     "sim": "simulate",

@@ -424,7 +424,7 @@ def test_second_interrupt_does_not_spoil_the_orderly_end() -> None:
     tidied = []
 
     def work() -> None:
-        with running_cell._one_interrupt():
+        with running_cell.one_interrupt():
             try:
                 os.kill(os.getpid(), signal.SIGTERM)
                 threading.Event().wait(5.0)

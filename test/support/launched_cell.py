@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from gpnet_ros.nodes.processes.running_cell import _one_interrupt
+from gpnet_ros.nodes.processes.running_cell import one_interrupt
 from gpnet_ros.nodes.processes.starter import ros_environment, start_nodes
 from gpnet_ros.nodes.processes.table import RunSettings
 from gpnet_ros.settings import resource_dir
@@ -24,7 +24,7 @@ def nodes(domain: int, ip: str, folder: Path, priority: str) -> None:
     run = RunSettings(
         sim=True, robot_ip=ip, priority=priority, device="cpu", seed=3, objects=1, run_dir=str(folder / "cell")
     )
-    with _one_interrupt(), start_nodes(run, domain, folder / "logs"):
+    with one_interrupt(), start_nodes(run, domain, folder / "logs"):
         while True:
             time.sleep(1.0)
 

@@ -127,7 +127,7 @@ def open_cell(
     )
     say(f"makes the heap and starts cell and nodes on {run.robot_ip}")
     with (
-        _one_interrupt(),
+        one_interrupt(),
         start_nodes(run, free_domain(), folder / "logs") as running,
         PlannerClient(namespace=run.namespace) as client,
     ):
@@ -139,7 +139,7 @@ def open_cell(
 
 
 @contextmanager
-def _one_interrupt() -> Iterator[None]:
+def one_interrupt() -> Iterator[None]:
     """SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt once; a second one must not spoil the orderly end.
 
     The processes live in sessions of their own: what ends this one without its `finally` would leave them behind.

@@ -1,0 +1,174 @@
+"""One mode of the planner tried on a cell, by nodes of its own, each motion on a person's word: for `gpnet bringup`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from gpnet_ros.cell import Cell
+from gpnet_ros.errors import BadInput, DeviceError
+from gpnet_ros.nodes.processes.running_cell import FIRST_MAPS, free_domain, one_interrupt
+from gpnet_ros.nodes.processes.starter import RunningNodes, start_nodes
+from gpnet_ros.nodes.processes.table import RunSettings
+
+if TYPE_CHECKING:
+    from gpnet_ros.nodes.processes.client import PlannerClient
+
+#: Longest wait for the next result in which the arm does not move [s].
+_RESULT = 180.0
+#: How each mode's result reads where it went well.
+_WELL = {"dry_run": ("dry_run",), "hover": ("done",), "step": ("picked",)}
+#: Ends of a task in mode `run` that are none of its faults.
+_ENDED = ("nothing_left", "max_picks")
+_ASK = {
+    "dry_run": "Decide once; nothing moves",
+    "hover": "Go above the grasp that is chosen, and home again; nothing is touched",
+    "step": "Look, and show what would be done",
+    "run": "Pick until nothing is left, or {picks} picks",
+}
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One mode to be tried.
+
+    Attributes:
+        mode: one of `mode_gate.MODES`.
+        share: of the cell's speeds, 0 to 1.
+        picks: at most, in mode `run`.
+        parameters: of all nodes, by the name of the node.
+        cell: whose speeds are shared.
+        folder: for the parameter file and the logs.
+    """
+
+    mode: str
+    share: float
+    picks: int
+    parameters: dict[str, dict[str, Any]]
+    cell: Cell
+    folder: Path
+
+    def write(self) -> Path:
+        """Write the parameter file of this rung."""
+        motion = self.cell.motion
+        speeds = {name: getattr(motion, name) * self.share for name in ("joint_speed", "linear_speed", "descent_speed")}
+        planner = {
+            **self.parameters["planner_node"], **{name: round(value, 4) for name, value in speeds.items()},
+            "mode": self.mode, "max_picks": self.picks, "look_timeout": 120.0,
+        }  # fmt: skip
+        sections = {**self.parameters, "planner_node": planner}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = self.folder / "params.yaml"
+        text = yaml.safe_dump({f"/**/{node}": {"ros__parameters": values} for node, values in sections.items()})
+        file.write_text(text, encoding="utf-8")
+        return file
+
+
+def try_rung(rung: Rung, word: Callable[[str], bool], say: Callable[[str], None]) -> bool:
+    """Start the nodes, let them do what the mode does, and end them; whether it went well.
+
+    Args:
+        rung: what is tried.
+        word: whether the arm may do this now.
+        say: tells a person a line.
+
+    Raises:
+        BadInput: the person says no.
+        DeviceError: something does not start, or does not answer.
+    """
+    try:
+        from gpnet_ros.nodes.processes.client import PlannerClient
+    except ImportError as error:
+        raise DeviceError(f"ROS 2 cannot be imported ({error}); run `make setup`, or source a ROS 2.") from error
+    run = RunSettings(mode=rung.mode, params_file=str(rung.write().resolve()), robot_model="false")
+    say(f"starts camera, network and planner in mode {rung.mode}; their logs are in {rung.folder}")
+    with one_interrupt(), start_nodes(run, free_domain(), rung.folder) as running, PlannerClient() as client:
+        task = _Task(rung, running, client, word, say)
+        task.make_ready()
+        return task.play()
+
+
+class _Task:
+    """One task of a planner that runs."""
+
+    def __init__(
+        self,
+        rung: Rung,
+        running: RunningNodes,
+        client: PlannerClient,
+        word: Callable[[str], bool],
+        say: Callable[[str], None],
+    ) -> None:
+        self._rung, self._running, self._client = rung, running, client
+        self._word, self._say = word, say
+
+    def make_ready(self) -> None:
+        """Wait for the planner; the arm is made ready on a word."""
+        wanted = ("idle",) if self._rung.mode == "dry_run" else ("idle", "needs_resume")
+        self._await(lambda: self._client.state in wanted, FIRST_MAPS, "the planner")
+        if self._client.state == "needs_resume":
+            self._require("Make the arm ready; it powers on where it must, and the gripper may move over its stroke")
+            self._client.call("resume", timeout=30.0)
+            self._await(lambda: self._client.state == "idle", FIRST_MAPS, "an arm that is ready")
+
+    def play(self) -> bool:
+        """The task of the mode; whether it went well."""
+        mode, client = self._rung.mode, self._client
+        self._require(_ASK[mode].format(picks=self._rung.picks))
+        seen = len(client.results)
+        client.call("start" if mode == "run" else "pick", timeout=30.0)
+        if mode == "step":
+            self._approve(seen)
+        picked = 0
+        while True:
+            result = client.next_result(seen, _RESULT)
+            seen += 1
+            picked += result["status"] == "picked"
+            self._say(_told(result))
+            if mode != "run":
+                return result["status"] in _WELL[mode]
+            if result["finished"] is not None:
+                self._say(f"{picked} objects in the tote; the task ended: {result['finished']}")
+                return picked > 0 and result["finished"] in _ENDED
+
+    def _approve(self, seen: int) -> None:
+        """A person's word for what the planner proposes; a proposal that grew old is shown anew."""
+        client = self._client
+        while True:
+            self._await(
+                lambda: client.state == "awaiting_approval" or len(client.results) > seen, _RESULT, "a proposal"
+            )
+            if len(client.results) > seen:
+                return
+            self._require("Do the pick that is proposed (config/grasp.rviz shows it): down, close, lift, into the tote")
+            if client.state == "awaiting_approval":
+                client.call("pick", timeout=30.0)
+                return
+            self._say("the proposal was too old by then; it looks again")
+
+    def _await(self, condition: Callable[[], bool], limit: float, what: str) -> None:
+        def there() -> bool:
+            self._running.require_alive()
+            return condition()
+
+        self._client.wait_until(there, limit, what)
+
+    def _require(self, what: str) -> None:
+        if not self._word(what):
+            raise BadInput("Left out by a person: nothing was moved.")
+
+
+def _told(result: dict[str, Any]) -> str:
+    """One line of a result."""
+    where = ""
+    if "pixel" in result:
+        u, v = result["pixel"]
+        x, y, z = (row[3] * 1e3 for row in result["T_base_grasp"][:3])
+        where = f"at pixel ({u:.0f}, {v:.0f}), base ({x:.0f}, {y:.0f}, {z:.0f}) mm, Q* {result['score']:.2f}"
+        where += f", opening {result['width_m'] * 1e3:.0f} mm"
+    seconds = sum(result["time_s"].values())
+    return f"{result['status']} {where}, {seconds:.1f} s, {result['message']}".replace(" ,", ",")
