@@ -82,8 +82,15 @@ class LadderPerson:
 
     def _board_up(self, _: str) -> str:
         self._put("board_on_flange")
-        self.door.ask("lead", joints=FIRST.tolist())
+        self._lead(joints=FIRST.tolist())
         return ""
+
+    def _lead(self, **where: Any) -> None:
+        """Lead the arm there, and hold it until the controller has told so for a second."""
+        self.door.ask("lead", **where)
+        end = self.door.ask("where")["time"] + 1.0
+        while self.door.ask("where")["time"] < end:
+            pass
 
     def _view(self, question: str) -> str:
         count, wanted = (int(word) for word in re.findall(r"\d+", question)[-2:])
@@ -101,16 +108,16 @@ class LadderPerson:
         tote, number = self._tote(), int(re.findall(r"corner (\d)", question)[0])
         sx, sy = ((-1, -1), (1, -1), (1, 1), (-1, 1))[number - 1]
         x, y = (c + s * i / 2 for c, s, i in zip(tote["centre"], (sx, sy), tote["inner"], strict=True))
-        self.door.ask("lead", tips=[x, y, tote["rim"] + ABOVE])
+        self._lead(tips=[x, y, tote["rim"] + ABOVE])
         return ""
 
     def _floor(self, _: str) -> str:
         tote = self._tote()
-        self.door.ask("lead", tips=[*tote["centre"], tote["floor"] + ABOVE])
+        self._lead(tips=[*tote["centre"], tote["floor"] + ABOVE])
         return ""
 
     def _home(self, _: str) -> str:
-        self.door.ask("lead", joints=list(load_cell().home))
+        self._lead(joints=list(load_cell().home))
         return ""
 
     def _read(self, question: str) -> str:

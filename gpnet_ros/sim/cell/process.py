@@ -236,7 +236,13 @@ class CellProcess:
             "rim": tote.floor_z + tote.height,
             "floor": tote.floor_z,
         }
-        return {"tips": to_rotvec(T).tolist(), "stage": self.plant.stage.to_dict(), "hidden": hidden, "tote": box}
+        return {
+            "time": self.plant.time,
+            "tips": to_rotvec(T).tolist(),
+            "stage": self.plant.stage.to_dict(),
+            "hidden": hidden,
+            "tote": box,
+        }
 
     def _take_heap(self) -> None:
         try:
