@@ -16,7 +16,7 @@ import sys
 import termios
 from pathlib import Path
 
-from gpnet_ros.commands.bringup_steps import Bench, steps_of
+from gpnet_ros.commands.bringup_steps import Workbench, steps_of
 from gpnet_ros.devices.robots import GRIPPERS
 from gpnet_ros.errors import BadInput
 from gpnet_ros.picking.bringup.ladder import Ladder
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     if args.begin:
         progress.forget(args.begin)
     progress.write()
-    bench = Bench(args.folder, progress.settings, _ask, args.views, tuple(args.without), args.picks, args.measure)
+    bench = Workbench(args.folder, progress.settings, _ask, args.views, tuple(args.without), args.picks, args.measure)
     ladder = Ladder(progress, steps_of(bench), lambda text: print(text, flush=True), _ask)
     if not ladder.climb():
         return 1

@@ -28,7 +28,7 @@ _BROKEN_OFF = 130
 
 
 @dataclass(frozen=True)
-class Bench:
+class Workbench:
     """What the steps work with.
 
     Attributes:
@@ -89,7 +89,7 @@ class Bench:
         return f"From now on: ros2 launch gpnet_ros grasp.launch.py params_file:={file} mode:=run"
 
 
-def steps_of(bench: Bench) -> list[Step]:
+def steps_of(bench: Workbench) -> list[Step]:
     """All steps in their order."""
     mode = partial(_mode_step, bench)
     return [
@@ -142,7 +142,7 @@ def steps_of(bench: Bench) -> list[Step]:
     ]  # fmt: skip
 
 
-def _mode_step(bench: Bench, name: str, mode: str, share: float, picks: int, look: str) -> Step:
+def _mode_step(bench: Workbench, name: str, mode: str, share: float, picks: int, look: str) -> Step:
     about = "Board and cylinder away; some objects into the workspace. " if mode == "dry_run" else ""
     about += f"The planner in mode {mode}" + (f" at {share:.0%} of its speed." if mode != "dry_run" else ".")
     if name in ("step", "run at 10 %", "run at 30 %", "run"):
@@ -150,7 +150,7 @@ def _mode_step(bench: Bench, name: str, mode: str, share: float, picks: int, loo
     return Step(name, about, look, lambda: _mode(bench, name, mode, share, picks), back="check")
 
 
-def _mode(bench: Bench, name: str, mode: str, share: float, picks: int) -> Outcome:
+def _mode(bench: Workbench, name: str, mode: str, share: float, picks: int) -> Outcome:
     """Try a mode with nodes of its own, if the gate opens it."""
     hand_eye, cell_file = bench.file("hand_eye.yaml"), bench.file("cell.yaml")
     with _heard() as told:
@@ -167,7 +167,7 @@ def _mode(bench: Bench, name: str, mode: str, share: float, picks: int) -> Outco
     return Outcome(ok, _last(told))
 
 
-def _doctor_words(bench: Bench) -> list[str]:
+def _doctor_words(bench: Workbench) -> list[str]:
     s = bench.settings
     words = [
         "doctor",
@@ -182,7 +182,7 @@ def _doctor_words(bench: Bench) -> list[str]:
     return words + (["--without", *bench.without] if bench.without else [])
 
 
-def _hand_eye(bench: Bench) -> Outcome:
+def _hand_eye(bench: Workbench) -> Outcome:
     """The board's page where there is none yet, views, and the solver."""
     s, board, views = bench.settings, bench.folder / "board.yaml", bench.folder / "views"
     if not board.is_file():
