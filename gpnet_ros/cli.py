@@ -18,6 +18,7 @@ from gpnet_ros.errors import BadInput, GpnetError
 COMMANDS: dict[str, str] = {
     "doctor": "doctor",
     "demo": "demo",
+    "run": "run_shift",
     "detect": "detect",
     "bag info": "bag_info",
     "bag extract": "bag_extract",

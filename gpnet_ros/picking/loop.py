@@ -99,6 +99,11 @@ class PickingLoop:
         """Whether the thread has ended though nobody closed the loop."""
         return self._thread is not None and not self._thread.is_alive()
 
+    @property
+    def refusal(self) -> str:
+        """Why nothing may move; empty when it may, or when this mode does not move anyway."""
+        return self._refusal()
+
     def start(self) -> tuple[bool, str]:
         """Pick until nothing is left."""
         return self._begin("loop")

@@ -170,7 +170,8 @@ def decision_values(decision: Decision) -> dict[str, Any]:
 
 
 def _of_jaw(grasp: Grasp) -> dict[str, Any]:
-    return {"quality": round(grasp.quality, 4), "priority": round(grasp.priority, 4)}
+    told = {"quality": round(grasp.quality, 4), "priority": round(grasp.priority, 4)}
+    return told if grasp.width is None else {**told, "predicted_width_m": round(grasp.width, 4)}
 
 
 def _of_cup(cup: CupGrasp) -> dict[str, Any]:
@@ -188,5 +189,6 @@ def _result(result: PickResult) -> dict[str, Any]:
         "step": result.step,
         "holding": result.holding,
         "force_peak_n": round(result.force_peak, 2),
+        "contact_m": None if result.contact is None else round(result.contact, 5),
         "widths_m": {name: round(width, 4) for name, width in result.widths.items()},
     }

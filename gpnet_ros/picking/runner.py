@@ -65,6 +65,7 @@ class PickResult:
         step: name of the last step that was begun.
         holding: whether something was between the pads at the end, as far as the gripper knows.
         force_peak: greatest change of the force during the descent [N].
+        contact: how high over its end [m] the descent met something; None where it met nothing.
         widths: opening between the pads [m] after each motion of the jaws, by step name.
         times: time of each step [s], by its name; of the wall clock, unless another was given.
     """
@@ -76,6 +77,7 @@ class PickResult:
     force_peak: float = 0.0
     widths: dict[str, float] = field(default_factory=dict)
     times: dict[str, float] = field(default_factory=dict)
+    contact: float | None = None
 
 
 class _End(Exception):
@@ -99,6 +101,7 @@ class _Run:
     holding: bool = False
     held_once: bool = False
     force_peak: float = 0.0
+    contact: float | None = None
     widths: dict[str, float] = field(default_factory=dict)
     times: dict[str, float] = field(default_factory=dict)
 
@@ -118,6 +121,8 @@ class _Run:
         result = self.arm.move(move, self.cancelled)
         if move.kind == "descend":
             self.force_peak = max(self.force_peak, result.force_peak)
+            if result.status is MoveStatus.CONTACT and move.T_base_tcp is not None:
+                self.contact = float(result.T_base_tcp[2, 3] - move.T_base_tcp[2, 3])
         if result.status is MoveStatus.CONTACT and not _is_meant(move, result):
             raise _End(PickStatus.COLLISION, result.message or f"Contact during {move.name!r}.")
         if result.status not in (MoveStatus.ARRIVED, MoveStatus.CONTACT):
@@ -150,7 +155,8 @@ class _Run:
 
     def result(self, status: PickStatus, message: str = "") -> PickResult:
         """What is to be reported."""
-        return PickResult(status, message, self.step, self.holding, self.force_peak, self.widths, self.times)
+        told = (self.force_peak, self.widths, self.times, self.contact)
+        return PickResult(status, message, self.step, self.holding, *told)
 
 
 def _is_meant(move: Move, result: MoveResult) -> bool:

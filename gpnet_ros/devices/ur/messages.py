@@ -26,6 +26,8 @@ _SAFETY = (
     "normal", "reduced", "protective_stop", "recovery", "safeguard_stop", "system_emergency_stop",
     "robot_emergency_stop", "emergency_stop", "violation", "fault", "stopped_due_to_safety",
 )  # fmt: skip
+#: Name of the speed slider in `modes_of`.
+SLIDER = "speed slider [share]"
 #: Exit status of a child that could not start.
 FAILED_EXIT = 4
 
@@ -91,7 +93,7 @@ def modes_of(report: ChildReport) -> dict[str, str]:
     return {
         "robot mode": _MODES[mode] if 0 <= mode < len(_MODES) else str(report.robot_mode),
         "safety": ", ".join(name for bit, name in enumerate(_SAFETY) if bits >> bit & 1) or "none",
-        "speed slider [share]": f"{report.slider:.2f}",
+        SLIDER: f"{report.slider:.2f}",
         "speed scaling [share]": f"{report.scaling:.2f}",
     }
 

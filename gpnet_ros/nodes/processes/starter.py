@@ -22,6 +22,7 @@ from gpnet_ros.nodes.processes.node_process import NodeProcess
 from gpnet_ros.nodes.processes.shared_memory import is_used, remove_dead_memory
 from gpnet_ros.nodes.processes.table import RunSettings, environment, node_processes, simulation_command
 from gpnet_ros.nodes.processes.transport import loopback_environment
+from gpnet_ros.parent import LAUNCHER
 
 #: After SIGINT a process has this long [s] before it is killed.
 PATIENCE = 20.0
@@ -98,6 +99,23 @@ def start_nodes(run: RunSettings, domain_id: int, logs: Path) -> Iterator[Runnin
         end_processes(running.processes)
         _clean_shared_memory(domain_id, shared)
         remove_dead_memory()
+
+
+@contextlib.contextmanager
+def simulation(run: RunSettings, logs: Path) -> Iterator[RunningNodes]:
+    """The simulated cell of a run alone, once it is ready; it ends with the context, logs/sim.log stays.
+
+    Raises:
+        DeviceError: it did not start.
+    """
+    logs.mkdir(parents=True, exist_ok=True)
+    os.environ[LAUNCHER] = str(os.getpid())  # it ends with this process, however that ends
+    running = RunningNodes(run, 0, logs)
+    try:
+        running.simulation = _start_simulation(running)
+        yield running
+    finally:
+        end_processes(running.processes)
 
 
 def ros_environment(domain_id: int) -> dict[str, str]:

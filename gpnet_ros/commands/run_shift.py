@@ -1,0 +1,194 @@
+"""Pick with the cell for a while: progress on the terminal, and a page of the shift when it rests.
+
+The same loop as planner_node's, without ROS. Modes: dry_run looks and plans, hover stays above, step asks before each
+pick, run picks until the table is empty. On hardware nothing moves before a person's Enter, and step and run ask for
+the file of `gpnet check`. Begin with --speed 0.1. Ctrl-C stops the arm where it is; the grip is held.
+--simulate does it in a simulated cell of its own; with --run-dir the cell of a `gpnet sim` is used.
+Exit status: 0 the table is empty or a person ended it, 1 it stopped for another reason, 2 bad input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from gpnet_ros.cell import Cell, HandEye, load_cell, load_hand_eye
+from gpnet_ros.commands.priority_source import add_priority
+from gpnet_ros.commands.robot_person import Terminal
+from gpnet_ros.devices.camera import Camera
+from gpnet_ros.devices.realsense import RealSenseCamera, RealSenseSettings
+from gpnet_ros.devices.robots import GRIPPERS, make_robot
+from gpnet_ros.errors import BadInput
+from gpnet_ros.frame import Frame
+from gpnet_ros.free_objects import PRIORITIES
+from gpnet_ros.nodes.processes.running_cell import free_address, one_interrupt
+from gpnet_ros.nodes.processes.starter import simulation
+from gpnet_ros.nodes.processes.table import SCENE_MODEL, RunSettings
+from gpnet_ros.picking.attention import Sight
+from gpnet_ros.picking.shift.direct_eyes import DirectEyes
+from gpnet_ros.picking.loop import PickingLoop
+from gpnet_ros.picking.loop_settings import LoopSettings
+from gpnet_ros.picking.mode_gate import MODES, Connected, require_mode
+from gpnet_ros.picking.shift.lines import PAGE, ShiftHead, check_name
+from gpnet_ros.picking.shift.log import ShiftLog, slider_of
+from gpnet_ros.picking.shift.session import WELL, News, Person, Shift, Unattended
+from gpnet_ros.settings import config_dir
+from gpnet_ros.sim.cell.camera import SimCamera
+from gpnet_ros.speed import at_speed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `gpnet run`."""
+    add = parser.add_argument
+    add("--robot-ip", default="", help="address of the controller")
+    add("--mode", choices=MODES, default="dry_run", help="how far it goes (dry_run; with --simulate run)")
+    add("--speed", type=float, default=1.0, help="share of the cell file's speeds, 0.1 to 1 (1)")
+    add("--gripper", default="robotiq", choices=GRIPPERS)
+    add("--gripper-file", default="", help="settings of the gripper")
+    add("--camera-serial", default="", help="of the RealSense camera; default: the only one")
+    add("--cell", type=Path, help="cell file; default config/cell.yaml, of a cup config/cell_suction.yaml")
+    add("--hand-eye", type=Path, help="hand-eye file; default config/hand_eye.yaml")
+    add("--check", default="", help="file of `gpnet check`; needed beyond hover on hardware")
+    add("--check-age", type=int, default=30, help="an older one does not count [days] (30)")
+    add("--model", default="gpnet", help="name in models/ or path of a model folder (gpnet)")
+    add_priority(parser, PRIORITIES)
+    add("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where the networks run (auto)")
+    add("--picks", type=int, default=LoopSettings.max_picks, help="it ends after so many picks, or looks (%(default)s)")
+    add("--again", action="store_true", help="ask for the next heap where the table is empty, instead of ending")
+    add("--out", type=Path, default=Path("runs/shift"), help="folder of all shifts, one folder each (runs/shift)")
+    add("--run-dir", type=Path, help="of a simulated cell (`gpnet sim`), in place of a RealSense camera")
+    add("--simulate", action="store_true", help="start a simulated cell, and let it resume by itself")
+    add("--seed", type=int, default=1, help="of its heap (1)")
+    add("--objects", type=int, default=5, help="in its heap (5)")
+    add("--json", action="store_true", help="the last line is one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Pick, and say what came of it."""
+    if args.picks < 1:
+        raise BadInput(f"--picks is {args.picks}; allowed: 1 or more.")
+    if bool(args.robot_ip) == args.simulate:
+        raise BadInput("Give --robot-ip, the address of the controller, or --simulate; one of both.")
+    sys.setswitchinterval(0.001)  # the loop gets its turn sooner while a picture is looked at, as in planner_node
+    folder = args.out / datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
+    with one_interrupt(), _cell_of(args, folder):
+        return _shift(args, folder)
+
+
+@contextmanager
+def _cell_of(args: argparse.Namespace, folder: Path) -> Iterator[None]:
+    """The simulated cell that was asked for, which the arguments then name; else nothing."""
+    if not args.simulate:
+        yield
+        return
+    args.mode = "run" if args.mode == "dry_run" else args.mode
+    args.robot_ip, args.run_dir = free_address(), folder / "cell"
+    settings = RunSettings(
+        sim=True, robot_ip=args.robot_ip, seed=args.seed, objects=args.objects, gripper=args.gripper,
+        run_dir=str(args.run_dir), cell_file="" if args.cell is None else str(args.cell),
+    )  # fmt: skip
+    with simulation(settings, folder / "logs"):
+        yield
+
+
+def _shift(args: argparse.Namespace, folder: Path) -> int:
+    """A shift with the devices that the arguments name."""
+    cup, simulated = args.gripper == "suction", args.run_dir is not None
+    cell_file = args.cell or config_dir() / ("cell_suction.yaml" if cup else "cell.yaml")
+    hand_eye_file = args.hand_eye or config_dir() / "hand_eye.yaml"
+    cell, hand_eye = at_speed(load_cell(cell_file), args.speed), load_hand_eye(hand_eye_file)
+    camera = _camera(args, cell)
+    tell = partial(print, flush=True)
+    person: Person = Unattended(tell) if args.simulate else PersonAtTerminal()
+    exempt = simulated and not args.check  # a check that is named must be good, of a simulated cell too
+
+    def gate(serial: str) -> str:
+        there = Connected(cell, str(hand_eye_file), serial)
+        return require_mode(args.mode, exempt, args.check, there, args.check_age)
+
+    if not Path(args.check).is_file():
+        gate(args.camera_serial)  # before anything is opened
+    camera.open()
+    try:
+        arm_serial = gate(str(getattr(camera, "serial", "")) or args.camera_serial)
+        robot = "sim" if simulated else "ur"
+        made = (args.gripper, args.gripper_file, args.simulate, cell, arm_serial)
+        arm, gripper = make_robot(robot, args.robot_ip, *made)
+        head = ShiftHead(
+            datetime.now().astimezone().isoformat(timespec="seconds"), args.mode, simulated, args.speed, 1.0,
+            _told_model(args), str(args.cell or ""), check_name(args.check),
+        )  # fmt: skip
+        news = News(tell)
+        log = ShiftLog(news, folder, head, lambda: slider_of(arm), lambda told: person.tell(f"NOTE {told}"))
+        how = LoopSettings(
+            mode=args.mode, auto_resume=args.simulate, controller_clock=simulated, max_picks=args.picks
+        )  # fmt: skip
+        eyes = DirectEyes(camera, _see(args, cell, hand_eye))
+        loop = PickingLoop(arm, gripper, cell, hand_eye, eyes, log, how)
+        turns = args.picks if args.mode != "run" and not args.simulate else 1 if args.mode != "run" else None
+        return _worked(args, Shift(loop, news, person, args.again, turns), log)
+    finally:
+        camera.close()
+
+
+def _worked(args: argparse.Namespace, shift: Shift, log: ShiftLog) -> int:
+    """Pick to the end, write the page whatever happens, and tell of it."""
+    ended = "interrupted"
+    try:
+        ended = shift.run()
+    finally:
+        log.close()
+        summary = log.summary()
+        print(f"{summary.headline} Ended: {ended.replace('_', ' ')}. Page: {log.folder / PAGE}", flush=True)
+    if args.json:
+        print(json.dumps({**summary.to_dict(), "ended": ended, "page": str(log.folder / PAGE)}), flush=True)
+    return 0 if ended in WELL else 1
+
+
+def _camera(args: argparse.Namespace, cell: Cell) -> Camera:
+    if args.run_dir is None:
+        return RealSenseCamera(RealSenseSettings(serial=args.camera_serial))
+    return SimCamera(args.run_dir, hand_eye=load_hand_eye(), cell=cell)  # as it truly is
+
+
+def _told_model(args: argparse.Namespace) -> str:
+    return str(args.scene_model or SCENE_MODEL) if args.gripper == "suction" else str(args.model)
+
+
+def _see(args: argparse.Namespace, cell: Cell, hand_eye: HandEye) -> Callable[[Frame], Sight]:
+    """What the networks say of a frame."""
+    from gpnet_ros.network.onlooker import Onlooker
+
+    cup = args.gripper == "suction"
+    scene = args.scene_model or (SCENE_MODEL if cup or args.priority == "graspnext" else "")
+    look = Onlooker("" if cup else args.model, scene, args.priority, args.device, cell, hand_eye)
+
+    def see(frame: Frame) -> Sight:
+        maps, detections = look(frame)
+        return Sight(frame, maps, 0.0, detections)
+
+    return see
+
+
+class PersonAtTerminal:
+    """A person at the terminal beside the robot; q is a no."""
+
+    def __init__(self) -> None:
+        self._terminal = Terminal()
+
+    def word(self, what: str) -> bool:
+        """Enter alone is a yes; s or q is none."""
+        try:
+            return self._terminal.word(what)
+        except BadInput:
+            return False
+
+    def tell(self, what: str) -> None:
+        """Print it."""
+        print(what, flush=True)

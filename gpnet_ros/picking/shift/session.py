@@ -1,0 +1,211 @@
+"""A person and the loop through a shift: each begins where the other waits.
+
+Nothing here moves anything: it calls what `PickingLoop` offers a person, and waits for what the loop says.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol
+
+from gpnet_ros.errors import DeviceError
+from gpnet_ros.pick import Decision
+from gpnet_ros.picking.attention import Sight
+from gpnet_ros.picking.loop import PickingLoop
+from gpnet_ros.picking.record import DecisionBasis, PickRecord
+
+#: States in which the loop waits for a person.
+_REST = ("idle", "needs_resume")
+#: How often a wait looks whether the loop has died [s].
+_TICK = 1.0
+#: Ends of a task that ask for another word of a person, and may then be gone on from.
+_GO_ON = ("stopped", "failures", "not_seen", "no_frame")
+#: Ends of a shift at which all is well.
+WELL = ("nothing_left", "max_picks", "person")
+
+
+class Person(Protocol):
+    """Somebody beside the cell."""
+
+    def word(self, what: str) -> bool:
+        """Whether this may happen now."""
+
+    def tell(self, what: str) -> None:
+        """Say something."""
+
+
+class Unattended:
+    """Nobody: a simulated cell goes on by itself, and ends with its heap."""
+
+    def __init__(self, tell: Callable[[str], object]) -> None:
+        """`tell` takes each line."""
+        self._tell = tell
+
+    def word(self, what: str) -> bool:
+        """Whether this may happen now: always, as nothing real moves."""
+        return True
+
+    def tell(self, what: str) -> None:
+        """Say something."""
+        self._tell(what)
+
+
+class News:
+    """Implements `LoopListener`: progress for a person, and something to wait for."""
+
+    def __init__(self, tell: Callable[[str], object]) -> None:
+        """`tell` takes each line of progress."""
+        self._tell, self._changed = tell, threading.Condition()
+        self.states: list[str] = []
+        self.last: PickRecord | None = None
+        self._refused = ""
+
+    def state(self, state: str) -> None:
+        """The loop has a new state."""
+        with self._changed:
+            self.states.append(state)
+            self._changed.notify_all()
+
+    def refused(self, reason: str) -> None:
+        """Say why a frame or a wish was refused, once."""
+        if reason != self._refused:
+            self._refused = reason
+            self._tell(f"refused: {reason}")
+
+    def decided(self, decision: Decision, sight: Sight, basis: DecisionBasis) -> None:
+        """A decision was made."""
+
+    def result(self, record: PickRecord) -> None:
+        """Say what became of a turn."""
+        self._refused = ""
+        self._tell(_line(record))
+        with self._changed:
+            self.last = record
+            self._changed.notify_all()
+
+    @property
+    def now(self) -> str:
+        """The newest state that was told; the loop itself may be ahead of it."""
+        return self.states[-1] if self.states else ""
+
+    def has_come(self, states: Sequence[str], seen: int) -> bool:
+        """Whether one of these states has come after the first `seen` ones."""
+        return any(state in states for state in self.states[seen:])
+
+    def wait(self, condition: Callable[[], bool], loop: PickingLoop) -> None:
+        """Wait until something holds.
+
+        Raises:
+            DeviceError: the loop has died.
+        """
+        with self._changed:
+            while not condition():
+                self._changed.wait(_TICK)
+                if loop.has_died:
+                    raise DeviceError("The picking loop has died, see the message above: start it again.")
+
+
+def _line(record: PickRecord) -> str:
+    turn = record.turn
+    name = f"pick {record.pick}" if turn.result is not None else "look"
+    seconds = sum(turn.times.values())
+    why = f": {turn.message}" if turn.message else ""
+    return f"{name:9}{turn.status.replace('_', ' '):18}{seconds:5.1f} s  {record.placed} placed{why}"
+
+
+class Shift:
+    """A shift of a loop with a person beside it."""
+
+    def __init__(self, loop: PickingLoop, news: News, person: Person, again: bool = False, turns: int | None = None):
+        """Nothing is opened yet.
+
+        Args:
+            loop: not open; its listener tells `news`.
+            news: what the loop says.
+            person: asked before all that a person has to allow.
+            again: ask for another heap where the table is empty, instead of ending.
+            turns: in modes in which each turn has a word of its own, most turns; None asks until the person ends it.
+        """
+        self._loop, self._news, self._person, self._again, self._turns = loop, news, person, again, turns
+
+    def run(self) -> str:
+        """Pick until the table is empty or somebody ends it; why it ended, `person` where a person did.
+
+        Raises:
+            DeviceError: the loop has died.
+        """
+        loop, news = self._loop, self._news
+        loop.open()
+        try:
+            news.wait(lambda: news.now in _REST, loop)
+            while self._make_ready():
+                ended = self._one_by_one() if loop.settings.mode != "run" else self._task(loop.start)
+                if not self._goes_on(ended):
+                    return ended
+            return "person"
+        finally:
+            loop.close()
+
+    def _goes_on(self, ended: str) -> bool:
+        """Whether a person wants to go on after a task has ended."""
+        if ended == "nothing_left":
+            return self._again and self._person.word("The table is empty. Lay the next heap, hands off; it picks on")
+        if ended not in _GO_ON or self._loop.settings.auto_resume:
+            return False
+        last = self._news.last
+        why = "no result" if last is None else last.turn.message or last.turn.status
+        return self._person.word(f"It has stopped ({why}). Look at the cell; go on")
+
+    def _make_ready(self) -> bool:
+        """Whether the loop may begin, on a person's word where it needs one."""
+        loop, news = self._loop, self._news
+        while news.now == "needs_resume":
+            why = loop.refusal
+            if not self._person.word(f"{why} Make it ready: it powers on where it must, and brakes click"):
+                return False
+            seen = len(news.states)
+            done, told = loop.resume()
+            if done:
+                news.wait(partial(news.has_come, _REST, seen), loop)
+            else:
+                self._person.tell(told)
+        return True
+
+    def _task(self, begin: Callable[[], tuple[bool, str]]) -> str:
+        """Begin something and wait until the loop rests; why it ended, empty where it goes on."""
+        loop, news = self._loop, self._news
+        seen, news.last = len(news.states), None
+        done, told = begin()
+        if not done:
+            self._person.tell(told)
+            return "stopped"
+        news.wait(partial(news.has_come, (*_REST, "awaiting_approval"), seen), loop)
+        if news.now == "needs_resume":
+            return "stopped"
+        last = news.last
+        return "" if last is None else last.finished or ""
+
+    def _one_by_one(self) -> str:
+        """Turn by turn, each on a word; why it ended."""
+        loop, news, mode = self._loop, self._news, self._loop.settings.mode
+        what = {
+            "dry_run": "Look and decide; nothing moves",
+            "hover": "Look and hover above what is chosen",
+            "step": "Look and decide; nothing moves for it yet",
+        }[mode]
+        done = 0
+        while self._turns is None or done < self._turns:
+            if not self._person.word(what):
+                return "person"
+            ended = self._task(loop.pick)
+            if news.now == "awaiting_approval":
+                if not self._person.word("Pick what was proposed"):
+                    return "person"
+                news.wait(lambda: news.now in (*_REST, "awaiting_approval"), loop)  # an old proposal is made anew
+                ended = self._task(loop.pick) if news.now == "awaiting_approval" else "stopped"
+            if ended:
+                return ended
+            done += 1
+        return "max_picks"
