@@ -31,10 +31,10 @@ from gpnet_ros.nodes.processes.running_cell import free_address, one_interrupt
 from gpnet_ros.nodes.processes.starter import simulation
 from gpnet_ros.nodes.processes.table import SCENE_MODEL, RunSettings
 from gpnet_ros.picking.attention import Sight
-from gpnet_ros.picking.shift.direct_eyes import DirectEyes
 from gpnet_ros.picking.loop import PickingLoop
 from gpnet_ros.picking.loop_settings import LoopSettings
 from gpnet_ros.picking.mode_gate import MODES, Connected, require_mode
+from gpnet_ros.picking.shift.direct_eyes import DirectEyes
 from gpnet_ros.picking.shift.lines import PAGE, ShiftHead, check_name
 from gpnet_ros.picking.shift.log import ShiftLog, slider_of
 from gpnet_ros.picking.shift.session import WELL, News, Person, Shift, Unattended
