@@ -37,7 +37,7 @@ from gpnet_ros.picking.mode_gate import MODES, Connected, require_mode
 from gpnet_ros.picking.shift.direct_eyes import DirectEyes
 from gpnet_ros.picking.shift.lines import PAGE, ShiftHead, check_name
 from gpnet_ros.picking.shift.log import ShiftLog, slider_of
-from gpnet_ros.picking.shift.session import WELL, News, Person, Shift, Unattended
+from gpnet_ros.picking.shift.session import WELL, News, Operator, Shift, Unattended
 from gpnet_ros.settings import config_dir
 from gpnet_ros.sim.cell.camera import SimCamera
 from gpnet_ros.speed import at_speed
@@ -105,7 +105,7 @@ def _shift(args: argparse.Namespace, folder: Path) -> int:
     cell, hand_eye = at_speed(load_cell(cell_file), args.speed), load_hand_eye(hand_eye_file)
     camera = _camera(args, cell)
     tell = partial(print, flush=True)
-    person: Person = Unattended(tell) if args.simulate else PersonAtTerminal()
+    person: Operator = Unattended(tell) if args.simulate else PersonAtTerminal()
     exempt = simulated and not args.check  # a check that is named must be good, of a simulated cell too
 
     def gate(serial: str) -> str:

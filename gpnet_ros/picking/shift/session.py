@@ -26,7 +26,7 @@ _GO_ON = ("stopped", "failures", "not_seen", "no_frame")
 WELL = ("nothing_left", "max_picks", "person")
 
 
-class Person(Protocol):
+class Operator(Protocol):
     """Somebody beside the cell."""
 
     def word(self, what: str) -> bool:
@@ -118,7 +118,7 @@ def _line(record: PickRecord) -> str:
 class Shift:
     """A shift of a loop with a person beside it."""
 
-    def __init__(self, loop: PickingLoop, news: News, person: Person, again: bool = False, turns: int | None = None):
+    def __init__(self, loop: PickingLoop, news: News, person: Operator, again: bool = False, turns: int | None = None):
         """Nothing is opened yet.
 
         Args:
