@@ -89,8 +89,8 @@ class UrArm:
                 self._orphan.settle()
                 self._link = None
 
-    def _replace_link(self, armed: bool) -> UrLink:
-        """A new child in place of the old one, which is ended first.
+    def _replace_link(self, armed: bool, ended: bool = False) -> UrLink:
+        """A new child in place of the old one, which is ended first, as is its program unless that has `ended`.
 
         Raises:
             DeviceError: the new child cannot connect, or the program does not start; or somebody disconnects.
@@ -100,7 +100,7 @@ class UrArm:
         settings, (mass, cog) = self.settings, self._payload
         if self._link is not None:
             self._link.close()
-            if self._link.armed_offset is not None:
+            if self._link.armed_offset is not None and not ended:
                 self._orphan.found()
         self._orphan.settle()
         config = ChildConfig(
@@ -200,7 +200,7 @@ class UrArm:
             self._orphan.forget()
             self._model = controller_model(self.settings.robot_ip)
             self._serial = serial_number(self.settings.robot_ip)
-            link = self._replace_link(armed=True)
+            link = self._replace_link(armed=True, ended=True)  # a stop now, done late, would end the new program
             self._refusal = agreement(link, self._model, self.settings, self.cell, self._serial)
             if self._refusal:
                 self._replace_link(armed=False)
@@ -282,8 +282,7 @@ class UrArm:
             float(move.acceleration),
             float(move.force_limit or 0.0),
         )
-        link.outcome(number)  # from here on the heart beats for this caller only
-        link.send("move", number, move.kind, *order)
+        link.order(number, move.kind, *order)
         told = False
         while (outcome := link.outcome(number)) is None:
             if not link.is_alive:

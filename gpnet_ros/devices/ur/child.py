@@ -45,8 +45,7 @@ FRESH_MOVING, FRESH_RESTING = 0.2, 2.0
 STALE_MOVING, STALE_RESTING = 0.25, 2.0
 #: Time for an uploaded program to run [s].
 UPLOAD_TIMEOUT = 5.0
-#: Deceleration of every stop [m/s^2, and rad/s^2 where the script chooses stopj]: brisk, yet below
-#: what trips the protective stop of a UR10 with a payload.
+#: Deceleration of every stop [m/s^2, in stopj rad/s^2]: brisk, yet below what trips a UR10 with a payload.
 DECELERATION = 2.5
 #: Exit status of a child whose link or parent was lost, and of one that was asked to go.
 LOST_EXIT, ORDERLY_EXIT = 3, 0
@@ -66,7 +65,7 @@ class Child:
         self._io: Any = None
         self._move: RunningMove | None = None
         self._beat = time.monotonic()
-        self._stamp, self._advanced = -1.0, time.monotonic()
+        self._stamp, self._advanced, self._fresh = -1.0, time.monotonic(), False
         self.armed, self.reason = False, ""
         self._watch: RtdeClient | None = None  # every sample; what ur_rtde shows is the newest only
         self._ending: Ending | None = None  # from the first sign of trouble on
@@ -185,9 +184,10 @@ class Child:
 
     def _check_link(self) -> None:
         now, stamp = time.monotonic(), self._rx.getTimestamp()
-        if stamp != self._stamp:
+        self._fresh = stamp != self._stamp
+        if self._fresh:
             self._stamp, self._advanced = stamp, now
-        limit = STALE_RESTING if self._move is None else STALE_MOVING
+        limit = STALE_MOVING if self._move is not None and self._move.started else STALE_RESTING
         connected = self._rx.isConnected() and (not self.armed or self._control.isConnected())
         if not connected or now - self._advanced > limit:
             # At once: the control interface is about to reconnect, and may crash doing so.
@@ -209,7 +209,7 @@ class Child:
         outcome = None
         if self.armed:
             self._control.kickWatchdog()
-        if self._move is not None:
+        if self._move is not None and (self._fresh or self._move.started):  # none begins on an old state
             finished = self._control.getAsyncOperationProgress() < 0
             outcome = self._move.follow(sample_of(report, time.monotonic(), finished))
             if outcome is not None:
@@ -249,7 +249,7 @@ class Child:
             self._ending = Ending(self.config.ip, self._control.stopScript)
         self._ending.see(runtime)
         if self._ending.refused and self._move is None and runtime not in (NO_PROGRAM, PLAYING):
-            # A paused program that ur_rtde cannot reach, as in local mode: its registers must be free for `ending`.
+            # Paused, and out of ur_rtde's reach, as in local mode: its registers must be free for `ending`.
             self._leave("the controller refused to stop", LOST_EXIT)
 
     def _leave(self, reason: str, status: int) -> None:

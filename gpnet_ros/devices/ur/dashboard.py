@@ -13,13 +13,14 @@ from gpnet_ros.errors import LinkLost
 DASHBOARD_PORT = 29999
 
 
-def ask(ip: str, command: str, timeout: float = 2.0) -> str:
+def ask(ip: str, command: str, timeout: float = 2.0, patience: float | None = None) -> str:
     """The controller's answer to one dashboard command, without the line end.
 
     Args:
         ip: address of the controller.
         command: such as "robotmode" or "unlock protective stop".
         timeout: for each of connecting, greeting and answering [s].
+        patience: for the answer alone [s], where that is another: what was sent and not waited for is done later.
 
     Raises:
         LinkLost: no connection or no answer in time.
@@ -29,6 +30,7 @@ def ask(ip: str, command: str, timeout: float = 2.0) -> str:
             lines.readline()  # the greeting
             lines.write(f"{command}\n".encode())
             lines.flush()
+            link.settimeout(timeout if patience is None else patience)
             answer = lines.readline()
     except OSError as error:
         raise LinkLost(

@@ -24,6 +24,8 @@ STOP_WORDS = {"input_double_register_0": 2.5, "input_int_register_0": 34}
 _OURS = 1.0
 #: How long a process that only ends a program tries to [s], and how often.
 _PATIENCE, _AGAIN = 60.0, 0.1
+#: A `stop` that was sent is waited for this long [s]: done later, it would end the program that is started next.
+_STOP_PATIENCE = 10.0
 #: The parent of a lost child tries again after this long [s].
 _RETRY = 0.5
 
@@ -31,7 +33,7 @@ _RETRY = 0.5
 def dashboard_stop(ip: str) -> bool:
     """Whether the dashboard server took a `stop`; an e-Series in local mode does not."""
     try:
-        return ask(ip, "stop") == "Stopped"
+        return ask(ip, "stop", patience=_STOP_PATIENCE) == "Stopped"
     except LinkLost:
         return False
 

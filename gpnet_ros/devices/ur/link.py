@@ -85,6 +85,16 @@ class UrLink:
             self._waiting_since = None
         return found
 
+    def order(self, number: int, *move: Any) -> None:
+        """Order a move; from here on the heart beats for its caller only, who lives: a pause before is over.
+
+        Raises:
+            LinkLost: the child is gone.
+        """
+        self.outcome(number)
+        self.send("beat", time.monotonic())
+        self.send("move", number, *move)
+
     def release(self) -> None:
         """The caller of `outcome` has left; from now on the heart beats by itself."""
         self._waiting_since = None

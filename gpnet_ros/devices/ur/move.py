@@ -99,7 +99,7 @@ class RunningMove:
         self.order = order
         self._start, self._stop = start, stop
         self._began = now
-        self._started = False
+        self.started = False  # sent to the controller
         self._ending: tuple[MoveStatus, str, float] | None = None
         self._forces: list[list[float]] = []
         self._reference = np.zeros(3)
@@ -120,13 +120,13 @@ class RunningMove:
         self.waits = False
         if self._ending is None:
             self._ending = (status, message, now)
-            if self._started and not halted:
+            if self.started and not halted:
                 self._stop()
 
     def follow(self, sample: ArmSample) -> MoveOutcome | None:
         """Judge one sample; the outcome when the move is over."""
         self._note_rest(sample)
-        if self._ending is None and not self._started:
+        if self._ending is None and not self.started:
             self._prepare(sample)
             return None
         if self._ending is None:
@@ -162,7 +162,7 @@ class RunningMove:
             if sample.time - max(first, self._began) < FORCE_REFERENCE:
                 return
         self._reference = np.mean(self._forces or [sample.force[:3]], axis=0)
-        self._started, self._still, self._rested_since = True, 0, None
+        self.started, self._still, self._rested_since = True, 0, None
         self._time = sample.time
         if not self._start():
             self.end(

@@ -10,6 +10,7 @@ import numpy as np
 
 from gpnet_ros.cell import Cell
 from gpnet_ros.devices.ur.dashboard import ask
+from gpnet_ros.devices.ur.ending import dashboard_stop
 from gpnet_ros.devices.ur.link import UrLink
 from gpnet_ros.devices.ur.messages import (
     BRAKES_ON,
@@ -52,7 +53,7 @@ def make_ready(link: UrLink, ip: str) -> None:
     if _report(link).robot_mode != ROBOT_RUNNING:
         _power_on(link, ip)
     if _report(link).runtime not in (PLAYING, NO_PROGRAM):
-        ask(ip, "stop")  # a paused program, ours or not, must not go on beside ours
+        dashboard_stop(ip)  # a paused program, ours or not, must not go on beside ours
     if not _until(link, lambda r: r.runtime == NO_PROGRAM, 1.0):
         raise RobotStopped(
             "A program runs on the controller that this package did not start: stop it on the pendant, then resume."

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,6 +24,8 @@ from gpnet_ros.devices.arm import ArmState, MoveResult, MoveStatus
 from gpnet_ros.devices.robotiq import RobotiqGripper, RobotiqSettings
 from gpnet_ros.devices.robots import make_robot
 from gpnet_ros.devices.ur.arm import UrArm
+from gpnet_ros.devices.ur.child import FRESH_MOVING, STALE_MOVING
+from gpnet_ros.devices.ur.dashboard import ask
 from gpnet_ros.devices.ur.messages import (
     EMERGENCY,
     PLAYING,
@@ -80,7 +83,9 @@ class Moving:
         move = long_move(arm.state())
         self._thread = threading.Thread(target=lambda: self._run(arm, move, cancelled), daemon=True)
         self._thread.start()
-        assert until(lambda: abs(arm.state().q[0] - self.start[0]) > 0.05)
+        begun = until(lambda: self.result is not None or abs(arm.state().q[0] - self.start[0]) > 0.05)
+        moved = abs(arm.state().q[0] - self.start[0]) > 0.05
+        assert begun and moved, f"the move did not begin: {self.result}; {arm.state()}"
 
     def _run(self, arm: UrArm, move: Move, cancelled: Callable[[], bool]) -> None:
         self.result = arm.move(move, cancelled)
@@ -290,6 +295,40 @@ def test_unusable_move_is_refused_and_nothing_moves(healthy: tuple[Running, UrAr
     assert running.admin("state")["q"] == before
 
 
+def pause_of_the_planner(healthy: tuple[Running, UrArm], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody says at rest, for longer than a move may go on without it, that the planner lives."""
+    link = healthy[1]._link
+    assert link is not None
+    paused, send = time.monotonic(), link.send
+
+    def held_back(*message: Any) -> None:
+        if threading.current_thread() is not link._listener or time.monotonic() > paused + 2 * FRESH_MOVING:
+            send(*message)
+
+    monkeypatch.setattr(link, "send", held_back)
+    assert until(lambda: time.monotonic() > paused + 1.8 * FRESH_MOVING)
+
+
+def pause_of_the_controller(healthy: tuple[Running, UrArm], _: pytest.MonkeyPatch) -> None:
+    """The controller stands still for longer than a move may go on without a new state."""
+    running, paused = healthy[0], time.monotonic()
+    running.process.send_signal(signal.SIGSTOP)
+    threading.Timer(2 * STALE_MOVING, running.process.send_signal, [signal.SIGCONT]).start()
+    assert until(lambda: time.monotonic() > paused + 1.5 * STALE_MOVING)
+
+
+@pytest.mark.parametrize("pause", [pause_of_the_planner, pause_of_the_controller])
+def test_a_pause_at_rest_does_not_stop_the_move_after_it(
+    healthy: tuple[Running, UrArm], pause: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, arm = healthy
+    before = arm.state()
+    pause(healthy, monkeypatch)
+    for move in (lifted(before, 0.02), Move("back", "joint", 1.0, 2.0, q=before.q)):
+        result = arm.move(move, never)
+        assert result.status is MoveStatus.ARRIVED, result
+
+
 def test_resume_of_a_ready_arm_changes_nothing(healthy: tuple[Running, UrArm]) -> None:
     _, arm = healthy
     before = arm._link
@@ -425,6 +464,49 @@ def test_safeguard_and_emergency_stop_need_their_release_first() -> None:
             assert_stopped_early(running, moving.start[0])
             arm.resume()
             assert arm.move(Move("back", "joint", 1.0, 2.0, q=moving.start), never).ok
+
+
+def test_no_stop_of_ours_is_on_its_way_when_a_new_program_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    late: list[threading.Thread] = []
+
+    def slow(ip: str) -> bool:  # a dashboard server that takes a stop, and does it when the next program runs
+        def stop() -> None:
+            assert until(lambda: arm.state().status == "ready")
+            ask(ip, "stop")
+
+        late.append(threading.Thread(target=stop))
+        late[-1].start()
+        return False
+
+    with controller() as running, connected(running) as arm:
+        arm.resume()
+        running.admin("pendant", button="stop")
+        assert until(lambda: arm.state().status == "needs_resume")
+        monkeypatch.setattr("gpnet_ros.devices.ur.ending.dashboard_stop", slow)
+        arm.resume()
+        for thread in late:
+            thread.join()
+        result = arm.move(lifted(arm.state(), 0.02), never)
+        assert result.status is MoveStatus.ARRIVED, result
+        monkeypatch.undo()
+
+
+def test_a_stop_that_was_sent_is_waited_for() -> None:
+    with socket.create_server(("127.0.0.251", 29999)) as server:
+
+        def serve() -> None:
+            link, _ = server.accept()
+            with link, link.makefile("rwb") as lines:
+                lines.write(b"Connected: Universal Robots Dashboard Server\n")
+                lines.flush()
+                assert lines.readline() == b"stop\n"
+                threading.Event().wait(0.3)  # longer than the server's other answers may take here
+                lines.write(b"Stopped\n")
+
+        serving = threading.Thread(target=serve, daemon=True)
+        serving.start()
+        assert ask("127.0.0.251", "stop", timeout=0.1, patience=30.0) == "Stopped"
+        serving.join()
 
 
 def test_simulation_resumes_by_itself() -> None:
