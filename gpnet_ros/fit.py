@@ -22,6 +22,7 @@ from gpnet_ros.height_map import MAP_BORDER, HeightMap, height_map
 from gpnet_ros.holes import unexplained_holes
 from gpnet_ros.pose import Transform, lift, transform
 from gpnet_ros.settings import GripperGeometry, Workspace
+from gpnet_ros.standing import LEFT_HEIGHT
 
 #: Predicted openings up to this many strokes are tried with the jaws fully open.
 WIDTH_DOUBT = 1.6
@@ -30,8 +31,6 @@ CROWDED = 0.04
 #: Share of the ground under the palm that may be unknown where no hand-eye is known, and so nothing moves: whole frames
 #: of real cameras have large holes beyond the table. Under the fingers, and wherever an arm moves, it is none.
 PALM_UNSEEN = 0.25
-#: What stands this high [m] over the table is something; a surface below half of it is the table.
-LEFT_HEIGHT = 0.012
 
 
 @dataclass

@@ -12,14 +12,14 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from gpnet_ros.cell import Cell
 from gpnet_ros.cup import CupGrasp
 from gpnet_ros.cup_fit import CupFit
 from gpnet_ros.detections import Detections
 from gpnet_ros.errors import Unreachable, UnsafePlan
-from gpnet_ros.fit import LEFT_HEIGHT, Fit, Memory, fit_in_cell, likeliest_first
+from gpnet_ros.fit import Fit, Memory, fit_in_cell, likeliest_first
 from gpnet_ros.frame import Frame
 from gpnet_ros.free_objects import free_first
 from gpnet_ros.grasp import Grasp, Rejected, SelectSettings, candidates
@@ -29,9 +29,10 @@ from gpnet_ros.maps import Maps
 from gpnet_ros.motion import Plan, plan_hover, plan_pick
 from gpnet_ros.pose import Transform
 from gpnet_ros.safety import check
+from gpnet_ros.standing import in_workspace, standing_cells
 from gpnet_ros.strays import around, fetching, stray_fits, strays
 
-#: Something is left if this much area [m^2] of the workspace stands `LEFT_HEIGHT` over the table.
+#: Something is left if this much area [m^2] of the workspace stands on the table.
 LEFT_AREA = 0.5e-4
 #: Exposures on which a pick is decided, where only what they did not see is in its way.
 LOOKS = 3
@@ -216,18 +217,13 @@ def first_planned(
 
 def something_left(heights: HeightMap, cell: Cell) -> bool:
     """Whether anything that was seen stands on the table within the workspace; `unseen_parts` tells what was not."""
-    inside = _within(heights, cell)
-    # The noise of a D435 is patchy: only the mean over a fingertip's size tells table from object.
-    z: NDArray[np.float32] = np.nan_to_num(heights.z, nan=cell.workspace.table_z).astype(np.float32)
-    smooth = cv2.blur(cv2.medianBlur(z, 5), (7, 7))
-    near_table = z[inside & (np.abs(z - cell.workspace.table_z) < LEFT_HEIGHT)]
-    table = float(np.median(near_table)) if near_table.size else cell.workspace.table_z
-    return float(((smooth - table > LEFT_HEIGHT) & inside).sum()) * heights.side**2 >= LEFT_AREA
+    stands, _ = standing_cells(heights, cell)
+    return float((stands & in_workspace(heights, cell)).sum()) * heights.side**2 >= LEFT_AREA
 
 
 def unseen_parts(heights: HeightMap, cell: Cell) -> tuple[Unseen, ...]:
     """The parts of the workspace that are unknown and large enough for something to be there, the largest first."""
-    unknown = (_within(heights, cell) & ~np.isfinite(heights.z)).astype(np.uint8)
+    unknown = (in_workspace(heights, cell) & ~np.isfinite(heights.z)).astype(np.uint8)
     _, _, stats, _ = cv2.connectedComponentsWithStats(unknown, connectivity=8)
     found = []
     for left, top, width, height, cells in stats[1:].tolist():  # the first is everything else
@@ -236,14 +232,6 @@ def unseen_parts(heights: HeightMap, cell: Cell) -> tuple[Unseen, ...]:
         size = (width * heights.side, height * heights.side)
         found.append(Unseen((centre[0], centre[1]), size, cells * heights.side**2))
     return tuple(sorted((u for u in found if u.area >= LEFT_AREA), key=lambda u: -u.area))
-
-
-def _within(heights: HeightMap, cell: Cell) -> NDArray[np.bool_]:
-    """Cells (ny, nx) of the map that lie in the workspace."""
-    y, x = np.mgrid[0 : heights.z.shape[0], 0 : heights.z.shape[1]]
-    half, (cx, cy) = cell.workspace.side / 2, cell.workspace.centre
-    along_x = np.abs(heights.origin[0] + x * heights.side - cx) <= half
-    return np.asarray(along_x & (np.abs(heights.origin[1] + y * heights.side - cy) <= half))
 
 
 def _planned(

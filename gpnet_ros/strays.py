@@ -16,11 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.fit import LEFT_HEIGHT, Fit, Memory, fit_in_cell
+from gpnet_ros.fit import Fit, Memory, fit_in_cell
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import Grasp, Rejected
 from gpnet_ros.height_map import CELL_SIDE, MAP_BORDER, HeightMap, height_map
 from gpnet_ros.pose import Transform, image_angles, invert
+from gpnet_ros.standing import LEFT_HEIGHT, standing_cells
 
 #: Something that strayed covers at least this much [m^2] of the table.
 STRAY_AREA = 1.5e-4
@@ -110,16 +111,14 @@ def _outside(heights: HeightMap, cell: Cell) -> list[Stray]:
 
 def _standing(heights: HeightMap, cell: Cell) -> list[Stray]:
     """Everything that stands on the table, in the workspace's square or around it."""
-    seen, table = np.isfinite(heights.z), cell.workspace.table_z
-    z = np.where(seen, heights.z, np.float32(table))
-    smooth = cv2.blur(cv2.medianBlur(z, 5), (7, 7))  # as `pick.something_left` tells table from object
+    seen, (stands, table) = np.isfinite(heights.z), standing_cells(heights, cell)
     unknown = cv2.dilate((~seen).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     unknown[[0, -1]] = unknown[:, [0, -1]] = True
-    count, labels = cv2.connectedComponents((smooth - table > LEFT_HEIGHT).astype(np.uint8), connectivity=8)
+    count, labels = cv2.connectedComponents(stands.astype(np.uint8), connectivity=8)
     found = []
     for label in range(1, count):
         own = labels == label
-        points = _points(heights, own & seen & (z - table > LEFT_HEIGHT / 2))
+        points = _points(heights, own & seen & (heights.z - table > LEFT_HEIGHT / 2))
         if len(points) * heights.side**2 < STRAY_AREA:
             continue
         found.append(Stray(points, bool((own & unknown).any())))

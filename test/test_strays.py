@@ -13,10 +13,11 @@ from gpnet_ros.fit import Fit, Memory, Rejected
 from gpnet_ros.frame import Frame
 from gpnet_ros.height_map import height_map
 from gpnet_ros.maps import Grid, Maps
-from gpnet_ros.pick import Decision, decide
+from gpnet_ros.pick import Decision, decide, something_left
 from gpnet_ros.picking.record import DecisionBasis
 from gpnet_ros.plan import Move
 from gpnet_ros.pose import transform
+from gpnet_ros.sim.clearing.look import Look
 from gpnet_ros.sim.hand.cup_hand import hand_of
 from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.sim.objects.model import make_object
@@ -135,6 +136,21 @@ def test_what_the_heap_leaned_on_stays_when_the_heap_has_gone() -> None:
     assert memory.standing
     assert decided([clamp], memory).status == "nothing_left"
     assert decided([clamp], begun(see([]))).status == "grasp", "had it come later, it would be fetched"
+
+
+@pytest.mark.parametrize("off", [-0.008, 0.0, 0.008])
+def test_a_table_that_lies_off_the_cell_file_makes_no_strays_of_noise(off: float) -> None:
+    """What stands is told from the table in one way around the workspace and in it (`pick.something_left`)."""
+    cell, empty = replace(CELL, workspace=replace(CELL.workspace, table_z=-off)), Heap((), np.zeros((0, 4, 4)))
+    for seed in range(2):
+        look = Look(empty, seed, T_CAMERA)
+        heights = height_map(look.frame(look.view(empty, [])), T_CAMERA, fetching(cell))
+        assert not strays(heights, cell) and not something_left(heights, cell)
+        assert not standing_spots(replace(heights, z=np.nan_to_num(heights.z)), cell)
+    stray = height_map(see([LYING], noise=0.002), T_CAMERA, fetching(cell))
+    assert len(strays(stray, cell)) == 1 and not something_left(stray, cell)
+    heap = height_map(see([box(0.65, 0.0, SIZE)], noise=0.002), T_CAMERA, fetching(cell))
+    assert not strays(heap, cell) and something_left(heap, cell)
 
 
 def test_what_hides_in_a_hole_counts_as_standing_there() -> None:
