@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +13,7 @@ from gpnet_ros.calibration.capture import Capture
 from gpnet_ros.calibration.view_folder import SeenBoard
 from gpnet_ros.cell import Cell, HandEye
 from gpnet_ros.devices.arm import MoveStatus
+from gpnet_ros.devices.interrupted import interrupted
 from gpnet_ros.errors import BadInput, DeviceError, HandEyeUnsolved, Unreachable, UnsafePlan
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.hand_eye_fit import VIEWS_ADVISED, VIEWS_MIN, fit_hand_eye
@@ -126,27 +125,13 @@ class Guide:
         if arm.state().status != "ready":
             arm.resume()
         safety.check(plan, rig.carried(self.cell), arm.state().q)  # somebody may have moved it since
-        with _interrupted() as stop:
+        with interrupted() as stop:
             for step in plan.steps:
                 assert isinstance(step, Move)
                 result = arm.move(step, stop)
                 if result.status is not MoveStatus.ARRIVED:
                     raise DeviceError(f"The arm did not arrive ({result.status.value}): {result.message}")
         self.say("arrived")
-
-
-@contextmanager
-def _interrupted() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C was pressed since: it stops the arm in order, and not this program in the middle of a move."""
-    pressed = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield pressed.is_set
-        return
-    before = signal.signal(signal.SIGINT, lambda *_: pressed.set())
-    try:
-        yield pressed.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _way_told(plan: Plan, q: Joints) -> str:

@@ -10,6 +10,7 @@ believes over what the camera sees.
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -44,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
     camera.open()
     try:
         arm.connect()
-        survey = Survey(arm, gripper, camera, cell, values, hand_eye, person, lambda: make_ready(arm, gripper, person))
+        ready = partial(make_ready, arm, gripper, person)
+        survey = Survey(arm, gripper, camera, cell, values, hand_eye, person, ready, file=str(file))
         measure_cell(survey, args.out, items)
     finally:
         arm.disconnect()

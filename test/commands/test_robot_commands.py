@@ -82,8 +82,8 @@ def test_check_from_the_picture_to_the_verdict(
 def test_what_a_person_types_is_understood_or_asked_for_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # arm and gripper ready, one corner left out, a false answer, a far one, one that counts, then the end
-    arm, eye = at(still(8), tmp_path, monkeypatch, "\n\ns\n\nleft\n50 0\n0.5, -0.5\nq\n")
+    # arm and gripper ready, one corner left out, a false answer, a far one, one that counts, then the end, and home
+    arm, eye = at(still(8), tmp_path, monkeypatch, "\n\ns\n\nleft\n50 0\n0.5, -0.5\nq\n\n")
     out = tmp_path / "check.yaml"
     assert main(["check", "--robot-ip", "1.2.3.4", "--hand-eye", str(eye), "--out", str(out)]) == 2
     output = capsys.readouterr()
@@ -92,6 +92,17 @@ def test_what_a_person_types_is_understood_or_asked_for_again(
     (touch,) = read_record(tmp_path / "check.unfinished.yaml").touches
     assert touch.aside.tolist() == [0.0005, -0.0005]
     assert np.abs(arm._q - np.array(CELL.home)).max() < 0.02
+
+
+@pytest.mark.parametrize("last", ["", "q\n", "s\n", "home\nq\n"])
+def test_who_has_ended_leaves_the_arm_where_it_is(
+    last: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arm, eye = at(still(8), tmp_path, monkeypatch, "\n\n\n0 0\nq\n" + last)
+    out = tmp_path / "check.yaml"
+    assert main(["check", "--robot-ip", "1.2.3.4", "--hand-eye", str(eye), "--out", str(out)]) == 2
+    assert arm.moves[-1].kind == "descend" and np.abs(arm._q - np.array(CELL.home)).max() > 0.05
+    assert "stay there" in capsys.readouterr().out
 
 
 def test_nothing_moves_without_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

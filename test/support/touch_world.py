@@ -203,11 +203,16 @@ class Script:
         self.world, self.arm, self.words, self.lies = world, arm, words, lies
         self.asked: list[str] = []
         self.told: list[str] = []
+        self.homeward: list[str] = []
+        self.goes_home = True
 
     def word(self, what: str) -> bool:
-        """Yes."""
+        """Yes; who has ended leaves the arm where it is unless they are said to let it go home."""
         from gpnet_ros.errors import BadInput
 
+        if "up and home" in what:
+            self.homeward.append(what)
+            return self.goes_home
         self.asked.append(what)
         if len(self.asked) > self.words:
             raise BadInput("Ended by a person.")

@@ -44,6 +44,7 @@ class UrLink:
         self.is_alive = True
         self._outcomes: dict[int, MoveOutcome] = {}
         self._waiting_since: float | None = None
+        self._led: int | None = None  # number of the move that somebody waits for
         self._heard = time.monotonic()
         self._changed = threading.Condition()
         self._sending = threading.Lock()
@@ -82,7 +83,7 @@ class UrLink:
         self._waiting_since = time.monotonic()
         found = self._outcomes.pop(number, None)
         if found is not None:
-            self._waiting_since = None
+            self._waiting_since = self._led = None
         return found
 
     def order(self, number: int, *move: Any) -> None:
@@ -93,11 +94,15 @@ class UrLink:
         """
         self.outcome(number)
         self.send("beat", time.monotonic())
+        self._led = number
         self.send("move", number, *move)
 
     def release(self) -> None:
-        """The caller of `outcome` has left; from now on the heart beats by itself."""
-        self._waiting_since = None
+        """The caller of `outcome` has left, and a move that it did not see the end of stops; the heart beats on."""
+        if self._led is not None:
+            with suppress(LinkLost):
+                self.send("cancel")
+        self._waiting_since = self._led = None
 
     def close(self, orderly: bool = False) -> None:
         """End the child; orderly, it stops the arm and its program first."""

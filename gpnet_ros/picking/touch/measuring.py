@@ -34,8 +34,10 @@ from gpnet_ros.devices.gripper import Gripper
 from gpnet_ros.errors import BadInput, DeviceError, Unreachable, UnsafePlan
 from gpnet_ros.frame import Frame
 from gpnet_ros.height_map import height_map
+from gpnet_ros.picking.touch.measured_file import MeasuredFile
+from gpnet_ros.picking.touch.on_word import Person, home_after
 from gpnet_ros.picking.touch.session import go_home
-from gpnet_ros.picking.touch.toucher import Person, Toucher, home_after, yaw_pose
+from gpnet_ros.picking.touch.toucher import Toucher, yaw_pose
 from gpnet_ros.pose import Transform, distance, invert
 from gpnet_ros.touch_look import steady_depth
 
@@ -59,7 +61,7 @@ class Survey:
     Attributes:
         arm, gripper: connected; they are made ready by `ready` only, which asks a person.
         camera: open.
-        cell: as the file has it now; values: that file's plain values.
+        cell: as the file has it now; values: that file's plain values; file: its name.
         hand_eye: of the cell.
         person: at the robot.
         ready: makes arm and gripper ready on a person's word.
@@ -75,6 +77,7 @@ class Survey:
     person: Surveyor
     ready: Callable[[], None]
     exposures: int = 15
+    file: str = "cell.yaml"
 
 
 def measure_cell(survey: Survey, folder: Path, items: tuple[str, ...] = ITEMS) -> Cell:
@@ -86,38 +89,29 @@ def measure_cell(survey: Survey, folder: Path, items: tuple[str, ...] = ITEMS) -
         items: what is measured, of `ITEMS`.
 
     Raises:
-        BadInput: what was measured cannot be, or the person ended it; what was measured before is kept.
+        BadInput: what was measured cannot be, or is of another cell file, or the person ended it; what was measured
+            before is kept.
         DeviceError: arm, gripper or camera did not do what they should.
     """
     folder.mkdir(parents=True, exist_ok=True)
     kept = folder / "measured.yaml"
-    found = _begun(kept)
+    begun = MeasuredFile(kept, ITEMS, survey.file, survey.values)
+    found = begun.found
     for item in (item for item in ITEMS if item in items):
         if item in found:
             survey.person.tell(f"{item}: was measured before; take it out of {kept} to measure it anew.")
             continue
         value = _MEASURES[item](survey, _cell(survey.cell, found))
         _cell(survey.cell, {**found, item: value})  # refuses what cannot be before it is kept
-        found[item] = value
-        kept.write_text(yaml.safe_dump(found, sort_keys=False, default_flow_style=None), encoding="utf-8")
+        begun.keep(item, value)
     cell = _cell(survey.cell, found)
-    text = yaml.safe_dump(with_measured(survey.values, cell, {*found}), sort_keys=False, default_flow_style=None)
+    values = with_measured(survey.values, cell, {*found})
+    text = yaml.safe_dump(values, sort_keys=False, default_flow_style=None)
     head = f"# Written by `gpnet cell`; measured: {', '.join(found) or 'nothing'}. In base, metres and radians.\n"
     (folder / "cell.yaml").write_text(head + text, encoding="utf-8")
+    begun.made(values)
     _picture(survey, cell, folder / "cell.png")
     return cell
-
-
-def _begun(file: Path) -> dict[str, Any]:
-    if not file.is_file():
-        return {}
-    try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"{file} cannot be read ({error}): move it away to measure all anew.") from error
-    if not isinstance(found, dict) or not {*found} <= {*ITEMS}:
-        raise BadInput(f"{file} holds other items than {', '.join(ITEMS)}: move it away to measure all anew.")
-    return found
 
 
 def _cell(before: Cell, found: dict[str, Any]) -> Cell:
@@ -187,7 +181,8 @@ def _table(survey: Survey, cell: Cell) -> list[list[float]]:
     seen_points = seen_table(frame.depth, frame.intrinsics, T_base_camera, cell.workspace)
     seen = table_plane(seen_points, cell.workspace)
     toucher = Toucher(survey.arm, survey.gripper, cell, height_map(frame, T_base_camera, cell), survey.person)
-    points = _touched(toucher, seen_points, cell)
+    with home_after(toucher.home, survey.person.tell):
+        points = _touched(toucher, seen_points, cell)
     touched = table_plane(points, cell.workspace)
     fault = touched.refusal or agreed(touched, seen)
     survey.person.tell(_told(touched, seen))
@@ -201,24 +196,23 @@ def _touched(toucher: Toucher, seen: NDArray[np.float64], cell: Cell) -> list[li
     turn = cell.kinematics.forward(cell.home)
     yaw = float(np.arctan2(turn[1, 0], turn[0, 0]))
     points: list[list[float]] = []
-    with home_after(toucher):
-        for k, place in enumerate(PLACES):
-            xy = centre + half * np.array(place)
-            near = np.linalg.norm(seen[:, :2] - xy, axis=1) < 0.02
-            z = float(np.median(seen[near, 2])) if near.any() else float(np.median(seen[:, 2]))
-            try:
-                plan = toucher.plan(yaw_pose(np.array([*xy, z]), yaw))
-            except (Unreachable, UnsafePlan) as error:
-                raise BadInput(f"The table cannot be touched at ({xy[0]:.2f}, {xy[1]:.2f}) m: {error}") from error
-            met = toucher.touch(plan, f"table, place {k + 1} of {len(PLACES)}, at ({xy[0]:.2f}, {xy[1]:.2f}) m")
-            if met is None:
-                continue
-            if not met.hit:
-                raise DeviceError(
-                    "The table was not met where the camera sees it: calibrate the hand-eye, and see tcp_offset in "
-                    "cell.yaml."
-                )
-            points.append([round(float(v), 5) for v in met.T_base_tcp[:3, 3]])
+    for k, place in enumerate(PLACES):
+        xy = centre + half * np.array(place)
+        near = np.linalg.norm(seen[:, :2] - xy, axis=1) < 0.02
+        z = float(np.median(seen[near, 2])) if near.any() else float(np.median(seen[:, 2]))
+        try:
+            plan = toucher.plan(yaw_pose(np.array([*xy, z]), yaw))
+        except (Unreachable, UnsafePlan) as error:
+            raise BadInput(f"The table cannot be touched at ({xy[0]:.2f}, {xy[1]:.2f}) m: {error}") from error
+        met = toucher.touch(plan, f"table, place {k + 1} of {len(PLACES)}, at ({xy[0]:.2f}, {xy[1]:.2f}) m")
+        if met is None:
+            continue
+        if not met.hit:
+            raise DeviceError(
+                "The table was not met where the camera sees it: calibrate the hand-eye, and see tcp_offset in "
+                "cell.yaml."
+            )
+        points.append([round(float(v), 5) for v in met.T_base_tcp[:3, 3]])
     return points
 
 

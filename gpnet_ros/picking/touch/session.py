@@ -19,8 +19,9 @@ from gpnet_ros.frame import Frame
 from gpnet_ros.hand_eye_check import check_hand_eye
 from gpnet_ros.height_map import height_map
 from gpnet_ros.motion import plan_home
-from gpnet_ros.picking.runner import PickStatus, run_plan
-from gpnet_ros.picking.touch.toucher import Person, Toucher, touch_all
+from gpnet_ros.picking.runner import PickStatus
+from gpnet_ros.picking.touch.on_word import Person, moved
+from gpnet_ros.picking.touch.toucher import Toucher, touch_all
 from gpnet_ros.pose import invert
 from gpnet_ros.safety import check
 from gpnet_ros.touch_look import sighting_of, steady_depth
@@ -118,7 +119,7 @@ def go_home(arm: Arm, gripper: Gripper, cell: Cell, person: Person) -> None:
     plan = check(plan_home(state.q, cell, T_base_tcp=state.T_base_tcp), cell, state.q)
     if not person.word("go home, where the arm is out of the camera's view"):
         raise BadInput("Touches begin at home: jog the arm there, or let it go there.")
-    result = run_plan(plan, arm, gripper, lambda: False, None, cell.limits.start_tolerance)
+    result = moved(plan, arm, gripper, cell)
     if result.status is not PickStatus.DONE:
         raise DeviceError(f"The arm is not home ({result.message}): jog it there by hand.")
 

@@ -5,10 +5,8 @@ Every motion is planned as a touch and judged by the safety check; what is broke
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +14,11 @@ from numpy.typing import NDArray
 from gpnet_ros.cell import Cell, HandEye
 from gpnet_ros.devices.arm import Arm
 from gpnet_ros.devices.gripper import Gripper
-from gpnet_ros.errors import BadInput, DeviceError, GpnetError, Unreachable, UnsafePlan
+from gpnet_ros.errors import BadInput, DeviceError, Unreachable, UnsafePlan
 from gpnet_ros.height_map import HeightMap
 from gpnet_ros.motion import TOUCH_REACH, Move, Plan, plan_touch, plan_untouch
-from gpnet_ros.picking.runner import PickStatus, run_plan
+from gpnet_ros.picking.runner import PickStatus
+from gpnet_ros.picking.touch.on_word import Person, goes, home_after, moved
 from gpnet_ros.pose import Transform, transform
 from gpnet_ros.safety import check
 from gpnet_ros.touch_look import chosen_corners
@@ -30,19 +29,6 @@ from gpnet_ros.touch_record import TouchRecord
 CORNERS = 6
 #: A side of the cylinder is looked for so far around where the camera has it [m].
 SIDE_AROUND = 0.008
-
-
-class Person(Protocol):
-    """Who stands at the robot, with a hand at the emergency stop."""
-
-    def word(self, what: str) -> bool:
-        """Whether the arm may do this now; False leaves the point out."""
-
-    def aside(self, what: str) -> tuple[float, float]:
-        """Where the middle of the tips stands beside the corner, along the board's x and y [m]."""
-
-    def tell(self, what: str) -> None:
-        """Something worth to know."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +75,7 @@ class Toucher:
         """
         if not self._person.word(what):
             return None
-        result = run_plan(plan, self._arm, self._gripper, self._cancelled, None, self._cell.limits.start_tolerance)
+        result = moved(plan, self._arm, self._gripper, self._cell, self._cancelled)
         if result.status is PickStatus.COLLISION:
             raise DeviceError(
                 f"{result.message} That was more than {TOUCH_REACH * 1e3:.0f} mm above where the camera has the point: "
@@ -103,7 +89,7 @@ class Toucher:
         return Met(self._arm.state().T_base_tcp, result.force_peak > limit, result.force_peak)
 
     def home(self) -> None:
-        """Straight up and home, without a further word, and so away from what was touched; nothing where it is home.
+        """Straight up and home on a person's word; without it the arm stays, and nothing is asked where it is home.
 
         Raises:
             DeviceError: there is no safe way, or the arm did not get there.
@@ -111,12 +97,16 @@ class Toucher:
         state = self._arm.state()
         if np.abs(state.q - np.array(self._cell.home)).max() <= self._cell.limits.start_tolerance:
             return
+        where = f"The tips stand at {_at(state.T_base_tcp[:3, 3])}"
+        if not goes(self._person, f"{where}: straight up and home (s and q leave the arm where it is)"):
+            self._person.tell(f"{where}, and stay there: the next call asks again, or jog the arm up by hand.")
+            return
         try:
             plan = plan_untouch(state.q, self._cell, self._top, state.T_base_tcp)
             check(plan, self._cell, state.q, self._heights)
         except (Unreachable, UnsafePlan) as error:
             raise DeviceError(f"There is no safe way home: {error} Jog the arm up by hand.") from error
-        result = run_plan(plan, self._arm, self._gripper, lambda: False, None, self._cell.limits.start_tolerance)
+        result = moved(plan, self._arm, self._gripper, self._cell)
         if result.status is not PickStatus.DONE:
             raise DeviceError(f"The arm is not home ({result.message}): jog it there by hand.")
 
@@ -150,24 +140,10 @@ def touch_all(
     """
     T_home = cell.kinematics.forward(cell.home)
     yaw = float(np.arctan2(T_home[1, 0], T_home[0, 0]))
-    with home_after(toucher):
+    with home_after(toucher.home, person.tell):
         record = _touch_corners(toucher, record, hand_eye, cell, person, keep, yaw)
         record = _touch_cylinder(toucher, record, hand_eye, cell, keep, yaw)
     return record
-
-
-@contextlib.contextmanager
-def home_after(toucher: Toucher) -> Iterator[None]:
-    """Go home when all is touched, and after an error that is told; Ctrl-C leaves the arm where it stands."""
-    try:
-        yield
-    except GpnetError as error:
-        try:
-            toucher.home()
-        except DeviceError as other:
-            raise DeviceError(f"{error} {other}") from error
-        raise
-    toucher.home()
 
 
 def _touch_corners(

@@ -353,6 +353,23 @@ def test_caller_that_does_not_ask_any_more_stops_the_arm() -> None:
         assert arm.state().status == "needs_resume"
 
 
+def test_a_move_whose_caller_leaves_by_an_error_stops() -> None:
+    with controller() as running, connected(running) as arm:
+        arm.resume()
+        start = arm.state().q
+
+        def breaks() -> bool:
+            if abs(arm.state().q[0] - start[0]) > 0.05:
+                raise KeyboardInterrupt  # whatever it is
+            return False
+
+        with pytest.raises(KeyboardInterrupt):
+            arm.move(long_move(arm.state()), breaks)
+        assert until(lambda: arm.state().status == "ready" and arm.state().is_still)
+        assert abs(arm.state().q[0] - start[0]) < LONG / 2
+        assert arm.move(Move("back", "joint", 1.0, 2.0, q=start), never).ok
+
+
 # --- faults in the middle of a move ---------------------------------------------------------------------
 def kill_child(_: Running, arm: UrArm) -> None:
     assert arm._link is not None

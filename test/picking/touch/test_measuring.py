@@ -71,7 +71,7 @@ def test_a_cell_is_measured_ended_and_gone_on_with(tmp_path: Path) -> None:
     first, _ = survey(world, words=8)  # ends before home
     with pytest.raises(BadInput, match="Ended"):
         measure_cell(first, tmp_path)
-    assert [*yaml.safe_load((tmp_path / "measured.yaml").read_text())] == ["tote", "keep_out"]
+    assert [*yaml.safe_load((tmp_path / "measured.yaml").read_text())] == ["cell", "tote", "keep_out"]
     assert not (tmp_path / "cell.yaml").exists()
     again, hands = survey(world)
     measure_cell(again, tmp_path)
@@ -91,6 +91,27 @@ def test_a_cell_is_measured_ended_and_gone_on_with(tmp_path: Path) -> None:
     done, hands = survey(world)
     measure_cell(done, tmp_path)  # nothing is left to do
     assert hands.asked == [] and len(hands.told) == len(ITEMS) + 1
+    values = yaml.safe_load((tmp_path / "cell.yaml").read_text())
+    made, hands = survey(world, values=values)  # begun from what was made of it
+    measure_cell(made, tmp_path)
+    assert hands.asked == []
+
+
+def test_what_was_measured_of_one_cell_is_not_taken_over_into_another(tmp_path: Path) -> None:
+    world = TouchWorld(6)
+    first, _ = survey(world, words=8, file="left/cell.yaml")
+    with pytest.raises(BadInput, match="Ended"):
+        measure_cell(first, tmp_path)
+    for values in ({"arm": "ur10e"}, {"arm": "ur10", "tote": {"height": 0.2}}):
+        other, hands = survey(world, values=values, file="right/cell.yaml")
+        with pytest.raises(BadInput, match=r"measured for left/cell.yaml.*right/cell.yaml says something else"):
+            measure_cell(other, tmp_path)
+        assert not hands.asked and not (tmp_path / "cell.yaml").exists()
+    kept = yaml.safe_load((tmp_path / "measured.yaml").read_text())
+    del kept["cell"]
+    (tmp_path / "measured.yaml").write_text(yaml.safe_dump(kept))
+    with pytest.raises(BadInput, match="does not say of which cell"):
+        measure_cell(survey(world)[0], tmp_path)
 
 
 def test_a_table_that_the_camera_sees_elsewhere_is_refused_and_not_kept(tmp_path: Path) -> None:
@@ -126,7 +147,7 @@ def test_a_home_that_cannot_be_is_told_and_asked_for_again(tmp_path: Path) -> No
 
 
 def test_what_was_kept_must_be_readable(tmp_path: Path) -> None:
-    for text in ("{", "[1]", "walls: 3"):
+    for text in ("{", "[1]", "walls: 3", "cell: 3", "cell: {name: a, sums: 3}", "home: [0]"):
         (tmp_path / "measured.yaml").write_text(text)
         with pytest.raises(BadInput, match="move it away"):
             measure_cell(survey(TouchWorld(6))[0], tmp_path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,13 +13,14 @@ import pytest
 import yaml
 from support.touch_world import CELL, Script, TouchingArm, TouchWorld, WorldCamera
 
+from gpnet_ros.devices.arm import MoveResult, MoveStatus
 from gpnet_ros.devices.fake import FakeGripper
 from gpnet_ros.devices.robots import make_robot
 from gpnet_ros.devices.ur.start import agreement
 from gpnet_ros.errors import BadInput, DeviceError, SettingsError
 from gpnet_ros.picking.mode_gate import GRIPPING, MODES, Connected, require_mode
 from gpnet_ros.picking.touch.session import Bench, check_by_touch
-from gpnet_ros.plan import Grip
+from gpnet_ros.plan import Grip, Move
 from gpnet_ros.touch_record import read_record
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
@@ -40,6 +43,11 @@ def bench(world: TouchWorld, folder: Path, **changes: object) -> Bench:
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
+def away(made: Bench) -> float:
+    """How far the arm is from home [rad]."""
+    return float(np.abs(made.arm.state().q - np.array(CELL.home)).max())
+
+
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A good check that was broken off twice, and its hand-eye file."""
@@ -53,7 +61,7 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
             check_by_touch(made, out)
         assert not out.exists()
         done.append(len(read_record(folder / "check.unfinished.yaml").touches))
-        assert np.abs(made.arm.state().q - np.array(CELL.home)).max() < 0.02
+        assert len(made.person.homeward) == 1 and away(made) < 0.02  # type: ignore[attr-defined]
     assert done == [3, 6]
     made = bench(world, folder)
     assert check_by_touch(made, out).refusal == ""
@@ -102,6 +110,46 @@ def test_a_board_that_is_lower_than_the_camera_says_is_not_looked_for_deeper(tmp
     with pytest.raises(DeviceError, match="Nothing was met"):
         check_by_touch(made, tmp_path / "check.yaml")
     assert np.abs(made.arm.state().q - np.array(CELL.home)).max() < 0.02
+
+
+@pytest.mark.parametrize("why", ["ended", "collision"])
+def test_without_a_word_the_arm_stays_where_it_is_and_says_where(why: str, tmp_path: Path) -> None:
+    world = TouchWorld(2)
+    made = bench(world, tmp_path)
+    person = made.person
+    person.goes_home = False  # type: ignore[attr-defined]
+    person.words = 2 if why == "ended" else 1000  # type: ignore[attr-defined]
+    if why == "collision":
+        world.table += 0.016
+    with pytest.raises((BadInput, DeviceError), match="Ended" if why == "ended" else "above where the camera"):
+        check_by_touch(made, tmp_path / "check.yaml")
+    assert away(made) > 0.05 and made.arm.moves[-1].kind == "descend"  # type: ignore[attr-defined]
+    (asked,) = person.homeward  # type: ignore[attr-defined]
+    x, y, z = made.arm.state().T_base_tcp[:3, 3]
+    where = f"({x:.3f}, {y:.3f}, {z:.3f}) m in base"
+    assert where in asked and where in person.told[-1] and "stay there" in person.told[-1]  # type: ignore[attr-defined]
+    if why == "collision":  # before anybody says a word, the reason is told
+        assert "above where the camera" in person.told[-2]  # type: ignore[attr-defined]
+
+
+def test_ctrl_c_in_a_descent_stops_the_arm_at_once_and_leaves_it_there(tmp_path: Path) -> None:
+    made = bench(TouchWorld(2), tmp_path)
+    move, stopped = made.arm.move, []
+
+    def pressed(ordered: Move, cancelled: Callable[[], bool]) -> MoveResult:
+        if ordered.kind != "descend":
+            return move(ordered, cancelled)
+        assert not cancelled()
+        signal.raise_signal(signal.SIGINT)
+        stopped.append(cancelled())  # an arm asks all the time while it moves
+        return MoveResult(MoveStatus.CANCELLED, "Cancelled.", made.arm.state().T_base_tcp)
+
+    made.arm.move = pressed  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        check_by_touch(made, tmp_path / "check.yaml")
+    assert stopped == [True] and away(made) > 0.05
+    assert made.person.homeward == []  # type: ignore[attr-defined]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_what_was_begun_does_not_go_on_with_a_board_that_was_moved(tmp_path: Path) -> None:
