@@ -153,18 +153,21 @@ def _mode_step(bench: Workbench, name: str, mode: str, share: float, picks: int,
 def _mode(bench: Workbench, name: str, mode: str, share: float, picks: int) -> Outcome:
     """Try a mode with nodes of its own, if the gate opens it."""
     hand_eye, cell_file = bench.file("hand_eye.yaml"), bench.file("cell.yaml")
+    logs = bench.folder / "logs" / name.replace(" ", "_").replace("%", "percent")
+    (logs / "decision.jpg").unlink(missing_ok=True)
     with _heard() as told:
         try:
-            cell = load_cell(Path(cell_file)).carrying(load_hand_eye(Path(hand_eye)))
+            eye = load_hand_eye(Path(hand_eye))
+            cell = load_cell(Path(cell_file)).carrying(eye)
             connected = Connected(cell, hand_eye, bench.settings["camera_serial"])
             require_mode(mode, False, bench.file("check.yaml"), connected, 30)
-            logs = bench.folder / "logs" / name.replace(" ", "_").replace("%", "percent")
-            rung = Rung(mode, share, picks, bench.parameters(), cell, logs)
+            rung = Rung(mode, share, picks, bench.parameters(), cell, eye, logs)
             ok = try_rung(rung, Terminal().word, lambda text: print(text, flush=True))
         except GpnetError as error:
             print(error, flush=True)
             ok = False
-    return Outcome(ok, _last(told))
+    shown = [logs / "decision.jpg"] if (logs / "decision.jpg").is_file() else []
+    return Outcome(ok, _last(told), tuple(str(file.relative_to(bench.folder)) for file in shown))
 
 
 def _doctor_words(bench: Workbench) -> list[str]:

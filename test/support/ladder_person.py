@@ -62,7 +62,7 @@ class LadderPerson:
             "Lead the arm home": self._home,
             "check: Enter": lambda _: self._put("board_and_cylinder"),
             "middle between the tips beside": self._read,
-            "dry_run: Enter": self._lay,
+            "run: Enter": self._lay,  # dry_run and run
         }
 
     def _say(self, word: str) -> str:

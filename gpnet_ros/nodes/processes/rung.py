@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import yaml
 
-from gpnet_ros.cell import Cell
-from gpnet_ros.errors import BadInput, DeviceError
+from gpnet_ros.cell import Cell, HandEye
+from gpnet_ros.errors import BadInput, DeviceError, GpnetError
 from gpnet_ros.nodes.processes.running_cell import FIRST_MAPS, free_domain, one_interrupt
 from gpnet_ros.nodes.processes.starter import RunningNodes, start_nodes
 from gpnet_ros.nodes.processes.table import RunSettings
@@ -18,8 +20,8 @@ from gpnet_ros.nodes.processes.table import RunSettings
 if TYPE_CHECKING:
     from gpnet_ros.nodes.processes.client import PlannerClient
 
-#: Longest wait for the next result in which the arm does not move [s].
-_RESULT = 180.0
+#: Longest wait for the next result in which the arm does not move, and for what a picture is drawn of [s].
+_RESULT, _PICTURE = 180.0, 20.0
 #: How each mode's result reads where it went well.
 _WELL = {"dry_run": ("dry_run",), "hover": ("done",), "step": ("picked",)}
 #: Ends of a task in mode `run` that are none of its faults.
@@ -42,7 +44,8 @@ class Rung:
         picks: at most, in mode `run`.
         parameters: of all nodes, by the name of the node.
         cell: whose speeds are shared.
-        folder: for the parameter file and the logs.
+        hand_eye: of the cell, for the picture.
+        folder: for the parameter file, the logs and the picture.
     """
 
     mode: str
@@ -50,7 +53,13 @@ class Rung:
     picks: int
     parameters: dict[str, dict[str, Any]]
     cell: Cell
+    hand_eye: HandEye
     folder: Path
+
+    @property
+    def picture(self) -> Path:
+        """What was decided, as RViz would show it."""
+        return self.folder / "decision.jpg"
 
     def write(self) -> Path:
         """Write the parameter file of this rung."""
@@ -82,12 +91,19 @@ def try_rung(rung: Rung, word: Callable[[str], bool], say: Callable[[str], None]
     """
     try:
         from gpnet_ros.nodes.processes.client import PlannerClient
+        from gpnet_ros.nodes.showing.scene_view import draw, listen
     except ImportError as error:
         raise DeviceError(f"ROS 2 cannot be imported ({error}); run `make setup`, or source a ROS 2.") from error
     run = RunSettings(mode=rung.mode, params_file=str(rung.write().resolve()), robot_model="false")
     say(f"starts camera, network and planner in mode {rung.mode}; their logs are in {rung.folder}")
     with one_interrupt(), start_nodes(run, free_domain(), rung.folder) as running, PlannerClient() as client:
-        task = _Task(rung, running, client, word, say)
+
+        def show() -> None:
+            with contextlib.suppress(GpnetError):  # a picture is no reason to stop
+                cv2.imwrite(str(rung.picture), draw(listen(_PICTURE), rung.cell, rung.hand_eye)[..., ::-1])
+                say(f"{rung.picture}: what was decided")
+
+        task = _Task(rung, running, client, word, say, show)
         task.make_ready()
         return task.play()
 
@@ -102,9 +118,10 @@ class _Task:
         client: PlannerClient,
         word: Callable[[str], bool],
         say: Callable[[str], None],
+        show: Callable[[], None],
     ) -> None:
         self._rung, self._running, self._client = rung, running, client
-        self._word, self._say = word, say
+        self._word, self._say, self._show = word, say, show
 
     def make_ready(self) -> None:
         """Wait for the planner; the arm is made ready on a word."""
@@ -130,6 +147,8 @@ class _Task:
             picked += result["status"] == "picked"
             self._say(_told(result))
             if mode != "run":
+                if mode != "step":
+                    self._show()
                 return result["status"] in _WELL[mode]
             if result["finished"] is not None:
                 self._say(f"{picked} objects in the tote; the task ended: {result['finished']}")
@@ -144,7 +163,8 @@ class _Task:
             )
             if len(client.results) > seen:
                 return
-            self._require("Do the pick that is proposed (config/grasp.rviz shows it): down, close, lift, into the tote")
+            self._show()
+            self._require("Do the pick that is proposed (look at the picture): down, close, lift, into the tote")
             if client.state == "awaiting_approval":
                 client.call("pick", timeout=30.0)
                 return

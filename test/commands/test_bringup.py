@@ -1,0 +1,106 @@
+"""`gpnet bringup` from an empty folder to a cleared heap, in a cell with hidden truths; a script is the person."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from support.controller_process import CELL as CELL_PROGRAM
+from support.controller_process import Running, controller
+from support.ladder_person import LadderPerson, climb
+
+from gpnet_ros import cli
+from gpnet_ros.calibration.hand_eye_file import write_hand_eye
+from gpnet_ros.cell import load_hand_eye
+from gpnet_ros.picking.bringup.progress import STEPS, Progress
+from gpnet_ros.settings import config_dir
+from gpnet_ros.sim.cell.door import CellDoor
+from gpnet_ros.sim.cell.stage import hidden_truth
+
+SEED = 3
+LIMIT = 2400.0
+
+
+def words(folder: Path, running: Running, run: Path) -> list[str]:
+    rough = str(config_dir() / "hand_eye.yaml")
+    return [
+        "bringup", str(folder), "--robot-ip", running.ip, "--camera-serial", "SIM1", "--run-dir", str(run),
+        "--hand-eye", rough, "--views", "9", "--without", "torch", "python",
+    ]  # fmt: skip
+
+
+def at_workspace(folder: Path) -> float:
+    """How far [m] the hand-eye that was found has the middle of the workspace from where it is."""
+    truth, found = hidden_truth(SEED, load_hand_eye()).hand_eye.T_base_camera(), load_hand_eye(folder / "hand_eye.yaml")
+    point = np.array([0.65, 0.0, 0.0, 1.0])
+    return float(np.linalg.norm((found.T_base_camera() @ np.linalg.inv(truth) @ point - point)[:3]))
+
+
+def knocked(folder: Path, other: Path) -> None:
+    """The same folder, but for a camera that the file has 5 mm beside where it is, and nobody has noticed."""
+    shutil.copytree(folder, other)
+    eye = load_hand_eye(folder / "hand_eye.yaml")
+    x, y, z = eye.position
+    write_hand_eye(replace(eye, position=(x + 0.003, y - 0.004, z)), other)
+    progress = Progress(other)
+    for name in ("hand-eye", "cell"):
+        kept = progress.attempts[name]
+        progress.note(name, True, kept.told, kept.pictures)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3 * LIMIT)
+def test_from_an_empty_folder_to_a_cleared_heap_and_a_camera_that_was_knocked_stops_at_the_check(
+    tmp_path: Path,
+) -> None:
+    run, folder, other, log = (tmp_path / name for name in ("run", "cell", "knocked", "log.txt"))
+    with controller(
+        "--objects", "0", "--run-dir", str(run), "--hidden", str(SEED), factor=1.0, program=CELL_PROGRAM
+    ) as running:
+        door = CellDoor(running.ip)
+        person = LadderPerson(door, [], leave_at="check: Enter begins")
+        status, text = climb(words(folder, running, run), person, LIMIT, log)
+        assert status == 1 and Progress(folder).next() == "check", text[-3000:]
+        assert at_workspace(folder) < 0.001
+
+        knocked(folder, other)
+        assert at_workspace(other) > 0.004
+        status, text = climb(words(other, running, run), LadderPerson(door, []), LIMIT, log)
+        assert status == 1 and Progress(other).next() == "check" and "calibrate the hand-eye anew" in text, text[-3000:]
+        assert "dry_run: Enter" not in text
+
+        person = LadderPerson(door, [(1, 3)])
+        status, text = climb(words(folder, running, run), person, LIMIT, log)
+    assert status == 0 and Progress(folder).next() is None, text[-3000:]
+    assert set(person.truths[0].in_tote) == {0, 1, 2}
+    assert set(yaml.safe_load((folder / "params.yaml").read_text())) == {
+        "/**/camera_node", "/**/inference_node", "/**/planner_node"
+    }  # fmt: skip
+    assert all(f"{name}: <span class=ok>done" in (folder / "bringup.html").read_text() for name in STEPS)
+
+
+def test_what_cannot_begin_is_refused_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    new = tmp_path / "cell"
+    assert cli.main(["bringup", str(new)]) == 2
+    assert "give --robot-ip" in capsys.readouterr().err and not new.exists()
+    assert cli.main(["bringup", str(new), "--robot-ip", "127.0.0.77"]) == 2
+    assert "give --camera-serial" in capsys.readouterr().err and not new.exists()
+
+
+def test_settings_are_kept_and_another_robot_is_refused_once_something_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", open("/dev/null"))  # noqa: SIM115
+    given = ["--robot-ip", "127.0.0.77", "--camera-serial", "SIM1"]
+    assert cli.main(["bringup", str(tmp_path), *given]) == 1
+    assert "1 of 10: doctor" in capsys.readouterr().out
+    assert cli.main(["bringup", str(tmp_path)]) == 1  # goes on without them
+    Progress(tmp_path).note("doctor", True, (), ())
+    assert cli.main(["bringup", str(tmp_path), "--robot-ip", "127.0.0.78"]) == 2
+    assert "was begun with robot_ip '127.0.0.77'" in capsys.readouterr().err
+    assert cli.main(["bringup", str(tmp_path), "--from", "doctor"]) == 1
+    assert Progress(tmp_path).next() == "doctor"

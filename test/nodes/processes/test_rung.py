@@ -1,0 +1,123 @@
+"""One mode tried on a cell: its share of the speed, and a person's word before each call that may move the arm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gpnet_ros.cell import load_cell, load_hand_eye
+from gpnet_ros.errors import BadInput, DeviceError
+from gpnet_ros.nodes.parameters.declared import PlannerSettings
+from gpnet_ros.nodes.parameters.params_file import ParamsFile
+from gpnet_ros.nodes.processes.rung import Rung, _Task
+
+CELL = load_cell()
+
+
+def rung(mode: str, share: float = 0.1, picks: int = 1, folder: Path = Path("logs")) -> Rung:
+    nodes = {name: {"cell_file": ""} for name in ("camera_node", "inference_node", "planner_node")}
+    return Rung(mode, share, picks, nodes, CELL, load_hand_eye(), folder)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 1.0])
+def test_the_planner_takes_that_share_of_the_speed_and_no_other_node_does(share: float, tmp_path: Path) -> None:
+    file = ParamsFile(str(rung("run", share, 3, tmp_path).write()))
+    values = file.values("planner_node")
+    settings = PlannerSettings(**values)  # within the bounds that the parameters have
+    assert settings.mode == "run" and settings.max_picks == 3 and not settings.auto_resume
+    for name in ("joint_speed", "linear_speed", "descent_speed"):
+        assert values[name] == pytest.approx(share * getattr(CELL.motion, name), rel=0.01)
+    assert set(file.values("camera_node")) == {"cell_file"} == set(file.values("inference_node"))
+
+
+class Planner:
+    """A planner that does at once what it is told, and ends with these results; the names of all calls."""
+
+    def __init__(self, *results: dict[str, Any], state: str = "needs_resume") -> None:
+        self.coming, self.results, self.state = list(results), list[dict[str, Any]](), state
+        self.calls: list[str] = []
+        self.old = 0
+
+    def call(self, service: str, timeout: float = 0.0) -> str:
+        self.calls.append(service)
+        if service == "resume":
+            self.state = "idle"
+        elif self.coming and self.coming[0].pop("proposed", False):
+            self.state = "awaiting_approval"
+        else:
+            self.results += self.coming
+            self.coming, self.state = [], "idle"
+        return ""
+
+    def wait_until(self, condition: Any, timeout: float, what: str) -> None:
+        if not condition():
+            raise DeviceError(f"Waited in vain for {what}")
+
+    def next_result(self, seen: int, timeout: float) -> dict[str, Any]:
+        self.wait_until(lambda: len(self.results) > seen, timeout, "a result")
+        return self.results[seen]
+
+
+class Nodes:
+    """Processes that live."""
+
+    def require_alive(self) -> None:
+        """They do."""
+
+
+def result(status: str, finished: str | None = None, **more: Any) -> dict[str, Any]:
+    return {"status": status, "message": "", "finished": finished, "time_s": {"move": 2.0}, **more}
+
+
+def played(mode: str, planner: Planner, words: list[bool]) -> tuple[bool, list[str]]:
+    """Whether it went well, and what the person was asked."""
+    asked: list[str] = []
+
+    def word(what: str) -> bool:
+        asked.append(what)
+        return words.pop(0)
+
+    task = _Task(rung(mode), Nodes(), planner, word, lambda _: None, lambda: None)  # type: ignore[arg-type]
+    task.make_ready()
+    return task.play(), asked
+
+
+@pytest.mark.parametrize(
+    ("mode", "results", "words", "calls"),
+    [
+        ("dry_run", [result("dry_run")], 1, ["pick"]),
+        ("hover", [result("done")], 2, ["resume", "pick"]),
+        ("step", [result("picked", proposed=True)], 3, ["resume", "pick", "pick"]),
+        ("run", [result("missed"), result("picked"), result("nothing_left", "nothing_left")], 2, ["resume", "start"]),
+    ],
+)
+def test_each_call_that_may_move_the_arm_has_a_word_before_it(
+    mode: str, results: list[dict[str, Any]], words: int, calls: list[str]
+) -> None:
+    begin = "idle" if mode == "dry_run" else "needs_resume"
+    planner = Planner(*(dict(each) for each in results), state=begin)
+    ended, asked = played(mode, planner, [True] * words)
+    assert ended and len(asked) == words and planner.calls == calls
+    for given in range(words):  # and the same that is refused a word earlier or later
+        planner = Planner(*(dict(each) for each in results), state=begin)
+        with pytest.raises(BadInput, match="nothing was moved"):
+            played(mode, planner, [True] * given + [False])
+        assert planner.calls == calls[:given]
+
+
+@pytest.mark.parametrize(
+    ("mode", "results"),
+    [
+        ("dry_run", [result("nothing_graspable")]),
+        ("hover", [result("stopped")]),
+        ("step", [result("missed")]),
+        ("run", [result("nothing_left", "nothing_left")]),  # and nothing was picked
+        ("run", [result("picked"), result("collision", "failures")]),
+        ("run", [result("picked"), result("stopped", "stopped")]),
+    ],
+)
+def test_what_did_not_go_well_is_not_done(mode: str, results: list[dict[str, Any]]) -> None:
+    planner = Planner(*results, state="idle")
+    assert not played(mode, planner, [True, True])[0]
