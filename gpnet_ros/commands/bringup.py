@@ -25,6 +25,8 @@ from gpnet_ros.picking.touch.measuring import ITEMS
 
 #: Settings that the folder keeps, so that a later call needs the folder only.
 _KEPT = ("robot_ip", "gripper", "gripper_file", "camera_serial", "run_dir", "mount", "cell", "hand_eye", "model")
+#: Those that are paths.
+_FILES = ("gripper_file", "run_dir", "cell", "hand_eye")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,6 +72,8 @@ def _settle(progress: Progress, args: argparse.Namespace) -> None:
     defaults = {"gripper": "robotiq", "mount": "fixed", "model": "gpnet"}
     for name in _KEPT:
         given = getattr(args, name)
+        if given and name in _FILES:
+            given = str(Path(given).resolve())  # the next call may come from elsewhere
         before = progress.settings.get(name, defaults.get(name, ""))
         if given is not None and before and name in progress.settings and given != before and progress.attempts:
             raise BadInput(
