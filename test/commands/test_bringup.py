@@ -69,7 +69,7 @@ def test_from_an_empty_folder_to_a_cleared_heap_and_a_camera_that_was_knocked_st
 
         knocked(folder, other)
         assert at_workspace(other) > 0.004
-        status, text = climb(words(other, running, run), LadderPerson(door, []), LIMIT, log)
+        status, text = climb(words(other, running, run), LadderPerson(door, [], patience=0), LIMIT, log)
         assert status == 1 and Progress(other).next() == "check" and "calibrate the hand-eye anew" in text, text[-3000:]
         assert "dry_run: Enter" not in text
 

@@ -31,9 +31,16 @@ ABOVE = 0.001  # tips are held so far above what they are led onto [m]
 class LadderPerson:
     """Answers one bringup of a simulated cell."""
 
-    def __init__(self, door: CellDoor, heaps: Sequence[tuple[int, int]], leave_at: str = "", seed: int = 1) -> None:
-        """heaps: seed and objects of those that are laid; leave_at: words of the question at which it leaves."""
-        self.door, self.heaps, self.leave_at, self.seed = door, list(heaps), leave_at, seed
+    def __init__(self, door: CellDoor, heaps: Sequence[tuple[int, int]], leave_at: str = "", patience: int = 8) -> None:
+        """Nothing is asked yet.
+
+        Args:
+            door: of the simulated cell.
+            heaps: seed and objects of those that are laid.
+            leave_at: words of the question at which it leaves.
+            patience: how often in all it tries again what failed.
+        """
+        self.door, self.heaps, self.leave_at, self.patience = door, list(heaps), leave_at, patience
         self.asked: list[str] = []
         self.truths: list[Any] = []
         self._said, self._driven, self._tries = "", 0, 0
@@ -70,14 +77,15 @@ class LadderPerson:
         return word
 
     def _again(self, question: str) -> str:
-        """Once more, twice in all; then it leaves."""
+        """Once more, a few times in all, with something on the table; then it leaves."""
         self._tries += 1
-        if self._tries > 2:
+        if self._tries > self.patience:
             return "q"
-        return self._lay(question) if question.startswith(("run", "step", "dry_run", "hover")) else ""
+        mode = question.startswith(("run", "step", "dry_run", "hover"))
+        return self._lay(question) if mode and not self.door.truth().on_table else ""
 
     def _put(self, what: str) -> str:
-        self.door.ask("stage", put=what, seed=self.seed)
+        self.door.ask("stage", put=what)
         return ""
 
     def _board_up(self, _: str) -> str:
