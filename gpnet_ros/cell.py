@@ -69,6 +69,10 @@ class MotionSettings:
     above: float = setting(0.12, "Least height of the approach above the grasp.", unit="m", low=0.02, high=0.4)
     pregrasp: float = setting(0.05, "Where the guarded descent begins above the grasp.", unit="m", low=0.01, high=0.3)
     clearance: float = setting(0.03, "Tool or held object above the heap's top.", unit="m", low=0.005, high=0.2)
+    pregrasp_least: float = setting(0.05, "The same above all that was measured.", unit="m", low=0.01, high=0.3)
+    held_share: float = setting(1.0, "Of speeds and accelerations, while something is held.", low=0.1, high=1.0)
+    drop: float = setting(0.0, "So far a held object may fall into the tote.", unit="m", low=0.0, high=0.3)
+    waits_over_tote: bool = setting(False, "The next pick begins where the last ended, not at home.")
     hover: float = setting(0.15, "How far a hover stays above the heap.", unit="m", low=0.15, high=0.4)
     place_drop: float = setting(0.06, "Held object above the tote's floor when let go.", unit="m", low=0.0, high=0.3)
     place_low: float = setting(0.10, "Lowest fingertip above the tote's floor.", unit="m", low=0.02, high=0.4)
@@ -127,9 +131,7 @@ class Limits:
     held_hang: float = setting(0.28, "Greatest reach of a held object below the tips.", unit="m", low=0.0, high=0.5)
     wrist_sine: float = setting(0.1, "Least |sin q5| on a straight line.", low=0.0, high=1.0)
     elbow_sine: float = setting(0.1, "Least |sin q3| on a straight line.", low=0.0, high=1.0)
-    shoulder_radius: float = setting(
-        0.22, "Least distance of joint 5 from the axis of joint 1 on a straight line.", unit="m", low=0.0, high=1.0
-    )
+    shoulder_radius: float = setting(0.22, "Least distance of joint 5 from axis 1.", unit="m", low=0.0, high=1.0)
     start_tolerance: float = setting(0.02, "Joints of the plan's start from the arm's.", unit="rad", low=0.0, high=0.2)
 
     def __post_init__(self) -> None:
@@ -171,9 +173,7 @@ class Cell:
     home: tuple[float, ...] = setting(_HOME, "Looking pose over the tote.", unit="rad", low=-7.0, high=7.0)
     # A calibrated UR differs from its data sheet by some millimetres; another model by tens of them.
     arm_tolerance: float = setting(0.015, "Controller's TCP against the model's.", unit="m", low=0.001, high=0.1)
-    arm_tolerance_angle: float = setting(
-        0.026, "Controller's TCP against the model's (1.5 degrees).", unit="rad", low=0.001, high=0.2
-    )
+    arm_tolerance_angle: float = setting(0.026, "The same (1.5 degrees).", unit="rad", low=0.001, high=0.2)
     motion: MotionSettings = field(default_factory=MotionSettings)
     """How the planner moves."""
     limits: Limits = field(default_factory=Limits)

@@ -36,6 +36,8 @@ SPARE = 0.003
 SPARE_RAISE_MAX = 0.006
 #: What stands this near [m] to a finger tells how likely it is to hit something.
 SURROUNDINGS = 0.006
+#: A jaw is free where nothing that was measured is nearer than this [m] aside, and below: hand-eye, noise, and arm err.
+FREE_ASIDE, FREE_ABOVE = 0.010, 0.008
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,6 +200,24 @@ def needed_raise(
     ]
     highest = float(np.max(tops))
     return highest - touch if highest > touch else 0.0
+
+
+def free_height(heights: HeightMap, T_base_tcp: Transform, opening: float, gripper: GripperGeometry) -> float:
+    """Height [m] of the tips in base from which on the jaw is above all that was measured around and between the pads.
+
+    Down to there nothing can be met that was seen; inf where something around it was not.
+
+    Args:
+        heights: measured surface.
+        T_base_tcp: grasp with a vertical approach.
+        opening: between the pads [m].
+        gripper: geometry.
+    """
+    outer, half = opening / 2 + gripper.finger_thickness + FREE_ASIDE, gripper.pad_width / 2 + FREE_ASIDE
+    palm_x, palm_y = gripper.palm[0] / 2 + FREE_ASIDE, gripper.palm[1] / 2 + FREE_ASIDE
+    tips = _column_top(heights, T_base_tcp, (-outer, outer), (-half, half))
+    palm = _column_top(heights, T_base_tcp, (-palm_x, palm_x), (-palm_y, palm_y)) - gripper.finger_length
+    return max(tips, palm) + FREE_ABOVE
 
 
 def tip_height(z_surface: float, cell: Cell) -> float:

@@ -21,7 +21,10 @@ from gpnet_ros.kinematics import Joints, UrKinematics
 from gpnet_ros.plan import Grip, Move, Plan
 from gpnet_ros.pose import Transform, invert, transform
 
-__all__ = ["Grip", "Move", "Plan", "plan_home", "plan_hover", "plan_pick", "plan_place", "plan_touch", "plan_untouch"]
+__all__ = [
+    "Grip", "Move", "Plan", "plan_home", "plan_hover", "plan_pick", "plan_place", "plan_touch", "plan_untouch",
+    "without_haste",
+]  # fmt: skip
 
 #: Height of a heap that nobody has measured [m]; higher than any object of the cell stands.
 HEAP_TOP_UNKNOWN = 0.20
@@ -41,6 +44,12 @@ TOUCH_REACH, TOUCH_SPARE = 0.012, 0.0005
 PACE_STEP = 0.02
 #: A line is slowed to this share of the joints' limits, and no further than to this share of its own speed.
 PACE_SHARE, PACE_LEAST = 0.9, 0.1
+#: Joint moves are followed in steps of this many radians to see how fast the TCP becomes on them.
+SWEEP_STEP = 0.05
+#: Where objects fall into the tote any yaw will do: so many are tried.
+DROP_YAWS = 12
+#: What falls is let go this much higher [m] than it must be: a way straight in joint space is not level.
+DROP_SPARE = 0.01
 
 
 def plan_pick(
@@ -50,8 +59,9 @@ def plan_pick(
     cell: Cell,
     heap_top: float | None = None,
     spot: int = 0,
+    free_z: float | None = None,
 ) -> Plan:
-    """Plan to take the object at the grasp, put it into the tote and go home.
+    """Plan to take the object at the grasp, put it into the tote and go home, or let it fall there and stay.
 
     Args:
         T_base_tcp_grasp: the TCP when the jaws close, or the cup holds; approach (z) vertical.
@@ -60,6 +70,8 @@ def plan_pick(
         cell: the cell.
         heap_top: highest point of the heap in base [m]; None when unknown.
         spot: which of the tote's spots, taken modulo their number.
+        free_z: height of the TCP in base [m] from which on the jaw is above all that was measured there; None when
+            nobody knows.
 
     Raises:
         BadInput: the grasp or the width is not finite.
@@ -76,9 +88,15 @@ def plan_pick(
     top = HEAP_TOP_UNKNOWN if heap_top is None else heap_top
     above_z = max(float(grasp[2, 3]) + motion.above, top + motion.clearance)
     lift_z = max(above_z, top + hang + motion.clearance)
+    falls = _falls(cell)
+    if falls:  # so that the way over the walls is level
+        lift_z = max(lift_z, _carry_height(cell, hang))
     grasp, q_above = _best_yaw(grasp, above_z, q_start, cell)
     q_lift = _joints(_at_height(grasp, lift_z), q_above, cell, "lift")
-    place, q_place = _place(cell, spot, hang, q_lift)
+    place, q_place = (_drop if falls else _place)(cell, spot, hang, q_lift)
+    guarded = motion.pregrasp
+    if free_z is not None and cell.tool == "jaw":
+        guarded = min(max(free_z - float(grasp[2, 3]), motion.pregrasp_least), motion.pregrasp)
     descend = Move(
         "descend",
         "descend",
@@ -90,18 +108,43 @@ def plan_pick(
     )
     steps = (
         Grip("open", width, motion.grip_force, motion.grip_speed),
+        *_risen(q_start, cell),
         _joint("approach", q_above, cell),
-        _linear("pregrasp", _at_height(grasp, float(grasp[2, 3]) + motion.pregrasp), cell),
+        _linear("pregrasp", _at_height(grasp, float(grasp[2, 3]) + guarded), cell),
         descend,
         Grip("close", 0.0, motion.grip_force, motion.grip_speed, takes=True),
-        _linear("lift", _at_height(grasp, lift_z), cell),
-        _joint("carry", q_place, cell),
-        _linear("place", place, cell),
-        Grip("release", width, motion.grip_force, motion.grip_speed),
-        _linear("retreat", _at_height(place, max(_home_height(cell), float(place[2, 3]))), cell),
-        _joint("home", cell.home, cell),
+        _linear("lift", _at_height(grasp, lift_z), cell, motion.held_share),
+        *_let_go(place, q_place, width, cell),
     )
     return Plan("pick", _paced(steps, q_start, cell), np.asarray(q_start, dtype=np.float64), hang)
+
+
+def _risen(q_start: ArrayLike, cell: Cell) -> tuple[Move, ...]:
+    """Straight up to the height of home, from lower, unless picks begin where the last one ended."""
+    T_start = cell.kinematics.forward(np.asarray(q_start, dtype=np.float64)) @ cell.T_flange_tcp
+    if cell.motion.waits_over_tote or not T_start[2, 3] < _home_height(cell) - 0.01:
+        return ()
+    return (_linear("rise", _at_height(T_start, _home_height(cell)), cell),)
+
+
+def _let_go(place: Transform, q_place: Joints, width: float, cell: Cell) -> tuple[Move | Grip, ...]:
+    """From above the heap into the tote, where the jaws open to a width [m], and home where the arm does not wait."""
+    motion = cell.motion
+    steps: list[Move | Grip] = [_joint("carry", q_place, cell, motion.held_share)]
+    if not _falls(cell):
+        steps.append(_linear("place", place, cell, motion.held_share))
+    steps.append(Grip("release", width, motion.grip_force, motion.grip_speed))
+    if not (_falls(cell) and motion.waits_over_tote):
+        steps.append(_linear("retreat", _at_height(place, max(_home_height(cell), float(place[2, 3]))), cell))
+        steps.append(_joint("home", cell.home, cell))
+    return tuple(steps)
+
+
+def without_haste(cell: Cell) -> Cell:
+    """The cell in which an object is put down, from home to home, and the last part of a descent is as long as ever."""
+    motion = cell.motion
+    slow = replace(motion, drop=0.0, waits_over_tote=False, pregrasp_least=motion.pregrasp)
+    return replace(cell, motion=slow)
 
 
 def plan_hover(T_base_tcp_grasp: Transform, q_start: ArrayLike, cell: Cell, heap_top: float | None = None) -> Plan:
@@ -237,36 +280,30 @@ def plan_place(q_start: ArrayLike, cell: Cell, hang: float, spot: int = 0) -> Pl
     Raises:
         Unreachable: no inverse kinematics on the branch of the home pose.
     """
-    start, motion = np.array(q_start, dtype=np.float64), cell.motion
-    place, q_place = _place(cell, spot, hang, start)
-    steps = (
-        _joint("carry", q_place, cell),
-        _linear("place", place, cell),
-        Grip("release", cell.gripper.stroke, motion.grip_force, motion.grip_speed),
-        _linear("retreat", _at_height(place, max(_home_height(cell), float(place[2, 3]))), cell),
-        _joint("home", cell.home, cell),
-    )
+    start, slow = np.array(q_start, dtype=np.float64), without_haste(cell)
+    place, q_place = _place(slow, spot, hang, start)
+    steps = _let_go(place, q_place, cell.gripper.stroke, slow)
     return Plan("pick", _paced(steps, start, cell), start, hang, holding=True)
 
 
-def _joint(name: str, q: ArrayLike, cell: Cell) -> Move:
-    motion = cell.motion
-    return Move(name, "joint", motion.joint_speed, motion.joint_acceleration, q=np.asarray(q, dtype=np.float64))
+def _joint(name: str, q: ArrayLike, cell: Cell, share: float = 1.0) -> Move:
+    speed, acceleration = share * cell.motion.joint_speed, share * cell.motion.joint_acceleration
+    return Move(name, "joint", speed, acceleration, q=np.asarray(q, dtype=np.float64))
 
 
-def _linear(name: str, T_base_tcp: Transform, cell: Cell) -> Move:
-    motion = cell.motion
-    return Move(name, "linear", motion.linear_speed, motion.linear_acceleration, T_base_tcp=T_base_tcp)
+def _linear(name: str, T_base_tcp: Transform, cell: Cell, share: float = 1.0) -> Move:
+    speed, acceleration = share * cell.motion.linear_speed, share * cell.motion.linear_acceleration
+    return Move(name, "linear", speed, acceleration, T_base_tcp=T_base_tcp)
 
 
 def _paced(steps: tuple[Move | Grip, ...], q_start: ArrayLike, cell: Cell) -> tuple[Move | Grip, ...]:
-    """The steps with straight lines slowed until every joint keeps its speed and acceleration on them."""
+    """The steps, slowed until every joint keeps its limits on straight lines, and the TCP its speed on joint moves."""
     q, paced = np.asarray(q_start, dtype=np.float64), list(steps)
     for i, step in enumerate(steps):
         if isinstance(step, Grip):
             continue
         if step.q is not None:
-            q = step.q
+            paced[i], q = _swept(step, q, cell), step.q
             continue
         T_start = cell.kinematics.forward(q) @ cell.T_flange_tcp
         path = _line_joints(T_start, step, q, cell)
@@ -274,6 +311,19 @@ def _paced(steps: tuple[Move | Grip, ...], q_start: ArrayLike, cell: Cell) -> tu
             return tuple(paced)  # the safety check says what is wrong with it
         paced[i], q = _slower(step, path, T_start, cell), path[-1]
     return tuple(paced)
+
+
+def _swept(turn: Move, q: Joints, cell: Cell) -> Move:
+    """The joint move from q (6,) [rad] at a speed at which the TCP keeps its own; no slower than a tenth."""
+    assert turn.q is not None
+    travel = float(np.abs(turn.q - q).max())
+    if not np.isfinite(turn.q).all() or not 0.0 < travel < np.inf:
+        return turn
+    path = q + np.linspace(0.0, 1.0, int(np.ceil(travel / SWEEP_STEP)) + 2)[:, None] * (turn.q - q)
+    tcp = (cell.kinematics.forward(path) @ cell.T_flange_tcp)[:, :3, 3]
+    fastest = float(np.linalg.norm(np.diff(tcp, axis=0), axis=1).max()) / (travel / (len(path) - 1))
+    k = min(1.0, PACE_SHARE * cell.limits.tcp_speed / max(turn.speed * fastest, 1e-9))
+    return replace(turn, speed=k * turn.speed) if PACE_LEAST <= k < 1.0 else turn
 
 
 def _line_joints(T_start: Transform, line: Move, q: Joints, cell: Cell) -> NDArray[np.float64]:
@@ -363,6 +413,28 @@ def _place(cell: Cell, spot: int, hang: float, q_lift: Joints) -> tuple[Transfor
     return place, q
 
 
+def _falls(cell: Cell) -> bool:
+    """Whether what is held may fall from above the tote's walls."""
+    return cell.motion.drop >= cell.tote.height + cell.limits.tote_gap + PLACE_SPARE + DROP_SPARE
+
+
+def _drop(cell: Cell, spot: int, hang: float, q_lift: Joints) -> tuple[Transform, Joints]:
+    """T_base_tcp where the object falls from, just above the walls, and its joints: of the yaws the nearest."""
+    tote, options = cell.tote, []
+    dx, dy = tote.spots[spot % len(tote.spots)]
+    z = _release_height(cell, hang, fits=False) + DROP_SPARE
+    for yaw in np.arange(DROP_YAWS) * (2 * np.pi / DROP_YAWS):
+        R = Rotation.from_euler("z", yaw).as_matrix() @ np.diag([1.0, -1.0, -1.0])
+        place = transform(R, (tote.centre[0] + dx, tote.centre[1] + dy, z))
+        q = _near_home(place, q_lift, cell)
+        if q is not None:
+            options.append((_travel(q_lift, q, cell), q, place))
+    if not options:
+        raise Unreachable("The arm cannot reach above the tote (carry); move the tote or its spots in cell.yaml.")
+    _, q, place = min(options, key=lambda option: option[0])
+    return place, q
+
+
 def _fits_into_tote(cell: Cell, dx: float, dy: float, across: bool) -> bool:
     """Whether what may be held fits between the walls at a spot, its long side along x of base, or across it."""
     tote, limits = cell.tote, cell.limits
@@ -380,7 +452,8 @@ def _release_height(cell: Cell, hang: float, fits: bool) -> float:
 
 def _carry_height(cell: Cell, hang: float) -> float:
     """Height of the TCP in base [m] on the way over the tote's walls with what hangs so far below the tips [m]."""
-    return max(_home_height(cell), _release_height(cell, hang, fits=False))
+    over = _release_height(cell, hang, fits=False)
+    return over + DROP_SPARE if _falls(cell) else max(_home_height(cell), over)
 
 
 def _home_height(cell: Cell) -> float:

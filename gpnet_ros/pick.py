@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gpnet_ros.cell import Cell
+from gpnet_ros.clearance import free_height
 from gpnet_ros.cup import CupGrasp
 from gpnet_ros.cup_fit import CupFit
 from gpnet_ros.detections import Detections
@@ -26,7 +27,7 @@ from gpnet_ros.grasp import Grasp, Rejected, SelectSettings, candidates
 from gpnet_ros.hand_eye_check import check_hand_eye
 from gpnet_ros.height_map import HeightMap, height_map
 from gpnet_ros.maps import Maps
-from gpnet_ros.motion import Plan, plan_hover, plan_pick
+from gpnet_ros.motion import Plan, plan_hover, plan_pick, without_haste
 from gpnet_ros.pose import Transform
 from gpnet_ros.safety import check
 from gpnet_ros.standing import in_workspace, standing_cells
@@ -271,4 +272,11 @@ def safe_plan(
     top = heights.top_to_pass(cell.workspace.table_z + cell.limits.unknown_height)
     if hover:
         return check(plan_hover(T_base_tcp, q_start, cell, top), cell, q_start, heights)
-    return check(plan_pick(T_base_tcp, opening, q_start, cell, top, spot), cell, q_start, heights)
+    free_z = free_height(heights, T_base_tcp, opening, cell.gripper)
+    slow = without_haste(cell)
+    if slow != cell:
+        try:
+            return check(plan_pick(T_base_tcp, opening, q_start, cell, top, spot, free_z), cell, q_start, heights)
+        except (Unreachable, UnsafePlan):  # the short way is not safe here: the long one may be
+            pass
+    return check(plan_pick(T_base_tcp, opening, q_start, slow, top, spot), cell, q_start, heights)

@@ -35,7 +35,7 @@ from gpnet_ros.commands.priority_source import add_priority
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.closed_loop.compare import compare_files, comparison_table
 from gpnet_ros.evaluation.closed_loop.heaps import OBJECTS_RANGE, HeapName, first_frozen, objects_range
-from gpnet_ros.evaluation.closed_loop.players import Policy
+from gpnet_ros.evaluation.closed_loop.players import PACES, Policy
 from gpnet_ros.evaluation.closed_loop.rows import RoundRow
 from gpnet_ros.evaluation.closed_loop.tally import rounds_answer, rounds_sentence, speed_lines
 from gpnet_ros.evaluation.second_network import TRUTH, second_model
@@ -69,6 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="name in models/ or path of a model folder (gpnet; of a cup fast-graspnext)")
     parser.add_argument(
         "--min-quality", type=float, default=Policy.min_quality, help="smallest Q* of a grasp (%(default)s)"
+    )
+    parser.add_argument(
+        "--pace", choices=PACES, default="fast", help="by config/cell.yaml or cell_fast.yaml, --path cell only (fast)"
     )
     parser.add_argument("--factor", type=float, default=1.0, help="speed of simulated time, --path ros only (1)")
     parser.add_argument("--workers", type=int, default=0, help="processes, --path core only (number of cores)")
@@ -116,6 +119,7 @@ def _policy(args: argparse.Namespace) -> Policy:
         None if args.priority == "oracle" else args.model or "gpnet",
         min_quality=args.min_quality,
         scene_model=second_model(args.priority, args.scene_model),
+        pace=args.pace if args.path == "cell" else "careful",
     )
 
 

@@ -231,6 +231,11 @@ class Attention:
         state = self.arm_state()
         return state is None or state.is_still
 
+    def is_in_view(self) -> bool:
+        """Whether the arm covers the workspace now, as far as it reports."""
+        state = self.arm_state()
+        return state is not None and self._in_view(state)
+
     def T_base_camera(self) -> Transform:
         """Pose (4, 4) [m] of the camera in base now.
 

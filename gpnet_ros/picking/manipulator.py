@@ -48,6 +48,7 @@ class Manipulator:
         self._between_steps, self._clock = between_steps, clock
         self._payload = Payload(arm, cell)
         self._hang: float | None = None
+        self._ended_at: Joints | None = None  # where a pick ended well that does not go home
         self._told_at: Joints | None = None  # where the arm stood when a person was told what its jaws may drop
 
     def refusal(self) -> str:
@@ -141,18 +142,26 @@ class Manipulator:
         """Carry out a plan that `safety.check` has passed; the arm stays where it ended."""
         if plan.task == "pick":
             self._hang = plan.hang
+        self._ended_at = None
         try:
             tolerance = self.cell.limits.start_tolerance
-            return run_plan(
+            result = run_plan(
                 plan, self.arm, self.gripper, cancelled, lambda _: self._between_steps(), tolerance, self._payload,
                 self._clock,
             )  # fmt: skip
+            if result.status is PickStatus.PICKED:
+                self._ended_at = self.arm.state().q
+            return result
         finally:
             self._between_steps()
 
     def is_home(self) -> bool:
         """Whether the arm stands at its home pose."""
         return self._is_at(np.array(self.cell.home))
+
+    def is_where_picks_end(self) -> bool:
+        """Whether the arm stands where its last plan put an object into the tote, and has not been moved since."""
+        return self._ended_at is not None and self._is_at(self._ended_at)
 
     def _is_at(self, q: Joints) -> bool:
         return bool(np.abs(self.arm.state().q - q).max() <= self.cell.limits.start_tolerance)

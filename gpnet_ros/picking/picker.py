@@ -118,6 +118,8 @@ class Picker:
             times = {"look": times["look"] + looked - began, "decide": times["decide"] + self.clock() - looked}
             if not decision.may_be_seen:
                 break
+        if decision.plan is None and self.mode != "dry_run" and not self.manipulator.is_home():
+            self._home_again()
         if decision.plan is not None:
             if self.mode == "dry_run":
                 return Turn("dry_run", "Nothing moves in mode dry_run.", times, sight, decision)
@@ -186,7 +188,12 @@ class Picker:
         return self.stopped()
 
     def _tidy(self) -> None:
-        """After an interruption: arm home, there a gripper without activation opened, a held object into the tote."""
+        """After an interruption: arm home, there a gripper without activation opened, a held object into the tote.
+
+        Where a pick has ended well, out of the view of a fixed camera, the arm may stay.
+        """
+        if self._may_stay():
+            return
         if not self.manipulator.is_home():
             self.say("looking")
             self.attention.look_ahead(self.stopped)
@@ -200,6 +207,19 @@ class Picker:
                 with self.rest.moving(version):
                     self._put_down(sight)
         except Outdated as over:  # a stop came, or the frame was judged by what has changed since
+            raise TurnOver from over
+
+    def _may_stay(self) -> bool:
+        if self.attention.hand_eye.mount != "fixed" or not self.manipulator.is_where_picks_end():
+            return False
+        return not (self.manipulator.jaws_wait or self.manipulator.holds() or self.attention.is_in_view())
+
+    def _home_again(self) -> None:
+        """Where nothing is picked now, the arm waits at home."""
+        try:
+            with self.rest.moving():
+                self._come_home()
+        except Outdated as over:
             raise TurnOver from over
 
     def _come_home(self) -> None:

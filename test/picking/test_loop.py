@@ -14,7 +14,7 @@ from support.cameras import mistaken
 from support.loop_bench import PATIENCE, Bench, Scene, bench
 from support.scenes import CELL, sight, table_and_box
 
-from gpnet_ros.cell import HandEye, load_hand_eye
+from gpnet_ros.cell import HandEye, load_cell, load_hand_eye
 from gpnet_ros.devices.arm import MoveResult, MoveStatus
 from gpnet_ros.devices.fake import FakeArm, FakeGripper
 from gpnet_ros.errors import DeviceError, FrameRefused, HandEyeRefused
@@ -27,6 +27,9 @@ from gpnet_ros.picking.loop_settings import LoopSettings
 from gpnet_ros.picking.record import Turn
 from gpnet_ros.pose import invert, look_at, to_xyz_quat, transform
 from gpnet_ros.region import counted_in_workspace
+from gpnet_ros.settings import config_dir
+
+FAST = load_cell(config_dir() / "cell_fast.yaml")
 
 
 @pytest.mark.parametrize(("border", "standing"), [(0.18, ()), (0.0, None)])
@@ -44,6 +47,39 @@ def test_it_picks_the_box_and_then_finds_nothing_left(border: float, standing: t
     assert {"look", "decide", "approach", "descend", "home"} <= set(first["time_s"])
     assert last["status"] == last["finished"] == "nothing_left"
     assert b.loop.picker.tally.placed == 1
+
+
+def test_a_fast_cell_goes_home_only_when_there_is_nothing_to_pick() -> None:
+    with bench(cell=FAST) as b:
+        b.eyes.boxes = 2
+        b.until_state("idle")
+        b.loop.start()
+        statuses = [b.result(k)["status"] for k in range(3)]
+        b.until_state("idle")
+        assert b.loop.manipulator.is_home()
+    assert statuses == ["picked", "picked", "nothing_left"]
+    pick = ["approach", "pregrasp", "descend", "lift", "carry"]
+    assert b.names() == [*pick, *pick, "rise", "home"]
+    starts = [basis.q_start for basis in b.notes.bases]
+    assert np.allclose(starts[0], CELL.home) and not np.allclose(starts[1], CELL.home, atol=0.01)
+
+
+def test_a_fast_cell_goes_home_before_it_looks_where_it_may_not_stay() -> None:
+    with bench(cell=FAST, object_width=None) as b:  # nothing is ever between the pads
+        b.until_state("idle")
+        b.loop.pick()
+        assert b.result()["status"] == "missed"
+        assert b.names()[-2:] == ["rise", "home"], "a missed pick ends at home"
+    with bench(cell=FAST) as b:
+        b.eyes.boxes = 2
+        b.until_state("idle")
+        b.loop.pick()
+        assert b.result()["status"] == "picked"
+        b.until_state("idle")
+        b.arm._q = b.arm._q + 0.1  # somebody has moved the arm
+        b.loop.pick()
+        assert b.result(1)["status"] == "picked"
+    assert b.names()[5:7] == ["rise", "home"]
 
 
 def hide(look: Sight) -> Sight:

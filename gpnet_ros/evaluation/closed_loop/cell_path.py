@@ -54,7 +54,7 @@ _Job = tuple[HeapName, Policy, PlayedBy]
 
 def cell_code() -> str:
     """Sum of all that decides a round of this path beside its policy, see `played_code`."""
-    return played_code(["gpnet_ros.evaluation.closed_loop.cell_path"], ["cell", "hand_eye", "sim"])
+    return played_code(["gpnet_ros.evaluation.closed_loop.cell_path"], ["cell", "cell_fast", "hand_eye", "sim"])
 
 
 def clear_in_cell(

@@ -17,6 +17,9 @@ from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.settings import config_dir
 from gpnet_ros.sim.clearing.injected import Errors
 
+#: How the arm may move.
+PACES = ("careful", "fast")
+
 
 @dataclass(frozen=True)
 class PlayedBy:
@@ -32,6 +35,7 @@ class PlayedBy:
         scene_model: name of the second network's model, or "truth"; None without one.
         scene_weights: SHA-256 of its weights; None without one, and for the truth.
         gripper: tool of the cell; older logs are of the jaw.
+        pace: how the arm moves; older logs are careful.
     """
 
     path: str
@@ -44,6 +48,7 @@ class PlayedBy:
     scene_model: str | None = None
     scene_weights: str | None = None
     gripper: str = "jaw"
+    pace: str = "careful"
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ class Policy:
         min_quality: smallest Q* of a grasp, see `threshold`; for a cup, worth of a place.
         scene_model: of the second network, or "truth", for priority "graspnext"; see `second_network.second_model`.
         gripper: tool of the cell, "jaw" or "suction"; a cup has no model but the second network.
+        pace: how the arm moves, by `config/cell.yaml` ("careful") or `config/cell_fast.yaml` ("fast").
     """
 
     path: str = "core"
@@ -67,6 +73,7 @@ class Policy:
     min_quality: float = SelectSettings.quality_min
     scene_model: str | None = None
     gripper: str = "jaw"
+    pace: str = "careful"
 
     @property
     def is_oracle(self) -> bool:
@@ -75,8 +82,9 @@ class Policy:
 
     @property
     def cell(self) -> Cell:
-        """The cell of `config/cell.yaml` with the tool of this policy."""
-        return replace(load_cell(), tool=self.gripper)
+        """The cell of this pace, with the tool of this policy."""
+        file = config_dir() / ("cell_fast.yaml" if self.pace == "fast" else "cell.yaml")
+        return replace(load_cell(file), tool=self.gripper)
 
     @property
     def threshold(self) -> float | None:
@@ -106,6 +114,7 @@ class Policy:
             scene_model=None if self.scene_model is None else Path(self.scene_model).name,
             scene_weights=weights_of(self.scene_model),
             gripper=self.gripper,
+            pace=self.pace,
         )
 
 

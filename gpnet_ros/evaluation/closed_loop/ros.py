@@ -20,7 +20,7 @@ from gpnet_ros.evaluation.run_folder.picks import RosPick
 _NODES = ("processes.running_cell", "camera_node", "inference_node", "oracle_node", "planner_node", "clock_node")
 #: What decides a round beside its policy: this module, those that are started and not imported, and their settings.
 MODULES = (__name__, *(f"gpnet_ros.nodes.{name}" for name in _NODES), "gpnet_ros.sim.cell.process")
-SETTINGS = ("cell", "cell_suction", "hand_eye", "camera", "inference", "planner", "sim")
+SETTINGS = ("cell", "cell_fast", "cell_suction", "hand_eye", "camera", "inference", "planner", "sim")
 
 
 class OpenCell(Protocol):
