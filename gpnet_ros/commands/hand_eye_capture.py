@@ -18,15 +18,16 @@ from gpnet_ros.calibration.capture import Capture
 from gpnet_ros.calibration.guide import Guide
 from gpnet_ros.calibration.view_folder import Session, ViewFolder
 from gpnet_ros.cell import Cell, HandEye, load_cell, load_hand_eye
+from gpnet_ros.commands.robot_person import make_camera
 from gpnet_ros.devices.arm import Arm
 from gpnet_ros.devices.camera import Camera
-from gpnet_ros.devices.realsense import RealSenseCamera, RealSenseSettings
 from gpnet_ros.devices.robots import make_robot
 from gpnet_ros.devices.ur.start import controller_model, serial_number
 from gpnet_ros.devices.ur.tool_offset import tool_offset
 from gpnet_ros.errors import BadInput, BoardNotSeen
 from gpnet_ros.hand_eye_fit import VIEWS_ADVISED, VIEWS_MIN
-from gpnet_ros.settings import load_settings
+from gpnet_ros.settings import config_dir, load_settings
+from gpnet_ros.sim.cell.shown_board import hidden_rig
 
 #: What a person's word that the table is empty makes of the height that an unmeasured heap may have [m].
 _EMPTY = 0.05
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     guess = load_hand_eye(args.hand_eye) if args.hand_eye else None
     if args.table_empty:
         cell = replace(cell, limits=replace(cell.limits, unknown_height=_EMPTY))
-    camera, arm = _camera(args, cell, session), _arm(args, cell)
+    camera, arm = _camera(args, session), _arm(args, cell)
     camera.open()
     try:
         arm.connect()
@@ -99,14 +100,10 @@ def _arm(args: argparse.Namespace, cell: Cell) -> Arm:
     return make_robot(args.robot, args.robot_ip, gripper, "", False, cell)[0]
 
 
-def _camera(args: argparse.Namespace, cell: Cell, session: Session) -> Camera:
+def _camera(args: argparse.Namespace, session: Session) -> Camera:
     if args.camera == "realsense":
-        return RealSenseCamera(RealSenseSettings(args.serial))
-    from gpnet_ros.settings import config_dir
-    from gpnet_ros.sim.cell.camera import SimCamera
-    from gpnet_ros.sim.cell.shown_board import hidden_rig
-
+        return make_camera(None, args.serial)
     flange = session.mount == "flange"
     file: HandEye = load_hand_eye(config_dir() / ("hand_eye_flange.yaml" if flange else "hand_eye.yaml"))
     truth, shown = hidden_rig(args.sim_seed, file, session.board)
-    return SimCamera(args.run_dir, hand_eye=truth, cell=cell, board=shown)
+    return make_camera(args.run_dir, args.serial, truth, shown)

@@ -7,13 +7,14 @@ import sys
 import termios
 from pathlib import Path
 
-from gpnet_ros.cell import Cell, load_cell, load_hand_eye
+from gpnet_ros.cell import Cell, HandEye
 from gpnet_ros.devices.arm import Arm
 from gpnet_ros.devices.gripper import Gripper
 from gpnet_ros.devices.realsense import RealSenseCamera, RealSenseSettings
 from gpnet_ros.devices.robots import GRIPPERS, make_robot
 from gpnet_ros.errors import BadInput
 from gpnet_ros.sim.cell.camera import SimCamera
+from gpnet_ros.sim.cell.shown_board import ShownBoard
 
 
 def add_robot(parser: argparse.ArgumentParser) -> None:
@@ -28,16 +29,26 @@ def add_robot(parser: argparse.ArgumentParser) -> None:
 
 
 def devices(args: argparse.Namespace, cell: Cell) -> tuple[Arm, Gripper, RealSenseCamera | SimCamera]:
-    """Arm, gripper and camera that the arguments name; nothing is connected yet.
+    """Arm, gripper and camera that the arguments of `add_robot` name; nothing is connected yet.
 
     Raises:
         SettingsError: values that do not go together.
     """
     robot = "ur" if args.run_dir is None else "sim"
     arm, gripper = make_robot(robot, args.robot_ip, args.gripper, args.gripper_file, False, cell)
-    if args.run_dir is None:
-        return arm, gripper, RealSenseCamera(RealSenseSettings(serial=args.camera_serial))
-    return arm, gripper, SimCamera(args.run_dir, hand_eye=load_hand_eye(), cell=load_cell())  # as they truly are
+    return arm, gripper, make_camera(args.run_dir, args.camera_serial)
+
+
+def make_camera(
+    run_dir: Path | None, serial: str, hand_eye: HandEye | None = None, board: ShownBoard | None = None
+) -> RealSenseCamera | SimCamera:
+    """The RealSense of a serial number (empty: the only one), or that of the simulated cell of a run folder.
+
+    hand_eye and board are the simulated truth: where the camera is, and what it sees; else what the cell itself says.
+    """
+    if run_dir is None:
+        return RealSenseCamera(RealSenseSettings(serial=serial))
+    return SimCamera(run_dir, hand_eye=hand_eye, board=board)
 
 
 def make_ready(arm: Arm, gripper: Gripper, person: Terminal) -> None:

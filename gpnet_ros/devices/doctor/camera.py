@@ -93,6 +93,8 @@ CLOCK_OWN = Trouble(
 
 #: Frames that are looked at, and how long each may take [s].
 FRAMES, PATIENCE = 5, 5.0
+#: Letters of a device's own words that are told.
+_WORDS = 300
 #: A smaller share of known depth than this is told.
 SPARSE = 0.6
 #: Medians of colour outside of these are no picture, 0 to 255.
@@ -155,9 +157,18 @@ def examine_plug(settings: RealSenseSettings, context: Any = None) -> tuple[list
     return found, camera
 
 
+@dataclass(frozen=True)
+class StreamTroubles:
+    """What is wrong with a camera that does not start, that sends nothing, and whose frames cannot be used."""
+
+    closed: Trouble = CAMERA_PROFILE
+    silent: Trouble = CAMERA_STALLED
+    unusable: Trouble = CAMERA_DEPTH
+
+
 def examine_frames(
     camera: Camera, size: tuple[int, int] | None, place: tuple[Transform, Workspace, Transform | None] | None,
-    told: str = "The camera", live: bool = True,
+    told: str = "The camera", live: bool = True, troubles: StreamTroubles = StreamTroubles(),
 ) -> list[Finding]:  # fmt: skip
     """Open a camera, read some frames, close it, and judge what came.
 
@@ -167,21 +178,22 @@ def examine_frames(
         place: T_parent_camera of the hand-eye, the workspace, and T_base_flange for a camera on the flange.
         told: what to call it.
         live: whether stamps are of this computer's time; those of a recording or of a simulation are not.
+        troubles: of its kind of stream.
     """
     frames, ages = [], []
     try:
         camera.open()
     except DeviceError as error:
-        return [CAMERA_PROFILE.found(f"{told} does not start: {short(str(error))}.")]
+        return [troubles.closed.found(f"{told} does not start: {short(str(error), _WORDS)}.")]
     try:
         for _ in range(FRAMES):
             frames.append(camera.read(PATIENCE))
             ages.append(time.time() - frames[-1].stamp)
     except DeviceError as error:
         if not frames:
-            return [CAMERA_STALLED.found(f"{told} sends nothing: {short(str(error))}.")]
+            return [troubles.silent.found(f"{told} sends nothing: {short(str(error), _WORDS)}.")]
     except FrameRefused as error:
-        return [CAMERA_DEPTH.found(f"{told} sends frames that cannot be used: {short(str(error))}.")]
+        return [troubles.unusable.found(f"{told} sends frames that cannot be used: {short(str(error), _WORDS)}.")]
     finally:
         camera.close()
     found = judge_frames(frames, size, place, told)

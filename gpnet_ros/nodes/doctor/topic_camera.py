@@ -15,8 +15,8 @@ from typing import Any
 
 from gpnet_ros.child_python import ask_python
 from gpnet_ros.computer import short
-from gpnet_ros.devices.doctor.camera import FRAMES, judge_frames, judge_stamps
-from gpnet_ros.errors import DeviceError, FrameRefused
+from gpnet_ros.devices.doctor.camera import StreamTroubles, examine_frames
+from gpnet_ros.errors import DeviceError
 from gpnet_ros.finding import Finding, Trouble
 from gpnet_ros.frame import Frame
 from gpnet_ros.nodes.arriving.arrivals import CAMERA_INFO, COLOR, DEPTH
@@ -109,20 +109,8 @@ class TopicCamera:
 
 def listen(camera: TopicCamera, told: str) -> list[Finding]:
     """Judge what comes, with the troubles of topics in place of those of a device."""
-    frames, ages = [], []
-    camera.open()
-    try:
-        for _ in range(FRAMES):
-            frames.append(camera.read())
-            ages.append(time.time() - frames[-1].stamp)
-    except DeviceError as error:
-        if not frames:
-            return [TOPICS_SILENT.found(f"{told}: {short(str(error), 300)}.")]
-    except FrameRefused as error:
-        return [TOPICS_UNALIGNED.found(f"{told}: {short(str(error), 300)}.")]
-    finally:
-        camera.close()
-    return [*judge_frames(frames, None, None, told), *judge_stamps(ages)]
+    troubles = StreamTroubles(TOPICS_SILENT, TOPICS_SILENT, TOPICS_UNALIGNED)
+    return examine_frames(camera, None, None, told, troubles=troubles)
 
 
 def main() -> None:
