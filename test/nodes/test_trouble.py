@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
-from support.sentences import HOLE, Sentence, of_files, sentences
+from support.sentences import HOLE, Sentence, missing, of_files, quotes, says, sentences
 
 from gpnet_ros.settings import config_dir
 
@@ -31,43 +30,21 @@ def spoken() -> list[Sentence]:
     return of_files([f for f in files if not any(f"nodes/{of_command}" in str(f) for of_command in COMMANDS)], ROOT)
 
 
-def quotes(page: str) -> list[str]:
-    """What the section quotes."""
-    section = re.split(r"^## ", page.split("\n## Trouble\n")[1], maxsplit=1, flags=re.MULTILINE)[0]
-    return re.findall(r"“([^”]+)”", section.split("|---|", 1)[1])
-
-
-def says(sentence: Sentence, quote: str) -> bool:
-    """Whether a quote, which leaves out what is filled in, is of this sentence."""
-    at = 0
-    for part in (re.sub(r"\s+", " ", p).strip() for p in quote.split("…")):
-        found = sentence.text.find(part, at)
-        if found < 0:
-            return False
-        at = found + len(part)
-    return True
-
-
-def missing(said: Iterable[Sentence], quoted: list[str]) -> list[str]:
-    """Sentences that nobody quotes."""
-    return [f"{s.where}: {s.text.replace(HOLE, '…')}" for s in said if not any(says(s, q) for q in quoted)]
-
-
-PAGE = (ROOT / "docs" / "ros.md").read_text(encoding="utf-8")
+QUOTES = quotes((ROOT / "docs" / "ros.md").read_text(encoding="utf-8"), "Trouble")
 
 
 def test_every_complaint_of_the_nodes_is_in_the_trouble_section() -> None:
-    found = missing(spoken(), quotes(PAGE))
+    found = missing(spoken(), QUOTES)
     assert not found, "docs/ros.md, Trouble, lacks a row for:\n" + "\n".join(found)
 
 
 def test_nothing_is_quoted_that_nobody_says() -> None:
     said = spoken()
-    assert not [quote for quote in quotes(PAGE) if not any(says(sentence, quote) for sentence in said)]
+    assert not [quote for quote in QUOTES if not any(says(sentence, quote) for sentence in said)]
 
 
 def test_quotes_are_long_enough_to_be_looked_for() -> None:
-    assert not [quote for quote in quotes(PAGE) if len(re.findall("[A-Za-z]", quote)) < 8]
+    assert not [quote for quote in QUOTES if len(re.findall("[A-Za-z]", quote)) < 8]
 
 
 def test_a_planted_complaint_is_missed() -> None:
@@ -88,7 +65,7 @@ def go(node, name):
     assert sorted(s.text.replace(HOLE, "…") for s in said) == [
         "Fire broke out", "Nothing goes on before … is out.", "The … has caught fire.", "… is too hot: let it cool.",
     ]  # fmt: skip
-    assert len(missing(said, quotes(PAGE))) == len(said)
+    assert len(missing(said, QUOTES)) == len(said)
     assert missing(said, ["has caught fire", "is too hot: let", "Fire broke", "Nothing goes on before … is out"]) == []
     assert len(missing(said, ["Nothing goes … after"])) == len(said)
 

@@ -89,3 +89,25 @@ def sentences(source: str, name: str) -> Iterator[Sentence]:
 def of_files(files: Iterable[Path], root: Path) -> list[Sentence]:
     """The complaints of all these modules."""
     return [s for f in files for s in sentences(f.read_text(encoding="utf-8"), str(f.relative_to(root)))]
+
+
+def quotes(page: str, title: str) -> list[str]:
+    """What the tables of a section quote."""
+    section = re.split(r"^## ", page.split(f"\n## {title}\n")[1], maxsplit=1, flags=re.MULTILINE)[0]
+    return re.findall(r"“([^”]+)”", section.split("|---|", 1)[1])
+
+
+def says(sentence: Sentence, quote: str) -> bool:
+    """Whether a quote, which leaves out what is filled in, is of this sentence."""
+    at = 0
+    for part in (re.sub(r"\s+", " ", p).strip() for p in quote.split("…")):
+        found = sentence.text.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
+
+
+def missing(said: Iterable[Sentence], quoted: list[str]) -> list[str]:
+    """Sentences that nobody quotes."""
+    return [f"{s.where}: {s.text.replace(HOLE, '…')}" for s in said if not any(says(s, q) for q in quoted)]
