@@ -20,8 +20,9 @@ SPEAKERS = (
     "data/bags/frames.py", "data/bags/cell_check.py",
 )  # fmt: skip
 #: Modules of nodes/ that only commands use: their sentences are of a terminal.
-COMMANDS = ("processes/client.py", "processes/running_cell.py", "processes/starter.py", "showing/scene_view.py",
-            "bags/recording.py", "doctor/", "measured/", "parameters/reference.py")  # fmt: skip
+COMMANDS = ("processes/client.py", "processes/running_cell.py", "processes/rung.py", "processes/starter.py",
+            "showing/scene_view.py", "bags/recording.py", "doctor/", "measured/",
+            "parameters/reference.py")  # fmt: skip
 
 
 def spoken() -> list[Sentence]:
