@@ -25,7 +25,8 @@ from gpnet_ros.picking.touch.measuring import ITEMS
 
 #: Settings that the folder keeps, so that a later call needs the folder only.
 _KEPT = ("robot_ip", "gripper", "gripper_file", "camera_serial", "run_dir", "mount", "cell", "hand_eye", "model")
-#: Those that are paths.
+#: Those on which what was measured rests, and those that are paths.
+_BOUND = ("robot_ip", "camera_serial", "gripper", "mount", "cell")
 _FILES = ("gripper_file", "run_dir", "cell", "hand_eye")
 
 
@@ -75,10 +76,11 @@ def _settle(progress: Progress, args: argparse.Namespace) -> None:
         if given and name in _FILES:
             given = str(Path(given).resolve())  # the next call may come from elsewhere
         before = progress.settings.get(name, defaults.get(name, ""))
-        if given is not None and before and name in progress.settings and given != before and progress.attempts:
+        other = given is not None and before and given != before
+        if other and name in _BOUND and name in progress.settings and progress.attempts:
             raise BadInput(
-                f"{args.folder} was begun with {name} {before!r}, now it is {given!r}: take another folder, or give "
-                f"--from {STEPS[0]} after moving {progress.folder / 'bringup.yaml'} away."
+                f"{args.folder} was begun with {name} {before!r}, now it is {given!r}: take another folder, or move "
+                f"{progress.folder / 'bringup.yaml'} away and do all steps anew."
             )
         progress.settings[name] = given if given is not None else before
     for name, option in (("robot_ip", "--robot-ip"), ("camera_serial", "--camera-serial")):
