@@ -60,6 +60,7 @@ class LadderPerson:
             "Lay another heap": self._lay_another,
             "a goes on all the same": lambda _: "a",
             "tries again": self._again,
+            "see to its cause": lambda _: self._once_more(),
             "hand-eye: Enter": self._board_up,
             "views> ": self._view,
             "yes drives": lambda _: self._say("yes"),
@@ -76,10 +77,14 @@ class LadderPerson:
         self._said = word
         return word
 
+    def _once_more(self) -> str:
+        """Enter, a few times in all."""
+        self._tries += 1
+        return "q" if self._tries > self.patience else ""
+
     def _again(self, question: str) -> str:
         """Once more, a few times in all, with something on the table; then it leaves."""
-        self._tries += 1
-        if self._tries > self.patience:
+        if self._once_more():
             return "q"
         mode = question.startswith(("run", "step", "dry_run", "hover"))
         return self._lay(question) if mode and not self.door.truth().on_table else ""

@@ -150,7 +150,13 @@ class _Task:
                 if mode != "step":
                     self._show()
                 return result["status"] in _WELL[mode]
-            if result["finished"] is not None:
+            if result["finished"] == "stopped":
+                self._require(
+                    "It was stopped; see to its cause, and take away what lies in the way. Go on with this run"
+                )
+                self.make_ready()
+                client.call("start", timeout=30.0)
+            elif result["finished"] is not None:
                 self._say(f"{picked} objects in the tote; the task ended: {result['finished']}")
                 return picked > 0 and result["finished"] in _ENDED
 

@@ -115,9 +115,33 @@ def test_each_call_that_may_move_the_arm_has_a_word_before_it(
         ("step", [result("missed")]),
         ("run", [result("nothing_left", "nothing_left")]),  # and nothing was picked
         ("run", [result("picked"), result("collision", "failures")]),
-        ("run", [result("picked"), result("stopped", "stopped")]),
+        ("run", [result("picked"), result("hand_eye", "hand_eye")]),
     ],
 )
 def test_what_did_not_go_well_is_not_done(mode: str, results: list[dict[str, Any]]) -> None:
     planner = Planner(*results, state="idle")
     assert not played(mode, planner, [True, True])[0]
+
+
+class Stopping(Planner):
+    """A planner whose first task ends with a stop, and whose second ends well."""
+
+    def call(self, service: str, timeout: float = 0.0) -> str:
+        """The first start stops; a resume makes ready."""
+        if service == "start" and "start" not in self.calls:
+            self.calls.append(service)
+            self.results += [result("picked"), result("stopped", "stopped")]
+            self.state = "needs_resume"
+            return ""
+        return super().call(service, timeout)
+
+
+def test_a_run_that_was_stopped_goes_on_after_a_word_and_another_that_makes_ready() -> None:
+    planner = Stopping(result("nothing_left", "nothing_left"), state="idle")
+    ended, asked = played("run", planner, [True, True, True])
+    assert ended and planner.calls == ["start", "resume", "start"] and "see to its cause" in asked[1]
+    for given in (1, 2):
+        planner = Stopping(result("nothing_left", "nothing_left"), state="idle")
+        with pytest.raises(BadInput):
+            played("run", planner, [True] * given + [False])
+        assert planner.calls == ["start"]
