@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from gpnet_ros.cell import TOOLS
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.closed_loop.heaps import OBJECTS_RANGE
 from gpnet_ros.evaluation.closed_loop.ros_round import round_parameters
@@ -26,6 +27,7 @@ from gpnet_ros.network import checkpoint
 from gpnet_ros.nodes.processes.running_cell import open_cell
 from gpnet_ros.nodes.processes.table import RunSettings
 
+_MODELS = {"jaw": "gpnet", "suction": "fast-graspnext"}
 _STATUS: dict[RunEnd, int] = {"ended": 0, "broke": 1, "interrupted": 130}
 
 
@@ -34,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--objects", type=int, default=5, help="objects in the heap (5)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the heap (1)")
     parser.add_argument("--factor", type=float, default=1.0, help="simulated seconds per second (1)")
-    parser.add_argument("--model", default="gpnet", help="name in models/ or path of a model folder (gpnet)")
+    parser.add_argument("--gripper", choices=TOOLS, default="jaw", help="what hangs at the flange (jaw)")
+    parser.add_argument("--model", help="name in models/ or path of a model folder (gpnet; of a cup fast-graspnext)")
     parser.add_argument("--out", type=Path, help="run folder (runs/demo-DATE-TIME)")
     parser.add_argument("--no-video", action="store_true", help="render no video at the end")
     parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
@@ -45,9 +48,12 @@ def run(args: argparse.Namespace) -> int:
     low, high = OBJECTS_RANGE
     if not low <= args.objects <= high:
         raise BadInput(f"--objects is {args.objects}; allowed: {low} to {high}.")
-    checkpoint.vouched_card(args.model)  # before a folder or a process is there
-    settings = RunSettings(sim=True, model=args.model, seed=args.seed, objects=args.objects, factor=args.factor)
-    title = f"gpnet demo: UR10 over a heap of {args.objects} objects, seed {args.seed}, model {args.model}"
+    model = args.model or _MODELS[args.gripper]
+    checkpoint.vouched_card(model)  # before a folder or a process is there
+    settings = RunSettings(
+        sim=True, model=model, gripper=args.gripper, seed=args.seed, objects=args.objects, factor=args.factor
+    )
+    title = f"gpnet demo: UR10 over a heap of {args.objects} objects, seed {args.seed}, {args.gripper}, model {model}"
     title += f", time x {args.factor:g}" if args.factor != 1.0 else ""
     planner = round_parameters(args.objects)
     folder = RunFolder.create(args.out, title, args.objects, _told(settings, planner))
