@@ -50,8 +50,9 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput(f"--objects is {args.objects}; allowed: {low} to {high}.")
     model = args.model or _MODELS[args.gripper]
     checkpoint.vouched_card(model)  # before a folder or a process is there
+    gripper = "" if args.gripper == "jaw" else args.gripper  # of a jaw, what the parameter file says
     settings = RunSettings(
-        sim=True, model=model, gripper=args.gripper, seed=args.seed, objects=args.objects, factor=args.factor
+        sim=True, model=model, gripper=gripper, seed=args.seed, objects=args.objects, factor=args.factor
     )
     title = f"gpnet demo: UR10 over a heap of {args.objects} objects, seed {args.seed}, {args.gripper}, model {model}"
     title += f", time x {args.factor:g}" if args.factor != 1.0 else ""

@@ -86,6 +86,7 @@ def load_share(force: Doubles, moment: Doubles, radius: float, quality: float, s
 
     A rim that presses with F all around is lifted at one side by a moment of F r / 2, so that moments count like
     forces of 2 M / r. What is left of the force presses rubber on the object: it slides off from friction times that.
+    An arm that presses the lip on its object presses as the vacuum does, and takes load off.
 
     Args:
         force: (3,) with which the object pulls at the lip, in its frame: z along the approach, away from the tool [N].
@@ -94,6 +95,6 @@ def load_share(force: Doubles, moment: Doubles, radius: float, quality: float, s
         quality: of the seal, see `seal_of`: what leaks bears less.
         settings: of the vacuum.
     """
-    peel = max(float(force[2]), 0.0) + 2.0 * float(np.hypot(moment[0], moment[1])) / radius
+    peel = float(force[2]) + 2.0 * float(np.hypot(moment[0], moment[1])) / radius
     slide = float(np.hypot(force[0], force[1])) / settings.friction
-    return float((peel + slide) / bearing(radius, quality, settings))
+    return max(0.0, float((peel + slide) / bearing(radius, quality, settings)))

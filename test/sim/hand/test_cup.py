@@ -76,6 +76,9 @@ def test_weight_and_lever_share_what_a_seal_bears_and_pressing_costs_nothing() -
     assert load_share(0.99 * aside, zero, r, 1.0, VACUUM) < 1.0 < load_share(1.01 * aside, zero, r, 1.0, VACUUM)
     assert load_share(0.6 * full * out, 0.6 * tips, r, 1.0, VACUUM) > 1.0
     assert load_share(0.6 * full * out, zero, r, 0.5, VACUUM) > 1.0  # a leak bears less
+    pressed = -0.5 * full * out  # by an arm that still stands on it: the rim lifts later, and rubber slides later
+    assert load_share(pressed, 1.49 * tips, r, 1.0, VACUUM) < 1.0 < load_share(pressed, 1.51 * tips, r, 1.0, VACUUM)
+    assert load_share(pressed + 1.49 * aside, zero, r, 1.0, VACUUM) < 1.0
 
 
 def test_a_box_comes_up_and_its_neighbour_stays() -> None:
