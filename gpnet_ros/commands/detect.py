@@ -23,6 +23,7 @@ from pathlib import Path
 
 from gpnet_ros.commands.extra import graspnext_packages
 from gpnet_ros.commands.region_source import add_region, region_of
+from gpnet_ros.commands.runtime_source import add_runtime
 from gpnet_ros.devices.recorded import load_frame
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.detection import answer_of, detect, detection_sentence, save_detection
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_region(parser)
     parser.add_argument("--model", default="gpnet", help="name in models/ or path of a model folder (gpnet)")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda", "auto"], help="where the network runs (cpu)")
+    add_runtime(parser)
     parser.add_argument(
         "--min-quality", type=float, default=SelectSettings.quality_min, help="smallest Q* (%(default)s)"
     )
@@ -64,12 +66,19 @@ def run(args: argparse.Namespace) -> int:
     frame = frame if region is None else region.applied(frame)
     frame.check()
     read = {"read": round((time.perf_counter() - started) * 1e3, 2)}
-    detector = Detector(args.model, device=args.device, grid=None if region is None else region.view)
-    if note := gray_note(frame, detector.card):
+    detector = Detector(
+        args.model,
+        device=args.device,
+        grid=None if region is None else region.view,
+        runtime=args.runtime,
+        precision=args.precision,
+    )
+    for note in filter(None, (detector.note, gray_note(frame, detector.card))):
         print(note, file=sys.stderr)
     found = detect(frame, detector, settings)
     answer = answer_of(found.grasp, found.rejected, frame)
     more: dict[str, object] = {"region": None if region is None else region.to_dict()}
+    more["runtime"] = detector.told
     more["time_ms"] = read | found.time_ms
     if args.out is not None:
         more["files"] = save_detection(args.out, found)
@@ -84,6 +93,8 @@ def _see(args: argparse.Namespace) -> int:
         from gpnet_ros.network.graspnext.detector import load_scene_detector
     if not 0.0 <= args.min_score <= 1.0:
         raise BadInput(f"--min-score is {args.min_score}; it must lie between 0 and 1.")
+    if (args.runtime, args.precision) != ("torch", "float32"):
+        raise BadInput("--runtime and --precision are for grasp networks: torch runs this one, in float32.")
     if region_of(args) is not None:
         raise BadInput("--roi, --mask and --workspace are for grasp networks: this one looks at the whole picture.")
     frame = load_frame(args.color, args.depth, args.camera)

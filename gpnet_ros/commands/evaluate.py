@@ -44,6 +44,7 @@ from gpnet_ros.commands.data_source import add_source
 from gpnet_ros.commands.extra import graspnext_packages
 from gpnet_ros.commands.priority_source import add_priority
 from gpnet_ros.commands.region_source import add_region, region_of
+from gpnet_ros.commands.runtime_source import add_runtime
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.judging import report
 from gpnet_ros.evaluation.judging.evaluation import EVALUATIONS, evaluate
@@ -71,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--decode", choices=DECODES, help="how the grasp is chosen (see above)")
     add_priority(parser)
     add_region(parser)
+    add_runtime(parser)
     add("--scenes", type=int, help="only the first pictures (all)")
     add("--seed", type=int, default=0, help="of the camera's noise (0)")
     add("--exact-depth", action="store_true", help="leave the noise out")
@@ -114,9 +116,13 @@ def run(args: argparse.Namespace) -> int:
         as_published=args.as_published,
         substitute=args.substitute,
         region=region_of(args),
+        runtime=args.runtime,
+        precision=args.precision,
     )
     if settings.region is not None and settings.as_published:
         raise BadInput("--as-published takes the argmax of the whole picture: leave it out, or the region.")
+    if settings.as_published and (args.runtime, args.precision) != ("torch", "float32"):
+        raise BadInput("--as-published runs in torch and float32: leave --runtime and --precision out.")
     models = [args.model, *([args.against] if args.against else [])]
     how = {"most": args.scenes, "workers": args.workers, "cache": args.cache}
     found = [evaluate(model, pictures, settings, **how) for model in models]

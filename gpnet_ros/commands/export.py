@@ -25,7 +25,8 @@ from pathlib import Path
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.real_frames.frames import REAL_FRAMES, load_frame_folders
 from gpnet_ros.maps import NETWORK_SIDE
-from gpnet_ros.network.export import SUFFIX, export_model, export_sentence
+from gpnet_ros.network.export import export_model, export_sentence
+from gpnet_ros.network.exported import SUFFIX
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

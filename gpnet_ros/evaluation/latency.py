@@ -1,4 +1,4 @@
-"""The time from frame to grasp by stage, beside the nets of GR-ConvNet and GG-CNN."""
+"""The time from frame to grasp by stage and by runtime, beside the nets of GR-ConvNet and GG-CNN."""
 
 from __future__ import annotations
 
@@ -11,18 +11,43 @@ import numpy as np
 import torch
 from torch import nn
 
+from gpnet_ros.errors import ModelRefused
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.grasp import Grasp, candidates
-from gpnet_ros.maps import NETWORK_SIDE, Grid
+from gpnet_ros.maps import NETWORK_SIDE, Grid, Maps
 from gpnet_ros.network.baselines.ggcnn import GgCnn, GgCnn2
 from gpnet_ros.network.baselines.grconvnet import GrConvNet
 from gpnet_ros.network.baselines.orange import Orange
-from gpnet_ros.network.detector import Detector, fold
+from gpnet_ros.network.detector import Detector, find_device, fold
 from gpnet_ros.network.gpnet import WIDTHS, GPNet
+from gpnet_ros.network.running import MAP_TOLERANCE
+from gpnet_ros.network.runtimes import PRECISIONS, RUNTIMES, missing_packages, to_try
 
+_MAPS = ("quality", "cos2", "sin2", "width", "priority")
 _STAGES = ("grid", "normalise", "net", "decode", "total")
 #: Camera of the measured frame: nominal colour intrinsics of a RealSense D435 at 640x480.
 _CAMERA = Intrinsics(640, 480, 615.0, 615.0, 320.0, 240.0)
+
+
+@dataclass(frozen=True)
+class RuntimeLatency:
+    """One way to run the model, beside the others of the same rounds.
+
+    Attributes:
+        told: runtime with its version, and precision.
+        frame_to_grasp_ms: of each stage of the whole path, and in total, medians [ms].
+        best_ms: total of the best round [ms].
+        ratio: total over that of torch in float32.
+        largest_difference: of any map from that of torch in float32.
+        equal: whether that is no more than rounding, and the first grasp is the same.
+    """
+
+    told: str
+    frame_to_grasp_ms: dict[str, float]
+    best_ms: float
+    ratio: float
+    largest_difference: float
+    equal: bool
 
 
 @dataclass(frozen=True)
@@ -30,11 +55,12 @@ class Latency:
     """Times of one model and of the nets beside it, medians over interleaved rounds.
 
     Attributes:
-        frame_to_grasp_ms: of each stage of the whole path, and in total [ms].
-        nets_ms: of each net alone [ms]; nets_best_ms: in its best round [ms].
+        frame_to_grasp_ms: of each stage of the whole path, and in total [ms], with the runtime that was asked for.
+        nets_ms: of each net alone in torch [ms]; nets_best_ms: in its best round [ms].
         net_ratio: of each net, over the net of the model.
         device, threads, torch, processor: where and with what it was measured.
         model: name or path; rounds: how many were measured.
+        told: the runtime that was asked for; runtimes: all that are installed.
     """
 
     frame_to_grasp_ms: dict[str, float]
@@ -47,46 +73,104 @@ class Latency:
     processor: str
     model: str
     rounds: int
+    told: str
+    runtimes: tuple[RuntimeLatency, ...]
 
 
-def measure_latency(model: str, device: str, rounds: int, threads: int | None = None) -> Latency:
-    """Measure a model and the nets beside it in turn, so that a busy machine disturbs all alike.
+def measure_latency(
+    model: str,
+    device: str,
+    rounds: int,
+    threads: int | None = None,
+    runtime: str = "auto",
+    precision: str = "float32",
+) -> Latency:
+    """Measure a model by all runtimes and the nets beside it in turn, so that a busy machine disturbs all alike.
 
     Args:
         model: name under `models/`, or path of a model's folder.
         device: "cpu", "cuda" or "auto".
         rounds: how many; one more comes before, to warm up.
-        threads: of torch on the CPU, from now on; its own choice without.
+        threads: of the runtimes on the CPU, from now on; torch's own choice without.
+        runtime, precision: whose times stand first; see `Detector`.
+
+    Raises:
+        ModelRefused: see `Detector`.
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    detector = Detector(model, device, grid=_central_square)
+    detector = Detector(model, device, _central_square, runtime=runtime, precision=precision)
+    detectors = {detector.told: detector} | _all_runtimes(model, device)
     frame, nets = _frame(), _nets(detector.card.planes, detector.device)
-    stages: dict[str, list[float]] = {name: [] for name in _STAGES}
+    paths: dict[str, list[dict[str, float]]] = {told: [] for told in detectors}
     times: dict[str, list[float]] = {name: [] for name in nets}
     for number in range(rounds + 1):
-        path = _path(detector, frame)
+        walked = {told: _path(each, frame) for told, each in detectors.items()}
         alone = {name: _timed(net, detector.device) for name, net in nets.items()}
         if number == 0:  # the first round only warms up
             continue
-        for name, value in path.items():
-            stages[name].append(value)
+        for told, path in walked.items():
+            paths[told].append(path)
         for name, value in alone.items():
             times[name].append(value)
     medians = {name: round(float(np.median(values)), 2) for name, values in times.items()}
-    own = float(np.median(stages["net"]))
+    own = _medians(paths[detector.told])
     return Latency(
-        frame_to_grasp_ms={name: round(float(np.median(values)), 2) for name, values in stages.items()},
+        frame_to_grasp_ms=own,
         nets_ms=medians,
         nets_best_ms={name: round(min(values), 2) for name, values in times.items()},
-        net_ratio={name: round(value / own, 2) for name, value in medians.items()},
+        net_ratio={name: round(value / own["net"], 2) for name, value in medians.items()},
         device=str(detector.device),
         threads=torch.get_num_threads(),
         torch=torch.__version__,
         processor=platform.processor() or platform.machine(),
         model=model,
         rounds=rounds,
+        told=detector.told,
+        runtimes=_compared(detectors, paths, frame),
     )
+
+
+def _all_runtimes(model: str, device: str) -> dict[str, Detector]:
+    """Every installed runtime in every precision that is another on this machine; torch in float32 is the first."""
+    found: dict[str, Detector] = {}
+    for precision in PRECISIONS:
+        for runtime in reversed(RUNTIMES):
+            try:
+                if not missing_packages(runtime):
+                    to_try(runtime, precision, on_gpu=find_device(device).type != "cpu")
+                    made = Detector(model, device, _central_square, runtime=runtime, precision=precision)
+                    found.setdefault(made.told, made)
+            except ModelRefused:  # it has no such precision, or computes other maps
+                continue
+    return found
+
+
+def _compared(
+    detectors: dict[str, Detector], paths: dict[str, list[dict[str, float]]], frame: Frame
+) -> tuple[RuntimeLatency, ...]:
+    """All runtimes, the fastest first, beside torch in float32."""
+    plain = next(told for told in detectors if told.startswith("torch") and told.endswith("float32"))
+    wanted, slow = detectors[plain](frame), _medians(paths[plain])["total"]
+    rows = []
+    for told, detector in detectors.items():
+        maps, medians = detector(frame), _medians(paths[told])
+        off = max(float(np.abs(getattr(maps, name) - getattr(wanted, name)).max()) for name in _MAPS)
+        equal = off <= MAP_TOLERANCE["float32"] and _grasp(maps, frame) == _grasp(wanted, frame)
+        best = round(min(path["total"] for path in paths[told]), 2)
+        ratio = round(medians["total"] / slow, 2)
+        rows.append(RuntimeLatency(told, medians, best, ratio, float(f"{off:.2g}"), equal))
+    return tuple(sorted(rows, key=lambda row: row.frame_to_grasp_ms["total"]))
+
+
+def _grasp(maps: Maps, frame: Frame) -> tuple[float, ...] | None:
+    """Pixel and angle of the first grasp, to the digits that a person sees."""
+    found = next((c for c in candidates(maps, frame) if isinstance(c, Grasp)), None)
+    return None if found is None else tuple(round(x, 1) for x in (*found.pixel, found.angle_deg))
+
+
+def _medians(paths: list[dict[str, float]]) -> dict[str, float]:
+    return {name: round(float(np.median([path[name] for path in paths])), 2) for name in _STAGES}
 
 
 def _path(detector: Detector, frame: Frame) -> dict[str, float]:
@@ -153,9 +237,14 @@ def _central_square(frame: Frame) -> Grid:
 
 def latency_table(found: Latency) -> str:
     """A table for a person with all times [ms]."""
-    lines = [f"frame to grasp with {found.model} on {found.device}, {found.threads} threads [ms]"]
+    lines = [f"frame to grasp with {found.model} on {found.device} by {found.told}, {found.threads} threads [ms]"]
     lines += [f"  {name:22}{value:8.2f}" for name, value in found.frame_to_grasp_ms.items()]
-    lines.append(f"net alone, 224x224, batch 1 [ms]: median (best), and over the net of {found.model}")
+    lines.append("by each runtime that is installed [ms]: net, total (best), total over torch's in float32, maps")
+    for row in found.runtimes:
+        net, total = row.frame_to_grasp_ms["net"], row.frame_to_grasp_ms["total"]
+        maps = "equal" if row.equal else f"differ by {row.largest_difference:g}"
+        lines.append(f"  {row.told:34}{net:8.2f}{total:8.2f} ({row.best_ms:.2f})  x{row.ratio:.2f}  {maps}")
+    lines.append(f"net alone in torch, 224x224, batch 1 [ms]: median (best), and over the net of {found.model}")
     for name, value in found.nets_ms.items():
         lines.append(f"  {name:22}{value:8.2f} ({found.nets_best_ms[name]:.2f})  x{found.net_ratio[name]:.2f}")
     return "\n".join(lines)

@@ -225,7 +225,7 @@ def golden_outputs(net: nn.Module, card: Card) -> np.ndarray:
     training = net.training
     net.eval()
     with torch.inference_mode():
-        x = _golden_input(card.planes).to(parameter.device)
+        x = waves(card.planes, GOLDEN_SIDE, GOLDEN_SIDE).to(parameter.device)
         # ORANGE's best bin may change by rounding, its own maps do not; GraspNeXt gives lists of objects, not maps.
         computed = net.raw(x) if isinstance(net, Orange) else getattr(net, "golden_maps", net)(x)
         maps = computed[0].float().cpu().numpy()
@@ -234,8 +234,14 @@ def golden_outputs(net: nn.Module, card: Card) -> np.ndarray:
     return maps[:, places][:, :, places].reshape(len(maps), -1)
 
 
-def self_test(net: nn.Module, card: Card) -> None:
+def self_test(net: nn.Module, card: Card, tolerance: float = GOLDEN_TOLERANCE, by: str = "") -> None:
     """Compare the network's golden outputs with those of its card.
+
+    Args:
+        net: the network, or a `running.Runner` of it.
+        card: of it.
+        tolerance: accepted deviation relative to a map's spread.
+        by: what computes, where it is not torch as it is.
 
     Raises:
         ModelRefused: they differ: the library, the accelerator or a transformation of the network is broken.
@@ -248,18 +254,19 @@ def self_test(net: nn.Module, card: Card) -> None:
     place = next(net.parameters()).device
     if wanted.shape != got.shape:
         raise ModelRefused(f"The card's golden outputs have shape {wanted.shape}, not {got.shape}: restore the card.")
-    allowed = GOLDEN_TOLERANCE * (np.ptp(wanted, axis=1, keepdims=True) + 1e-3)
+    allowed = tolerance * (np.ptp(wanted, axis=1, keepdims=True) + 1e-3)
     deviation = np.abs(got - wanted)
     if not (deviation <= allowed).all():  # NaN fails too
+        remedy = "use runtime torch and precision float32" if by else "reinstall torch, or use device cpu"
         raise ModelRefused(
-            f"The model does not compute its golden outputs on {place} with torch {torch.__version__} (deviation "
-            f"{np.nanmax(deviation, initial=0.0):.3g}): reinstall torch, or use device cpu."
+            f"The model does not compute its golden outputs on {place} with {by or f'torch {torch.__version__}'} "
+            f"(deviation {np.nanmax(deviation, initial=0.0):.3g}): {remedy}."
         )
 
 
-def _golden_input(channels: int) -> Tensor:
-    """(1, C, S, S) float32 of incommensurate waves: the same on every machine, without a random generator."""
-    v, u = np.mgrid[0:GOLDEN_SIDE, 0:GOLDEN_SIDE].astype(np.float64)
+def waves(channels: int, height: int, width: int) -> Tensor:
+    """(1, channels, height, width) float32 of incommensurate waves: the same on every machine, without a generator."""
+    v, u = np.mgrid[0:height, 0:width].astype(np.float64)
     planes = [np.sin(0.31 * (c + 1) * u + 0.1 * c) * np.cos(0.17 * (c + 2) * v - 0.2) for c in range(channels)]
     return torch.from_numpy(np.stack(planes)[None].astype(np.float32))
 

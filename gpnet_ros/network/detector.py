@@ -17,8 +17,9 @@ from gpnet_ros.maps import Grid, Maps
 from gpnet_ros.network.baselines.ggcnn import Heads
 from gpnet_ros.network.baselines.published import AsPublished, Bugs
 from gpnet_ros.network.card import Card
-from gpnet_ros.network.checkpoint import GRASP_ARCHITECTURES, load, self_test
+from gpnet_ros.network.checkpoint import GRASP_ARCHITECTURES, load
 from gpnet_ros.network.graspnext.lite import LiteBlock
+from gpnet_ros.network.running import make_runner
 from gpnet_ros.normalise import normalise
 
 #: More gain little for networks of this size.
@@ -30,7 +31,8 @@ class Detector:
 
     Attributes:
         card: what is known of the model.
-        device: where it runs.
+        device: where it runs; told: by which runtime, in which precision.
+        note: one sentence where these are not what was asked for; else empty.
         bugs: of the public code that are switched on; none unless asked for.
         time_ms: time of each stage of the last call: grid, normalise, net.
     """
@@ -42,6 +44,8 @@ class Detector:
         grid: Callable[[Frame], Grid] | None = None,
         as_published: bool | Bugs = False,
         threads: int | None = None,
+        runtime: str = "torch",
+        precision: str = "float32",
     ) -> None:
         """Load, test, fold, fuse and test again.
 
@@ -53,11 +57,15 @@ class Detector:
                 then meant for `published.decode`.
             threads: of torch on the CPU, in this process from now on; None leaves them. Their number changes the
                 maps in the last digits.
+            runtime: of `runtimes.RUNTIME_CHOICES`; those beside torch run on the CPU. The maps of different ones
+                differ in the last digits.
+            precision: of `runtimes.PRECISIONS`.
 
         Raises:
-            ModelRefused: see `checkpoint.load`; it is no grasp network; or there is no such device.
+            ModelRefused: see `checkpoint.load` and `running.make_runner`; it is no grasp network; or there is no such
+                device.
         """
-        self.device = find_device(device)
+        self.device = find_device("cpu" if device == "auto" and runtime not in ("auto", "torch") else device)
         if threads is not None:
             torch.set_num_threads(threads)
         net, self.card = load(model, self.device)
@@ -66,14 +74,18 @@ class Detector:
                 f"{model} is a multi-task network ({self.card.architecture}), which gives no maps of grasps: take a "
                 "grasp network, such as gpnet, or gripper:=suction."
             )
-        self._net = fuse_heads(fold(net)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self_test(self._net, self.card)
         self.bugs = as_published if isinstance(as_published, Bugs) else Bugs()
         if as_published is True:
             self.bugs = Bugs.of(self.card.architecture)
+        folded = fuse_heads(fold(net)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.bugs != Bugs():  # they reach into the network, which another runtime does not show
+            runtime = "torch"
+        runner = make_runner(folded, self.card, runtime, precision)
+        self.told, self.note = runner.told, runner.note
+        self._net: nn.Module = runner
         if self.bugs != Bugs():
             colored = self.card.channels != "depth" and self.card.normalisation != "published-doubled-1"
-            self._net = AsPublished(self._net, self.bugs, colors=3 if colored else 0)
+            self._net = AsPublished(folded, self.bugs, colors=3 if colored else 0)
         self._grid = grid or _whole_frame
         self.time_ms: dict[str, float] = {}
 
@@ -91,7 +103,7 @@ class Detector:
         planes = normalise(color, depth, self.card.channels, self.card.normalisation)
         normalised = time.perf_counter()
         with torch.inference_mode():
-            x = torch.from_numpy(planes)[None].to(self.device, memory_format=torch.channels_last)
+            x = torch.from_numpy(planes)[None].to(self.device)
             output = self._net(x)[0].float()
             if len(output) == 4:
                 output = torch.cat([output, torch.ones_like(output[:1])])

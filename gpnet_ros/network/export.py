@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import tempfile
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,22 +16,19 @@ from torch import Tensor, nn
 from gpnet_ros.arrays import Floats
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
-from gpnet_ros.maps import WIDTH_SCALE, Grid
+from gpnet_ros.maps import Grid
 from gpnet_ros.network import checkpoint
 from gpnet_ros.network.baselines.orange import Orange, lead
 from gpnet_ros.network.card import Card
 from gpnet_ros.network.detector import fold
+from gpnet_ros.network.exported import OUTPUT_MAPS, SUFFIX, exported_runtime, write_exported
 from gpnet_ros.normalise import normalise
 
-#: Order of the maps in the output.
-OUTPUT_MAPS = ("quality", "cos2", "sin2", "width", "priority")
-#: Ending of each kind of file.
-SUFFIX = {"onnx": ".onnx", "openvino": ".xml"}
-#: Operators of ONNX 1.12: the first that has layer normalisation, and old enough for every runtime of 2022 and later.
-_OPSET = 17
 #: Q of two bins that differ by less may change places in another runtime.
 _ROUNDING = 1e-6
-_PARTS = {"onnx": ("onnx", "onnxruntime"), "openvino": ("onnx", "onnxruntime", "openvino")}
+#: What reads a kind of file back.
+_RUN_BY = {"onnx": "onnxruntime", "openvino": "openvino"}
+_PARTS = {"onnx": ("onnx", "onnxruntime"), "openvino": ("onnx", "openvino")}
 
 
 @dataclass(frozen=True)
@@ -107,7 +103,7 @@ def export_model(
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as draft:
         made = write_exported(net, card, to, Path(draft) / path.name, (height, width))
-        differences, undecided = largest_differences(net, exported_runtime(made), inputs)
+        differences, undecided = largest_differences(net, exported_runtime(made, _RUN_BY[to]), inputs)
         agrees = all(value <= tolerance for value in differences.values())  # NaN does not
         taken = sum(p.stat().st_size for p in _files(made))
         if agrees:
@@ -120,78 +116,6 @@ def _require(to: str) -> None:
     missing = [name for name in _PARTS[to] if importlib.util.find_spec(name) is None]
     if missing:
         raise BadInput(f"--to {to} needs {', '.join(missing)}: pip install {' '.join(missing)}, then run this again.")
-
-
-def write_exported(net: nn.Module, card: Card, to: str, path: Path, shape: tuple[int, int]) -> Path:
-    """Write a network in another format, whatever it computes there.
-
-    Args:
-        net: with five maps, in evaluation mode.
-        card: of it, for the metadata.
-        to: key of `SUFFIX`.
-        path: of the file, with its ending.
-        shape: (height, width) of the input.
-
-    Returns:
-        The path; OpenVINO's weights lie beside it.
-    """
-    as_onnx = path if to == "onnx" else path.with_suffix(".onnx")
-    _write_onnx(net, card, as_onnx, shape)
-    if to == "openvino":
-        import openvino
-
-        model = openvino.convert_model(str(as_onnx))
-        for key, value in _about(card).items():
-            model.set_rt_info(value, ["gpnet", key])
-        openvino.save_model(model, str(path), compress_to_fp16=False)
-        as_onnx.unlink()
-    return path
-
-
-def _write_onnx(net: nn.Module, card: Card, path: Path, shape: tuple[int, int]) -> None:
-    import onnx
-
-    x = torch.zeros(1, card.planes, *shape)
-    with warnings.catch_warnings():
-        # The exporter by tracing: torch 2.11 and 2.13 both have it, and it needs onnx alone. The other one
-        # (dynamo=True) needs onnxscript besides, and these networks have nothing that a trace would miss at one size.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            net, (x,), str(path), dynamo=False, opset_version=_OPSET, input_names=["input"], output_names=["maps"]
-        )
-    model = onnx.load(str(path))
-    for key, value in _about(card).items():
-        entry = model.metadata_props.add()
-        entry.key, entry.value = key, value
-    onnx.checker.check_model(model)
-    onnx.save(model, str(path))
-
-
-def _about(card: Card) -> dict[str, str]:
-    """What a user of the file must know, as texts."""
-    return {
-        "architecture": card.architecture,
-        "channels": card.channels,
-        "normalisation": card.normalisation,
-        "maps": ",".join(OUTPUT_MAPS),
-        "width_scale_px": f"{WIDTH_SCALE:g}",
-        "weights_sha256": card.sha256,
-        "commit": card.commit,
-        "licence": card.licence,
-    }
-
-
-def exported_runtime(path: Path) -> Callable[[Floats], Floats]:
-    """The exported file, run by its own runtime on the CPU in float32: (1, C, H, W) to (1, 5, H, W)."""
-    if path.suffix == SUFFIX["onnx"]:
-        import onnxruntime
-
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        return lambda x: session.run(["maps"], {"input": x})[0]
-    import openvino
-
-    compiled = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    return lambda x: np.asarray(compiled([x])[0])
 
 
 def largest_differences(

@@ -59,8 +59,10 @@ class InferenceNode(MapsNode[InferenceSettings]):
         self._looked_for_gray, s = False, self.settings
         grid = self.make_grid()
         if s.model:
-            self.detector = Detector(s.model, device=s.device, grid=grid, threads=cell_threads())
-            self.get_logger().info(f"model {s.model} runs on {self.detector.device}")
+            self.detector = Detector(s.model, s.device, grid, False, cell_threads(), s.runtime, s.precision)
+            self.get_logger().info(f"model {s.model} runs on {self.detector.device} by {self.detector.told}")
+            if self.detector.note:
+                self.get_logger().warning(self.detector.note)
         if s.scene_model:
             detector = load_scene_detector(s.scene_model, s.device, grid)
             self._scene_device = str(detector.device)
@@ -163,9 +165,12 @@ class InferenceNode(MapsNode[InferenceSettings]):
             return
 
     def about(self) -> dict[str, Any]:
-        """The model and its modes."""
-        s = self.settings
-        return {"model": s.model, "priority": s.priority, "view": s.view, "device": self.hardware()}
+        """The model, what runs it, and its modes."""
+        s, detector = self.settings, self.detector
+        told = "" if detector is None else detector.told
+        return {
+            "model": s.model, "runtime": told, "priority": s.priority, "view": s.view, "device": self.hardware(),
+        }  # fmt: skip
 
     def hardware(self) -> str:
         """Where the network runs."""

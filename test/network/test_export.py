@@ -18,14 +18,8 @@ from gpnet_ros.network import export
 from gpnet_ros.network.card import Card
 from gpnet_ros.network.checkpoint import build, save
 from gpnet_ros.network.detector import Detector, fold
-from gpnet_ros.network.export import (
-    OUTPUT_MAPS,
-    FiveMaps,
-    comparison_inputs,
-    exported_runtime,
-    largest_differences,
-    write_exported,
-)
+from gpnet_ros.network.export import FiveMaps, comparison_inputs, largest_differences
+from gpnet_ros.network.exported import OUTPUT_MAPS, exported_runtime, write_exported
 from gpnet_ros.normalise import VERSIONS, normalise
 
 pytest.importorskip("onnxruntime")
@@ -112,8 +106,8 @@ def test_maps_that_differ_are_found_and_nothing_is_written(
     assert status == 1 and not answer["agrees"] and list(tmp_path.glob("net*")) == []
     real = export.exported_runtime
 
-    def wrong(path: Path):  # type: ignore[no-untyped-def]
-        return lambda x: real(path)(x) * np.array([1, 1, 1, 1, np.nan], np.float32)[:, None, None]
+    def wrong(path: Path, runtime: str):  # type: ignore[no-untyped-def]
+        return lambda x: real(path, runtime)(x) * np.array([1, 1, 1, 1, np.nan], np.float32)[:, None, None]
 
     monkeypatch.setattr(export, "exported_runtime", wrong)
     status, answer = run_export(model, tmp_path / "net", "--size", "64", capsys=capsys)
@@ -124,7 +118,7 @@ def test_the_difference_is_told_per_map(tmp_path: Path) -> None:
     torch.manual_seed(0)
     card = Card("gpnet", {"widths": [4, 8, 16]}, "depth")
     net = FiveMaps(fold(build(card)))
-    made = exported_runtime(write_exported(net, card, "onnx", tmp_path / "net.onnx", (64, 64)))
+    made = exported_runtime(write_exported(net, card, "onnx", tmp_path / "net.onnx", (64, 64)), "onnxruntime")
     shift = np.array([0.0, 0.5, 0.0, 0.25, 0.0], np.float32)[:, None, None]
     found, _ = largest_differences(net, lambda x: made(x) + shift, comparison_inputs(card, 64, 64, []))
     assert found["cos2"] == pytest.approx(0.5, abs=1e-3) and found["width"] == pytest.approx(0.25, abs=1e-3)

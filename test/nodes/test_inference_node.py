@@ -100,7 +100,7 @@ class Answering:
     """In place of a detector: always the same maps."""
 
     def __init__(self, maps: Maps, channels: str = "depth") -> None:
-        self.maps, self.card = maps, Card("gpnet", {}, channels)
+        self.maps, self.card, self.told = maps, Card("gpnet", {}, channels), "torch 2 in float32"
 
     def __call__(self, frame: Frame) -> Maps:
         return self.maps
@@ -203,6 +203,7 @@ def test_what_is_answered_and_what_is_refused_is_told_in_the_diagnostics(monkeyp
         assert levels == [(Level.OK, False, "cpu"), (Level.WARN, True, "cpu")]
         assert maps.values["answered"] == maps.values["refused"] == 1
         assert {"p50 unpack [ms]", "p50 maps [ms]", "p50 publish [ms]", "priority", "model"} <= set(maps.values)
+        assert maps.values["runtime"] == "torch 2 in float32"
 
 
 def test_with_a_scene_model_what_is_in_an_answered_frame_is_told_too(tmp_path: Path) -> None:
@@ -257,6 +258,7 @@ def test_a_frame_that_is_refused_is_not_seen_by_the_second_network_either() -> N
         ({"scene_model": "gpnet"}, "is a grasp network .gpnet.; this needs a multi-task network"),
         ({"model": "TINY"}, "is a multi-task network"),
         ({"scene_model": "nowhere"}, "There is no model"),
+        ({"runtime": "onnxruntime", "precision": "bfloat16"}, "computes in float32 only"),
     ],
 )
 def test_a_model_that_does_not_fit_is_one_sentence(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 #: Stands where a value is filled in.
 HOLE = "\x00"
 #: Calls whose sentences are no complaint: settings describe themselves, info and debug lines are no trouble.
-QUIET = ("setting", "_fixed", "_live", "info", "debug", "LogInfo", "print")
+QUIET = ("setting", "fixed", "live", "info", "debug", "LogInfo", "print")
 #: Calls whose first argument is a complaint, however short.
 LOUD = ("warning", "warn", "error", "fatal", "refused", "exception")
 #: Names that hold complaints, until they are published.

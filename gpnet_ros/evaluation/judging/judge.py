@@ -51,6 +51,7 @@ class JudgeSettings:
         as_published: decode as the public implementation of the network does, known bugs included.
         substitute: which maps are replaced by true ones, to find out what a model lacks.
         region: the pixels that count; all without. True grasps elsewhere stay true.
+        runtime, precision: what runs the network, see `Detector`.
     """
 
     seed: int = 0
@@ -62,6 +63,8 @@ class JudgeSettings:
     as_published: bool = False
     substitute: Substitute = "nothing"
     region: Region | None = None
+    runtime: str = "torch"
+    precision: str = "float32"
 
 
 class Judge:
@@ -77,7 +80,14 @@ class Judge:
         self._view: tuple[Transform, Workspace] | None = None
         self._T_base_camera: Transform | None = None
         self._objects = None if settings.scene_model is None else ObjectTeller(settings.scene_model, self._grid)
-        self._detector = Detector(model, device="cpu", grid=self._grid, as_published=settings.as_published)
+        self._detector = Detector(
+            model,
+            device="cpu",
+            grid=self._grid,
+            as_published=settings.as_published,
+            runtime=settings.runtime,
+            precision=settings.precision,
+        )
 
     def row(self, index: int, picture: Picture) -> JudgedPicture:
         """Judge the model on one picture, in all ways that the picture allows.

@@ -94,7 +94,7 @@ class _Network:
 
     def __init__(self, model: str, cell: Cell) -> None:
         self._workspace, self._T_base_camera = cell.workspace, np.eye(4)
-        self._detector = Detector(model, device="cpu", grid=self._grid, threads=cell_threads())
+        self._detector = Detector(model, device="cpu", grid=self._grid, threads=cell_threads(), runtime="auto")
 
     def _grid(self, frame: Frame) -> Grid:
         return workspace_grid(frame, self._T_base_camera, self._workspace)

@@ -25,7 +25,8 @@ from rclpy.task import Future
 from gpnet_ros.cell import Cell, load_cell
 from gpnet_ros.errors import SettingsError
 from gpnet_ros.nodes.parameters import params
-from gpnet_ros.nodes.parameters.declared import QOS_READ_ONLY, cell_parameters, shared_names, with_parameters
+from gpnet_ros.nodes.parameters.declared import cell_parameters, shared_names, with_parameters
+from gpnet_ros.nodes.parameters.declaring import QOS_READ_ONLY
 
 #: Longest wait for the other node's answer [s], and how often that and its values are looked at [s].
 PATIENCE, _TICK = 5.0, 0.5

@@ -13,6 +13,7 @@ from gpnet_ros.data.bags.frames import BagFrames
 from gpnet_ros.data.bags.topics import BAG_TRANSPORTS
 from gpnet_ros.errors import BagRefused, SettingsError
 from gpnet_ros.free_objects import PRIORITIES
+from gpnet_ros.network.runtimes import PRECISIONS, RUNTIME_CHOICES
 from gpnet_ros.nodes.processes.node_process import LOG_LEVELS, NodeProcess
 from gpnet_ros.nodes.processes.table import RunSettings, node_processes
 from gpnet_ros.pairing import TOLERANCE
@@ -41,6 +42,8 @@ class ReplayRun:
     )
     model: str = setting("", "Name of a model in models/, or the path of a model folder; empty: see params_file.")
     device: str = setting("", "Where the network runs; empty: see params_file.", choices=("", "auto", "cpu", "cuda"))
+    runtime: str = setting("", "What runs it; empty: see params_file.", choices=("", *RUNTIME_CHOICES))
+    precision: str = setting("", "What it multiplies in; empty: see params_file.", choices=("", *PRECISIONS))
     priority: str = setting("", "Where P comes from; empty: see params_file.", choices=("", *PRIORITIES))
     scene_model: str = setting("", "Second network, a multi-task model by name or path; empty: as of grasp.launch.py.")
     params_file: str = setting("", "Parameter file for all nodes; it wins over the files of config/.")
@@ -76,8 +79,9 @@ def replay_processes(run: ReplayRun) -> list[NodeProcess]:
         SettingsError: the parameter file cannot be read, or names what no node knows.
     """
     as_ever = RunSettings(
-        mode="dry_run", use_sim_time=True, model=run.model, device=run.device, priority=run.priority,
-        scene_model=run.scene_model, params_file=run.params_file, namespace=run.namespace, log_level=run.log_level,
+        mode="dry_run", use_sim_time=True, model=run.model, device=run.device, runtime=run.runtime,
+        precision=run.precision, priority=run.priority, scene_model=run.scene_model, params_file=run.params_file,
+        namespace=run.namespace, log_level=run.log_level,
     )  # fmt: skip
     files = {"cell_file": run.cell_file, "hand_eye_file": run.hand_eye_file}
     given = {name: value for name, value in files.items() if value}

@@ -18,6 +18,7 @@ from gpnet_ros.devices.robots import GRIPPERS
 from gpnet_ros.errors import SettingsError
 from gpnet_ros.frame import CAMERA_FRAME
 from gpnet_ros.free_objects import PRIORITIES
+from gpnet_ros.network.runtimes import PRECISIONS, RUNTIME_CHOICES
 from gpnet_ros.nodes.arriving.arrivals import CAMERA_INFO, COLOR, DEPTH
 from gpnet_ros.nodes.parameters.declared import TF_CHOICES, TRANSPORTS
 from gpnet_ros.nodes.parameters.params_file import ParamsFile
@@ -61,6 +62,12 @@ class RunSettings:
     )
     device: str = setting(
         "", "Where the network runs; empty: that of params_file, else auto.", choices=("", "auto", "cpu", "cuda")
+    )
+    runtime: str = setting(
+        "", "What runs the network; empty: that of params_file, else auto.", choices=("", *RUNTIME_CHOICES)
+    )
+    precision: str = setting(
+        "", "What it multiplies in; empty: that of params_file, else float32.", choices=("", *PRECISIONS)
     )
     priority: str = setting(
         "",
@@ -206,8 +213,8 @@ def _given(node: str, run: RunSettings) -> dict[str, Any]:
     chosen: dict[str, dict[str, Any]] = {
         "camera_node": {**files, **({"source": "sim", **cell} if sim else {})},
         "inference_node": {
-            "model": run.model, "scene_model": run.scene_model, "device": run.device, "priority": run.priority,
-            **files, **packed,
+            "model": run.model, "scene_model": run.scene_model, "device": run.device,
+            "runtime": run.runtime, "precision": run.precision, "priority": run.priority, **files, **packed,
         },
         "oracle_node": {**cell, **files},
         "planner_node": {
@@ -276,9 +283,7 @@ def simulation_command(run: RunSettings) -> list[str]:
         "--factor": run.factor, "--run-dir": run_folder(run),
     }  # fmt: skip
     cell_file = _planner_values(run).get("cell_file")
-    if (
-        cell_file
-    ):  # an arm or a tote that is simulated elsewhere than the planner knows it moves into what it cannot see
+    if cell_file:  # an arm or a tote simulated elsewhere than the planner knows it moves into what that cannot see
         arguments["--cell"] = cell_file
     words = [str(word) for pair in arguments.items() for word in pair]
     return [sys.executable, "-m", "gpnet_ros.cli", "sim", *words]
