@@ -23,6 +23,7 @@ from gpnet_ros.hand_eye_fit import agreed_start, turn_spread
 from gpnet_ros.hand_eye_solver import BoardView, HandEyeProblem, Mount, camera_pose_of_board, chain
 from gpnet_ros.homeward import JOINT_ACCELERATION, slow_speed
 from gpnet_ros.kinematics import JOINT_LIMIT, Joints
+from gpnet_ros.placed_board import PlacedBoard
 from gpnet_ros.plan import Move, Plan
 from gpnet_ros.pose import Transform, invert, transform
 
@@ -41,19 +42,15 @@ _BORDER, _HALF_PLATE = 0.02, 0.025
 
 
 @dataclass(frozen=True, eq=False)
-class RoughRig:
-    """Roughly where camera and board are, see `hand_eye_solver`: T_parent_camera and T_other_board, (4, 4) [m]."""
+class RoughRig(PlacedBoard):
+    """Roughly where board and camera are, see `hand_eye_solver`: T_other_board and T_parent_camera, (4, 4) [m]."""
 
-    mount: Mount
     T_parent_camera: Transform
-    T_other_board: Transform
     camera: Intrinsics
-    board: Board
 
     def T_base_flange(self, T_camera_board: Transform) -> Transform:
         """Where the flange (4, 4) [m] is when the camera sees the board there."""
-        G = self.T_parent_camera @ T_camera_board @ invert(self.T_other_board)
-        return G if self.mount == "fixed" else invert(G)
+        return self.flange_for(self.T_parent_camera, T_camera_board)
 
     def carried(self, cell: Cell) -> Cell:
         """The cell with the board's plate, or the camera, at the flange."""
@@ -78,14 +75,15 @@ def rough_rig(
         problem = HandEyeProblem(views, camera, mount)
         if (turn_spread(problem.G[:, :3, :3])[:2] > ROUGH_TURN).all():
             found = agreed_start(problem)
-            return RoughRig(mount, found.X, found.Y, camera, board)
+            return RoughRig(board, mount, found.Y, found.X, camera)
     if guess is None or guess.mount != mount or not views:
         raise HandEyeUnsolved(
             f"Where to drive is not known yet: take {ROUGH_VIEWS} views by hand, tilted to several sides, or one "
             "view and give a rough hand-eye file with the same mount by --hand-eye."
         )
     X, last = guess.T_parent_camera, views[-1]
-    return RoughRig(mount, X, invert(chain(last, mount)) @ X @ camera_pose_of_board(last, camera), camera, board)
+    Y = invert(chain(last, mount)) @ X @ camera_pose_of_board(last, camera)
+    return RoughRig(board, mount, Y, X, camera)
 
 
 def _plate(board: Board, T_flange_board: Transform) -> tuple[FlangeBody, ...]:

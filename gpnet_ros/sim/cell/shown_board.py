@@ -14,7 +14,8 @@ from gpnet_ros.arrays import Floats
 from gpnet_ros.board import Board, black_cells
 from gpnet_ros.cell import HandEye
 from gpnet_ros.frame import Intrinsics
-from gpnet_ros.pose import Transform, from_rotvec, invert, to_xyz_quat, transform
+from gpnet_ros.placed_board import PlacedBoard
+from gpnet_ros.pose import Transform, from_rotvec, to_xyz_quat, transform
 
 #: Pixels of the drawing per metre of the board, and the finer grid per pixel on which it is laid into a picture.
 _PER_METRE, _FINER = 3000.0, 3
@@ -24,17 +25,8 @@ _INK, _PAPER = 22, 228
 
 
 @dataclass(frozen=True, eq=False)
-class ShownBoard:
-    """A board that hangs at the flange (mount `fixed`) or lies in base (`flange`), at T_other_board (4, 4) [m]."""
-
-    board: Board
-    mount: str
-    T_other_board: Transform
-
-    def T_camera_board(self, T_base_camera: Transform, T_base_flange: Transform) -> Transform:
-        """Where the camera sees it, (4, 4) [m]."""
-        T_base_board = T_base_flange @ self.T_other_board if self.mount == "fixed" else self.T_other_board
-        return invert(T_base_camera) @ T_base_board
+class ShownBoard(PlacedBoard):
+    """A board that is drawn into pictures."""
 
     def lay(
         self, color: NDArray[np.uint8], depth: Floats, camera: Intrinsics, T_camera_board: Transform
