@@ -73,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pace", choices=PACES, default="fast", help="by config/cell.yaml or cell_fast.yaml, --path cell only (fast)"
     )
+    parser.add_argument("--exposures", type=int, default=1, help="of the camera for each look, --path core only (1)")
     parser.add_argument("--factor", type=float, default=1.0, help="speed of simulated time, --path ros only (1)")
     parser.add_argument("--workers", type=int, default=0, help="processes, --path core only (number of cores)")
     parser.add_argument("--log", type=Path, help="append each round to this file of JSON lines")
@@ -120,6 +121,7 @@ def _policy(args: argparse.Namespace) -> Policy:
         min_quality=args.min_quality,
         scene_model=second_model(args.priority, args.scene_model),
         pace=args.pace if args.path == "cell" else "careful",
+        exposures=args.exposures,
     )
 
 
@@ -169,6 +171,8 @@ def _heaps(args: argparse.Namespace) -> list[HeapName]:
         raise BadInput(f"--workers is {args.workers}; allowed: 1 or more, or 0 for one per core.")
     if args.resume and args.log is None:
         raise BadInput("--resume needs the --log to go on with.")
+    if args.exposures < 1 or (args.exposures > 1 and (args.path != "core" or args.gripper == "suction")):
+        raise BadInput(f"--exposures is {args.exposures}; allowed: 1 or more on --path core with the jaw, else 1.")
     of_second = (args.scene_model, args.model) if args.gripper == "suction" else (args.scene_model,)
     if args.path == "cell" and (args.gripper == "suction" or args.priority in ("graspnext", "oracle")):
         raise BadInput(

@@ -76,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--scenes", type=int, help="only the first pictures (all)")
     add("--seed", type=int, default=0, help="of the camera's noise (0)")
     add("--exact-depth", action="store_true", help="leave the noise out")
+    add("--exposures", type=int, default=1, help="of the simulated depth camera, merged by their median (1)")
     add("--public-rule", action="store_true", help="rectangles by pixels, jaw half the opening, as published figures")
     add("--as-published", action="store_true", help="with the bugs of the network's public code; argmax only")
     add("--against", metavar="MODEL", help="judge this model too, and compare picture by picture")
@@ -89,7 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Judge one or two models and print how they did."""
-    for name, least in (("scenes", 1), ("seed", 0), ("workers", 0)):
+    for name, least in (("scenes", 1), ("seed", 0), ("workers", 0), ("exposures", 1)):
         value = getattr(args, name)
         if value is not None and value < least:
             raise BadInput(f"--{name} is {value}; it must be {least} or more.")
@@ -118,6 +119,7 @@ def run(args: argparse.Namespace) -> int:
         region=region_of(args),
         runtime=args.runtime,
         precision=args.precision,
+        exposures=args.exposures,
     )
     if settings.region is not None and settings.as_published:
         raise BadInput("--as-published takes the argmax of the whole picture: leave it out, or the region.")

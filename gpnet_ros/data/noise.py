@@ -46,6 +46,8 @@ class DepthNoise:
         dazzled: share that is lost in addition where the picture is burnt out or black.
         spot: radius of such a spot [px].
         specks: share of single pixels without reading.
+        flicker: share of the variance of the `subpixel` error that is another one in each exposure of a scene at rest;
+            the rest, the wavy error, silhouettes and spots come from what is looked at and its pattern, and stay.
         unit: depth unit of the camera [m].
         z_min, z_max: range in which there are readings [m].
     """
@@ -63,13 +65,18 @@ class DepthNoise:
     dazzled: float = 0.15
     spot: float = 3.0
     specks: float = 0.0005
+    flicker: float = 0.5
     unit: float = 0.001
     z_min: float = 0.17
     z_max: float = 10.0
 
     def __post_init__(self) -> None:
         values = np.array([getattr(self, name) for name in self.__dataclass_fields__])
-        if not np.isfinite(values).all() or values.min() < 0 or max(self.blobs, self.bland, self.dazzled) > 1:
+        if (
+            not np.isfinite(values).all()
+            or values.min() < 0
+            or max(self.blobs, self.bland, self.dazzled, self.flicker) > 1
+        ):
             raise BadInput(f"Depth noise {self} is not usable: no negative values, and shares in [0, 1].")
 
 
@@ -105,11 +112,35 @@ def d435_depth(
         depth: (H, W) exact depth [m], NaN where there is nothing.
         intrinsics: of the colour camera.
         noise: of the sensor.
-        rng: every call is another exposure.
+        rng: every call is another exposure, whose errors have nothing in common with those of another one.
         color: (H, W, 3) uint8, RGB; with it, bland, burnt out and black places lose more.
 
     Returns:
         (H, W) float32 [m], NaN in holes.
+
+    Raises:
+        BadInput: shapes that do not fit each other.
+    """
+    (only,) = d435_exposures(depth, intrinsics, noise, rng, 1, color)
+    return only
+
+
+def d435_exposures(
+    depth: NDArray[np.floating],
+    intrinsics: Intrinsics,
+    noise: DepthNoise,
+    rng: np.random.Generator,
+    count: int,
+    color: NDArray[np.uint8] | None = None,
+) -> list[Floats]:
+    """Depth as a D435 would report it again and again while nothing moves; of one exposure what `d435_depth` gives.
+
+    Args:
+        depth, intrinsics, noise, rng, color: see `d435_depth`.
+        count: of exposures, 1 or more; `noise.flicker` says what is another one in each.
+
+    Returns:
+        (H, W) float32 [m] each, NaN in holes.
 
     Raises:
         BadInput: shapes that do not fit each other.
@@ -125,10 +156,15 @@ def d435_depth(
     matched = _ragged(exact, noise, scale, rng)
     lost = _unmatched(matched, noise, scale, rng) | _occluded(matched, intrinsics.fx)
     lost |= _spots(color, exact.shape, noise, scale, rng) | ~known
-    measured = _blurred(matched, noise.window * scale) + _error(exact.shape, noise, scale, rng)
+    matched = _blurred(matched, noise.window * scale)
+    return [_reported(matched + error, lost, noise) for error in _errors(exact.shape, noise, scale, rng, count)]
+
+
+def _reported(measured: NDArray[np.floating], lost: NDArray[np.bool_], noise: DepthNoise) -> Floats:
+    """Depth (H, W) [m] of a disparity [px] in the steps in which the camera reports it, NaN where it was lost."""
     if noise.step > 0:
         measured = np.round(measured / noise.step) * noise.step
-    lost |= measured <= STEREO_FOCAL * BASELINE / noise.z_max
+    lost = lost | (measured <= STEREO_FOCAL * BASELINE / noise.z_max)
     z = STEREO_FOCAL * BASELINE / np.where(lost, 1.0, measured)
     if noise.unit > 0:
         z = np.round(z / noise.unit) * noise.unit
@@ -217,7 +253,14 @@ def _spots(
     return np.asarray(missing, dtype=bool)
 
 
-def _error(shape: tuple[int, int], noise: DepthNoise, scale: float, rng: np.random.Generator) -> Floats:
-    """Error of the disparity (H, W) [px]: fine and broad."""
-    fine = _field(shape, noise.correlation * scale, rng) * np.float32(noise.subpixel)
-    return fine + _field(shape, 6.0 * scale, rng) * np.float32(noise.wave)
+def _errors(
+    shape: tuple[int, int], noise: DepthNoise, scale: float, rng: np.random.Generator, count: int
+) -> list[Floats]:
+    """Error of the disparity (H, W) [px] of each exposure: fine, of which a share flickers, and broad."""
+    fine = _field(shape, noise.correlation * scale, rng)
+    broad = _field(shape, 6.0 * scale, rng) * np.float32(noise.wave)
+    if count == 1:
+        return [fine * np.float32(noise.subpixel) + broad]
+    stays, flickers = (np.float32(noise.subpixel * share**0.5) for share in (1.0 - noise.flicker, noise.flicker))
+    new = (_field(shape, noise.correlation * scale, rng) for _ in range(count))
+    return [fine * stays + each * flickers + broad for each in new]

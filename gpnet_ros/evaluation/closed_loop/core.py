@@ -87,6 +87,7 @@ def core_round(job: _Job) -> RoundRow:
         cup=CupSelect(quality_min=policy.min_quality),
         errors=policy.errors,
         objects=None if perceive is None else perceive.objects,
+        exposures=policy.exposures,
     )
     done = clear_heap(heap, seed, perceive, policy.cell, load_hand_eye(), options)
     return RoundRow(

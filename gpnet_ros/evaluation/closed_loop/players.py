@@ -36,6 +36,7 @@ class PlayedBy:
         scene_weights: SHA-256 of its weights; None without one, and for the truth.
         gripper: tool of the cell; older logs are of the jaw.
         pace: how the arm moves; older logs are careful.
+        exposures: of the camera for each look; older logs are of one.
     """
 
     path: str
@@ -49,6 +50,7 @@ class PlayedBy:
     scene_weights: str | None = None
     gripper: str = "jaw"
     pace: str = "careful"
+    exposures: int = 1
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Policy:
         scene_model: of the second network, or "truth", for priority "graspnext"; see `second_network.second_model`.
         gripper: tool of the cell, "jaw" or "suction"; a cup has no model but the second network.
         pace: how the arm moves, by `config/cell.yaml` ("careful") or `config/cell_fast.yaml` ("fast").
+        exposures: of the camera for each look, merged; path core only.
     """
 
     path: str = "core"
@@ -74,6 +77,7 @@ class Policy:
     scene_model: str | None = None
     gripper: str = "jaw"
     pace: str = "careful"
+    exposures: int = 1
 
     @property
     def is_oracle(self) -> bool:
@@ -115,6 +119,7 @@ class Policy:
             scene_weights=weights_of(self.scene_model),
             gripper=self.gripper,
             pace=self.pace,
+            exposures=self.exposures,
         )
 
 

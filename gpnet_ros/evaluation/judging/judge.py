@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.data.noise import DepthNoise, d435_depth
+from gpnet_ros.data.noise import DepthNoise, d435_exposures
 from gpnet_ros.data.sample import Sample
 from gpnet_ros.detections import Detections
 from gpnet_ros.errors import BadInput
@@ -22,6 +22,7 @@ from gpnet_ros.evaluation.second_network import ObjectTeller
 from gpnet_ros.frame import Frame
 from gpnet_ros.free_objects import free_first
 from gpnet_ros.maps import Grid, Maps, prioritise, workspace_grid
+from gpnet_ros.merged_frame import merged_depth
 from gpnet_ros.network.detector import Detector
 from gpnet_ros.pick import LOOKS
 from gpnet_ros.pose import Transform
@@ -52,6 +53,7 @@ class JudgeSettings:
         substitute: which maps are replaced by true ones, to find out what a model lacks.
         region: the pixels that count; all without. True grasps elsewhere stay true.
         runtime, precision: what runs the network, see `Detector`.
+        exposures: of the depth camera, which are merged (`merged_frame`); with noise on simulated depth only.
     """
 
     seed: int = 0
@@ -65,6 +67,7 @@ class JudgeSettings:
     region: Region | None = None
     runtime: str = "torch"
     precision: str = "float32"
+    exposures: int = 1
 
 
 class Judge:
@@ -80,14 +83,8 @@ class Judge:
         self._view: tuple[Transform, Workspace] | None = None
         self._T_base_camera: Transform | None = None
         self._objects = None if settings.scene_model is None else ObjectTeller(settings.scene_model, self._grid)
-        self._detector = Detector(
-            model,
-            device="cpu",
-            grid=self._grid,
-            as_published=settings.as_published,
-            runtime=settings.runtime,
-            precision=settings.precision,
-        )
+        how = (settings.as_published, None, settings.runtime, settings.precision)
+        self._detector = Detector(model, "cpu", self._grid, *how)
 
     def row(self, index: int, picture: Picture) -> JudgedPicture:
         """Judge the model on one picture, in all ways that the picture allows.
@@ -216,7 +213,8 @@ def _with_lift(verdict: Verdict, came: Lift) -> Verdict:
 def seen(sample: Sample, arrangement: Arrangement | None, settings: JudgeSettings, look: int = 0) -> Frame:
     """The frame of a picture as a camera gives it: simulated depth through a D435, the same one each time.
 
-    Colour of simulated pictures has the camera's noise already. Each look, counted from 0, has depth noise of its own.
+    Colour of simulated pictures has the camera's noise already. Each look, counted from 0, has depth noise of its own;
+    of its exposures only that part which flickers.
     """
     frame = sample.frame
     if settings.region is not None:
@@ -224,7 +222,8 @@ def seen(sample: Sample, arrangement: Arrangement | None, settings: JudgeSetting
     if arrangement is None or not settings.noise or frame.depth is None or frame.intrinsics is None:
         return frame
     rng = np.random.default_rng([settings.seed, zlib.crc32(sample.name.encode()), *([look] if look else [])])
-    return replace(frame, depth=d435_depth(frame.depth, frame.intrinsics, DepthNoise(), rng, frame.color))
+    exposures = d435_exposures(frame.depth, frame.intrinsics, DepthNoise(), rng, settings.exposures, frame.color)
+    return replace(frame, depth=merged_depth(exposures))
 
 
 def _true_objects(picture: Picture, frame: Frame) -> Detections:

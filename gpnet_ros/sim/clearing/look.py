@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from gpnet_ros.data.noise import DepthNoise, color_noise, d435_depth
+from gpnet_ros.data.noise import DepthNoise, color_noise, d435_exposures
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.maps import Grid
+from gpnet_ros.merged_frame import merged_depth
 from gpnet_ros.pose import Transform
 from gpnet_ros.settings import Workspace
 from gpnet_ros.sim.camera.d435 import D435_640x480
@@ -51,6 +52,7 @@ class Look:
         T_base_camera: Transform,
         noise: bool = True,
         workspace: Workspace | None = None,
+        exposures: int = 1,
     ) -> None:
         """Draw light and surfaces; nothing is rendered yet.
 
@@ -60,12 +62,13 @@ class Look:
             T_base_camera: the camera.
             noise: whether it is noisy.
             workspace: what the network looks at: the rest of the picture is coarse then, which halves the time.
+            exposures: of the depth, merged into one frame.
         """
         self._rng = np.random.default_rng([7, seed])
         self._style: Style = random_style(int(self._rng.integers(2**31)))
         surfaces = [random_object(int(self._rng.integers(2**31)), model.family) for model in heap.objects]
         self._meshes = [Mesh(o.vertices, o.faces, 1, s) for o, s in zip(heap.objects, surfaces, strict=True)]
-        self._noise, self.T_base_camera = noise, T_base_camera
+        self._noise, self._exposures, self.T_base_camera = noise, exposures, T_base_camera
         self._depth_noise = DepthNoise()  # as fitted to real frames; training varies it
         self._window = None if workspace is None else seen_window(T_base_camera, workspace)
 
@@ -91,7 +94,8 @@ class Look:
         """The frame that the camera hands out of a view, with its noise."""
         if not self._noise:
             return Frame(view.color, view.depth, D435_640x480)
-        depth = d435_depth(view.depth, D435_640x480, self._depth_noise, self._rng, view.color)
+        told = (view.depth, D435_640x480, self._depth_noise, self._rng, self._exposures, view.color)
+        depth = merged_depth(d435_exposures(*told))
         return Frame(color_noise(view.color, self._rng), depth, D435_640x480)
 
 

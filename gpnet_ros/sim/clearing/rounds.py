@@ -145,6 +145,7 @@ class RoundOptions:
         objects: the second network, whose free objects come first; None leaves the turn to the maps' own P. For a cup
             it alone decides, and None plans from the truth.
         cup: how places for a cup are selected.
+        exposures: of the camera for each look, merged (`merged_frame`).
     """
 
     plan_arm: bool = True
@@ -155,6 +156,7 @@ class RoundOptions:
     whole_picture: bool = False
     objects: TellObjects | None = None
     cup: CupSelect = field(default_factory=CupSelect)
+    exposures: int = 1
 
 
 def clear_heap(
@@ -218,7 +220,7 @@ class _Player:
         T_base_camera = hand_eye.T_base_camera()
         self._T_base_believed = T_base_camera @ self._errors.T_camera_believed
         workspace = None if options.whole_picture else cell.workspace
-        self._camera = Look(heap, seed, T_base_camera, options.noise, workspace)
+        self._camera = Look(heap, seed, T_base_camera, options.noise, workspace, options.exposures)
         self._q_start = np.array(cell.home) if options.plan_arm else None
         self._memory = Memory()
         self.hand = hand_of(cell, heap)

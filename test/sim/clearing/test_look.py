@@ -37,6 +37,17 @@ def test_fine_where_the_network_looks_and_true_everywhere() -> None:
     assert blurred < sharp  # it did save the work
 
 
+def test_several_exposures_are_nearer_to_the_truth_than_one() -> None:
+    heap = two()
+    view = Look(heap, 3, T).depth(heap)
+
+    def error(exposures: int) -> float:
+        looks = [Look(heap, seed, T, exposures=exposures).frame(view).depth - view.depth for seed in range(3)]
+        return float(np.mean([np.nanmean(np.abs(np.clip(each, -0.01, 0.01))) for each in looks]))
+
+    assert error(8) < 0.95 * error(1)
+
+
 def test_window_holds_the_grid_and_little_more() -> None:
     heap = two()
     frame = Look(heap, 3, T, workspace=CELL.workspace).frame(Look(heap, 3, T).depth(heap))
