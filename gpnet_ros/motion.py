@@ -23,7 +23,7 @@ from gpnet_ros.pose import Transform, invert, transform
 
 __all__ = [
     "Grip", "Move", "Plan", "plan_home", "plan_hover", "plan_pick", "plan_place", "plan_touch", "plan_untouch",
-    "without_haste",
+    "ways_in_haste", "without_haste",
 ]  # fmt: skip
 
 #: Height of a heap that nobody has measured [m]; higher than any object of the cell stands.
@@ -48,6 +48,8 @@ PACE_SHARE, PACE_LEAST = 0.9, 0.1
 SWEEP_STEP = 0.05
 #: Where objects fall into the tote any yaw will do: so many are tried.
 DROP_YAWS = 12
+#: A way from just above the heap to the tote may sag over it: the next is so much higher [m].
+HIGHER = 0.05
 #: What falls is let go this much higher [m] than it must be: a way straight in joint space is not level.
 DROP_SPARE = 0.01
 
@@ -138,6 +140,14 @@ def _let_go(place: Transform, q_place: Joints, width: float, cell: Cell) -> tupl
         steps.append(_linear("retreat", _at_height(place, max(_home_height(cell), float(place[2, 3]))), cell))
         steps.append(_joint("home", cell.home, cell))
     return tuple(steps)
+
+
+def ways_in_haste(cell: Cell) -> tuple[Cell, ...]:
+    """The cell as it makes haste, then with a higher way over the heap; empty where it makes none."""
+    if without_haste(cell) == cell:
+        return ()
+    higher = replace(cell.motion, clearance=min(cell.motion.clearance + HIGHER, 0.2))
+    return cell, replace(cell, motion=higher)
 
 
 def without_haste(cell: Cell) -> Cell:
@@ -267,9 +277,10 @@ def plan_home(
 def _straight_home(start: Joints, cell: Cell, holding: bool, hang: float, T_base_tcp: Transform) -> Plan:
     """Straight up where the arm is lower than home, then home, both as fast as a pick moves."""
     steps: list[Move] = []
+    share = cell.motion.held_share if holding else 1.0
     if T_base_tcp[2, 3] < _home_height(cell) - 0.01:
-        steps.append(_linear("rise", _at_height(T_base_tcp, _home_height(cell)), cell))
-    return Plan("home", _paced((*steps, _joint("home", cell.home, cell)), start, cell), start, hang, holding)
+        steps.append(_linear("rise", _at_height(T_base_tcp, _home_height(cell)), cell, share))
+    return Plan("home", _paced((*steps, _joint("home", cell.home, cell, share)), start, cell), start, hang, holding)
 
 
 def plan_place(q_start: ArrayLike, cell: Cell, hang: float, spot: int = 0) -> Plan:

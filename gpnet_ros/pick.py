@@ -27,7 +27,7 @@ from gpnet_ros.grasp import Grasp, Rejected, SelectSettings, candidates
 from gpnet_ros.hand_eye_check import check_hand_eye
 from gpnet_ros.height_map import HeightMap, height_map
 from gpnet_ros.maps import Maps
-from gpnet_ros.motion import Plan, plan_hover, plan_pick, without_haste
+from gpnet_ros.motion import Plan, plan_hover, plan_pick, ways_in_haste, without_haste
 from gpnet_ros.pose import Transform
 from gpnet_ros.safety import check
 from gpnet_ros.standing import in_workspace, standing_cells
@@ -273,10 +273,10 @@ def safe_plan(
     if hover:
         return check(plan_hover(T_base_tcp, q_start, cell, top), cell, q_start, heights)
     free_z = free_height(heights, T_base_tcp, opening, cell.gripper)
-    slow = without_haste(cell)
-    if slow != cell:
+    for hasty in ways_in_haste(cell):
         try:
-            return check(plan_pick(T_base_tcp, opening, q_start, cell, top, spot, free_z), cell, q_start, heights)
-        except (Unreachable, UnsafePlan):  # the short way is not safe here: the long one may be
+            return check(plan_pick(T_base_tcp, opening, q_start, hasty, top, spot, free_z), cell, q_start, heights)
+        except (Unreachable, UnsafePlan):  # the short way is not safe here: a longer one may be
             pass
+    slow = without_haste(cell)
     return check(plan_pick(T_base_tcp, opening, q_start, slow, top, spot), cell, q_start, heights)

@@ -123,6 +123,26 @@ def test_over_ground_that_was_not_seen_the_guarded_part_is_as_long_as_ever() -> 
         assert found["descend"].force_limit is not None and found["descend"].speed <= CELL.limits.descent_speed
 
 
+def test_where_the_shortest_way_is_refused_a_higher_one_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[Plan] = []
+
+    def check(plan: Plan, *more: object) -> Plan:
+        judged.append(plan)
+        if len(judged) == 1:
+            raise UnsafePlan("Move 'carry': refused.")
+        return safety.check(plan, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pick, "check", check)
+    taken = pick.safe_plan(down(0.65, 0.0, 0.03), 0.05, HOME, FAST, FLAT)
+    low, high = (moves(plan)["lift"].T_base_tcp for plan in judged)
+    assert taken is judged[1] and [step.name for step in taken.steps] == SHORT
+    assert low is not None and high is not None
+    assert high[2, 3] >= low[2, 3]
+    judged.clear()
+    with pytest.raises(UnsafePlan):  # a careful cell has one way only
+        pick.safe_plan(down(0.65, 0.0, 0.03), 0.05, HOME, CELL, FLAT)
+
+
 def test_where_the_short_way_is_refused_the_long_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     def check(plan: Plan, cell: Cell, *more: object) -> Plan:
         names = [step.name for step in plan.steps]

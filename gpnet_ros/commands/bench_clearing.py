@@ -27,6 +27,7 @@ from __future__ import annotations
 import argparse
 import json
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--min-quality", type=float, default=Policy.min_quality, help="smallest Q* of a grasp (%(default)s)"
     )
     parser.add_argument(
-        "--pace", choices=PACES, default="fast", help="by config/cell.yaml or cell_fast.yaml, --path cell only (fast)"
+        "--pace", choices=PACES, default="fast", help="by config/cell.yaml or cell_fast.yaml, with an arm (fast)"
     )
     parser.add_argument("--exposures", type=int, default=1, help="of the camera for each look, --path core only (1)")
     parser.add_argument("--factor", type=float, default=1.0, help="speed of simulated time, --path ros only (1)")
@@ -136,6 +137,8 @@ def _rounds(args: argparse.Namespace, heaps: list[HeapName], policy: Policy) -> 
         return clear_in_cell(heaps, policy, args.log, args.resume, args.workers)
     from gpnet_ros.evaluation.closed_loop.ros import run_rounds
 
+    policy = replace(policy, pace=args.pace if args.gripper == "jaw" else "careful")
+
     def start(seed: int, objects: int, folder: Path, planner: dict[str, Any]) -> AbstractContextManager[RunningCell]:
         return open_cell(_nodes(policy, seed, objects, args.factor), folder, planner)
 
@@ -149,6 +152,7 @@ def _nodes(policy: Policy, seed: int, objects: int, factor: float) -> RunSetting
     else:
         who = {
             "model": policy.model or "gpnet", "scene_model": policy.scene_model or "", "priority": policy.priority,
+            "pace": policy.pace,
         }  # fmt: skip
     return RunSettings(sim=True, seed=seed, objects=objects, factor=factor, device="cpu", **who)  # type: ignore[arg-type]
 

@@ -87,8 +87,12 @@ class Policy:
     @property
     def cell(self) -> Cell:
         """The cell of this pace, with the tool of this policy."""
-        file = config_dir() / ("cell_fast.yaml" if self.pace == "fast" else "cell.yaml")
-        return replace(load_cell(file), tool=self.gripper)
+        return replace(load_cell(self.cell_file), tool=self.gripper)
+
+    @property
+    def cell_file(self) -> Path:
+        """The cell file of this pace."""
+        return config_dir() / ("cell_fast.yaml" if self.pace == "fast" else "cell.yaml")
 
     @property
     def threshold(self) -> float | None:

@@ -57,9 +57,7 @@ class RunSettings:
     params_file: str = setting(
         "", "Parameter file for all nodes; it wins over the files of config/ and over what was not given."
     )
-    model: str = setting(
-        "", "Name of a model in models/, or the path of a model folder; empty: that of params_file, else gpnet."
-    )
+    model: str = setting("", "Name in models/ or path of a model folder; empty: that of params_file, else gpnet.")
     device: str = setting(
         "", "Where the network runs; empty: that of params_file, else auto.", choices=("", "auto", "cpu", "cuda")
     )
@@ -88,10 +86,11 @@ class RunSettings:
     )
     namespace: str = setting("", "Namespace of all nodes; several cells side by side need one each.")
     use_sim_time: bool = setting(False, "Follow /clock, for bags; a simulation at another speed sets it by itself.")
-    cell_file: str = setting("", "Cell file of all nodes; empty: that of params_file, else config/cell.yaml.")
-    hand_eye_file: str = setting(
-        "", "Hand-eye file of all nodes; empty: that of params_file, else config/hand_eye.yaml."
+    cell_file: str = setting("", "Cell file of all nodes; empty: that of params_file, else of pace.")
+    pace: str = setting(
+        "", "Without a cell_file; empty: fast in simulation, careful on hardware.", choices=("", "careful", "fast")
     )
+    hand_eye_file: str = setting("", "Hand-eye file; empty: that of params_file, else config/hand_eye.yaml.")
     camera: str = setting(
         "own", "Who publishes the camera: camera_node, or another package's node.", choices=("own", "external")
     )
@@ -190,11 +189,13 @@ def _defaults(node: str, run: RunSettings) -> dict[str, Any]:
     """What a run prefers to the files of config/; a parameter file may say otherwise."""
     if node == "clock_node":
         return {}
-    cup = {"cell_file": str(config_dir() / "cell_suction.yaml")} if run.gripper == SUCTION else {}
+    fast = run.pace == "fast" or (run.sim and not run.pace)
+    file = "cell_suction.yaml" if run.gripper == SUCTION else "cell_fast.yaml" if fast else ""
+    cell = {"cell_file": str(config_dir() / file)} if file else {}
     if node == "inference_node":
         needed = run.priority == "graspnext" or run.gripper == SUCTION
-        return {"scene_model": SCENE_MODEL, **cup} if needed else {}
-    return {**_of_planner(run), **cup} if node == "planner_node" else cup
+        return {"scene_model": SCENE_MODEL, **cell} if needed else cell
+    return {**_of_planner(run), **cell} if node == "planner_node" else cell
 
 
 def _of_planner(run: RunSettings) -> dict[str, Any]:

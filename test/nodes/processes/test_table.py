@@ -47,7 +47,7 @@ def by_name(run: RunSettings) -> dict[str, NodeProcess]:
 
 
 def test_between_simulation_and_hardware_only_camera_and_robot_differ() -> None:
-    sim, real = by_name(RunSettings(sim=True, mode="hover")), by_name(RunSettings(mode="hover"))
+    sim, real = (by_name(RunSettings(sim=sim, mode="hover", pace="careful")) for sim in (True, False))
     assert sim.keys() == real.keys() == {"camera_node", "inference_node", "planner_node"}
     assert sim["inference_node"] == real["inference_node"]
     changed = {
@@ -60,6 +60,23 @@ def test_between_simulation_and_hardware_only_camera_and_robot_differ() -> None:
         ("camera_node", "source"), ("camera_node", "run_dir"),
         ("planner_node", "robot"), ("planner_node", "robot_ip"), ("planner_node", "auto_resume"),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("told", "file"),
+    [
+        ({"sim": True}, "cell_fast.yaml"), ({"sim": True, "pace": "careful"}, None), ({}, None),
+        ({"pace": "fast"}, "cell_fast.yaml"), ({"sim": True, "gripper": "suction"}, "cell_suction.yaml"),
+        ({"sim": True, "cell_file": "mine.yaml"}, "mine.yaml"),
+    ],
+)  # fmt: skip
+def test_simulation_makes_haste_and_hardware_only_when_it_is_told(told: dict[str, Any], file: str | None) -> None:
+    nodes = by_name(RunSettings(**told))
+    for name, node in nodes.items():
+        assert Path(node.overrides.get("cell_file", "none")).name == (file or "none"), name
+    if told.get("sim"):
+        words = simulation_command(RunSettings(**told))
+        assert ("--cell" in words) == (file is not None), "what is planned with is simulated"
 
 
 def test_hardware_starts_harmless_and_never_resumes_by_itself() -> None:
@@ -189,7 +206,7 @@ def test_cell_and_hand_eye_reach_every_node_that_knows_them() -> None:
 def test_the_cell_that_is_simulated_is_the_one_that_is_planned_with(tmp_path: Path) -> None:
     words = simulation_command(RunSettings(sim=True, cell_file="a.yaml"))
     assert words[words.index("--cell") + 1] == "a.yaml"
-    assert "--cell" not in simulation_command(RunSettings(sim=True))
+    assert "--cell" not in simulation_command(RunSettings(sim=True, pace="careful"))
     file = tmp_path / "p.yaml"
     file.write_text("planner_node:\n  ros__parameters: {cell_file: b.yaml}\n", "utf-8")
     words = simulation_command(RunSettings(sim=True, params_file=str(file)))
@@ -382,7 +399,7 @@ def test_a_cup_has_its_cell_its_driver_and_the_multi_task_network_alone() -> Non
     words = simulation_command(RunSettings(sim=True, gripper="suction"))
     assert words[words.index("--cell") + 1] == str(CUP_FILE)
     assert 'model:=""' in node_command(nodes["inference_node"])
-    jaws = by_name(RunSettings(sim=True))
+    jaws = by_name(RunSettings(sim=True, pace="careful"))
     assert not {"cell_file", "gripper", "scene_model"} & {k for node in jaws.values() for k in node.overrides}
 
 
