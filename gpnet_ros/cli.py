@@ -59,6 +59,7 @@ COMMANDS: dict[str, str] = {
     "bench labels": "bench_labels",
     "bench families": "bench_families",
     "bench latency": "bench_latency",
+    "bench protocol": "bench_protocol",
     "bench real": "bench_real",
     "bench ros": "bench_ros",
     "compare-noise": "compare_noise",

@@ -15,7 +15,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 from gpnet_ros.cell import Cell, HandEye, load_cell, load_hand_eye
@@ -37,17 +36,16 @@ from gpnet_ros.picking.mode_gate import MODES, Connected, require_mode
 from gpnet_ros.picking.shift.direct_eyes import DirectEyes
 from gpnet_ros.picking.shift.lines import PAGE, ShiftHead, check_name
 from gpnet_ros.picking.shift.log import ShiftLog, slider_of
-from gpnet_ros.picking.shift.session import WELL, News, Operator, Shift, Unattended
+from gpnet_ros.picking.shift.session import WELL, News, Shift
 from gpnet_ros.settings import config_dir
 from gpnet_ros.sim.cell.camera import SimCamera
 from gpnet_ros.speed import at_speed
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `gpnet run`."""
+def add_arguments(parser: argparse.ArgumentParser, of_shift: bool = True) -> None:
+    """Arguments of `gpnet run`; without those of a shift for other commands that pick by its loop."""
     add = parser.add_argument
     add("--robot-ip", default="", help="address of the controller")
-    add("--mode", choices=MODES, default="dry_run", help="how far it goes (dry_run; with --simulate run)")
     add("--speed", type=float, default=1.0, help="share of the cell file's speeds, 0.1 to 1 (1)")
     add("--gripper", default="robotiq", choices=GRIPPERS)
     add("--gripper-file", default="", help="settings of the gripper")
@@ -59,26 +57,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--model", default="gpnet", help="name in models/ or path of a model folder (gpnet)")
     add_priority(parser, PRIORITIES)
     add("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where the networks run (auto)")
-    add("--picks", type=int, default=LoopSettings.max_picks, help="it ends after so many picks, or looks (%(default)s)")
-    add("--again", action="store_true", help="ask for the next heap where the table is empty, instead of ending")
     add("--out", type=Path, default=Path("runs/shift"), help="folder of all shifts, one folder each (runs/shift)")
     add("--run-dir", type=Path, help="of a simulated cell (`gpnet sim`), in place of a RealSense camera")
+    add("--json", action="store_true", help="the last line is one JSON object")
+    if not of_shift:
+        parser.set_defaults(simulate=False, again=False)
+        return
+    add("--mode", choices=MODES, default="dry_run", help="how far it goes (dry_run; with --simulate run)")
+    add("--picks", type=int, default=LoopSettings.max_picks, help="it ends after so many picks, or looks (%(default)s)")
+    add("--again", action="store_true", help="ask for the next heap where the table is empty, instead of ending")
     add("--simulate", action="store_true", help="start a simulated cell, and let it resume by itself")
     add("--seed", type=int, default=1, help="of its heap (1)")
     add("--objects", type=int, default=5, help="in its heap (5)")
-    add("--json", action="store_true", help="the last line is one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Pick, and say what came of it."""
+    """Pick, write the page whatever happens, and say what came of it."""
     if args.picks < 1:
         raise BadInput(f"--picks is {args.picks}; allowed: 1 or more.")
+    ended = "interrupted"
+    with shift_of(args) as (shift, _, log):
+        try:
+            ended = shift.run()
+        finally:
+            log.close()
+            summary, page = log.summary(), log.folder / PAGE
+            told = f" Page: {page}" if page.is_file() else ""
+            print(f"{summary.headline} Ended: {ended.replace('_', ' ')}.{told}", flush=True)
+    if args.json:
+        print(json.dumps({**summary.to_dict(), "ended": ended, "page": str(page)}), flush=True)
+    return 0 if ended in WELL else 1
+
+
+@contextmanager
+def shift_of(args: argparse.Namespace) -> Iterator[tuple[Shift, PersonAtTerminal, ShiftLog]]:
+    """A shift with the devices that the arguments name, who is beside it, and what keeps it; nothing moves yet.
+
+    Raises:
+        BadInput: arguments that do not go together, or a mode that is not open.
+    """
     if bool(args.robot_ip) == args.simulate:
         raise BadInput("Give --robot-ip, the address of the controller, or --simulate; one of both.")
     sys.setswitchinterval(0.001)  # the loop gets its turn sooner while a picture is looked at, as in planner_node
     folder = args.out / datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
-    with one_interrupt(), _cell_of(args, folder):
-        return _shift(args, folder)
+    with one_interrupt(), _cell_of(args, folder), _opened(args, folder) as found:
+        try:
+            yield found
+        finally:
+            found[2].close()
 
 
 @contextmanager
@@ -97,15 +123,13 @@ def _cell_of(args: argparse.Namespace, folder: Path) -> Iterator[None]:
         yield
 
 
-def _shift(args: argparse.Namespace, folder: Path) -> int:
-    """A shift with the devices that the arguments name."""
-    cup, simulated = args.gripper == "suction", args.run_dir is not None
-    cell_file = args.cell or config_dir() / ("cell_suction.yaml" if cup else "cell.yaml")
+@contextmanager
+def _opened(args: argparse.Namespace, folder: Path) -> Iterator[tuple[Shift, PersonAtTerminal, ShiftLog]]:
+    """Everything that a shift needs, in the order in which it may be refused."""
+    simulated = args.run_dir is not None
+    cell_file = args.cell or config_dir() / ("cell_suction.yaml" if args.gripper == "suction" else "cell.yaml")
     hand_eye_file = args.hand_eye or config_dir() / "hand_eye.yaml"
     cell, hand_eye = at_speed(load_cell(cell_file), args.speed), load_hand_eye(hand_eye_file)
-    camera = _camera(args, cell)
-    tell = partial(print, flush=True)
-    person: Operator = Unattended(tell) if args.simulate else PersonAtTerminal()
     exempt = simulated and not args.check  # a check that is named must be good, of a simulated cell too
 
     def gate(serial: str) -> str:
@@ -114,51 +138,39 @@ def _shift(args: argparse.Namespace, folder: Path) -> int:
 
     if not Path(args.check).is_file():
         gate(args.camera_serial)  # before anything is opened
+    camera = _camera(args, cell)
+    person = PersonAtTerminal(unattended=args.simulate)
     camera.open()
     try:
-        arm_serial = gate(str(getattr(camera, "serial", "")) or args.camera_serial)
-        robot = "sim" if simulated else "ur"
-        made = (args.gripper, args.gripper_file, args.simulate, cell, arm_serial)
-        arm, gripper = make_robot(robot, args.robot_ip, *made)
-        head = ShiftHead(
-            datetime.now().astimezone().isoformat(timespec="seconds"), args.mode, simulated, args.speed, 1.0,
-            _told_model(args), str(args.cell or ""), check_name(args.check),
-        )  # fmt: skip
-        news = News(tell)
-        log = ShiftLog(news, folder, head, lambda: slider_of(arm), lambda told: person.tell(f"NOTE {told}"))
+        serial = gate(str(getattr(camera, "serial", "")) or args.camera_serial)
+        made = (args.gripper, args.gripper_file, args.simulate, cell, serial)
+        arm, gripper = make_robot("sim" if simulated else "ur", args.robot_ip, *made)
+        news = News(person.tell)
+        log = ShiftLog(
+            news, folder, _head(args, simulated), lambda: slider_of(arm), lambda told: person.tell(f"NOTE {told}")
+        )
         how = LoopSettings(
             mode=args.mode, auto_resume=args.simulate, controller_clock=simulated, max_picks=args.picks
         )  # fmt: skip
-        eyes = DirectEyes(camera, _see(args, cell, hand_eye))
-        loop = PickingLoop(arm, gripper, cell, hand_eye, eyes, log, how)
-        turns = args.picks if args.mode != "run" and not args.simulate else 1 if args.mode != "run" else None
-        return _worked(args, Shift(loop, news, person, args.again, turns), log)
+        loop = PickingLoop(arm, gripper, cell, hand_eye, DirectEyes(camera, _see(args, cell, hand_eye)), log, how)
+        turns = None if args.mode == "run" else 1 if args.simulate else args.picks
+        yield Shift(loop, news, person, args.again, turns), person, log
     finally:
         camera.close()
 
 
-def _worked(args: argparse.Namespace, shift: Shift, log: ShiftLog) -> int:
-    """Pick to the end, write the page whatever happens, and tell of it."""
-    ended = "interrupted"
-    try:
-        ended = shift.run()
-    finally:
-        log.close()
-        summary = log.summary()
-        print(f"{summary.headline} Ended: {ended.replace('_', ' ')}. Page: {log.folder / PAGE}", flush=True)
-    if args.json:
-        print(json.dumps({**summary.to_dict(), "ended": ended, "page": str(log.folder / PAGE)}), flush=True)
-    return 0 if ended in WELL else 1
+def _head(args: argparse.Namespace, simulated: bool) -> ShiftHead:
+    model = str(args.scene_model or SCENE_MODEL) if args.gripper == "suction" else str(args.model)
+    started = datetime.now().astimezone().isoformat(timespec="seconds")
+    return ShiftHead(
+        started, args.mode, simulated, args.speed, 1.0, model, str(args.cell or ""), check_name(args.check)
+    )  # fmt: skip
 
 
 def _camera(args: argparse.Namespace, cell: Cell) -> Camera:
     if args.run_dir is None:
         return RealSenseCamera(RealSenseSettings(serial=args.camera_serial))
     return SimCamera(args.run_dir, hand_eye=load_hand_eye(), cell=cell)  # as it truly is
-
-
-def _told_model(args: argparse.Namespace) -> str:
-    return str(args.scene_model or SCENE_MODEL) if args.gripper == "suction" else str(args.model)
 
 
 def _see(args: argparse.Namespace, cell: Cell, hand_eye: HandEye) -> Callable[[Frame], Sight]:
@@ -177,17 +189,25 @@ def _see(args: argparse.Namespace, cell: Cell, hand_eye: HandEye) -> Callable[[F
 
 
 class PersonAtTerminal:
-    """A person at the terminal beside the robot; q is a no."""
+    """A person at the terminal beside the robot; q is a no. Unattended, a simulated cell goes on by itself."""
 
-    def __init__(self) -> None:
-        self._terminal = Terminal()
+    def __init__(self, unattended: bool = False) -> None:
+        """Nobody is asked anything where it is unattended."""
+        self._terminal, self._unattended = Terminal(), unattended
 
     def word(self, what: str) -> bool:
         """Enter alone is a yes; s or q is none."""
         try:
-            return self._terminal.word(what)
+            return self._unattended or self._terminal.word(what)
         except BadInput:
             return False
+
+    def ask(self, question: str) -> str:
+        """A line of text, q where there is nobody."""
+        try:
+            return "q" if self._unattended else self._terminal.name(question)
+        except BadInput:
+            return "q"
 
     def tell(self, what: str) -> None:
         """Print it."""

@@ -10,6 +10,7 @@ from gpnet_ros.devices.arm import Arm
 from gpnet_ros.devices.digital_gripper import DigitalGripper, DigitalGripperSettings, ValveSettings
 from gpnet_ros.devices.fake import FakeArm, FakeGripper
 from gpnet_ros.devices.gripper import Gripper
+from gpnet_ros.devices.onrobot import OnRobotGripper, OnRobotSettings
 from gpnet_ros.devices.robotiq import RobotiqGripper, RobotiqSettings
 from gpnet_ros.devices.ur.arm import UrArm
 from gpnet_ros.devices.ur.settings import UrSettings
@@ -18,7 +19,7 @@ from gpnet_ros.settings import from_dict, load_settings
 
 #: `sim` is the real driver on a simulated controller; only then may anything resume by itself.
 ROBOTS = ("sim", "ur", "fake")
-GRIPPERS = ("robotiq", "digital", "suction")
+GRIPPERS = ("robotiq", "digital", "suction", "onrobot")
 #: What the fake gripper finds between its pads [m].
 FAKE_OBJECT = 0.03
 
@@ -60,7 +61,7 @@ def make_robot(
     settings = UrSettings(
         robot_ip,
         auto_resume,
-        gripper != "robotiq",
+        gripper in ("digital", "suction"),
         payload_cog=cell.hand.centre_of_gravity,
         tolerance=cell.arm_tolerance,
         tolerance_angle=cell.arm_tolerance_angle,
@@ -73,6 +74,8 @@ def make_robot(
     if gripper == "suction":
         valve = load_settings(ValveSettings, gripper_file) if gripper_file else ValveSettings()
         return arm, DigitalGripper(arm, replace(valve, stroke=cell.gripper.stroke))  # plans let go by that width
+    if gripper == "onrobot":
+        return arm, OnRobotGripper(load_settings(OnRobotSettings, gripper_file) if gripper_file else OnRobotSettings())
     robotiq = load_settings(RobotiqSettings, gripper_file) if gripper_file else RobotiqSettings()
     return arm, RobotiqGripper(from_dict(RobotiqSettings, {**vars(robotiq), "robot_ip": robot_ip}))
 

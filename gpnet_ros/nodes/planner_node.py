@@ -12,12 +12,14 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
 
-from gpnet_ros.cell import load_cell, load_hand_eye
+from gpnet_ros.cell import Cell, load_cell, load_hand_eye
+from gpnet_ros.devices.arm import Arm
 from gpnet_ros.devices.robots import is_simulated, make_robot
 from gpnet_ros.errors import DeviceError, SettingsError
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.nodes.arriving.sights import Sights
 from gpnet_ros.nodes.bags.decision_recorder import DecisionRecorder, setup_values
+from gpnet_ros.nodes.bags.shift_record import shift_log
 from gpnet_ros.nodes.health.checkup import Checkup
 from gpnet_ros.nodes.health.parts import Health
 from gpnet_ros.nodes.parameters.declared import PlannerSettings, cell_parameters, with_parameters
@@ -29,6 +31,7 @@ from gpnet_ros.picking.loop_settings import LoopSettings
 from gpnet_ros.picking.mode_gate import Connected, require_mode
 from gpnet_ros.picking.record import LoopListener
 from gpnet_ros.picking.rest import Rest
+from gpnet_ros.picking.shift.log import ShiftLog
 from gpnet_ros.settings import config_dir
 
 
@@ -43,6 +46,7 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
         self.simulated = is_simulated(self.settings.robot)
         self.loop: PickingLoop | None = None
         self.recorder: DecisionRecorder | None = None
+        self.shift: ShiftLog | None = None
 
     def configure(self) -> None:
         """Read cell and hand-eye, create topics; the limits in force are those until the next configure."""
@@ -60,7 +64,7 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
         )  # fmt: skip
         cup = cell.tool == "suction"
         eyes = self._eyes = Sights(self, s, with_maps=not cup, with_detections=cup or s.priority == "graspnext")
-        listener = self._listener(eyes, setup_values(cell, hand_eye))
+        listener = self._listener(eyes, setup_values(cell, hand_eye), arm, cell)
         self.loop = PickingLoop(arm, gripper, cell, hand_eye, eyes, listener, how, _select(s), self._frame_clock())
         eyes.judge = self.loop.attention.check_mapless
         self.checkup = Checkup(self, self.loop, eyes.exposures, self.outputs)
@@ -102,14 +106,17 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
             picker.use_cell(with_parameters(picker.attention.cell, s))
             self.outputs.cell = picker.attention.cell
 
-    def _listener(self, eyes: Sights, setup: dict[str, Any]) -> LoopListener:
-        """Who is told of the loop: the topics, and a bag if the parameter asks for one."""
-        self.recorder = None
-        if not self.settings.record:
-            return self.outputs
-        folder, warn = Path(self.settings.record_dir), self.get_logger().warning
-        self.recorder = DecisionRecorder(self.outputs, lambda: eyes.last, folder, setup, warn)
-        return self.recorder
+    def _listener(self, eyes: Sights, setup: dict[str, Any], arm: Arm, cell: Cell) -> LoopListener:
+        """Who is told of the loop: the topics, and a bag and the shift's page if parameters ask for them."""
+        self.recorder = self.shift = None
+        s, warn = self.settings, self.get_logger().warning
+        listener: LoopListener = self.outputs
+        if s.record:
+            folder = Path(s.record_dir)
+            self.recorder = listener = DecisionRecorder(listener, lambda: eyes.last, folder, setup, warn)
+        if s.shift_dir:
+            self.shift = listener = shift_log(s, listener, arm, cell, warn)
+        return listener
 
     def _frame_clock(self) -> Callable[[], float]:
         """The clock of the frames' stamps [s]: the node's own, which may be that of a bag.
@@ -149,8 +156,9 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
         """Stop the arm, hold the grip, let go of the robot."""
         if self.loop is not None:
             self.loop.close()
-        if self.recorder is not None:
-            self.recorder.close()
+        for kept in (self.recorder, self.shift):
+            if kept is not None:
+                kept.close()
 
     def publish_arm(self) -> None:
         """Joints and flange, 50 times a second."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,27 @@ def clearing_table(found: Sequence[ClearedLine], against: str, models: Path) -> 
         "The paper counts a round whose picks all took the topmost object, on a real robot with objects of its own.",
     )
     return Table("table3", "Table 3: closed loop on frozen heaps", columns, tuple(rows), tuple(values), notes)
+
+
+def own_table(rounds: Sequence[RoundRow], title: str) -> Table:
+    """The rounds of one log beside the paper's: the same report for a person's own cell and for simulation.
+
+    Args:
+        rounds: of one log; those that broke count for nothing.
+        title: who played where.
+
+    Raises:
+        BadInput: none was played to its end.
+    """
+    whole = [row for row in rounds if not row.failed]
+    table = clearing_table([line_of_rounds("own", title, whole)], "own", Path())
+    notes = (
+        "Rounds in which every object came into the tote and every pick took a topmost one, % [Wilson's 95 % interval "
+        "over rounds].",
+        table.notes[-1],
+        *([f"{len(rounds) - len(whole)} rounds broke and count for nothing."] if len(whole) < len(rounds) else []),
+    )
+    return replace(table, title="Table 3 on one cell", notes=notes)
 
 
 def _texts(entry: ClearedLine) -> dict[str, str]:

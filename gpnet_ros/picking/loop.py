@@ -124,6 +124,12 @@ class PickingLoop:
             self._changed.notify_all()
         return True, "Pauses after the pick under way; call resume to go on."
 
+    def end_pause(self) -> None:
+        """End a pause and nothing else: no word for a stop, which `resume` would be."""
+        with self._changed:
+            self._paused = False
+            self._changed.notify_all()
+
     def stop(self) -> tuple[bool, str]:
         """Stop the arm where it is; the grip is held. On hardware only `resume` allows motion again."""
         with self._changed:

@@ -11,6 +11,7 @@ from gpnet_ros.settings import config_dir
 ROOT = config_dir().parent
 #: Modules whose sentences a node, its launch file or its services can say.
 SPEAKERS = (
+    "picking/shift/log.py", "drift.py", "devices/onrobot.py", "devices/modbus.py",
     "nodes/**/*.py", "picking/*.py", "devices/realsense.py", "devices/robotiq.py", "devices/digital_gripper.py",
     "devices/robots.py", "devices/ur/*.py", "frame.py", "hand_eye_check.py", "encodings.py", "camera_info.py",
     "lens.py", "rvl.py", "cell.py", "settings.py",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 from gpnet_ros.devices.digital_gripper import BANKS, DigitalGripper, DigitalGripperSettings
+from gpnet_ros.devices.onrobot import OnRobotGripper, OnRobotSettings
 from gpnet_ros.devices.robotiq import URCAP_PORT, RobotiqGripper, RobotiqSettings
 from gpnet_ros.errors import DeviceError, LinkLost, RobotStopped
 from gpnet_ros.finding import Finding, Trouble, well
@@ -40,6 +41,14 @@ LINES_OPPOSED = Trouble(
 SWITCH_STUCK = Trouble(
     "gripper", "switch_stuck", "fault", "the input tells of an object while the gripper is open",
     "Take off what it holds, and check held_pin, the switch's threshold, and whether it opens or closes its contact.",
+)  # fmt: skip
+BOX_SILENT = Trouble(
+    "gripper", "box_silent", "fault", "no OnRobot Compute Box answers",
+    "Switch the box on, see its page in a browser, and set box_ip and port of the gripper's file to what it says.",
+)  # fmt: skip
+FINGERS_STOPPED = Trouble(
+    "gripper", "fingers_stopped", "fault", "a safety switch of the OnRobot gripper was pushed",
+    "Take away what pushes it, then switch the gripper's power off and on.",
 )  # fmt: skip
 #: Pins of each bank.
 _PINS = {"standard": 8, "configurable": 8, "tool": 2}
@@ -85,6 +94,20 @@ def examine_robotiq(settings: RobotiqSettings) -> list[Finding]:
         return [well("gripper", f"The gripper at {address} answers; resume activates it, and its fingers move then.")]
     held = ", something between them" if state.object_detected else ""
     return [well("gripper", f"The gripper at {address} is active, its pads {state.width * 1000:.0f} mm apart{held}.")]
+
+
+def examine_onrobot(settings: OnRobotSettings) -> list[Finding]:
+    """Read the status of an OnRobot gripper."""
+    gripper, address = OnRobotGripper(settings), f"{settings.box_ip}:{settings.port}"
+    try:
+        state = gripper.state()
+    except DeviceError as error:
+        return [BOX_SILENT.found(str(error))]
+    finally:
+        gripper.close()
+    if state.fault:
+        return [FINGERS_STOPPED.found(f"The gripper behind {address} does not obey: {state.fault}")]
+    return [well("gripper", f"The gripper behind {address} obeys, its tips {state.width * 1000:.0f} mm apart.")]
 
 
 def _opens(settings: RobotiqSettings) -> bool:

@@ -13,6 +13,9 @@ from gpnet_ros.evaluation.closed_loop.players import Policy
 from gpnet_ros.evaluation.closed_loop.rows import RoundRow
 from gpnet_ros.evaluation.intervals import share
 
+#: Path of rounds on a person's own cell; the others are simulated.
+OWN_CELL = "own"
+
 
 @dataclass
 class RoundTally:
@@ -93,7 +96,7 @@ def rounds_answer(rows: Sequence[RoundRow], policy: Policy, heaps: str, seed: in
     """
     counts = sorted({row.objects for row in rows})
     found = counted(rows)
-    at_speed = policy.path == "cell" or (policy.path == "ros" and factor == 1.0)
+    at_speed = policy.path in ("cell", OWN_CELL) or (policy.path == "ros" and factor == 1.0)
     seconds = sum(row.seconds for row in rows)
     return {
         "path": policy.path,
@@ -142,7 +145,8 @@ def rounds_sentence(answer: dict[str, Any]) -> str:
     between = "" if right["rate"] is None else f" [{right['low']:.0%}, {right['high']:.0%}]"
     faults = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in answer["faults"].items()) or "none"
     return (
-        f"simulated, path {answer['path']}, {answer['gripper']}, priority {answer['priority']}, "
+        f"{'real' if answer['path'] == OWN_CELL else 'simulated'}, path {answer['path']}, {answer['gripper']}, "
+        f"priority {answer['priority']}, "
         f"K = {answer['objects_per_round']}: "
         f"rounds cleared {part('rounds_cleared', 'rounds')}, all right {part('rounds_all_right', 'rounds')}{between}; "
         f"objects removed {part('objects_removed', 'objects')}; "

@@ -22,6 +22,7 @@ from gpnet_ros.devices.doctor import camera as camera_part
 from gpnet_ros.devices.doctor import gripper as gripper_part
 from gpnet_ros.devices.doctor import reach, registers, robot
 from gpnet_ros.devices.doctor.reach import RobotFacts, reach_robot
+from gpnet_ros.devices.onrobot import OnRobotSettings
 from gpnet_ros.devices.realsense import RealSenseCamera, RealSenseSettings
 from gpnet_ros.devices.robotiq import RobotiqSettings
 from gpnet_ros.errors import SettingsError
@@ -156,7 +157,7 @@ class Visit:
             return [facts, *robot.robot_unseen(why), *registers.registers_unseen(why)]
         self.robot = facts
         judged = robot.judge_robot(facts, self.cell)
-        judged += registers.judge_registers(facts, self.settings.gripper != "robotiq")
+        judged += registers.judge_registers(facts, self.settings.gripper in ("digital", "suction"))
         return sorted([*facts.findings, *judged], key=lambda finding: PARTS.index(finding.part))
 
     def _gripper(self) -> list[Finding]:
@@ -164,6 +165,9 @@ class Visit:
         if s.gripper == "robotiq":
             kept = load_settings(RobotiqSettings, s.gripper_file) if s.gripper_file else RobotiqSettings()
             return gripper_part.examine_robotiq(replace(kept, robot_ip=s.robot_ip, timeout=max(kept.timeout, PATIENCE)))
+        if s.gripper == "onrobot":
+            box = load_settings(OnRobotSettings, s.gripper_file) if s.gripper_file else OnRobotSettings()
+            return gripper_part.examine_onrobot(box)
         if self.robot is None or self.robot.report is None:
             return [skipped("gripper", "Not looked at: its lines belong to the robot, which cannot be reached.")]
         kind = ValveSettings if s.gripper == "suction" else DigitalGripperSettings

@@ -172,6 +172,7 @@ class PlannerSettings(SquareSettings):
     look_timeout: float = fixed(declaring.TASK, 30.0, "Longest wait for a frame.", unit="s", low=0.5, high=120.0)
     record: bool = fixed(declaring.TASK, False, "Write what is decided on into a bag, one per task.")
     record_dir: str = fixed(declaring.TASK, "runs/decisions", "Folder of these bags.")
+    shift_dir: str = fixed(declaring.TASK, "", "Folder of all shifts, each with its page; empty: none is kept.")
     calibration_check_file: str = fixed(declaring.ARMS, "", "File of `gpnet check`; needed beyond hover on hardware.")
     calibration_max_age: int = fixed(
         declaring.ARMS, 30, "An older calibration check does not count.", unit="days", low=1, high=3650

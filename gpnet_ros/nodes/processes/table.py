@@ -102,6 +102,7 @@ class RunSettings:
     record: bool = setting(
         False, "Write what is decided on into a bag per task, below runs/decisions (there one folder per namespace)."
     )
+    shift: bool = setting(False, "Keep a page of the shift below runs/shift (there one folder per namespace).")
     robot_model: str = setting(
         "auto",
         "Start robot_state_publisher with the cell's description, in place of the planner's frames; auto: where it is "
@@ -200,6 +201,7 @@ def _defaults(node: str, run: RunSettings) -> dict[str, Any]:
 
 def _of_planner(run: RunSettings) -> dict[str, Any]:
     folder = {"record_dir": str(Path("runs/decisions", _namespace(run)))} if run.record else {}
+    folder |= {"shift_dir": str(Path("runs/shift", _namespace(run)))} if run.shift else {}
     if not run.sim:
         return folder
     true = {"quality_min": _TRUE_QUALITY_MIN} if run.priority == "oracle" else {}

@@ -35,7 +35,7 @@ _REST = ("idle", "needs_resume", "paused")
 class ShiftLog:
     """Implements `LoopListener`: hands everything on, and writes it into the folder of a shift.
 
-    What cannot be written costs the record, never a pick.
+    The folder is made with the first turn. What cannot be written costs the record, never a pick.
 
     Attributes:
         drift: of all picks since the check of the calibration that the head names.
@@ -55,7 +55,7 @@ class ShiftLog:
 
         Args:
             listener: told everything, too.
-            folder: of this shift, within that of all shifts; made if needed.
+            folder: of this shift, within that of all shifts.
             head: what all turns have in common.
             slider: asked for the share of the speed slider after each pick; None where nobody tells.
             warn: told when something drifts, and what cannot be written.
@@ -64,7 +64,7 @@ class ShiftLog:
         self.folder, self.head, self.drift = folder, head, Drift()
         self._listener, self._slider, self._warn, self._now = listener, slider, warn, now
         self._sight: tuple[Decision, Sight] | None = None
-        self._pictures, self._broken = 0, ""
+        self._pictures, self._broken, self._written = 0, "", 0
         self._refused: tuple[str, float] = ("", 0.0)
         for figures in earlier_figures(folder.parent, head.check):
             self.drift.note(figures)
@@ -115,13 +115,16 @@ class ShiftLog:
         return summarise(self.lines)
 
     def close(self) -> None:
-        """Write the page for the last time."""
+        """Write the page for the last time; harmless when it was."""
+        if self.lines[-1]["kind"] == "end":
+            return
         self._add({"kind": "end"})
         self.write_page()
 
     def write_page(self) -> None:
-        """Write the page as things stand."""
-        self._keep(lambda: self._put(PAGE, shift_html(self.summary(), self.folder, self.drift.tests)))
+        """Write the page as things stand, once there is a turn to tell of."""
+        if self._has_turn:
+            self._keep(lambda: self._put(PAGE, shift_html(self.summary(), self.folder, self.drift.tests)))
 
     def _drifts(self, sentence: str) -> None:
         self._add({"kind": "drift", "sentence": sentence})
@@ -134,9 +137,15 @@ class ShiftLog:
         def write() -> None:
             self.folder.mkdir(parents=True, exist_ok=True)
             with (self.folder / LINES).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+                file.write("".join(json.dumps(line) + "\n" for line in self.lines[self._written :]))
+            self._written = len(self.lines)
 
-        self._keep(write)
+        if self._has_turn:
+            self._keep(write)
+
+    @property
+    def _has_turn(self) -> bool:
+        return self._written > 0 or any(line["kind"] == "turn" for line in self.lines)
 
     def _put(self, name: str, text: str) -> None:
         """Write a file whole or not at all."""

@@ -6,7 +6,8 @@ Nothing here moves anything: it calls what `PickingLoop` offers a person, and wa
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Protocol
 
@@ -36,30 +37,23 @@ class Operator(Protocol):
         """Say something."""
 
 
-class Unattended:
-    """Nobody: a simulated cell goes on by itself, and ends with its heap."""
-
-    def __init__(self, tell: Callable[[str], object]) -> None:
-        """`tell` takes each line."""
-        self._tell = tell
-
-    def word(self, what: str) -> bool:
-        """Whether this may happen now: always, as nothing real moves."""
-        return True
-
-    def tell(self, what: str) -> None:
-        """Say something."""
-        self._tell(what)
-
-
 class News:
-    """Implements `LoopListener`: progress for a person, and something to wait for."""
+    """Implements `LoopListener`: progress for a person, and something to wait for.
+
+    Attributes:
+        states: of the loop, in order.
+        last: record of the last turn of the present task.
+        records: of turns that nobody has taken yet, kept while `pause` is set: pictures are large.
+        pause: called after each turn that does not end a task; None lets the loop go on.
+    """
 
     def __init__(self, tell: Callable[[str], object]) -> None:
         """`tell` takes each line of progress."""
         self._tell, self._changed = tell, threading.Condition()
         self.states: list[str] = []
         self.last: PickRecord | None = None
+        self.records: list[PickRecord] = []
+        self.pause: Callable[[], object] | None = None
         self._refused = ""
 
     def state(self, state: str) -> None:
@@ -81,8 +75,12 @@ class News:
         """Say what became of a turn."""
         self._refused = ""
         self._tell(_line(record))
+        if self.pause is not None and record.finished is None:  # in the loop's thread, so that no next turn begins
+            self.pause()
         with self._changed:
             self.last = record
+            if self.pause is not None:
+                self.records.append(record)
             self._changed.notify_all()
 
     @property
@@ -136,17 +134,52 @@ class Shift:
         Raises:
             DeviceError: the loop has died.
         """
-        loop, news = self._loop, self._news
-        loop.open()
-        try:
-            news.wait(lambda: news.now in _REST, loop)
-            while self._make_ready():
-                ended = self._one_by_one() if loop.settings.mode != "run" else self._task(loop.start)
+        with self.opened():
+            while self.make_ready():
+                ended = self._one_by_one() if self._loop.settings.mode != "run" else self._task(self._loop.start)
                 if not self._goes_on(ended):
                     return ended
             return "person"
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """The loop, open and at rest; afterwards it is closed, the grip is held.
+
+        Raises:
+            DeviceError: the loop has died.
+        """
+        self._loop.open()
+        try:
+            self._news.wait(lambda: self._news.now in _REST, self._loop)
+            yield
         finally:
-            loop.close()
+            self._loop.close()
+
+    def paused_turns(self) -> Iterator[PickRecord]:
+        """The turns of one task; the loop pauses after each until the next is asked for.
+
+        Raises:
+            DeviceError: the loop has died.
+        """
+        loop, news = self._loop, self._news
+        seen, news.pause = len(news.states), loop.pause
+        news.records.clear()
+        try:
+            done, why = loop.start()
+            if not done:
+                self._person.tell(why)
+                return
+            while True:
+                news.wait(partial(news.has_come, (*_REST, "paused"), seen), loop)
+                while news.records:
+                    yield news.records.pop(0)
+                seen = len(news.states)
+                if news.now in _REST:
+                    return
+                loop.end_pause()
+        finally:
+            news.pause = None
+            loop.end_pause()
 
     def _goes_on(self, ended: str) -> bool:
         """Whether a person wants to go on after a task has ended."""
@@ -158,7 +191,7 @@ class Shift:
         why = "no result" if last is None else last.turn.message or last.turn.status
         return self._person.word(f"It has stopped ({why}). Look at the cell; go on")
 
-    def _make_ready(self) -> bool:
+    def make_ready(self) -> bool:
         """Whether the loop may begin, on a person's word where it needs one."""
         loop, news = self._loop, self._news
         while news.now == "needs_resume":

@@ -19,6 +19,7 @@ from gpnet_ros.devices.fake import FakeArm, FakeGripper
 from gpnet_ros.errors import BadInput
 from gpnet_ros.picking.loop import PickingLoop
 from gpnet_ros.picking.loop_settings import LoopSettings
+from gpnet_ros.picking.record import PickRecord, Turn
 from gpnet_ros.picking.shift.lines import LINES, PAGE, ShiftHead, check_name, earlier_figures, read_lines
 from gpnet_ros.picking.shift.log import ShiftLog
 from gpnet_ros.picking.shift.session import News, Shift
@@ -162,6 +163,8 @@ def test_drift_is_told_across_shifts_of_one_check_and_forgotten_with_the_next(tm
     told: list[str] = []
     log = ShiftLog(None, tmp_path / "d", HEAD, lambda: None, told.append)
     assert len(told) == 1 and "`gpnet check`" in told[0]
+    assert not log.folder.exists(), "a shift without a turn leaves nothing"
+    log.result(PickRecord(Turn("nothing_left", ""), "run", 0, 0, 0, "nothing_left"))
     log.close()
     assert "`gpnet check`" in (tmp_path / "d" / PAGE).read_text(encoding="utf-8")
     assert "shifted (red)" in (tmp_path / "d" / PAGE).read_text(encoding="utf-8")
