@@ -19,9 +19,7 @@ from pathlib import Path
 
 from gpnet_ros.cell import Cell, HandEye, load_cell, load_hand_eye
 from gpnet_ros.commands.priority_source import add_priority
-from gpnet_ros.commands.robot_person import Terminal
-from gpnet_ros.devices.camera import Camera
-from gpnet_ros.devices.realsense import RealSenseCamera, RealSenseSettings
+from gpnet_ros.commands.robot_person import Terminal, make_camera
 from gpnet_ros.devices.robots import GRIPPERS, make_robot
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
@@ -38,7 +36,6 @@ from gpnet_ros.picking.shift.lines import PAGE, ShiftHead, check_name
 from gpnet_ros.picking.shift.log import ShiftLog, slider_of
 from gpnet_ros.picking.shift.session import WELL, News, Shift
 from gpnet_ros.settings import config_dir
-from gpnet_ros.sim.cell.camera import SimCamera
 from gpnet_ros.speed import at_speed
 
 
@@ -138,7 +135,7 @@ def _opened(args: argparse.Namespace, folder: Path) -> Iterator[tuple[Shift, Per
 
     if not Path(args.check).is_file():
         gate(args.camera_serial)  # before anything is opened
-    camera = _camera(args, cell)
+    camera = make_camera(args.run_dir, args.camera_serial)
     person = PersonAtTerminal(unattended=args.simulate)
     camera.open()
     try:
@@ -165,12 +162,6 @@ def _head(args: argparse.Namespace, simulated: bool) -> ShiftHead:
     return ShiftHead(
         started, args.mode, simulated, args.speed, 1.0, model, str(args.cell or ""), check_name(args.check)
     )  # fmt: skip
-
-
-def _camera(args: argparse.Namespace, cell: Cell) -> Camera:
-    if args.run_dir is None:
-        return RealSenseCamera(RealSenseSettings(serial=args.camera_serial))
-    return SimCamera(args.run_dir, hand_eye=load_hand_eye(), cell=cell)  # as it truly is
 
 
 def _see(args: argparse.Namespace, cell: Cell, hand_eye: HandEye) -> Callable[[Frame], Sight]:

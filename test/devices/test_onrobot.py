@@ -9,7 +9,6 @@ import pytest
 from support.onrobot_box import Box, onrobot_box
 
 from gpnet_ros.cell import load_cell
-from gpnet_ros.devices.doctor.gripper import examine_onrobot
 from gpnet_ros.devices.gripper import GripStatus
 from gpnet_ros.devices.onrobot import GRIP_WITH_OFFSET, MODELS, OnRobotGripper, OnRobotSettings
 from gpnet_ros.devices.robots import make_robot
@@ -119,13 +118,3 @@ def test_it_is_chosen_by_name_and_its_settings_have_bounds() -> None:
     for wrong in ({"model": "rg3"}, {"port": 0}, {"motion_timeout": math.nan}):
         with pytest.raises(SettingsError):
             OnRobotSettings(**wrong)  # type: ignore[arg-type]
-
-
-def test_the_doctor_reads_it_and_moves_nothing(pair: Pair) -> None:
-    box, gripper = pair
-    assert [finding.state for finding in examine_onrobot(gripper.settings)] == ["ok"]
-    box.safety = 1 << 3
-    assert [finding.name for finding in examine_onrobot(gripper.settings)] == ["fingers_stopped"]
-    box.silent = True
-    assert [finding.name for finding in examine_onrobot(gripper.settings)] == ["box_silent"]
-    assert box.targets == []
