@@ -20,7 +20,7 @@ Pair = tuple[Box, OnRobotGripper]
 @pytest.fixture
 def pair() -> Iterator[Pair]:
     with onrobot_box() as (box, port):
-        gripper = OnRobotGripper(OnRobotSettings("127.0.0.1", port, motion_timeout=0.5))
+        gripper = OnRobotGripper(OnRobotSettings("127.0.0.1", port, timeout=10.0, motion_timeout=10.0))
         yield box, gripper
         gripper.close()
 
@@ -83,8 +83,9 @@ def test_a_safety_switch_stops_it_until_its_power_was_off(pair: Pair, bit: int) 
 
 
 def test_fingers_that_never_rest_are_a_timeout_and_get_no_command(pair: Pair) -> None:
-    box, gripper = pair
+    box, _ = pair
     box.stuck = True
+    gripper = OnRobotGripper(OnRobotSettings("127.0.0.1", pair[1].settings.port, timeout=10.0, motion_timeout=0.5))
     result = gripper.move(0.05, 0.1, 20.0)
     assert result.status is GripStatus.TIMEOUT and "still move" in result.message
     assert box.targets == []

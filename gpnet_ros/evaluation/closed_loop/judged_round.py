@@ -68,7 +68,6 @@ def judged_round(turns: Iterable[PickRecord], layout: Layout, person: Witness) -
         ended = record.finished or ended
         if pick.number >= count + EXTRA_PICKS:
             ended = "max_picks"
-        if record.finished or ended == "max_picks":
             break
         began = time.monotonic()
     return RosRound(count, tuple(sorted(removed)), tuple(picks), ended, ended in _BROKEN, seconds)

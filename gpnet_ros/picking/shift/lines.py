@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -98,7 +99,7 @@ def drift_figures(line: Mapping[str, Any], closed: float | None) -> dict[str, fl
     predicted = line.get("predicted_width_m")
     if closed is not None and predicted is not None and line["status"] in ("picked", "slipped"):
         found["width_m"] = round(closed - predicted, 5)
-    return found
+    return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
 def read_lines(folder: Path) -> list[dict[str, Any]]:

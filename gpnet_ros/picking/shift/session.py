@@ -156,7 +156,7 @@ class Shift:
             self._loop.close()
 
     def paused_turns(self) -> Iterator[PickRecord]:
-        """The turns of one task; the loop pauses after each until the next is asked for.
+        """The turns of one task; the loop pauses after each until the next is asked for, and stops if none is.
 
         Raises:
             DeviceError: the loop has died.
@@ -179,7 +179,8 @@ class Shift:
                 loop.end_pause()
         finally:
             news.pause = None
-            loop.end_pause()
+            if news.now not in _REST:  # whoever asked for the turns has left: nothing goes on without them
+                loop.stop()
 
     def _goes_on(self, ended: str) -> bool:
         """Whether a person wants to go on after a task has ended."""
