@@ -200,8 +200,8 @@ def _defaults(node: str, run: RunSettings) -> dict[str, Any]:
 
 
 def _of_planner(run: RunSettings) -> dict[str, Any]:
-    folder = {"record_dir": str(Path("runs/decisions", _namespace(run)))} if run.record else {}
-    folder |= {"shift_dir": str(Path("runs/shift", _namespace(run)))} if run.shift else {}
+    asked = {"record_dir": run.record and "runs/decisions", "shift_dir": run.shift and "runs/shift"}
+    folder = {name: str(Path(root, _namespace(run))) for name, root in asked.items() if root}
     if not run.sim:
         return folder
     true = {"quality_min": _TRUE_QUALITY_MIN} if run.priority == "oracle" else {}
