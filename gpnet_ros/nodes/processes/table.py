@@ -29,8 +29,7 @@ from gpnet_ros.picking.mode_gate import MODES
 from gpnet_ros.settings import config_dir, setting, validate
 from gpnet_ros.urdf import urdf
 
-#: The shipped multi-task model, and the gripper that needs no other.
-SCENE_MODEL, SUCTION = "fast-graspnext", "suction"
+SCENE_MODEL, SUCTION = "fast-graspnext", "suction"  # the shipped multi-task model; the gripper that needs no other
 #: Smallest Q* where the maps are the truth of a simulated cell: what is true needs no threshold.
 _TRUE_QUALITY_MIN = 0.01
 _NAME = re.compile(r"/?([A-Za-z_]\w*(/[A-Za-z_]\w*)*/?)?", re.ASCII)
