@@ -30,8 +30,7 @@ from gpnet_ros.settings import config_dir, setting, validate
 from gpnet_ros.urdf import urdf
 
 SCENE_MODEL, SUCTION = "fast-graspnext", "suction"  # the shipped multi-task model; the gripper that needs no other
-#: Smallest Q* where the maps are the truth of a simulated cell: what is true needs no threshold.
-_TRUE_QUALITY_MIN = 0.01
+_TRUE_QUALITY_MIN = 0.01  # smallest Q* where maps are a simulated cell's truth: what is true needs no threshold
 _NAME = re.compile(r"/?([A-Za-z_]\w*(/[A-Za-z_]\w*)*/?)?", re.ASCII)
 
 
