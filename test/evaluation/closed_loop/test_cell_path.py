@@ -80,7 +80,7 @@ def test_a_round_adds_up_and_is_the_same_again(tmp_path: Path, capsys: pytest.Ca
     assert told[0]["picks_ok"] == 1 and row.cleared
     took = 3600.0 / told[0]["objects_per_hour"]
     assert took == pytest.approx(row.seconds, rel=1e-3), "one object in all of the round's time"
-    for pick in row.picks:
+    for pick in (pick for pick in row.picks if pick.executed):  # the last look ends with a way home
         assert sum(pick.details["time_s"].values()) == pytest.approx(pick.details["seconds"], abs=0.05)
     assert {"look", "decide", "approach", "descend", "close", "carry", "release"} <= set(told[0]["time_ms"])
 
