@@ -43,7 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--cell", help="cell file to begin from (config/cell.yaml)")
     add("--hand-eye", help="roughly where the camera is, so that one view by hand is enough to drive")
     add("--model", help="network (gpnet)")
-    add("--from", dest="begin", choices=STEPS, metavar="STEP", help="do this step and those after it anew")
+    add(
+        "--from",
+        dest="begin",
+        choices=STEPS,
+        metavar="STEP",
+        help="do this step and those after it anew; what they kept is put aside",
+    )
     add("--views", type=int, default=15, help="views of the board that are wanted (15)")
     add("--measure", default=",".join(ITEMS), help=f"what is measured of the cell, of {','.join(ITEMS)}")
     add("--without", nargs="+", default=[], metavar="PART", help="parts that the doctor leaves out")
@@ -54,11 +60,11 @@ def run(args: argparse.Namespace) -> int:
     """Lead until all is done, or the person leaves."""
     progress = Progress(args.folder)
     _settle(progress, args)
-    if args.begin:
-        progress.forget(args.begin)
     progress.write()
     bench = Workbench(args.folder, progress.settings, _ask, args.views, tuple(args.without), args.picks, args.measure)
     ladder = Ladder(progress, steps_of(bench), lambda text: print(text, flush=True), _ask)
+    if args.begin:
+        ladder.anew(args.begin)
     if not ladder.climb():
         return 1
     print(f"\nAll steps are done. {bench.launch_told()}")

@@ -132,6 +132,7 @@ def steps_of(bench: Workbench) -> list[Step]:
                  bench.file("hand_eye.yaml"), "--board", bench.file("board.yaml"), "--out", bench.file("check.yaml")]
             ),
             back="hand-eye",
+            afresh=lambda: _aside(bench.folder / "check.unfinished.yaml"),
         ),
         mode("dry_run", "dry_run", 1.0, 1, "the grasp lies across an object that lies on top; nothing moves."),
         mode("hover", "hover", 0.1, 1, "the open jaws stand over that object, turned as it lies; nothing is touched."),
@@ -189,8 +190,9 @@ def _hand_eye(bench: Workbench) -> Outcome:
     """The board's page where there is none yet, views, and the solver."""
     s, board, views = bench.settings, bench.folder / "board.yaml", bench.folder / "views"
     if not board.is_file():
-        cli.main(["board", "--out", str(board.with_suffix(".pdf"))])
-        bench.ask(f"Print {board.with_suffix('.pdf')} at 100 %, measure it, and stick it to a stiff plate; Enter> ")
+        printed = _print_board(bench, board)
+        if not printed.ok:
+            return printed
     sim, words = bench.is_simulated, ["hand-eye", "capture", str(views), "--board", str(board)]
     words += ["--mount", s["mount"], "--robot", "sim" if sim else "ur", "--robot-ip", s["robot_ip"]]
     words += ["--camera", "sim", "--run-dir", s["run_dir"]] if sim else ["--serial", s["camera_serial"]]
@@ -201,6 +203,23 @@ def _hand_eye(bench: Workbench) -> Outcome:
     shown = sorted(str(file.relative_to(bench.folder)) for file in views.glob("views/*/color.png"))[:1]
     words = ["hand-eye", "solve", str(views), "--out", str(bench.folder), *_given("--cell", s["cell"])]
     return _command(words, tuple(shown))
+
+
+def _print_board(bench: Workbench, board: Path) -> Outcome:
+    """The board's page, and a person who prints it; the step goes on after Enter only."""
+    made, page = _command(["board", "--out", str(board.with_suffix(".pdf"))]), board.with_suffix(".pdf")
+    told = f"Print {page} at 100 %, measure it, and stick it to a stiff plate"
+    while made.ok:
+        try:
+            word = bench.ask(f"{told}: Enter goes on, q leaves> ").strip().lower()
+        except (EOFError, KeyboardInterrupt):
+            word = "q"
+        if word == "":
+            return made
+        if word == "q":
+            return Outcome(False, (*made.told, f"{told}; then go on here."), left=True)
+        print(f"{word!r} is none of these.", flush=True)
+    return made
 
 
 def _given(option: str, value: str) -> list[str]:
@@ -248,3 +267,4 @@ def _aside(path: Path) -> None:
     while (other := path.with_name(f"{path.stem}.before{number}{path.suffix}")).exists():
         number += 1
     path.rename(other)
+    print(f"{path} is put aside as {other.name}.", flush=True)

@@ -16,6 +16,8 @@ from support.ladder_person import LadderPerson, climb
 from gpnet_ros import cli
 from gpnet_ros.calibration.hand_eye_file import write_hand_eye
 from gpnet_ros.cell import load_hand_eye
+from gpnet_ros.commands.bringup_steps import Workbench, steps_of
+from gpnet_ros.picking.bringup.ladder import Outcome
 from gpnet_ros.picking.bringup.progress import STEPS, Progress
 from gpnet_ros.settings import config_dir
 from gpnet_ros.sim.cell.door import CellDoor
@@ -104,3 +106,59 @@ def test_settings_are_kept_and_another_robot_is_refused_once_something_is_done(
     assert "was begun with robot_ip '127.0.0.77'" in capsys.readouterr().err
     assert cli.main(["bringup", str(tmp_path), "--from", "doctor"]) == 1
     assert Progress(tmp_path).next() == "doctor"
+
+
+def hand_eye_step(folder: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], status: int = 0) -> Outcome:
+    """The outcome of the hand-eye in a new folder, and in `ran.txt` the commands that it called."""
+
+    def called(command: list[str]) -> int:
+        with (folder / "ran.txt").open("a") as file:
+            file.write(" ".join(command[:2]).replace(" --out", "") + "\n")
+        return status
+
+    def ask(question: str) -> str:
+        if not words:
+            raise EOFError
+        return words.pop(0)
+
+    monkeypatch.setattr(cli, "main", called)
+    names = ("robot_ip", "gripper", "gripper_file", "camera_serial", "run_dir", "mount", "cell", "hand_eye", "model")
+    bench = Workbench(folder, dict.fromkeys(names, ""), ask, 9, (), 1, "")
+    return next(step for step in steps_of(bench) if step.name == "hand-eye").run()
+
+
+@pytest.mark.parametrize("words", [["q\n"], ["Q"], ["no\n", "q\n"], []])
+def test_the_board_that_is_to_be_printed_can_be_left_there(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome = hand_eye_step(tmp_path, monkeypatch, words)
+    assert outcome.left and not outcome.ok and "board.pdf at 100 %" in outcome.told[-1]
+    assert (tmp_path / "ran.txt").read_text().split("\n") == ["board", ""]
+
+
+def test_views_are_taken_after_enter_and_not_of_a_board_that_could_not_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert hand_eye_step(tmp_path, monkeypatch, ["\n"]).ok
+    assert (tmp_path / "ran.txt").read_text().split("\n")[:2] == ["board", "hand-eye capture"]
+    (tmp_path / "ran.txt").unlink()
+    outcome = hand_eye_step(tmp_path, monkeypatch, ["\n"], status=2)
+    assert not outcome.ok and not outcome.left and (tmp_path / "ran.txt").read_text() == "board\n"
+
+
+def test_from_a_step_on_all_is_measured_anew_and_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", open("/dev/null"))  # noqa: SIM115
+    (tmp_path / "views").mkdir()
+    (tmp_path / "measured.yaml").write_text("touched: 1")
+    (tmp_path / "check.unfinished.yaml").write_text("corners: 3")
+    given = ["--robot-ip", "127.0.0.77", "--camera-serial", "SIM1"]
+    assert cli.main(["bringup", str(tmp_path), *given, "--from", "cell"]) == 1
+    assert not (tmp_path / "measured.yaml").exists() and (tmp_path / "views").is_dir()
+    assert (tmp_path / "measured.before1.yaml").read_text() == "touched: 1"
+    assert (tmp_path / "check.unfinished.before1.yaml").is_file()
+    (tmp_path / "measured.yaml").write_text("touched: 2")
+    assert cli.main(["bringup", str(tmp_path), "--from", "doctor"]) == 1
+    assert (tmp_path / "views.before1").is_dir() and not (tmp_path / "views").exists()
+    assert (tmp_path / "measured.before2.yaml").read_text() == "touched: 2"

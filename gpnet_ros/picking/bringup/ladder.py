@@ -85,6 +85,12 @@ class Ladder:
         self.write_page()
         return True
 
+    def anew(self, name: str) -> None:
+        """A step and all after it are done anew: what they have kept is put aside, not only how they ended."""
+        for each in STEPS[STEPS.index(name) :]:
+            self._steps[each].afresh()
+        self.progress.forget(name)
+
     def again(self, name: str) -> Outcome:
         """Do a step that stands once more; what it rests on stays."""
         return self._do(self._steps[name])
@@ -135,6 +141,8 @@ class Ladder:
             outcome = step.run()
         except KeyboardInterrupt:
             outcome = Outcome(False, ("Left by Ctrl-C.",), left=True)
+        except EOFError:
+            outcome = Outcome(False, ("Left: nobody is at the terminal any more.",), left=True)
         self.progress.note(step.name, outcome.ok, outcome.told, outcome.pictures)
         self.write_page()
         self._say(f"{step.name}: {'done' if outcome.ok else 'not done'}; {self.page} tells it.")

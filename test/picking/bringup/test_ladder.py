@@ -74,10 +74,10 @@ def test_it_goes_from_an_empty_folder_to_run_and_then_has_nothing_left_to_do(fak
     assert "All steps are done" in page and "check told &lt;this&gt;" in page and "http" not in page
 
 
-@pytest.mark.parametrize("way", ["q", "terminal", "Ctrl-C", "killed"])
+@pytest.mark.parametrize("way", ["q", "terminal", "Ctrl-C", "terminal within", "killed"])
 def test_it_can_be_left_anywhere_and_goes_on_there(fakes: Fakes, way: str) -> None:
-    if way == "Ctrl-C":
-        fakes.breaks["check"] = KeyboardInterrupt
+    if way in ("Ctrl-C", "terminal within"):
+        fakes.breaks["check"] = KeyboardInterrupt if way == "Ctrl-C" else EOFError
         assert fakes.climb(Person("", "", "", "")) == (False, ["doctor", "hand-eye", "cell", "check"])
     elif way == "killed":  # nothing that comes after is run
         fakes.breaks["check"] = SystemExit
