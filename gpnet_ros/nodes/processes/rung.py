@@ -16,6 +16,7 @@ from gpnet_ros.errors import BadInput, DeviceError, GpnetError
 from gpnet_ros.nodes.processes.running_cell import FIRST_MAPS, free_domain, one_interrupt
 from gpnet_ros.nodes.processes.starter import RunningNodes, start_nodes
 from gpnet_ros.nodes.processes.table import RunSettings
+from gpnet_ros.speed import at_speed
 
 if TYPE_CHECKING:
     from gpnet_ros.nodes.processes.client import PlannerClient
@@ -26,6 +27,8 @@ _RESULT, _PICTURE = 180.0, 20.0
 _WELL = {"dry_run": ("dry_run",), "hover": ("done",), "step": ("picked",)}
 #: Ends of a task in mode `run` that are none of its faults.
 _ENDED = ("nothing_left", "max_picks")
+#: Parameters of the planner that a share makes smaller.
+_SPEEDS = ("joint_speed", "linear_speed", "descent_speed", "grip_speed")
 _ASK = {
     "dry_run": "Decide once; nothing moves",
     "hover": "Go above the grasp that is chosen, and home again; nothing is touched",
@@ -40,7 +43,7 @@ class Rung:
 
     Attributes:
         mode: one of `mode_gate.MODES`.
-        share: of the cell's speeds, 0 to 1.
+        share: of the cell's speeds, 0.1 to 1.
         picks: at most, in mode `run`.
         parameters: of all nodes, by the name of the node.
         cell: whose speeds are shared.
@@ -63,8 +66,8 @@ class Rung:
 
     def write(self) -> Path:
         """Write the parameter file of this rung."""
-        motion = self.cell.motion
-        speeds = {name: getattr(motion, name) * self.share for name in ("joint_speed", "linear_speed", "descent_speed")}
+        motion = at_speed(self.cell, self.share).motion
+        speeds = {name: getattr(motion, name) for name in _SPEEDS}
         planner = {
             **self.parameters["planner_node"], **{name: round(value, 4) for name, value in speeds.items()},
             "mode": self.mode, "max_picks": self.picks, "look_timeout": 120.0,

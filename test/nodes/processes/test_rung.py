@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,16 @@ def test_the_planner_takes_that_share_of_the_speed_and_no_other_node_does(share:
     values = file.values("planner_node")
     settings = PlannerSettings(**values)  # within the bounds that the parameters have
     assert settings.mode == "run" and settings.max_picks == 3 and not settings.auto_resume
-    for name in ("joint_speed", "linear_speed", "descent_speed"):
+    for name in ("joint_speed", "linear_speed", "descent_speed", "grip_speed"):
         assert values[name] == pytest.approx(share * getattr(CELL.motion, name), rel=0.01)
     assert set(file.values("camera_node")) == {"cell_file"} == set(file.values("inference_node"))
+
+
+def test_a_share_of_a_slow_cell_stays_within_the_bounds_of_the_parameters(tmp_path: Path) -> None:
+    slow = replace(CELL, motion=replace(CELL.motion, descent_speed=0.03, joint_speed=0.3))
+    values = ParamsFile(str(replace(rung("hover", 0.1, 1, tmp_path), cell=slow).write())).values("planner_node")
+    PlannerSettings(**values)  # refuses a descent at 0.003 m/s
+    assert values["descent_speed"] == 0.005 and values["joint_speed"] == 0.05
 
 
 class Planner:
