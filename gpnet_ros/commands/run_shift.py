@@ -95,6 +95,11 @@ def shift_of(args: argparse.Namespace) -> Iterator[tuple[Shift, PersonAtTerminal
     """
     if bool(args.robot_ip) == args.simulate:
         raise BadInput("Give --robot-ip, the address of the controller, or --simulate; one of both.")
+    if args.simulate and args.again:
+        raise BadInput(
+            "--again asks a person for the next heap, and a cell of --simulate has nobody beside it: leave one out, or "
+            "start `gpnet sim` and give its --robot-ip and --run-dir."
+        )
     sys.setswitchinterval(0.001)  # the loop gets its turn sooner while a picture is looked at, as in planner_node
     folder = args.out / datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
     with one_interrupt(), _cell_of(args, folder), _opened(args, folder) as found:

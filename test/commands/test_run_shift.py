@@ -18,6 +18,7 @@ ROBOT = ["--robot-ip", "192.0.2.1"]
     [
         ([], "--robot-ip"),
         ([*ROBOT, "--simulate"], "one of both"),
+        (["--simulate", "--again"], "--again asks a person"),
         ([*ROBOT, "--speed", "0"], "--speed is 0"),
         ([*ROBOT, "--speed", "nan"], "--speed is nan"),
         ([*ROBOT, "--picks", "0"], "--picks is 0"),
