@@ -73,9 +73,9 @@ def run(args: argparse.Namespace) -> int:
         runtime=args.runtime,
         precision=args.precision,
     )
+    found = detect(frame, detector, settings)
     for note in filter(None, (detector.note, gray_note(frame, detector.card))):
         print(note, file=sys.stderr)
-    found = detect(frame, detector, settings)
     answer = answer_of(found.grasp, found.rejected, frame)
     more: dict[str, object] = {"region": None if region is None else region.to_dict()}
     more["runtime"] = detector.told

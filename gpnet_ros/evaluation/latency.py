@@ -21,7 +21,7 @@ from gpnet_ros.network.baselines.orange import Orange
 from gpnet_ros.network.detector import Detector, find_device, fold
 from gpnet_ros.network.gpnet import WIDTHS, GPNet
 from gpnet_ros.network.running import MAP_TOLERANCE
-from gpnet_ros.network.runtimes import PRECISIONS, RUNTIMES, missing_packages, to_try
+from gpnet_ros.network.runtimes import PRECISIONS, RUNTIMES, to_try
 
 _MAPS = ("quality", "cos2", "sin2", "width", "priority")
 _STAGES = ("grid", "normalise", "net", "decode", "total")
@@ -100,8 +100,9 @@ def measure_latency(
     if threads is not None:
         torch.set_num_threads(threads)
     detector = Detector(model, device, _central_square, runtime=runtime, precision=precision)
-    detectors = {detector.told: detector} | _all_runtimes(model, device)
     frame, nets = _frame(), _nets(detector.card.planes, detector.device)
+    detector(frame)  # with auto the first picture may bring another runtime
+    detectors = {detector.told: detector} | _all_runtimes(model, device, frame)
     paths: dict[str, list[dict[str, float]]] = {told: [] for told in detectors}
     times: dict[str, list[float]] = {name: [] for name in nets}
     for number in range(rounds + 1):
@@ -131,17 +132,17 @@ def measure_latency(
     )
 
 
-def _all_runtimes(model: str, device: str) -> dict[str, Detector]:
+def _all_runtimes(model: str, device: str, frame: Frame) -> dict[str, Detector]:
     """Every installed runtime in every precision that is another on this machine; torch in float32 is the first."""
     found: dict[str, Detector] = {}
     for precision in PRECISIONS:
         for runtime in reversed(RUNTIMES):
             try:
-                if not missing_packages(runtime):
-                    to_try(runtime, precision, on_gpu=find_device(device).type != "cpu")
-                    made = Detector(model, device, _central_square, runtime=runtime, precision=precision)
-                    found.setdefault(made.told, made)
-            except ModelRefused:  # it has no such precision, or computes other maps
+                to_try(runtime, precision, on_gpu=find_device(device).type != "cpu")
+                made = Detector(model, device, _central_square, runtime=runtime, precision=precision)
+                made(frame)
+                found.setdefault(made.told, made)
+            except ModelRefused:  # it is not installed, has no such precision, or computes other maps
                 continue
     return found
 

@@ -31,8 +31,7 @@ class Detector:
 
     Attributes:
         card: what is known of the model.
-        device: where it runs; told: by which runtime, in which precision.
-        note: one sentence where these are not what was asked for; else empty.
+        device: where it runs.
         bugs: of the public code that are switched on; none unless asked for.
         time_ms: time of each stage of the last call: grid, normalise, net.
     """
@@ -80,14 +79,23 @@ class Detector:
         folded = fuse_heads(fold(net)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self.bugs != Bugs():  # they reach into the network, which another runtime does not show
             runtime = "torch"
-        runner = make_runner(folded, self.card, runtime, precision)
-        self.told, self.note = runner.told, runner.note
-        self._net: nn.Module = runner
+        self._runner = make_runner(folded, self.card, runtime, precision)
+        self._net: nn.Module = self._runner
         if self.bugs != Bugs():
             colored = self.card.channels != "depth" and self.card.normalisation != "published-doubled-1"
             self._net = AsPublished(folded, self.bugs, colors=3 if colored else 0)
         self._grid = grid or _whole_frame
         self.time_ms: dict[str, float] = {}
+
+    @property
+    def told(self) -> str:
+        """By which runtime it runs, in which precision; with runtime "auto" a picture may bring another one."""
+        return self._runner.told
+
+    @property
+    def note(self) -> str:
+        """Why these are not what was asked for, for a person; else empty. With "auto" a picture may add to it."""
+        return self._runner.note
 
     def __call__(self, frame: Frame) -> Maps:
         """The maps of a frame; a network without a priority head gives priority 1 everywhere.

@@ -52,7 +52,7 @@ class Runner(nn.Module):
         """Runtime with its version, and precision: what computes here."""
         try:
             version = str(import_module(self.runtime).__version__).partition("-")[0]
-        except ImportError:
+        except Exception:  # what lies there under its name may be anything, and raise anything
             version = "(which cannot be imported)"
         return f"{self.runtime} {version} in {self.precision}"
 
@@ -74,20 +74,37 @@ class ExportedRunner(Runner):
         super().__init__(net, runtime, precision)
         self._card, self._own = card, _OwnMaps(net)
         self._ready: dict[tuple[int, int], Callable[[Floats], Floats]] = {}
+        self._refused: dict[tuple[int, int], str] = {}
 
     def golden_maps(self, x: Tensor) -> Tensor:
         """As of every runner; what runs a size that has not come before is made and compared with torch first.
 
         Raises:
-            ModelRefused: the runtime cannot run the network, or computes other maps.
+            ModelRefused: the runtime cannot run the network, or computes other maps; a size that was refused once
+                stays so, without another try.
         """
         shape = (x.shape[-2], x.shape[-1])
+        if shape in self._refused:
+            raise ModelRefused(self._refused[shape])
+        try:
+            return torch.from_numpy(self._run_by(shape)(x.contiguous().numpy()))
+        except ModelRefused as error:
+            self._refused[shape] = str(error)
+            raise
+        except Exception as error:  # each runtime has errors of its own
+            raise self._cannot(error) from error
+
+    def _run_by(self, shape: tuple[int, int]) -> Callable[[Floats], Floats]:
         if shape not in self._ready:
             while len(self._ready) >= _SIZES:
                 del self._ready[next(iter(self._ready))]
             with torch.inference_mode(False), torch.no_grad():  # under inference_mode a trace is refused
                 self._ready[shape] = self._made(shape)
-        return torch.from_numpy(self._ready[shape](x.contiguous().numpy()))
+        return self._ready[shape]
+
+    def _cannot(self, error: Exception) -> ModelRefused:
+        reason = " ".join(str(error).split())[:200]
+        return ModelRefused(f"Runtime {self.runtime} cannot run the model ({reason}): use runtime torch.")
 
     def _made(self, shape: tuple[int, int]) -> Callable[[Floats], Floats]:
         try:
@@ -98,14 +115,53 @@ class ExportedRunner(Runner):
             seen = waves(self._card.planes, *shape)
             off = np.abs(made(seen.numpy()) - self._own(seen).numpy()).max()
         except Exception as error:  # each runtime has errors of its own
-            reason = " ".join(str(error).split())[:200]
-            raise ModelRefused(f"Runtime {self.runtime} cannot run the model ({reason}): use runtime torch.") from error
+            raise self._cannot(error) from error
         if not off <= MAP_TOLERANCE[self.precision]:  # NaN fails too
             raise ModelRefused(
                 f"With {self.told} the maps of {shape[1]}x{shape[0]} px differ from torch's by {off:.3g}, allowed is "
                 f"{MAP_TOLERANCE[self.precision]:g}: use runtime torch."
             )
         return made
+
+
+class FirstRunner(Runner):
+    """The first of several runtimes that computes what the card says, and torch's maps at every size that comes.
+
+    One that is refused, at the start or with a later picture, is left for good; `note` tells why.
+    """
+
+    def __init__(self, net: nn.Module, card: Card, names: tuple[str, ...], precision: str, note: str) -> None:
+        super().__init__(net, names[0], precision, note)
+        self._card, self._left = card, list(names)
+        self._taken = self._next()
+
+    def golden_maps(self, x: Tensor) -> Tensor:
+        """As of every runner, by the next runtime where one is refused.
+
+        Raises:
+            ModelRefused: the last one is refused, too.
+        """
+        while True:
+            try:
+                return self._taken.golden_maps(x)
+            except ModelRefused as error:
+                if not self._left:
+                    raise
+                self._tell(error)
+                self._taken = self._next()
+
+    def _next(self) -> Runner:
+        while True:
+            self.runtime = self._left.pop(0)
+            try:
+                return _tested(self.net, self._card, self.runtime, self.precision)
+            except ModelRefused as error:
+                if not self._left:
+                    raise
+                self._tell(error)
+
+    def _tell(self, error: ModelRefused) -> None:
+        self.note = f"{self.note} {error}".strip()
 
 
 class _OwnMaps(nn.Module):
@@ -139,19 +195,18 @@ def make_runner(net: nn.Module, card: Card, runtime: str = "torch", precision: s
     """
     device = next(net.parameters()).device
     names = to_try(runtime, precision, device.type != "cpu")
-    notes = []
+    note = ""
     if precision == "bfloat16" and not quick_in_bfloat16(device):
         precision = "float32"
-        notes.append("This processor multiplies no faster in bfloat16: the network computes in float32.")
-    for name in names:
-        made = Runner(net, name, precision) if name == "torch" else ExportedRunner(net, card, name, precision)
-        try:
-            self_test(made, card, GOLDEN[precision], made.told)
-        except ModelRefused as error:
-            if name == names[-1]:
-                raise
-            notes.append(str(error))
-            continue
-        made.note = " ".join(notes)
-        return made
-    raise AssertionError(names)
+        note = "This processor multiplies no faster in bfloat16: the network computes in float32."
+    if len(names) > 1:
+        return FirstRunner(net, card, names, precision, note)
+    made = _tested(net, card, names[0], precision)
+    made.note = note
+    return made
+
+
+def _tested(net: nn.Module, card: Card, name: str, precision: str) -> Runner:
+    made = Runner(net, name, precision) if name == "torch" else ExportedRunner(net, card, name, precision)
+    self_test(made, card, GOLDEN[precision], made.told)
+    return made

@@ -38,7 +38,7 @@ class InferenceNode(MapsNode[InferenceSettings]):
         self.T_base_camera: Transform | None = None
         self._workspace: Workspace | None = None
         self._looked_for_gray = False
-        self._scene_device = ""
+        self._scene_device, self._told_note = "", ""
 
     def configure(self) -> None:
         """Create the topics; those of detections only where there will be some.
@@ -60,9 +60,8 @@ class InferenceNode(MapsNode[InferenceSettings]):
         grid = self.make_grid()
         if s.model:
             self.detector = Detector(s.model, s.device, grid, False, cell_threads(), s.runtime, s.precision)
-            self.get_logger().info(f"model {s.model} runs on {self.detector.device} by {self.detector.told}")
-            if self.detector.note:
-                self.get_logger().warning(self.detector.note)
+            self._told_note = ""
+            self._tell_runtime(self.detector)
         if s.scene_model:
             detector = load_scene_detector(s.scene_model, s.device, grid)
             self._scene_device = str(detector.device)
@@ -127,7 +126,16 @@ class InferenceNode(MapsNode[InferenceSettings]):
             self._looked_for_gray = True
             if note := gray_note(frame, detector.card):
                 self.get_logger().warning(note)
-        return self.prioritise(detector(frame), frame)
+        maps = detector(frame)
+        if detector.note != self._told_note:  # a runtime was refused at this size of picture
+            self._tell_runtime(detector)
+        return self.prioritise(maps, frame)
+
+    def _tell_runtime(self, detector: Detector) -> None:
+        self.get_logger().info(f"model {self.settings.model} runs on {detector.device} by {detector.told}")
+        if detector.note != self._told_note:
+            self._told_note = detector.note
+            self.get_logger().warning(detector.note)
 
     def also(self, frame: Frame) -> None:
         """Let the second network see the frame."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,6 +153,105 @@ def test_auto_takes_the_next_one_and_says_why(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(runtimes.importlib.util, "find_spec", lambda name: None)
     detector = Detector(model, "cpu", runtime="auto")
     assert detector.told.startswith("torch") and detector.note == "", "nobody has asked for another one"
+
+
+def counted_exports(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Sizes (height, width) that are exported from now on."""
+    real, sizes = running.write_exported, []
+
+    def write(net, card, to, path, shape):  # type: ignore[no-untyped-def]
+        sizes.append(shape)
+        return real(net, card, to, path, shape)
+
+    monkeypatch.setattr(running, "write_exported", write)
+    return sizes
+
+
+def test_auto_goes_on_with_the_next_one_where_only_the_size_of_the_frame_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = [name for name in RUNTIMES if not missing_packages(name)]
+    if len(installed) == 1:
+        pytest.skip("no runtime beside torch is installed")
+    model, frame = saved(tmp_path), Frame(COLOR, DEPTH)
+    small, large = Grid(64, 64, 0.2, (10.0, 20.0)), Grid(96, 68, 0.2, (10.0, 20.0))
+    damage(monkeypatch, np.negative, least=65)
+    grids = [small, large, large, small]
+    detector = Detector(model, "cpu", lambda _: grids.pop(0), runtime="auto")
+    detector(frame)
+    assert detector.told.startswith(installed[0]) and detector.note == ""
+    exports = counted_exports(monkeypatch)
+    maps = detector(frame)
+    assert detector.told.startswith("torch") and off(maps, seen(model, (96, 68))) == 0
+    told, tried = detector.note, list(exports)
+    assert all(f"With {name} " in told for name in installed[:-1]) and "maps of 96x68 px differ" in told
+    detector(frame), detector(frame)
+    assert detector.note == told and exports == tried, "what was refused is not tried again"
+
+
+def test_a_size_that_was_refused_is_not_exported_for_every_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime")
+    damage(monkeypatch, np.negative, least=65)
+    grids = [Grid(96, side, 0.2, (10.0, 20.0)) for side in (68, 68, 64)]
+    detector = Detector(saved(tmp_path), "cpu", lambda _: grids.pop(0), runtime="onnxruntime")
+    exports = counted_exports(monkeypatch)
+    for _ in range(2):
+        with pytest.raises(ModelRefused, match="maps of 96x68 px differ"):
+            detector(Frame(COLOR, DEPTH))
+    assert exports == [(68, 96)]
+    assert np.isfinite(detector(Frame(COLOR, DEPTH)).quality).all(), "another size is as good as before"
+
+
+def test_a_runtime_that_breaks_while_it_runs_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxruntime")
+    real, broken = running.exported_runtime, []
+
+    def made(*given):  # type: ignore[no-untyped-def]
+        run = real(*given)
+
+        def runs(x: np.ndarray) -> np.ndarray:
+            if broken:
+                raise KeyError("no such arena")
+            return run(x)
+
+        return runs
+
+    monkeypatch.setattr(running, "exported_runtime", made)
+    model, grid = saved(tmp_path), Grid(64, 64, 0.2, (10.0, 20.0))
+    told = {name: Detector(model, "cpu", lambda _: grid, runtime=name) for name in ("auto", "onnxruntime")}
+    broken.append(True)
+    assert off(told["auto"](Frame(COLOR, DEPTH)), seen(model, (64, 64))) == 0
+    assert "no such arena" in told["auto"].note and told["auto"].told.startswith("torch")
+    with pytest.raises(ModelRefused, match=r"Runtime onnxruntime cannot run the model \('no such arena'\)"):
+        told["onnxruntime"](Frame(COLOR, DEPTH))
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("", "attribute"),
+        ("raise OSError('libtbb.so.12: cannot open')", "libtbb"),
+        ("raise RuntimeError('needs AVX')", "needs AVX"),
+    ],
+)
+def test_what_only_bears_the_name_of_a_runtime_is_left_out_and_told(
+    tmp_path: Path, source: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnx")
+    (tmp_path / "path" / "openvino").mkdir(parents=True)
+    (tmp_path / "path" / "openvino" / "__init__.py").write_text(source)
+    model = saved(tmp_path)
+    monkeypatch.setitem(sys.modules, "openvino", None)  # so that the stand-in is gone afterwards
+    monkeypatch.delitem(sys.modules, "openvino")
+    monkeypatch.syspath_prepend(tmp_path / "path")
+    assert to_try("auto", "float32", on_gpu=False)[0] == "openvino"
+    detector = Detector(model, "cpu", runtime="auto")
+    assert "Runtime openvino cannot run the model" in detector.note and reason in detector.note
+    assert not detector.told.startswith("openvino")
+    with pytest.raises(ModelRefused, match="Runtime openvino cannot run the model"):
+        Detector(model, "cpu", runtime="openvino")
 
 
 def test_a_size_that_has_gone_comes_back_and_no_more_than_four_are_kept(tmp_path: Path) -> None:

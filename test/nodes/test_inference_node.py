@@ -101,6 +101,7 @@ class Answering:
 
     def __init__(self, maps: Maps, channels: str = "depth") -> None:
         self.maps, self.card, self.told = maps, Card("gpnet", {}, channels), "torch 2 in float32"
+        self.note, self.device = "", "cpu"
 
     def __call__(self, frame: Frame) -> Maps:
         return self.maps
@@ -119,6 +120,20 @@ def test_gray_pictures_are_told_once_where_the_model_takes_colour(
             assert made.answer(sight().frame) is not None
     assert len(told) == times
     assert all("gray" in line for line in told)
+
+
+def test_a_runtime_that_is_left_at_a_later_frame_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    with node() as made:
+        made.make_grid()
+        monkeypatch.setattr(made, "get_logger", lambda: SimpleNamespace(warning=told.append, info=told.append))
+        made.detector = detector = Answering(sight().maps)  # type: ignore[assignment]
+        assert made.answer(sight().frame) is not None and not told
+        detector.note, detector.told = "With openvino the maps differ.", "onnxruntime 1 in float32"
+        for _ in range(3):
+            assert made.answer(sight().frame) is not None
+        assert made.about()["runtime"] == "onnxruntime 1 in float32"
+    assert told == ["model gpnet runs on cpu by onnxruntime 1 in float32", "With openvino the maps differ."]
 
 
 def test_holes_count_in_the_workspace_only() -> None:
@@ -184,7 +199,6 @@ def test_what_is_answered_and_what_is_refused_is_told_in_the_diagnostics(monkeyp
         made.configure()
         made.make_grid()
         made.detector = Answering(sight().maps)  # type: ignore[assignment]
-        made.detector.device = "cpu"  # type: ignore[misc,union-attr]
         good = sight().frame
         frames = [good, replace(good, depth=np.full(good.shape, np.nan, np.float32))]
 
