@@ -30,6 +30,7 @@ from gpnet_ros.nodes.health.result_status import flat  # noqa: E402
 from gpnet_ros.nodes.processes.start import LATCHED_QOS, PUBLISH_QOS  # noqa: E402
 from gpnet_ros.nodes.processes.table import RunSettings, node_processes  # noqa: E402
 from gpnet_ros.picking.attention import Sight  # noqa: E402
+from gpnet_ros.picking.shift.lines import PAGE, read_lines  # noqa: E402
 from gpnet_ros.pose import to_xyz_quat  # noqa: E402
 
 #: Each file of test/nodes has its own domains.
@@ -39,7 +40,7 @@ DOMAIN = 60
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     log = tmp_path_factory.mktemp("planner") / "log"
-    with planner(DOMAIN, log), World(DOMAIN) as world:
+    with planner(DOMAIN, log, shift_dir=str(log.parent / "shift")), World(DOMAIN) as world:
         world.wait_until(lambda: world.state == "idle", PATIENCE, "the planner")
         world.log = log
         yield world
@@ -66,6 +67,18 @@ def test_a_pick_through_topics_and_services(world: World) -> None:
     # Whatever was looked at for comparison and has no room, down to the threshold, keeps its reason.
     assert {lost["reason"] for lost in result["rejected"]} <= {"clearance", "low_quality"}
     np.testing.assert_allclose(np.array(result["T_base_grasp"])[:3, 3], (*CENTRE, HEIGHT), atol=0.004)
+
+
+def test_the_planner_keeps_the_lines_and_the_page_of_a_shift(world: World) -> None:
+    result = one_pick(world)
+    world.wait_until(lambda: world.state == "idle", PATIENCE, "idle")
+    (folder,) = (world.log.parent / "shift").iterdir()
+    head, *lines = read_lines(folder)
+    assert (head["mode"], head["simulated"], head["speed"]) == ("run", True, 1.0)
+    last = [line for line in lines if line["kind"] == "turn"][-1]
+    assert (last["status"], last["pick"]) == (result["status"], result["pick"])
+    assert last["closed_m"] == result["widths_m"]["close"] and last["drift"]["contact_m"] == 0.0
+    assert (folder / PAGE).is_file(), "it is written before the planner says that it rests"
 
 
 def test_the_chosen_grasp_is_published_in_base_link(world: World) -> None:
