@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 from html import escape
 from pathlib import Path
 
 from gpnet_ros.picking.bringup.progress import STEPS, Attempt, Progress
+from gpnet_ros.picking.own_page import page_head, picture_within
 
 _STYLE = """
-body { font: 16px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color: #1d2733 }
-h2 { font-size: 1.15rem; margin: 1.8rem 0 .3rem } .soft { color: #5b6875 } .ok { color: #15803d } .no { color: #b91c1c }
+.ok { color: #15803d } .no { color: #b91c1c }
 pre { background: #f4f6f8; padding: .6rem; overflow-x: auto; font-size: .85rem } img { max-width: 100% }
 """
-_KINDS = {".png": "png", ".jpg": "jpeg"}
 
 
 def ladder_page(progress: Progress, looks: dict[str, tuple[str, str]]) -> str:
@@ -26,8 +24,8 @@ def ladder_page(progress: Progress, looks: dict[str, tuple[str, str]]) -> str:
     first = progress.next()
     told = f"Next: {first}." if first else "All steps are done: the cell picks."
     parts = [
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>Bringup of {escape(progress.folder.name)}</title>",
-        f"<style>{_STYLE}</style><h1>Bringup of {escape(progress.folder.name)}</h1><p>{escape(told)}</p>",
+        page_head(f"Bringup of {progress.folder.name}", _STYLE),
+        f"<h1>Bringup of {escape(progress.folder.name)}</h1><p>{escape(told)}</p>",
     ]
     settings = "; ".join(f"{name}: {value}" for name, value in progress.settings.items() if value)
     parts.append(f"<p class=soft>{escape(settings)}</p>")
@@ -50,9 +48,5 @@ def _step(progress: Progress, name: str, about: str, look: str) -> str:
 
 def _of(kept: Attempt, folder: Path) -> list[str]:
     lines = [f"<p class=soft>{escape(kept.date)}</p><pre>{escape(chr(10).join(kept.told))}</pre>"]
-    for name in kept.pictures:
-        file = folder / name
-        if file.is_file() and file.suffix in _KINDS:
-            data = base64.b64encode(file.read_bytes()).decode()
-            lines.append(f'<p><img alt="{escape(name)}" src="data:image/{_KINDS[file.suffix]};base64,{data}"></p>')
-    return lines
+    shown = [picture_within(folder / name) for name in kept.pictures]
+    return [*lines, *(f"<p>{picture}</p>" for picture in shown if picture)]

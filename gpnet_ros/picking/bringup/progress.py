@@ -6,7 +6,6 @@ it rests on are what they were, and the steps before it stand.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -16,6 +15,7 @@ from typing import Any
 import yaml
 
 from gpnet_ros.errors import BadInput
+from gpnet_ros.picking.file_sum import file_sum
 
 FILE = "bringup.yaml"
 #: Steps in their order, each with the files of the folder that it rests on, its own product among them.
@@ -142,8 +142,3 @@ class Progress:
             if now != kept.sums.get(name):
                 return f"rests on {name}, which is another one since"
         return ""
-
-
-def file_sum(path: Path) -> str:
-    """SHA-256 of a file; empty where there is none."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""

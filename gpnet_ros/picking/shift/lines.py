@@ -6,7 +6,6 @@ a disk was full or the power went can be read.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections import Counter
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gpnet_ros.errors import BadInput
+from gpnet_ros.picking.file_sum import file_sum
 from gpnet_ros.picking.record import PickRecord
 
 FORMAT = "gpnet shift 1"
@@ -153,7 +153,4 @@ def earlier_figures(root: Path, check: str) -> Iterator[dict[str, float]]:
 
 def check_name(file: str) -> str:
     """Name of a check of the calibration: the sum of its file; empty where there is none that can be read."""
-    try:
-        return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if file else ""
-    except OSError:
-        return ""
+    return file_sum(Path(file))[:16] if file else ""

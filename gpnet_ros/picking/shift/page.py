@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from gpnet_ros.drift import RankCusum
+from gpnet_ros.picking.own_page import page_head, picture_within
 from gpnet_ros.picking.shift.summary import ShiftSummary
 
 _STYLE = """
-body { font: 16px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 62rem; padding: 0 1rem; color: #1d2733 }
-h1 { font-size: 1.7rem; margin: .3rem 0 } h2 { font-size: 1.15rem; margin: 1.8rem 0 .5rem }
+h1 { font-size: 1.7rem; margin: .3rem 0 }
 .tag { color: #fff; border-radius: .3rem; padding: .15rem .6rem; font-size: .85rem; background: #1d4ed8 }
-.tag.simulated { background: #b45309 } .soft { color: #5b6875 } .warn { color: #b91c1c; font-weight: 600 }
+.tag.simulated { background: #b45309 } .warn { color: #b91c1c; font-weight: 600 }
 table { border-collapse: collapse } td, th { text-align: left; padding: .25rem 1.4rem .25rem 0;
 border-bottom: 1px solid #dde3ea; vertical-align: top } td.n { text-align: right; font-variant-numeric: tabular-nums }
 figure { display: inline-block; width: 19.5rem; margin: 0 .6rem .8rem 0; vertical-align: top; font-size: .85rem }
@@ -43,8 +42,8 @@ def shift_html(shift: ShiftSummary, folder: Path, drift: Mapping[str, RankCusum]
         f"{head.get('cell_file') or 'shipped'}, calibration check {head.get('check') or 'none'}"
     )
     parts = [
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(shift.headline)}</title>",
-        f"<style>{_STYLE}</style><span class='tag {kind}'>{kind}</span> <span class=soft>{escape(about)}</span>",
+        page_head(shift.headline, _STYLE),
+        f"<span class='tag {kind}'>{kind}</span> <span class=soft>{escape(about)}</span>",
         f"<h1>{escape(shift.headline)}</h1>",
         *(f"<p class=warn>{escape(told)}</p>" for told in dict.fromkeys(shift.warnings)),
         _table("Picks", ("result", "picks"), shift.results.items()),
@@ -110,9 +109,6 @@ def _failures(lines: Sequence[Mapping[str, Any]], folder: Path) -> str:
 
 
 def _figure(line: Mapping[str, Any], folder: Path) -> str:
-    try:
-        data = base64.b64encode((folder / str(line["picture"])).read_bytes()).decode()
-    except OSError:  # a full disk, or somebody tidied up
-        return ""
+    picture = picture_within(folder / str(line["picture"]))
     words = f"{line['status'].replace('_', ' ')}. {line['message']}"
-    return f"<figure><img src='data:image/jpeg;base64,{data}'>{escape(words)}</figure>"
+    return f"<figure>{picture}{escape(words)}</figure>" if picture else ""
