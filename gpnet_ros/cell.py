@@ -69,7 +69,7 @@ class MotionSettings:
     above: float = setting(0.12, "Least height of the approach above the grasp.", unit="m", low=0.02, high=0.4)
     pregrasp: float = setting(0.05, "Where the guarded descent begins above the grasp.", unit="m", low=0.01, high=0.3)
     clearance: float = setting(0.03, "Tool or held object above the heap's top.", unit="m", low=0.005, high=0.2)
-    pregrasp_least: float = setting(0.05, "The same above all that was measured.", unit="m", low=0.01, high=0.3)
+    pregrasp_least: float = setting(0.3, "The same above all that was measured.", unit="m", low=0.01, high=0.3)
     held_share: float = setting(1.0, "Of speeds and accelerations, while something is held.", low=0.1, high=1.0)
     drop: float = setting(0.0, "So far a held object may fall into the tote.", unit="m", low=0.0, high=0.3)
     waits_over_tote: bool = setting(False, "The next pick begins where the last ended, not at home.")

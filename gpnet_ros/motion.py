@@ -153,7 +153,8 @@ def ways_in_haste(cell: Cell) -> tuple[Cell, ...]:
 def without_haste(cell: Cell) -> Cell:
     """The cell in which an object is put down, from home to home, and the last part of a descent is as long as ever."""
     motion = cell.motion
-    slow = replace(motion, drop=0.0, waits_over_tote=False, pregrasp_least=motion.pregrasp)
+    least = max(motion.pregrasp_least, motion.pregrasp)  # never shortened: see `plan_pick`
+    slow = replace(motion, drop=0.0, waits_over_tote=False, pregrasp_least=least)
     return replace(cell, motion=slow)
 
 

@@ -14,7 +14,7 @@ from gpnet_ros.cell import Cell, load_cell
 from gpnet_ros.clearance import FREE_ABOVE, FREE_ASIDE, free_height
 from gpnet_ros.errors import UnsafePlan
 from gpnet_ros.height_map import HeightMap, height_map
-from gpnet_ros.motion import Grip, Move, Plan, plan_pick
+from gpnet_ros.motion import Grip, Move, Plan, plan_pick, ways_in_haste, without_haste
 from gpnet_ros.occlusion import blocks_view
 from gpnet_ros.settings import config_dir
 
@@ -47,7 +47,22 @@ def test_the_fast_cell_is_the_cell_within_its_limits() -> None:
         assert getattr(CELL.motion, name) <= getattr(m, name) <= getattr(limits, name), name
     careful = CELL.motion
     assert (careful.drop, careful.waits_over_tote, careful.held_share) == (0.0, False, 1.0)
-    assert careful.pregrasp_least == careful.pregrasp
+
+
+@pytest.mark.parametrize("pregrasp", [0.05, 0.08, 0.12])
+def test_a_guarded_descent_is_shortened_by_no_cell_that_does_not_ask_for_it(pregrasp: float) -> None:
+    careful = replace(CELL, motion=replace(CELL.motion, pregrasp=pregrasp))
+    assert ways_in_haste(careful) == () and without_haste(careful) == careful
+    grasp = down(0.65, 0.0, 0.01)
+    for cell, length in (
+        (careful, pregrasp),
+        (replace(careful, motion=replace(careful.motion, pregrasp_least=0.02)), 0.02),
+    ):
+        steps = moves(plan_pick(grasp, 0.06, HOME, cell, 0.02, free_z=float(grasp[2, 3])))
+        start, end = steps["pregrasp"].T_base_tcp, steps["descend"].T_base_tcp
+        assert start is not None and end is not None
+        assert start[2, 3] - end[2, 3] == pytest.approx(length)
+    assert ways_in_haste(cell) and without_haste(cell).motion.pregrasp_least == pregrasp
 
 
 def test_one_pick_after_the_other_is_safe_without_going_home() -> None:
