@@ -100,7 +100,7 @@ def play(wanted: list[Layout], shift: Shift, person: Witness, kept: RoundLog, se
         for number, laid in enumerate(todo, len(wanted) - len(todo) + 1):
             person.tell(f"\nRound {number} of {len(wanted)}, {len(laid.things)} objects. The table is empty. Lay:")
             person.tell(laid.text())
-            if not (person.word("All lies, hands off, it picks") and shift.make_ready()):
+            if not shift.is_allowed("All lies, hands off, it picks"):
                 return
             try:
                 done = judged_round(shift.paused_turns(), laid, person)

@@ -33,6 +33,7 @@ class PlannerClient:
         node: its rclpy node, for further subscriptions.
         results: all results since it was opened, oldest first; the latched one of before too.
         state: newest state of the planner, empty before the first.
+        proposals: how often it has begun to wait for a person's word on a grasp.
         refused: newest reason for which a frame or a wish was refused.
     """
 
@@ -42,7 +43,7 @@ class PlannerClient:
         rclpy.init(context=self._context, domain_id=domain_id)
         self.node: Any = rclpy.create_node("gpnet_client", namespace=namespace, context=self._context)
         self.results: list[dict[str, Any]] = []
-        self.state = self.refused = ""
+        self.state, self.refused, self.proposals = "", "", 0
         self._changed = threading.Condition()
         self._joints: list[float] = []
         self._moved = -math.inf
@@ -132,6 +133,7 @@ class PlannerClient:
     def _take_state(self, message: String) -> None:
         with self._changed:
             self.state = message.data
+            self.proposals += message.data == "awaiting_approval"
             self._changed.notify_all()
 
     def _take_result(self, message: String) -> None:

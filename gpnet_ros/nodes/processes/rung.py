@@ -29,10 +29,12 @@ _WELL = {"dry_run": ("dry_run",), "hover": ("done",), "step": ("picked",)}
 _ENDED = ("nothing_left", "max_picks")
 #: Parameters of the planner that a share makes smaller.
 _SPEEDS = ("joint_speed", "linear_speed", "descent_speed", "grip_speed")
+#: Before a look the planner tidies up.
+_HOME = ". Before it the arm goes home if it stands elsewhere"
 _ASK = {
     "dry_run": "Decide once; nothing moves",
-    "hover": "Go above the grasp that is chosen, and home again; nothing is touched",
-    "step": "Look, and show what would be done",
+    "hover": f"Go above the grasp that is chosen, and home again; nothing is touched{_HOME}",
+    "step": f"Look, and show what would be done{_HOME}, opens idle jaws over the tote and puts what they hold into it",
     "run": "Pick until nothing is left, or {picks} picks",
 }
 
@@ -126,12 +128,15 @@ class _Task:
         self._rung, self._running, self._client = rung, running, client
         self._word, self._say, self._show = word, say, show
 
-    def make_ready(self) -> None:
-        """Wait for the planner; the arm is made ready on a word."""
+    def make_ready(self, why: str = "") -> None:
+        """Wait for the planner; the arm is made ready on a word, which begins with why; nothing else begins by it."""
         wanted = ("idle",) if self._rung.mode == "dry_run" else ("idle", "needs_resume")
         self._await(lambda: self._client.state in wanted, FIRST_MAPS, "the planner")
         if self._client.state == "needs_resume":
-            self._require("Make the arm ready; it powers on where it must, and the gripper may move over its stroke")
+            self._require(
+                f"{why}Make the arm ready; it powers on where it must, brakes click, and the gripper may move over its "
+                "whole stroke: what it holds falls"
+            )
             self._client.call("resume", timeout=30.0)
             self._await(lambda: self._client.state == "idle", FIRST_MAPS, "an arm that is ready")
 
@@ -154,30 +159,31 @@ class _Task:
                     self._show()
                 return result["status"] in _WELL[mode]
             if result["finished"] == "stopped":
-                self._require(
-                    "It was stopped; see to its cause, and take away what lies in the way. Go on with this run"
-                )
-                self.make_ready()
+                self.make_ready("It was stopped; see to its cause, and take away what lies in the way. ")
+                self._require("Go on with this run: it picks")
                 client.call("start", timeout=30.0)
             elif result["finished"] is not None:
                 self._say(f"{picked} objects in the tote; the task ended: {result['finished']}")
                 return picked > 0 and result["finished"] in _ENDED
 
     def _approve(self, seen: int) -> None:
-        """A person's word for what the planner proposes; a proposal that grew old is shown anew."""
-        client = self._client
+        """A person's word for the very proposal that was shown; one that grew old meanwhile is shown anew."""
+        client, shown = self._client, 0
+
+        def is_next() -> bool:
+            return len(client.results) > seen or (client.proposals > shown and client.state == "awaiting_approval")
+
         while True:
-            self._await(
-                lambda: client.state == "awaiting_approval" or len(client.results) > seen, _RESULT, "a proposal"
-            )
+            self._await(is_next, _RESULT, "a proposal")
             if len(client.results) > seen:
                 return
+            shown = client.proposals
             self._show()
             self._require("Do the pick that is proposed (look at the picture): down, close, lift, into the tote")
-            if client.state == "awaiting_approval":
+            if client.state == "awaiting_approval" and client.proposals == shown:
                 client.call("pick", timeout=30.0)
-                return
-            self._say("the proposal was too old by then; it looks again")
+            else:
+                self._say("That proposal was too old by then; it looks again, and nothing was picked.")
 
     def _await(self, condition: Callable[[], bool], limit: float, what: str) -> None:
         def there() -> bool:
@@ -188,7 +194,7 @@ class _Task:
 
     def _require(self, what: str) -> None:
         if not self._word(what):
-            raise BadInput("Left out by a person: nothing was moved.")
+            raise BadInput("Left out by a person: nothing more is moved.")
 
 
 def _told(result: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from gpnet_ros.errors import DeviceError
 from gpnet_ros.pick import Decision
 from gpnet_ros.picking.attention import Sight
 from gpnet_ros.picking.loop import PickingLoop
-from gpnet_ros.picking.record import DecisionBasis, PickRecord
+from gpnet_ros.picking.record import DecisionBasis, PickRecord, decision_values
 
 #: States in which the loop waits for a person.
 _REST = ("idle", "needs_resume")
@@ -23,6 +23,15 @@ _REST = ("idle", "needs_resume")
 _TICK = 1.0
 #: Ends of a task that ask for another word of a person, and may then be gone on from.
 _GO_ON = ("stopped", "failures", "not_seen", "no_frame")
+#: What a turn with a word of its own does. Whatever it begins with, the arm comes home first where it has to.
+_TIDY = (
+    "before it the arm goes home if it stands elsewhere, opens idle jaws over the tote and puts what they hold into it"
+)
+_TURNS = {
+    "dry_run": "Look and decide; nothing moves",
+    "hover": "Look and hover above what is chosen; before it the arm goes home if it stands elsewhere",
+    "step": f"Look and decide; {_TIDY}; for the pick nothing moves yet",
+}
 #: Ends of a shift at which all is well.
 WELL = ("nothing_left", "max_picks", "person")
 
@@ -44,6 +53,7 @@ class News:
         states: of the loop, in order.
         last: record of the last turn of the present task.
         records: of turns that nobody has taken yet, kept while `pause` is set: pictures are large.
+        decision: what was decided last.
         pause: called after each turn that does not end a task; None lets the loop go on.
     """
 
@@ -54,6 +64,7 @@ class News:
         self.last: PickRecord | None = None
         self.records: list[PickRecord] = []
         self.pause: Callable[[], object] | None = None
+        self.decision: Decision | None = None
         self._refused = ""
 
     def state(self, state: str) -> None:
@@ -69,7 +80,11 @@ class News:
             self._tell(f"refused: {reason}")
 
     def decided(self, decision: Decision, sight: Sight, basis: DecisionBasis) -> None:
-        """A decision was made."""
+        """Say what was chosen."""
+        with self._changed:
+            self.decision = decision
+        if decision.plan is not None:
+            self._tell(chosen(decision))
 
     def result(self, record: PickRecord) -> None:
         """Say what became of a turn."""
@@ -105,6 +120,15 @@ class News:
                     raise DeviceError("The picking loop has died, see the message above: start it again.")
 
 
+def chosen(decision: Decision) -> str:
+    """One line of a decision with a grasp: pixel (u, v), its point in base [mm], opening [mm]."""
+    values = decision_values(decision)
+    (u, v), (x, y, z) = values["pixel"], (row[3] * 1e3 for row in values["T_base_grasp"][:3])
+    where = f"at pixel ({u:.0f}, {v:.0f}), base ({x:.0f}, {y:.0f}, {z:.0f}) mm"
+    how = f"turned {values['angle_deg']:.0f} deg, opening {values['width_m'] * 1e3:.0f} mm, score {values['score']:.2f}"
+    return f"chosen    {where}, {how}"
+
+
 def _line(record: PickRecord) -> str:
     turn = record.turn
     name = f"pick {record.pick}" if turn.result is not None else "look"
@@ -135,11 +159,15 @@ class Shift:
             DeviceError: the loop has died.
         """
         with self.opened():
-            while self.make_ready():
-                ended = self._one_by_one() if self._loop.settings.mode != "run" else self._task(self._loop.start)
+            settings = self._loop.settings
+            runs = settings.mode == "run"  # in other modes each turn has a word of its own
+            begin = f"Pick until nothing is left, or {settings.max_picks} picks"
+            if not (self.is_allowed(begin) if runs else self.make_ready()):
+                return "person"
+            while True:
+                ended = self._task(self._loop.start) if runs else self._one_by_one()
                 if not self._goes_on(ended):
                     return ended
-            return "person"
 
     @contextmanager
     def opened(self) -> Iterator[None]:
@@ -185,19 +213,29 @@ class Shift:
     def _goes_on(self, ended: str) -> bool:
         """Whether a person wants to go on after a task has ended."""
         if ended == "nothing_left":
-            return self._again and self._person.word("The table is empty. Lay the next heap, hands off; it picks on")
+            return self._again and self.is_allowed("The table is empty. Lay the next heap, hands off; it picks on")
         if ended not in _GO_ON or self._loop.settings.auto_resume:
             return False
         last = self._news.last
         why = "no result" if last is None else last.turn.message or last.turn.status
-        return self._person.word(f"It has stopped ({why}). Look at the cell; go on")
+        return self.is_allowed(f"It has stopped ({why}). Look at the cell; go on")
+
+    def is_allowed(self, what: str) -> bool:
+        """Whether a task may begin: what makes ready has a word of its own, and the task's word comes after it."""
+        while self.make_ready():
+            if not self._person.word(what):
+                return False
+            if self._news.now != "needs_resume":
+                return True
+        return False
 
     def make_ready(self) -> bool:
-        """Whether the loop may begin, on a person's word where it needs one."""
+        """Whether the loop may begin, on a person's word where it needs one; nothing else begins by that word."""
         loop, news = self._loop, self._news
+        jaws = ", and the jaws may move over their whole stroke: what they hold falls" if loop.manipulator.grips else ""
         while news.now == "needs_resume":
             why = loop.refusal
-            if not self._person.word(f"{why} Make it ready: it powers on where it must, and brakes click"):
+            if not self._person.word(f"{why} Make it ready: it powers on where it must, brakes click{jaws}"):
                 return False
             seen = len(news.states)
             done, told = loop.resume()
@@ -216,30 +254,42 @@ class Shift:
             self._person.tell(told)
             return "stopped"
         news.wait(partial(news.has_come, (*_REST, "awaiting_approval"), seen), loop)
-        if news.now == "needs_resume":
+        return self._ended()
+
+    def _ended(self) -> str:
+        """Why what was begun last has ended, empty where it goes on."""
+        if self._news.now == "needs_resume":
             return "stopped"
-        last = news.last
+        last = self._news.last
         return "" if last is None else last.finished or ""
 
     def _one_by_one(self) -> str:
         """Turn by turn, each on a word; why it ended."""
-        loop, news, mode = self._loop, self._news, self._loop.settings.mode
-        what = {
-            "dry_run": "Look and decide; nothing moves",
-            "hover": "Look and hover above what is chosen",
-            "step": "Look and decide; nothing moves for it yet",
-        }[mode]
+        what = _TURNS[self._loop.settings.mode]
         done = 0
         while self._turns is None or done < self._turns:
             if not self._person.word(what):
                 return "person"
-            ended = self._task(loop.pick)
-            if news.now == "awaiting_approval":
-                if not self._person.word("Pick what was proposed"):
-                    return "person"
-                news.wait(lambda: news.now in (*_REST, "awaiting_approval"), loop)  # an old proposal is made anew
-                ended = self._task(loop.pick) if news.now == "awaiting_approval" else "stopped"
+            ended = self._task(self._loop.pick)
+            while not ended and self._news.now == "awaiting_approval":
+                ended = self._approved()
             if ended:
                 return ended
             done += 1
         return "max_picks"
+
+    def _approved(self) -> str:
+        """The pick that was told last, on a word for it and no other; why it ended, empty where it goes on."""
+        loop, news = self._loop, self._news
+        shown = news.decision
+        if not self._person.word("Pick what was chosen, as told above"):
+            return "person"
+        if self._is_pending(shown):
+            return self._task(loop.pick)
+        self._person.tell("That choice holds no longer: too old, a changed parameter or a stop. Nothing was picked.")
+        news.wait(lambda: news.now in (*_REST, "awaiting_approval") and not self._is_pending(shown), loop)
+        return self._ended()
+
+    def _is_pending(self, shown: Decision | None) -> bool:
+        """Whether the loop still waits for a word on this decision."""
+        return self._news.now == "awaiting_approval" and self._news.decision is shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,18 +47,22 @@ class Planner:
     def __init__(self, *results: dict[str, Any], state: str = "needs_resume") -> None:
         self.coming, self.results, self.state = list(results), list[dict[str, Any]](), state
         self.calls: list[str] = []
-        self.old = 0
+        self.proposals = 0
 
     def call(self, service: str, timeout: float = 0.0) -> str:
         self.calls.append(service)
         if service == "resume":
             self.state = "idle"
         elif self.coming and self.coming[0].pop("proposed", False):
-            self.state = "awaiting_approval"
+            self.propose()
         else:
             self.results += self.coming
             self.coming, self.state = [], "idle"
         return ""
+
+    def propose(self) -> None:
+        """A new proposal waits for a word."""
+        self.state, self.proposals = "awaiting_approval", self.proposals + 1
 
     def wait_until(self, condition: Any, timeout: float, what: str) -> None:
         if not condition():
@@ -75,19 +80,25 @@ class Nodes:
         """They do."""
 
 
+SHOWN = "PICTURE"
+
+
 def result(status: str, finished: str | None = None, **more: Any) -> dict[str, Any]:
     return {"status": status, "message": "", "finished": finished, "time_s": {"move": 2.0}, **more}
 
 
-def played(mode: str, planner: Planner, words: list[bool]) -> tuple[bool, list[str]]:
-    """Whether it went well, and what the person was asked."""
+def played(
+    mode: str, planner: Planner, words: list[bool], meanwhile: Callable[[str], None] = lambda _: None
+) -> tuple[bool, list[str]]:
+    """Whether it went well, and what the person was asked and (in capitals) shown; meanwhile happens at each word."""
     asked: list[str] = []
 
     def word(what: str) -> bool:
         asked.append(what)
+        meanwhile(what)
         return words.pop(0)
 
-    task = _Task(rung(mode), Nodes(), planner, word, lambda _: None, lambda: None)  # type: ignore[arg-type]
+    task = _Task(rung(mode), Nodes(), planner, word, lambda _: None, lambda: asked.append(SHOWN))  # type: ignore[arg-type]
     task.make_ready()
     return task.play(), asked
 
@@ -107,10 +118,10 @@ def test_each_call_that_may_move_the_arm_has_a_word_before_it(
     begin = "idle" if mode == "dry_run" else "needs_resume"
     planner = Planner(*(dict(each) for each in results), state=begin)
     ended, asked = played(mode, planner, [True] * words)
-    assert ended and len(asked) == words and planner.calls == calls
+    assert ended and len(asked) - asked.count(SHOWN) == words and planner.calls == calls
     for given in range(words):  # and the same that is refused a word earlier or later
         planner = Planner(*(dict(each) for each in results), state=begin)
-        with pytest.raises(BadInput, match="nothing was moved"):
+        with pytest.raises(BadInput, match="nothing more is moved"):
             played(mode, planner, [True] * given + [False])
         assert planner.calls == calls[:given]
 
@@ -144,12 +155,35 @@ class Stopping(Planner):
         return super().call(service, timeout)
 
 
-def test_a_run_that_was_stopped_goes_on_after_a_word_and_another_that_makes_ready() -> None:
+def test_a_run_that_was_stopped_is_made_ready_and_then_goes_on_by_another_word() -> None:
     planner = Stopping(result("nothing_left", "nothing_left"), state="idle")
     ended, asked = played("run", planner, [True, True, True])
-    assert ended and planner.calls == ["start", "resume", "start"] and "see to its cause" in asked[1]
+    assert ended and planner.calls == ["start", "resume", "start"]
+    assert "see to its cause" in asked[1] and "Make the arm ready" in asked[1] and "it picks" in asked[2]
     for given in (1, 2):
         planner = Stopping(result("nothing_left", "nothing_left"), state="idle")
         with pytest.raises(BadInput):
             played("run", planner, [True] * given + [False])
-        assert planner.calls == ["start"]
+        assert planner.calls == ["start", "resume"][:given], "made ready, and no more"
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_a_word_for_a_proposal_that_grew_old_approves_no_newer_one(back: bool) -> None:
+    planner = Planner(result("picked", proposed=True), state="idle")
+
+    def meanwhile(what: str) -> None:
+        """The first proposal is replaced while the person looks at it; the next is there by the word, or later."""
+        if "Do the pick" in what and planner.proposals == 1:
+            planner.propose()
+            if not back:
+                planner.state = "looking"
+
+    def wait_until(condition: Any, timeout: float, what: str) -> None:
+        if not condition():
+            planner.propose()
+        Planner.wait_until(planner, condition, timeout, what)
+
+    planner.wait_until = wait_until  # type: ignore[method-assign]
+    ended, asked = played("step", planner, [True] * 3, meanwhile)
+    assert ended and planner.calls == ["pick", "pick"]
+    assert [what == SHOWN for what in asked] == [False, True, False, True, False], "shown before each word for it"

@@ -50,10 +50,10 @@ class Work:
         settings = LoopSettings(mode=mode, auto_resume=auto, look_timeout=5.0, **how.pop("loop", {}))
         self.arm, self.gripper = FakeArm(CELL, auto_resume=auto), FakeGripper(object_width=width)
         self.eyes, self.person = Scene(self.gripper), person
-        news = News(person.tell)
+        news = self.news = News(person.tell)
         head = ShiftHead(**{**vars(HEAD), "mode": mode})
         self.log = ShiftLog(news, folder, head, lambda: 0.5, person.tell)
-        loop = PickingLoop(self.arm, self.gripper, CELL, load_hand_eye(), self.eyes, self.log, settings)
+        loop = self.loop = PickingLoop(self.arm, self.gripper, CELL, load_hand_eye(), self.eyes, self.log, settings)
         self.shift = Shift(loop, news, person, **how)
 
     def run(self) -> str:
@@ -68,7 +68,7 @@ def turns(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_a_shift_is_kept_line_by_line_and_shown_on_one_page(tmp_path: Path) -> None:
-    person = Script(True)
+    person = Script(True, True)
     work = Work(tmp_path / "s", person)
     assert work.run() == "nothing_left"
     first, last = turns(tmp_path / "s")
@@ -88,7 +88,7 @@ def test_a_shift_is_kept_line_by_line_and_shown_on_one_page(tmp_path: Path) -> N
 
 
 def test_failures_are_shown_with_their_pictures_and_a_person_is_asked(tmp_path: Path) -> None:
-    person = Script(True, False)
+    person = Script(True, True, False)
     assert Work(tmp_path / "s", person, width=None).run() == "failures"
     lines = turns(tmp_path / "s")
     assert lines[0]["status"] == "missed"
@@ -107,6 +107,19 @@ def test_nothing_moves_without_a_word(tmp_path: Path) -> None:
         assert not work.arm.moves and not work.gripper.commands
 
 
+def test_to_make_ready_and_to_pick_are_two_words(tmp_path: Path) -> None:
+    person = Script(True, False)
+    work = Work(tmp_path / "s", person)
+    assert work.run() == "person"
+    assert not work.arm.moves and not work.gripper.commands
+    ready, pick = person.asked
+    assert "Make it ready" in ready and "jaws may move over their whole stroke" in ready and "Pick until" in pick
+    for mode in ("hover", "dry_run"):
+        person = Script()
+        Work(tmp_path / mode, person, mode).run()
+        assert "jaws" not in person.asked[0], "which leave the gripper alone"
+
+
 def test_a_dry_run_moves_nothing_whatever_is_said(tmp_path: Path) -> None:
     work = Work(tmp_path / "s", Script(*[True] * 9), "dry_run", turns=2)
     assert work.run() == "max_picks"
@@ -118,13 +131,37 @@ def test_step_asks_before_each_pick_and_a_no_moves_nothing(tmp_path: Path) -> No
     work = Work(tmp_path / "a", Script(True, True, False), "step")  # ready, look, then no
     assert work.run() == "person"
     assert not work.arm.moves
+    assert any(re.search(r"pixel \(\d+, \d+\), base \(.*\) mm.* opening \d+ mm", told) for told in work.person.told)
+    assert "goes home" in work.person.asked[1] and "opens idle jaws" in work.person.asked[1]
     work = Work(tmp_path / "b", Script(True, True, True, True), "step")  # ready, look, pick, look
     assert work.run() == "nothing_left"
     assert [line["status"] for line in turns(tmp_path / "b")] == ["picked", "nothing_left"]
 
 
+def test_a_word_for_a_choice_that_holds_no_longer_picks_no_other(tmp_path: Path) -> None:
+    person = Script(True, True, True, False)  # ready, look, the first choice, not the second
+    work = Work(tmp_path / "s", person, "step")
+    say, news = person.word, work.news
+
+    def word(what: str) -> bool:
+        if "Pick what was chosen" in what and len(chosen_of(person)) == 1:
+            work.loop.picker.rest.note_change()  # as a parameter that is set, or a word that comes too late
+            news.wait(lambda: len(chosen_of(person)) == 2 and news.now == "awaiting_approval", work.loop)
+        return say(what)
+
+    person.word = word  # type: ignore[method-assign]
+    assert work.run() == "person"
+    assert not work.arm.moves and not work.gripper.commands
+    assert sum("Pick what was chosen" in asked for asked in person.asked) == 2
+    assert any("holds no longer" in told for told in person.told)
+
+
+def chosen_of(person: Script) -> list[str]:
+    return [told for told in person.told if told.startswith("chosen")]
+
+
 def test_the_next_heap_is_asked_for(tmp_path: Path) -> None:
-    person = Script(True, True, False)
+    person = Script(True, True, True, False)
     work = Work(tmp_path / "s", person, again=True)
     lay = person.word
 
@@ -138,13 +175,18 @@ def test_the_next_heap_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_stop_is_a_line_and_another_word_goes_on(tmp_path: Path) -> None:
-    person = Script(True, True, True, True)
+    person = Script(True, True, True, True)  # ready, pick, ready, go on
     work = Work(tmp_path / "s", person)
     work.arm.script.extend([MoveStatus.ARRIVED] * 3 + [MoveStatus.STOPPED])  # with the object, on the way up
     assert work.run() == "nothing_left"
     found = summarise(read_lines(tmp_path / "s"))
     assert [what for _, what, _ in found.stops] == ["stopped"]
-    assert any("It has stopped" in asked for asked in person.asked)
+    assert "Make it ready" in person.asked[2] and "It has stopped" in person.asked[3], "which is the word to move"
+    person = Script(True, True, True, False)
+    work = Work(tmp_path / "no", person)
+    work.arm.script.extend([MoveStatus.ARRIVED] * 3 + [MoveStatus.STOPPED])
+    assert work.run() == "stopped"
+    assert len(work.arm.moves) == 4, "made ready, and not moved"
     assert "<h2>Stops</h2>" in (tmp_path / "s" / PAGE).read_text(encoding="utf-8")
 
 
@@ -174,7 +216,7 @@ def test_drift_is_told_across_shifts_of_one_check_and_forgotten_with_the_next(tm
 
 
 def test_a_full_disk_costs_the_record_and_no_pick(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    person = Script(True)
+    person = Script(True, True)
     work = Work(tmp_path / "s", person)
     with full_disk():
         assert work.run() == "nothing_left"
