@@ -12,7 +12,8 @@ import yaml
 
 from gpnet_ros.errors import BadInput
 
-#: Key of the cell file that was begun from: its name, and sums of the values that it may have.
+#: Key of the cell file that was begun from: its name, sums of the values that it may have, and of items that were held
+#: against the camera the sum of its hand-eye.
 _CELL = "cell"
 
 
@@ -42,10 +43,16 @@ class MeasuredFile:
             )
         self._cell = before or {"name": name, "sums": [now]}
 
-    def keep(self, item: str, value: Any) -> None:
-        """Write an item down."""
+    def keep(self, item: str, value: Any, seen_by: str = "") -> None:
+        """Write an item down, with the sum of the hand-eye by which the camera saw it; empty where it did not."""
         self.found[item] = value
+        if seen_by:
+            self._cell["seen_by"] = {**self._cell.get("seen_by", {}), item: seen_by}
         self._write()
+
+    def is_seen_by(self, item: str, hand_eye: str) -> bool:
+        """Whether a measured item was held against the camera by the hand-eye of this sum."""
+        return bool(self._cell.get("seen_by", {}).get(item) == hand_eye)
 
     def made(self, values: Mapping[str, Any]) -> None:
         """A cell file with these values was made of it, from which a later call may begin as well."""
@@ -72,6 +79,8 @@ def _read(file: Path, items: Collection[str]) -> dict[str, Any]:
     if not isinstance(found, dict) or not {*found} <= {*items, _CELL}:
         raise BadInput(f"{file} holds other items than {', '.join(items)}: move it away to measure all anew.")
     cell = found.get(_CELL, {"name": "", "sums": []})
-    if not isinstance(cell, dict) or not isinstance(cell.get("sums"), list) or not isinstance(cell.get("name"), str):
+    kinds = {"sums": list, "name": str, "seen_by": dict}
+    whole = isinstance(cell, dict) and all(isinstance(v, kinds.get(name, object)) for name, v in cell.items())
+    if not whole or not {"sums", "name"} <= {*cell}:
         raise BadInput(f"{file} does not say of which cell file it is: move it away to measure all anew.")
     return found

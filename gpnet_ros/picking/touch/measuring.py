@@ -7,7 +7,7 @@ is only watched; on its own it moves for the touches of the table, each on a per
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,7 +34,7 @@ from gpnet_ros.devices.gripper import Gripper
 from gpnet_ros.errors import BadInput, DeviceError, Unreachable, UnsafePlan
 from gpnet_ros.frame import Frame
 from gpnet_ros.height_map import height_map
-from gpnet_ros.picking.touch.measured_file import MeasuredFile
+from gpnet_ros.picking.touch.measured_file import MeasuredFile, sum_of
 from gpnet_ros.picking.touch.on_word import Person, home_after
 from gpnet_ros.picking.touch.session import go_home
 from gpnet_ros.picking.touch.toucher import Toucher, yaw_pose
@@ -43,6 +43,8 @@ from gpnet_ros.touch_look import steady_depth
 
 #: What can be measured, in the order in which it is.
 ITEMS = ("tote", "keep_out", "home", "table")
+#: Those that are held against what the camera sees: by another hand-eye that has to be done anew.
+_SEEN = ("table",)
 #: Places of the workspace at which the table is touched, in half sides from its middle.
 PLACES = ((-0.7, -0.7), (0.7, -0.7), (0.7, 0.7), (-0.7, 0.7))
 
@@ -96,14 +98,16 @@ def measure_cell(survey: Survey, folder: Path, items: tuple[str, ...] = ITEMS) -
     folder.mkdir(parents=True, exist_ok=True)
     kept = folder / "measured.yaml"
     begun = MeasuredFile(kept, ITEMS, survey.file, survey.values)
-    found = begun.found
+    found, eye = begun.found, sum_of(asdict(survey.hand_eye))
     for item in (item for item in ITEMS if item in items):
-        if item in found:
+        if item in found and not (item in _SEEN and not begun.is_seen_by(item, eye)):
             survey.person.tell(f"{item}: was measured before; take it out of {kept} to measure it anew.")
             continue
+        if item in found:
+            survey.person.tell(f"{item}: was held against the camera by another hand-eye; it is measured anew.")
         value = _MEASURES[item](survey, _cell(survey.cell, found))
         _cell(survey.cell, {**found, item: value})  # refuses what cannot be before it is kept
-        begun.keep(item, value)
+        begun.keep(item, value, eye if item in _SEEN else "")
     cell = _cell(survey.cell, found)
     values = with_measured(survey.values, cell, {*found})
     text = yaml.safe_dump(values, sort_keys=False, default_flow_style=None)

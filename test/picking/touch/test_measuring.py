@@ -97,6 +97,29 @@ def test_a_cell_is_measured_ended_and_gone_on_with(tmp_path: Path) -> None:
     assert hands.asked == []
 
 
+def test_by_another_hand_eye_the_table_is_touched_and_seen_anew_and_nothing_else(tmp_path: Path) -> None:
+    world = TouchWorld(6)
+    first, _ = survey(world)
+    measure_cell(first, tmp_path)
+    kept = (tmp_path / "measured.yaml").read_text()
+    x, y, z = world.hand_eye.position
+    good, bad = (replace(world.hand_eye, position=(x + far, y, z + far)) for far in (0.0005, 0.010))
+    wrong, hands = survey(world, hand_eye=bad)
+    with pytest.raises(BadInput, match="the camera sees it at"):
+        measure_cell(wrong, tmp_path)
+    assert (tmp_path / "measured.yaml").read_text() == kept, "what was refused is not kept, what was is"
+    again, hands = survey(world, hand_eye=good)
+    measure_cell(again, tmp_path, ("tote", "keep_out", "home"))
+    assert not hands.asked, "where the table is not to be measured, that of before stays"
+    assert load_cell(tmp_path / "cell.yaml").workspace.table_z == pytest.approx(world.table, abs=0.002)
+    measure_cell(again, tmp_path)
+    assert sum("table, place" in asked for asked in hands.asked) == 4
+    assert not any("Lead" in asked for asked in hands.asked) and any("another hand-eye" in told for told in hands.told)
+    once, hands = survey(world, hand_eye=good)
+    measure_cell(once, tmp_path)
+    assert not hands.asked
+
+
 def test_what_was_measured_of_one_cell_is_not_taken_over_into_another(tmp_path: Path) -> None:
     world = TouchWorld(6)
     first, _ = survey(world, words=8, file="left/cell.yaml")
