@@ -165,7 +165,7 @@ def _head(args: argparse.Namespace, simulated: bool) -> ShiftHead:
     model = str(args.scene_model or SCENE_MODEL) if args.gripper == "suction" else str(args.model)
     started = datetime.now().astimezone().isoformat(timespec="seconds")
     return ShiftHead(
-        started, args.mode, simulated, args.speed, 1.0, model, str(args.cell or ""), check_name(args.check)
+        started, args.mode, simulated, args.speed, model, str(args.cell or ""), check_name(args.check)
     )  # fmt: skip
 
 

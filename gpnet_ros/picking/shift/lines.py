@@ -34,7 +34,6 @@ class ShiftHead:
         mode: how far it goes, one of `mode_gate.MODES`.
         simulated: whether nothing real moves.
         speed: share of the cell file's speeds by which moves are planned.
-        factor: simulated seconds per second.
         model: of the network.
         cell_file: of the cell; empty for the shipped one.
         check: which check of the calibration holds, see `check_name`; empty without one.
@@ -44,7 +43,6 @@ class ShiftHead:
     mode: str
     simulated: bool
     speed: float = 1.0
-    factor: float = 1.0
     model: str = ""
     cell_file: str = ""
     check: str = ""

@@ -66,6 +66,7 @@ class ShiftLog:
         self._sight: tuple[Decision, Sight] | None = None
         self._pictures, self._broken, self._written = 0, "", 0
         self._refused: tuple[str, float] = ("", 0.0)
+        self._untold = 0  # of what is refused now, since its last line
         for figures in earlier_figures(folder.parent, head.check):
             self.drift.note(figures)
         self.lines: list[dict[str, Any]] = []
@@ -84,9 +85,12 @@ class ShiftLog:
     def refused(self, reason: str) -> None:
         """A frame was not used, or a wish not granted; what is said all the time is a line now and then."""
         last, at = self._refused
+        if reason != last:
+            self._tell_refused()
+        self._untold += 1
         if reason != last or self._now() - at > _REPEATED:
             self._refused = reason, self._now()
-            self._add({"kind": "refused", "reason": reason})
+            self._tell_refused()
         if self._listener is not None:
             self._listener.refused(reason)
 
@@ -118,13 +122,21 @@ class ShiftLog:
         """Write the page for the last time; harmless when it was."""
         if self.lines[-1]["kind"] == "end":
             return
+        self._tell_refused()
         self._add({"kind": "end"})
         self.write_page()
 
     def write_page(self) -> None:
         """Write the page as things stand, once there is a turn to tell of."""
+        self._tell_refused()
         if self._has_turn:
             self._keep(lambda: self._put(PAGE, shift_html(self.summary(), self.folder, self.drift.tests)))
+
+    def _tell_refused(self) -> None:
+        """A line of what was refused, with how often since the last one."""
+        if self._untold:
+            count, self._untold = self._untold, 0
+            self._add({"kind": "refused", "reason": self._refused[0], "count": count})
 
     def _drifts(self, sentence: str) -> None:
         self._add({"kind": "drift", "sentence": sentence})

@@ -24,7 +24,7 @@ class ShiftSummary:
     Attributes:
         head: its first line.
         picks: executed; placed: of these, those that let go of something over the tote.
-        picking_s: time in which it picked, not waited for a person [s] of the cell's own clock.
+        picking_s: time in which it picked, not waited for a person [s].
         wall_s: from the first line to the last [s].
         results: how often each status of an executed pick came.
         looks: how often each status of a turn without a pick came.
@@ -101,10 +101,10 @@ def summarise(lines: Sequence[Mapping[str, Any]]) -> ShiftSummary:
         drift.note(line.get("drift") or {})
     return ShiftSummary(
         head, len(done), sum(line["status"] == "picked" for line in done),
-        picking_seconds(lines) * float(head.get("factor", 1.0)), ended - began,
+        picking_seconds(lines), ended - began,
         _counts(line["status"] for line in done), _counts(line["status"] for line in turns if not line["executed"]),
         _added(line["rejected"] for line in turns),
-        _added({_numberless(line["reason"]): line.get("count", 1)} for line in lines if line["kind"] == "refused"),
+        _added({_numberless(line["reason"]): line["count"]} for line in lines if line["kind"] == "refused"),
         tuple((at["at"] - began, at["status"], at["halt"] or at["message"]) for at in turns if _stopped(at)),
         _medians(done), (min(used), max(used)) if used else None, drift,
         tuple(line["sentence"] for line in lines if line["kind"] == "drift"),

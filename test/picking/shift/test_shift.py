@@ -25,7 +25,7 @@ from gpnet_ros.picking.shift.log import ShiftLog
 from gpnet_ros.picking.shift.session import News, Shift
 from gpnet_ros.picking.shift.summary import picking_seconds, summarise
 
-HEAD = ShiftHead("2026-11-30T08:00:00+00:00", "run", True, 0.3, 1.0, "gpnet", "", "abc")
+HEAD = ShiftHead("2026-11-30T08:00:00+00:00", "run", True, 0.3, "gpnet", "", "abc")
 
 
 class Script:
@@ -240,6 +240,18 @@ def test_lines_cut_short_count_as_far_as_they_go_and_others_are_refused(tmp_path
 
 def states(*pairs: tuple[float, str]) -> Iterator[dict[str, Any]]:
     return ({"kind": "state", "at": at, "state": state} for at, state in pairs)
+
+
+def test_what_is_refused_again_and_again_is_few_lines_and_counted_in_full(tmp_path: Path) -> None:
+    clock = [100.0]
+    log = ShiftLog(None, tmp_path / "s", HEAD, lambda: None, lambda _: None, lambda: clock[0])
+    for reason, times in (("The frame has 3 % depth.", 25), ("No camera.", 2), ("The frame has 4 % depth.", 1)):
+        for _ in range(times):
+            log.refused(reason)
+            clock[0] += 1.0
+    log.close()
+    assert log.summary().refused == {"The frame has # % depth.": 26, "No camera.": 2}
+    assert sum(line["kind"] == "refused" for line in log.lines) <= 7
 
 
 def test_what_waits_for_a_person_is_no_time_of_picking() -> None:
