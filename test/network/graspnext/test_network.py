@@ -180,3 +180,12 @@ def test_one_changed_weight_of_any_part_is_found_by_the_golden_outputs(tmp_path:
             weight.data.mul_(1.5)
         with pytest.raises(ModelRefused, match="golden outputs"):
             checkpoint.self_test(broken, card)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_batch_norms_have_forgotten_what_they_began_with_after_a_hundred_steps(name: str) -> None:
+    """Else a net that has learned sees nothing in `eval` mode; torchvision's own MobileNet keeps a third."""
+    with torch.device("meta"):
+        net = GraspNeXt(NETWORKS[name], 64)
+    kept = [(1.0 - layer.momentum) ** 100 for layer in net.modules() if isinstance(layer, nn.BatchNorm2d)]
+    assert kept and max(kept) < 0.01
