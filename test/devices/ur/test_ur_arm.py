@@ -296,24 +296,42 @@ def test_unusable_move_is_refused_and_nothing_moves(healthy: tuple[Running, UrAr
 
 
 def pause_of_the_planner(healthy: tuple[Running, UrArm], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody says at rest, for longer than a move may go on without it, that the planner lives."""
+    """Nobody says at rest, for longer than a move may go on without it, that the planner lives: until it orders one.
+
+    The first beat after the order is held back, too: the order itself must say that its caller lives.
+    """
     link = healthy[1]._link
     assert link is not None
     paused, send = time.monotonic(), link.send
+    ordered, held = threading.Event(), threading.Event()
 
     def held_back(*message: Any) -> None:
-        if threading.current_thread() is not link._listener or time.monotonic() > paused + 2 * FRESH_MOVING:
+        if threading.current_thread() is not link._listener:
             send(*message)
+            if message[0] == "move":
+                ordered.set()
+        elif held.is_set():
+            send(*message)
+        elif ordered.is_set():
+            held.set()
 
     monkeypatch.setattr(link, "send", held_back)
     assert until(lambda: time.monotonic() > paused + 1.8 * FRESH_MOVING)
 
 
-def pause_of_the_controller(healthy: tuple[Running, UrArm], _: pytest.MonkeyPatch) -> None:
-    """The controller stands still for longer than a move may go on without a new state."""
-    running, paused = healthy[0], time.monotonic()
-    running.process.send_signal(signal.SIGSTOP)
-    threading.Timer(2 * STALE_MOVING, running.process.send_signal, [signal.SIGCONT]).start()
+def pause_of_the_controller(healthy: tuple[Running, UrArm], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The controller stands still for longer than a move may go on without a new state, until after one is ordered."""
+    link, process, paused = healthy[1]._link, healthy[0].process, time.monotonic()
+    assert link is not None
+    send = link.send
+
+    def sent(*message: Any) -> None:
+        send(*message)
+        if message[0] == "move":
+            threading.Timer(STALE_MOVING / 2, process.send_signal, [signal.SIGCONT]).start()
+
+    monkeypatch.setattr(link, "send", sent)
+    process.send_signal(signal.SIGSTOP)
     assert until(lambda: time.monotonic() > paused + 1.5 * STALE_MOVING)
 
 
@@ -323,10 +341,13 @@ def test_a_pause_at_rest_does_not_stop_the_move_after_it(
 ) -> None:
     _, arm = healthy
     before = arm.state()
-    pause(healthy, monkeypatch)
-    for move in (lifted(before, 0.02), Move("back", "joint", 1.0, 2.0, q=before.q)):
-        result = arm.move(move, never)
-        assert result.status is MoveStatus.ARRIVED, result
+    try:
+        pause(healthy, monkeypatch)
+        for move in (lifted(before, 0.02), Move("back", "joint", 1.0, 2.0, q=before.q)):
+            result = arm.move(move, never)
+            assert result.status is MoveStatus.ARRIVED, result
+    finally:  # where no move was ordered, the controller still stands
+        healthy[0].process.send_signal(signal.SIGCONT)
 
 
 def test_resume_of_a_ready_arm_changes_nothing(healthy: tuple[Running, UrArm]) -> None:
