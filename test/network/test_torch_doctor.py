@@ -17,7 +17,7 @@ from gpnet_ros.network.doctor import examine_torch
 
 def test_a_network_that_computes_what_its_card_says_is_well(tmp_path: Path) -> None:
     found = examine_torch("gpnet", "cpu", driver=tmp_path / "no driver")
-    assert not names(found) and "golden outputs of gpnet" in found[0].says
+    assert not names(found) and "golden outputs of gpnet" in found[-1].says
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,15 @@ def test_a_gpu_that_is_not_used_is_told(
     told = json.dumps({"torch": "2.13", "gpu": gpu, "refused": refused})
     monkeypatch.setattr(doctor, "ask_python", lambda *_: Answer((told,)))
     assert names(examine_torch("gpnet", device, driver=tmp_path)) == ([name] if name else [])
+
+
+def test_what_would_run_the_network_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    fake = stand_ins(tmp_path, openvino="raise OSError('libtbb.so.12: cannot open')")
+    none = tmp_path / "no driver"
+    found = examine_torch("gpnet", "cpu", fake, none, "auto")
+    assert names(found) == ["torch_runtime_left"] and "libtbb" in found[0].says and "run by" in found[0].says
+    found = examine_torch("gpnet", "cpu", fake, none, "openvino")
+    assert names(found) == ["torch_runtime"] and "gpnet_ros[openvino]" in found[0].remedy
+    found = examine_torch("gpnet", "cpu", driver=none)
+    assert not names(found) and "runs by torch " in found[0].says

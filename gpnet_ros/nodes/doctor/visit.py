@@ -69,6 +69,8 @@ class VisitSettings:
     fps: int = 15
     model: str = "gpnet"
     device: str = "auto"
+    runtime: str = "auto"
+    precision: str = "float32"
     record_dir: str = "runs/decisions"
     namespace: str = ""
     without: tuple[str, ...] = ()
@@ -129,7 +131,7 @@ class Visit:
             ("python", lambda: computer.examine_python(environment=self.environment)),
             ("numpy", lambda: computer.examine_numpy(self.environment)),
             ("opencv", lambda: computer.examine_opencv(self.environment)),
-            ("torch", lambda: torch_part.examine_torch(self.settings.model, self.settings.device, self.environment)),
+            ("torch", self._torch),
             ("ros", lambda: ros.examine_ros(self.environment)),
             ("cv_bridge", lambda: ros.examine_cv_bridge(self.environment)),
             ("dds", lambda: dds.examine_dds(self.environment, self.settings.source == "external")),
@@ -150,6 +152,10 @@ class Visit:
             yield from (skipped(part, "Left out.") for part in parts if part in out)
 
     # --- robot ------------------------------------------------------------------------------------------
+    def _torch(self) -> list[Finding]:
+        s = self.settings
+        return torch_part.examine_torch(s.model, s.device, self.environment, runtime=s.runtime, precision=s.precision)
+
     def _robot(self) -> list[Finding]:
         facts = reach_robot(self.settings.robot_ip, self.cell)
         if isinstance(facts, Finding):
