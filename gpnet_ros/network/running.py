@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from importlib import import_module
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from gpnet_ros.arrays import Floats
 from gpnet_ros.errors import ModelRefused
 from gpnet_ros.network.baselines.orange import Orange, best_bin
+from gpnet_ros.network.bfloat16 import quick_in_bfloat16
 from gpnet_ros.network.card import Card
 from gpnet_ros.network.checkpoint import GOLDEN_TOLERANCE, self_test, waves
 from gpnet_ros.network.exported import SUFFIX, exported_runtime, write_exported
 from gpnet_ros.network.runtimes import to_try
-from gpnet_ros.network.trainer import quick_in_bfloat16
 
 #: Largest difference of any map from torch in float32, by precision.
 MAP_TOLERANCE = {"float32": 1e-3, "bfloat16": 0.08}
@@ -51,9 +51,9 @@ class Runner(nn.Module):
     def told(self) -> str:
         """Runtime with its version, and precision: what computes here."""
         try:
-            version = str(import_module(self.runtime).__version__).partition("-")[0]
-        except Exception:  # what lies there under its name may be anything, and raise anything
-            version = "(which cannot be imported)"
+            version = metadata.version(self.runtime)
+        except metadata.PackageNotFoundError:  # a folder on the path that nobody installed
+            version = "(of a version that it does not tell)"
         return f"{self.runtime} {version} in {self.precision}"
 
     def forward(self, x: Tensor) -> Tensor:

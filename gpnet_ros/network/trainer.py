@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from gpnet_ros.errors import BadInput, GpnetError
+from gpnet_ros.network.bfloat16 import quick_in_bfloat16
 from gpnet_ros.network.joined import JoinedNet
 from gpnet_ros.network.loss import loss_parts
 from gpnet_ros.network.ranks import Ranks
@@ -283,18 +284,3 @@ def one_cycle(progress: float, warmup: float) -> float:
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def quick_in_bfloat16(device: torch.device) -> bool:
-    """Whether a device multiplies in bfloat16 faster than in float32: a GPU, or a processor with AMX or AVX512-bf16.
-
-    Measured on one core with AVX512-bf16 (AMD, Zen 5): a step of the multi-task network takes 0.46 of the time, one of
-    GP-Net 0.57 (s and m, views of 128 and 224 px).
-    """
-    if device.type != "cpu":
-        return True
-    try:
-        flags = set(Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore").split())
-    except OSError:
-        return False
-    return bool(flags & {"amx_bf16", "avx512_bf16"})

@@ -12,11 +12,11 @@ from torchvision.models.detection.roi_heads import project_masks_on_boxes
 from torchvision.ops import box_iou
 
 from gpnet_ros.detections import OCCLUDED_MIN
+from gpnet_ros.network.bfloat16 import quick_in_bfloat16
 from gpnet_ros.network.graspnext.heads import MASK_SIDE
 from gpnet_ros.network.graspnext.losses import mass_bells
 from gpnet_ros.network.graspnext.network import GraspNeXt, ImageTruth
 from gpnet_ros.network.graspnext.trunk import LEVELS
-from gpnet_ros.network.trainer import quick_in_bfloat16
 from gpnet_ros.training.search.pictures import ProxyViews
 
 #: Proposals and detections that may hit an object, and the overlap that is a hit.

@@ -68,7 +68,7 @@ def test_stop_that_goes_by_itself_has_stopped_for_good(
         assert results[0].status is MoveStatus.STOPPED
         assert until(lambda: runtime(running) == STOPPED and stands(running))
         assert abs(joint(running) - before) < BRAKED
-        assert arm.state().status == "needs_resume"
+        assert until(lambda: arm.state().status == "needs_resume")
         assert_nothing_moves(running)
         assert arm.move(Move("on", "joint", 1.0, 2.0, q=arm.state().q), lambda: False).status is MoveStatus.REFUSED
         arm.resume()

@@ -134,6 +134,7 @@ def test_without_a_word_the_arm_stays_where_it_is_and_says_where(why: str, tmp_p
 
 def test_ctrl_c_in_a_descent_stops_the_arm_at_once_and_leaves_it_there(tmp_path: Path) -> None:
     made = bench(TouchWorld(2), tmp_path)
+    before = signal.getsignal(signal.SIGINT)
     move, stopped = made.arm.move, []
 
     def pressed(ordered: Move, cancelled: Callable[[], bool]) -> MoveResult:
@@ -149,7 +150,7 @@ def test_ctrl_c_in_a_descent_stops_the_arm_at_once_and_leaves_it_there(tmp_path:
         check_by_touch(made, tmp_path / "check.yaml")
     assert stopped == [True] and away(made) > 0.05
     assert made.person.homeward == []  # type: ignore[attr-defined]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_what_was_begun_does_not_go_on_with_a_board_that_was_moved(tmp_path: Path) -> None:
