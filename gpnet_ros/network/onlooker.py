@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from gpnet_ros.cell import Cell, HandEye
 from gpnet_ros.detections import Detections
 from gpnet_ros.errors import ModelRefused
@@ -34,15 +37,7 @@ class Onlooker:
         self._T_base_camera = hand_eye.T_base_camera() if hand_eye.mount == "fixed" else None
         grid = None if self._T_base_camera is None else self._grid
         self._detector = Detector(model, device, grid, threads=cell_threads()) if model else None
-        self._scene = None
-        if scene_model:
-            try:
-                from gpnet_ros.network.graspnext.detector import load_scene_detector
-            except ImportError as error:
-                raise ModelRefused(
-                    f"{scene_model} needs torchvision ({error}): pip install 'gpnet_ros[graspnext]'."
-                ) from error
-            self._scene = load_scene_detector(scene_model, device, cell_threads(), grid)
+        self._scene = load_scene_detector(scene_model, device, grid) if scene_model else None
 
     def __call__(self, frame: Frame) -> tuple[Maps | None, Detections | None]:
         """Maps and detections of a frame, each None without its network.
@@ -58,3 +53,16 @@ class Onlooker:
     def _grid(self, frame: Frame) -> Grid:
         assert self._T_base_camera is not None
         return workspace_grid(frame, self._T_base_camera, self.cell.workspace)
+
+
+def load_scene_detector(model: str, device: str, grid: Callable[[Frame], Grid] | None) -> Any:
+    """The detector of a multi-task model, which looks where a grasp network's grid lies, and a little around it.
+
+    Raises:
+        ModelRefused: torchvision, which it needs, is not installed; or see `graspnext.detector.load_scene_detector`.
+    """
+    try:
+        from gpnet_ros.network.graspnext import detector
+    except ImportError as error:
+        raise ModelRefused(f"scene_model needs torchvision ({error}): pip install 'gpnet_ros[graspnext]'.") from error
+    return detector.load_scene_detector(model, device, cell_threads(), grid)

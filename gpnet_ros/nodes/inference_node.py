@@ -5,18 +5,18 @@ With `scene_model` a second network sees which objects there are, in a thread of
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from gpnet_ros.cell import load_hand_eye
-from gpnet_ros.errors import FrameRefused, HandEyeRefused, ModelRefused, SettingsError
+from gpnet_ros.errors import FrameRefused, HandEyeRefused, SettingsError
 from gpnet_ros.frame import Frame
 from gpnet_ros.hand_eye_check import check_hand_eye
 from gpnet_ros.maps import P_SOURCES, Grid, Maps, prioritise, workspace_grid
 from gpnet_ros.network.detector import Detector, cell_threads, gray_note
+from gpnet_ros.network.onlooker import load_scene_detector
 from gpnet_ros.nodes.health.parts import Health
 from gpnet_ros.nodes.maps_node import MapsNode
 from gpnet_ros.nodes.parameters.declared import InferenceSettings
@@ -189,19 +189,6 @@ class InferenceNode(MapsNode[InferenceSettings]):
         """Maps with the priority that the parameter asks for."""
         source = self.settings.priority
         return prioritise(maps, frame, source if source in P_SOURCES else "learned", self.T_base_camera)
-
-
-def load_scene_detector(model: str, device: str, grid: Callable[[Frame], Grid] | None) -> Any:
-    """The detector of a multi-task model, which looks where a grasp network's grid lies, and a little around it.
-
-    Raises:
-        ModelRefused: torchvision, which it needs, is not installed; or see `graspnext.detector.load_scene_detector`.
-    """
-    try:
-        from gpnet_ros.network.graspnext import detector
-    except ImportError as error:
-        raise ModelRefused(f"scene_model needs torchvision ({error}): pip install 'gpnet_ros[graspnext]'.") from error
-    return detector.load_scene_detector(model, device, cell_threads(), grid)
 
 
 def main() -> None:

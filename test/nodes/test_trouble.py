@@ -16,7 +16,7 @@ SPEAKERS = (
     "devices/robots.py", "devices/ur/*.py", "frame.py", "hand_eye_check.py", "encodings.py", "camera_info.py",
     "lens.py", "rvl.py", "cell.py", "settings.py",
     "maps.py", "pick.py", "homeward.py", "network/checkpoint.py", "network/detector.py",
-    "network/running.py", "network/runtimes.py",
+    "network/running.py", "network/runtimes.py", "network/onlooker.py",
     "network/graspnext/detector.py", "detection_encoding.py", "sim/cell/camera.py",
     "sim/cell/state.py", "sim/cell/oracle.py", "data/bags/bag.py", "data/bags/topics.py",
     "data/bags/frames.py", "data/bags/cell_check.py",

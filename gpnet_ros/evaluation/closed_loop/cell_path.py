@@ -14,15 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from gpnet_ros.cell import HandEye, load_hand_eye
 from gpnet_ros.evaluation.closed_loop.core import Perception
 from gpnet_ros.evaluation.closed_loop.heaps import HeapName
-from gpnet_ros.evaluation.closed_loop.players import PlayedBy, Policy, played_code
+from gpnet_ros.evaluation.closed_loop.play_rounds import RoundJob, play_rounds
+from gpnet_ros.evaluation.closed_loop.players import Policy, played_code
 from gpnet_ros.evaluation.closed_loop.ros import row_of
 from gpnet_ros.evaluation.closed_loop.ros_round import REST, RosRound
-from gpnet_ros.evaluation.closed_loop.rows import RoundLog, RoundRow
+from gpnet_ros.evaluation.closed_loop.rows import RoundRow
 from gpnet_ros.evaluation.closed_loop.stepped_arm import SteppedArm, SteppedGripper
 from gpnet_ros.evaluation.run_folder.picks import RosPick, judge_pick
 from gpnet_ros.frame import Frame
@@ -39,7 +38,6 @@ from gpnet_ros.sim.cell.stepped import SteppedCell
 from gpnet_ros.sim.clearing.look import Look
 from gpnet_ros.sim.clearing.rounds import EXTRA_PICKS, FAILURES_MAX
 from gpnet_ros.sim.heap.heap import Heap
-from gpnet_ros.workers import spread
 
 _log = logging.getLogger(__name__)
 #: From one exposure to the next that the network takes [s]: it is done before a camera of 30 Hz shows another.
@@ -49,7 +47,6 @@ MAPS_LAG = 0.08
 #: From maps to a checked plan [s]: 0.09 s on one core of 2026, and half of that for messages and a busy machine.
 DECIDE = 0.14
 _LOOK_TIMEOUT = 60.0
-_Job = tuple[HeapName, Policy, PlayedBy]
 
 
 def cell_code() -> str:
@@ -72,16 +69,10 @@ def clear_in_cell(
     Raises:
         BadInput: no such model or heap, or a log of another policy or of other code.
     """
-    by = policy.played_by(cell_code())
-    kept = RoundLog(log, by, resume)
-    todo = [(heap, policy, by) for heap in heaps if kept.done(heap) is None]
-    for row in tqdm(spread(cell_round, todo, workers), total=len(todo), unit="round", disable=None):
-        kept.add(row)
-    found = [kept.done(heap) for heap in heaps]
-    return [row for row in found if row is not None]
+    return play_rounds(cell_round, heaps, policy, cell_code(), log, resume, workers)
 
 
-def cell_round(job: _Job) -> RoundRow:
+def cell_round(job: RoundJob) -> RoundRow:
     """Play one round, which `clear_in_cell` gives to a worker."""
     name, policy, by = job
     heap, seed = name.load()

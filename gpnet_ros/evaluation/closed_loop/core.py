@@ -10,20 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm import tqdm
 
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.cup import CupGrasp, CupSelect
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.closed_loop.heaps import HeapName
-from gpnet_ros.evaluation.closed_loop.players import PlayedBy, Policy, played_code
-from gpnet_ros.evaluation.closed_loop.rows import PickRow, RoundLog, RoundRow
+from gpnet_ros.evaluation.closed_loop.play_rounds import RoundJob, play_rounds
+from gpnet_ros.evaluation.closed_loop.players import Policy, played_code
+from gpnet_ros.evaluation.closed_loop.rows import PickRow, RoundRow
 from gpnet_ros.evaluation.second_network import ObjectTeller
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.maps import Grid, Maps, prioritise, workspace_grid
 from gpnet_ros.pose import Transform
-from gpnet_ros.workers import spread
 
 if TYPE_CHECKING:
     from gpnet_ros.sim.clearing.rounds import CorePick
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 #: What a row tells of a grasp by the jaw, and by the cup.
 _TOLD = ("score", "quality", "priority", "width", "depth")
 _TOLD_OF_CUP = ("score", "suction", "arm", "unevenness", "depth", "rises")
-_Job = tuple[HeapName, Policy, PlayedBy]
 
 
 def core_code() -> str:
@@ -58,16 +56,10 @@ def clear_heaps(
     Raises:
         BadInput: no such model or heap, or a log of another policy or of other code.
     """
-    by = policy.played_by(core_code())
-    kept = RoundLog(log, by, resume)
-    todo = [(heap, policy, by) for heap in heaps if kept.done(heap) is None]
-    for row in tqdm(spread(core_round, todo, workers), total=len(todo), unit="round", disable=None):
-        kept.add(row)
-    found = [kept.done(heap) for heap in heaps]
-    return [row for row in found if row is not None]
+    return play_rounds(core_round, heaps, policy, core_code(), log, resume, workers)
 
 
-def core_round(job: _Job) -> RoundRow:
+def core_round(job: RoundJob) -> RoundRow:
     """Play one round, which `clear_heaps` gives to a worker."""
     from gpnet_ros.sim.clearing.rounds import RoundOptions, clear_heap
 
