@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+from support.stalls import StallWitness
 
 from gpnet_ros.nodes.processes.transport import loopback_environment
 
@@ -56,3 +58,43 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
             return piece_of(nodeid)
 
     return Pieces(config, log)
+
+
+#: How often a test that keeps time is tried again when the machine stood still while it ran.
+TRIES_AFTER_A_STALL = 2
+
+
+class _Attempt:
+    """The witness, from the first test that keeps time, and the beginning of the present attempt [s, monotonic]."""
+
+    witness: StallWitness | None = None
+    start = 0.0
+
+
+def machine_stalled() -> bool:
+    """Whether the machine stood still during this attempt, so that its failure says nothing."""
+    return _Attempt.witness is not None and _Attempt.witness.longest_since(_Attempt.start) > 0.0
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What keeps time is tried again after a stall, if pytest-rerunfailures is here, and the report says so."""
+    if not config.pluginmanager.hasplugin("rerunfailures"):
+        return
+    for item in items:
+        if piece_of(item.nodeid) == "together":
+            item.add_marker(pytest.mark.flaky(reruns=TRIES_AFTER_A_STALL, condition=machine_stalled))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Every attempt begins here, before its fixtures."""
+    if item.get_closest_marker("flaky") is not None and _Attempt.witness is None:
+        _Attempt.witness = StallWitness()
+    _Attempt.start = time.monotonic()
+
+
+def pytest_unconfigure() -> None:
+    """The witness goes with the tests."""
+    if _Attempt.witness is not None:
+        _Attempt.witness.close()
+        _Attempt.witness = None
