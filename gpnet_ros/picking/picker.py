@@ -20,7 +20,7 @@ from gpnet_ros.picking.attention import Attention, Sight
 from gpnet_ros.picking.manipulator import Manipulator
 from gpnet_ros.picking.record import DecisionBasis, LoopListener, LoopTally, Turn
 from gpnet_ros.picking.rest import Outdated, Rest
-from gpnet_ros.picking.runner import PickStatus
+from gpnet_ros.picking.runner import PickResult, PickStatus
 from gpnet_ros.strays import note_standing
 
 
@@ -172,10 +172,15 @@ class Picker:
             result.status.value, result.message, times, turn.sight, decision, result, halt=halt, basis=turn.basis
         )
 
-    def give_up(self, status: str, message: str) -> Turn:
-        """A turn after which the task cannot go on by itself."""
+    def give_up(self, status: str, message: str, times: dict[str, float] | None = None) -> Turn:
+        """A turn after which the task cannot go on by itself; times are those of the steps that were begun [s]."""
         self.tally.failures += 1
-        return Turn(status, message, halt=message)
+        return Turn(status, message, times or {}, halt=message)
+
+    def _gave_up(self, way: PickResult, where: str) -> TurnOver:
+        """A way before the look that did not end well: where it was, and for how long the arm had been on it."""
+        message = f"{where}, at {way.step!r}: {way.message}" if way.times else way.message
+        return TurnOver(self.give_up(way.status.value, message, way.times))
 
     def _watch(self) -> bool:
         """Whether to stop, asked all the time while the arm moves; tells meanwhile when it waits for a person."""
@@ -227,7 +232,7 @@ class Picker:
             self.say("moving")
             result = self.manipulator.go_home(self._watch)
             if result.status is not PickStatus.DONE:
-                raise TurnOver(self.give_up(result.status.value, result.message))
+                raise self._gave_up(result, "On the way home")
         if self.manipulator.jaws_wait:
             self.manipulator.open_over_tote()
 
@@ -239,7 +244,7 @@ class Picker:
         if result.status is PickStatus.SLIPPED:
             raise TurnOver
         if result.status is not PickStatus.PICKED:
-            raise TurnOver(self.give_up(result.status.value, result.message))
+            raise self._gave_up(result, "While what was held went into the tote")
 
     def _look(self) -> Sight:
         self.say("looking")

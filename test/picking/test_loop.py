@@ -535,6 +535,21 @@ def test_an_arm_away_from_home_goes_there_when_no_camera_shows_anything(monkeypa
         assert np.allclose(b.arm.state().q, CELL.home)
 
 
+@pytest.mark.parametrize("status", [MoveStatus.STOPPED, MoveStatus.LINK_LOST])
+def test_a_stop_on_the_way_home_before_the_look_tells_where_and_how_long_it_was_under_way(status: MoveStatus) -> None:
+    with bench(auto=False) as b:
+        b.arm._q = np.array(CELL.home) + [0.0, 0.0, 0.0, 0.0, 0.0, 0.5]
+        b.until_state("needs_resume")
+        b.loop.resume()
+        b.until_state("idle")
+        b.arm.script.append(status)
+        b.loop.start()
+        result = b.result()
+        assert result["status"] == status.value and result["message"].startswith("On the way home, at 'home': ")
+        assert set(result["time_s"]) == {"home"} == set(b.names())
+        b.until_state("needs_resume")
+
+
 def test_a_surface_that_nothing_explains_is_a_refused_frame_and_the_next_one_counts() -> None:
     with bench("dry_run", auto=False, look_timeout=0.3) as b:
         b.eyes.spoil = lambda s: replace(s, frame=replace(s.frame, depth=s.frame.depth * np.float32(1.3)))

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gpnet_ros.parent import LAUNCHER
+
 ROOT = Path(__file__).parents[2]
 ADMIN_PORT, GRIPPER_PORT, RTDE_PORT = 29998, 63352, 30004
 #: What follows `python -m` to start the controller alone, and the cell.
@@ -93,14 +95,19 @@ class Running:
 
 @contextmanager
 def controller(*arguments: str, factor: float = 1.0, program: Sequence[str] = CONTROLLER) -> Iterator[Running]:
-    """Start a controller on a loopback address of its own."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    """Start a controller on a loopback address of its own.
+
+    In a session of its own, as the nodes' starter has it: Linux shares the processor by sessions first, and in that of
+    a busy test the priority that a simulated controller gives itself would count for nothing.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", LAUNCHER: str(os.getpid())}
     for _ in range(5):
         ip = f"127.{random.randint(20, 250)}.{random.randint(1, 250)}.{random.randint(1, 250)}"
         command = ["-m", *program, "--ip", ip, "--factor", str(factor), *arguments]
         process = subprocess.Popen(
-            [sys.executable, *command], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
-        )
+            [sys.executable, *command], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True,
+            start_new_session=True,
+        )  # fmt: skip
         assert process.stdout is not None
         ready = process.stdout.readline()
         if ready:

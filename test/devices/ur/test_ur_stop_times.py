@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from gpnet_ros.devices.ur.link import CALLER_FRESH
 from gpnet_ros.devices.ur.settings import UrSettings
 from gpnet_ros.ur_controller.arm import BRAKE
 
+# Missing without autogroups, empty where a control group shares out the processor instead.
+AUTOGROUP = Path("/proc/self/autogroup")
 WATCHDOG = 1.0 / UrSettings().watchdog_hz
 #: Without a sign of life for so long [s] the controller ends the program, whatever this machine does.
 SILENT = {
@@ -101,6 +105,23 @@ def test_on_one_core_nobody_comes_before_the_controller_that_he_waits_for(
     done: list[str] = []
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     monkeypatch.setattr(os, "sched_setscheduler", lambda *_: done.append("real time"))
-    monkeypatch.setattr(os, "nice", lambda _: done.append("nice"))
+    monkeypatch.setattr(priority, "change_priority", lambda _: done.append("nice"))
     priority.come_first(waits_here=waits_here)
     assert done == (["real time"] if comes_first else ["nice"])
+
+
+ON_ONE_CORE = """
+import os
+from pathlib import Path
+from gpnet_ros.devices.ur.priority import come_first
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+come_first(waits_here=True)
+print(os.nice(0), Path("/proc/self/autogroup").read_text().split()[-1])
+"""
+
+
+@pytest.mark.skipif(not AUTOGROUP.exists() or not AUTOGROUP.read_text().strip(), reason="no autogroups here")
+def test_on_one_core_a_child_comes_before_other_sessions_too() -> None:
+    command = [sys.executable, "-c", ON_ONE_CORE]
+    nice, session = subprocess.check_output(command, text=True, start_new_session=True).split()
+    assert session == nice, "Linux shares the processor by sessions first"
