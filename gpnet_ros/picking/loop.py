@@ -18,7 +18,9 @@ from gpnet_ros.devices.arm import Arm
 from gpnet_ros.devices.gripper import Gripper
 from gpnet_ros.errors import DeviceError, GpnetError
 from gpnet_ros.grasp import SelectSettings
+from gpnet_ros.pick import Decision
 from gpnet_ros.picking.attention import Attention, Eyes
+from gpnet_ros.picking.consent import Consent
 from gpnet_ros.picking.loop_settings import LoopSettings
 from gpnet_ros.picking.manipulator import Manipulator
 from gpnet_ros.picking.mode_gate import GRIPPING
@@ -30,8 +32,6 @@ from gpnet_ros.picking.runner import PickStatus
 log = logging.getLogger(__name__)
 #: How often an idle loop looks at the arm [s], and how long it waits after a failed connection.
 _TICK, _RETRY = 0.1, 1.0
-#: A proposal that nobody approved for so long [s] shows a heap that may have changed.
-APPROVAL_MAX = 60.0
 
 
 class PickingLoop:
@@ -68,10 +68,11 @@ class PickingLoop:
         )
         self.state = ""
         self._task = ""  # "", "loop" or "one"
-        self._paused = self._approved = self._resume_wanted = self._opens = False
+        self._paused = self._resume_wanted = self._opens = False
         self._halted = ""  # why nothing moves until a person resumes
         self._next_connect = -np.inf
         self._changed = threading.Condition()
+        self._consent = Consent(self._changed, self.picker, self._may_not_move)
         self._thread: threading.Thread | None = None
 
     # --- what a person does; all of it returns at once ----------------------------------------------------
@@ -109,13 +110,14 @@ class PickingLoop:
         return self._begin("loop")
 
     def pick(self) -> tuple[bool, str]:
-        """One pick; in mode `step` the second call approves what was proposed."""
+        """One pick; in mode `step` the second call approves what was proposed, see `Consent.give`."""
         with self._changed:
-            if self.state == "awaiting_approval":
-                self._approved = True
-                self._changed.notify_all()
-                return True, "Approved."
-        return self._begin("one")
+            answer = self._consent.give() if self._task else None
+        return answer or self._begin("one")
+
+    def approve(self, decision: Decision | None) -> tuple[bool, str]:
+        """In mode `step` a word for this very decision, by a caller who can name what was shown."""
+        return self._consent.give_for(decision)
 
     def pause(self) -> tuple[bool, str]:
         """Finish the pick under way, then wait."""
@@ -135,7 +137,8 @@ class PickingLoop:
         with self._changed:
             if not self.settings.auto_resume and self.settings.mode != "dry_run":
                 self._halted = self._halted or "Stopped by a person."
-            self._task, self._paused, self._approved, self._resume_wanted, self._opens = "", False, False, False, False
+            self._task, self._paused, self._resume_wanted, self._opens = "", False, False, False
+            self._consent.take_back()
             self._stopping.set()
             self._changed.notify_all()
         self.arm.cancel()
@@ -165,6 +168,7 @@ class PickingLoop:
                 return False, refusal
             self._task, self.picker.tally.picks, self.picker.tally.failures = task, 0, 0
             self._stopping.clear()
+            self._consent.begin()
             self.picker.memory.begin()
             self.attention.from_now()  # never a frame that has waited since nobody knows when
             self._changed.notify_all()
@@ -222,6 +226,9 @@ class PickingLoop:
             return ""
         return f"{self._halted} Nothing moves until resume." if self._halted else self.manipulator.refusal()
 
+    def _may_not_move(self) -> bool:
+        return self._stopping.is_set() or bool(self._refusal())
+
     def _make_ready(self) -> None:
         """A person's confirmation, or the simulation's own; neither outlives a stop that came after it."""
         with self._changed:
@@ -255,26 +262,11 @@ class PickingLoop:
         try:
             turn = self.picker.propose()
             if turn.status == "proposed":
-                turn = self.picker.execute(turn) if self.settings.mode != "step" or self._approval() else None
+                turn = self._consent.execute(turn) if self.settings.mode == "step" else self.picker.execute(turn)
         except TurnOver as over:
             turn = over.turn
         if turn is not None:
             self._finish(turn)
-
-    def _approval(self) -> bool:
-        """Wait for a person's word on the grasp that was published; an old proposal is dropped."""
-        self._approved = False
-        end = time.monotonic() + APPROVAL_MAX
-        self._say("awaiting_approval")
-        with self._changed:
-            while not (self._approved or self._stopping.is_set() or self._refusal() or time.monotonic() > end):
-                if self.picker.is_outdated:
-                    break
-                self._changed.wait(_TICK)
-            if self._approved or self._stopping.is_set() or self._refusal():
-                return self._approved and not self._stopping.is_set()
-        self.listener.refused("The proposal is too old; looks again.")
-        return False
 
     # --- what it tells ----------------------------------------------------------------------------------------
     def _finish(self, turn: Turn) -> None:

@@ -146,6 +146,13 @@ def rejected_reasons(decision: Decision) -> list[dict[str, Any]]:
     return [{"pixel": list(r.pixel), "reason": r.reason, "detail": r.detail} for r in decision.rejected]
 
 
+def where_chosen(decision: Decision) -> str:
+    """Where a decision with a grasp has it, for a person: pixel (u, v), and its point in base [mm]."""
+    values = decision_values(decision)
+    (u, v), (x, y, z) = values["pixel"], (row[3] * 1e3 for row in values["T_base_grasp"][:3])
+    return f"at pixel ({u:.0f}, {v:.0f}), base ({x:.0f}, {y:.0f}, {z:.0f}) mm"
+
+
 def decision_values(decision: Decision) -> dict[str, Any]:
     """A decision as the record has it: pixels of the colour image, lengths in [m], poses (4, 4) in base."""
     values: dict[str, Any] = {"rejected": rejected_reasons(decision)}

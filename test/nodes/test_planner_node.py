@@ -16,6 +16,8 @@ import pytest
 rclpy = pytest.importorskip("rclpy")
 
 from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
+from rclpy.parameter_client import AsyncParameterClient  # noqa: E402
 from rosgraph_msgs.msg import Clock  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState  # noqa: E402
 from support.cameras import mistaken  # noqa: E402
@@ -263,15 +265,25 @@ def test_a_hand_eye_in_base_link_is_told_with_maps_and_where_inference_gave_none
         assert "base_link" in result["message"]
 
 
-def test_a_person_arms_the_robot_and_nobody_else(tmp_path: Path) -> None:
+def test_a_person_arms_the_robot_and_approves_no_grasp_but_the_one_that_was_shown(tmp_path: Path) -> None:
     domain = DOMAIN + 1
-    with planner(domain, tmp_path / "log", auto_resume=False), World(domain) as world:
+    with planner(domain, tmp_path / "log", auto_resume=False, mode="step"), World(domain) as world:
         world.wait_until(lambda: world.state == "needs_resume", PATIENCE, "the planner")
         with pytest.raises(DeviceError, match="resume"):
             world.call("start", 20)
         world.call("resume")
         world.wait_until(lambda: world.state == "idle", PATIENCE, "idle")
-        assert one_pick(world)["status"] == "picked"
+        world.call("pick", 20)
+        world.wait_until(lambda: world.proposals == 1, PATIENCE, "a grasp to approve")
+        client = AsyncParameterClient(world.node, "planner_node")
+        assert client.wait_for_services(PATIENCE)
+        client.set_parameters([Parameter("quality_min", value=0.06)])  # it decides anew, by other settings
+        world.wait_until(lambda: world.proposals == 2, PATIENCE, "the next grasp")
+        approved, told = world.ask("pick", 20)
+        assert not approved and "A parameter has changed" in told and "call pick again" in told
+        approved, told = world.ask("pick", 20)
+        assert approved and "Approved" in told
+        assert world.next_result(0, PATIENCE)["status"] == "picked"
         world.call("stop")
         world.wait_until(lambda: world.state == "needs_resume", PATIENCE, "the stop")
 

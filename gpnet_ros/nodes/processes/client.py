@@ -81,6 +81,17 @@ class PlannerClient:
         Raises:
             DeviceError: the planner is not there, does not answer in time [s], or refuses.
         """
+        done, told = self.ask(service, timeout)
+        if not done:
+            raise DeviceError(f"The planner refuses {service!r}: {told}")
+        return told
+
+    def ask(self, service: str, timeout: float = 10.0) -> tuple[bool, str]:
+        """Call a service as `call` does; whether it was granted, and the answer's text.
+
+        Raises:
+            DeviceError: the planner is not there, or does not answer in time [s].
+        """
         client = self._services[service]
         if not client.wait_for_service(timeout):
             raise DeviceError(f"Service {client.srv_name} is not there: does planner_node run in this ROS_DOMAIN_ID?")
@@ -90,9 +101,7 @@ class PlannerClient:
         if not answered.wait(timeout):
             raise DeviceError(f"Service {client.srv_name} did not answer in {timeout:.0f} s; see the planner's log.")
         answer = future.result()
-        if not answer.success:
-            raise DeviceError(f"The planner refuses {service!r}: {answer.message}")
-        return str(answer.message)
+        return bool(answer.success), str(answer.message)
 
     def wait_until(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
         """Wait until something holds; it is asked whenever a message arrives.

@@ -27,6 +27,8 @@ _RESULT, _PICTURE = 180.0, 20.0
 _WELL = {"dry_run": ("dry_run",), "hover": ("done",), "step": ("picked",)}
 #: Ends of a task in mode `run` that are none of its faults.
 _ENDED = ("nothing_left", "max_picks")
+#: States in which a `pick` begins nothing: it is a word for the proposal, or refused.
+_PENDING = ("awaiting_approval", "looking", "deciding")
 #: Parameters of the planner that a share makes smaller.
 _SPEEDS = ("joint_speed", "linear_speed", "descent_speed", "grip_speed")
 #: Before a look the planner tidies up.
@@ -180,10 +182,11 @@ class _Task:
             shown = client.proposals
             self._show()
             self._require("Do the pick that is proposed (look at the picture): down, close, lift, into the tote")
-            if client.state == "awaiting_approval" and client.proposals == shown:
-                client.call("pick", timeout=30.0)
-            else:
-                self._say("That proposal was too old by then; it looks again, and nothing was picked.")
+            if client.state not in _PENDING:
+                continue
+            approved, told = client.ask("pick", timeout=30.0)
+            if not approved:  # the planner alone knows what the word was for: it refuses one for what it took away
+                self._say(told)
 
     def _await(self, condition: Callable[[], bool], limit: float, what: str) -> None:
         def there() -> bool:

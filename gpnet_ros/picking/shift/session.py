@@ -15,7 +15,7 @@ from gpnet_ros.errors import DeviceError
 from gpnet_ros.pick import Decision
 from gpnet_ros.picking.attention import Sight
 from gpnet_ros.picking.loop import PickingLoop
-from gpnet_ros.picking.record import DecisionBasis, PickRecord, decision_values
+from gpnet_ros.picking.record import DecisionBasis, PickRecord, decision_values, where_chosen
 
 #: States in which the loop waits for a person.
 _REST = ("idle", "needs_resume")
@@ -123,10 +123,8 @@ class News:
 def chosen(decision: Decision) -> str:
     """One line of a decision with a grasp: pixel (u, v), its point in base [mm], opening [mm]."""
     values = decision_values(decision)
-    (u, v), (x, y, z) = values["pixel"], (row[3] * 1e3 for row in values["T_base_grasp"][:3])
-    where = f"at pixel ({u:.0f}, {v:.0f}), base ({x:.0f}, {y:.0f}, {z:.0f}) mm"
     how = f"turned {values['angle_deg']:.0f} deg, opening {values['width_m'] * 1e3:.0f} mm, score {values['score']:.2f}"
-    return f"chosen    {where}, {how}"
+    return f"chosen    {where_chosen(decision)}, {how}"
 
 
 def _line(record: PickRecord) -> str:
@@ -284,12 +282,15 @@ class Shift:
         shown = news.decision
         if not self._person.word("Pick what was chosen, as told above"):
             return "person"
-        if self._is_pending(shown):
-            return self._task(loop.pick)
-        self._person.tell("That choice holds no longer: too old, a changed parameter or a stop. Nothing was picked.")
-        news.wait(lambda: news.now in (*_REST, "awaiting_approval") and not self._is_pending(shown), loop)
+        seen = len(news.states)
+        done, told = loop.approve(shown)
+        if done:
+            news.wait(partial(news.has_come, (*_REST, "awaiting_approval"), seen), loop)
+        else:
+            self._person.tell(told)
+            news.wait(lambda: news.now in _REST or self._waits_for_another(shown), loop)
         return self._ended()
 
-    def _is_pending(self, shown: Decision | None) -> bool:
-        """Whether the loop still waits for a word on this decision."""
-        return self._news.now == "awaiting_approval" and self._news.decision is shown
+    def _waits_for_another(self, shown: Decision | None) -> bool:
+        """Whether the loop waits for a word on another decision than this."""
+        return self._news.now == "awaiting_approval" and self._news.decision is not shown

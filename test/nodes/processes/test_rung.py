@@ -48,6 +48,14 @@ class Planner:
         self.coming, self.results, self.state = list(results), list[dict[str, Any]](), state
         self.calls: list[str] = []
         self.proposals = 0
+        self.old = False  # the proposal that was shown is gone, and nobody was told yet
+
+    def ask(self, service: str, timeout: float = 0.0) -> tuple[bool, str]:
+        if self.old:
+            self.calls.append("refused")
+            self.old = False
+            return False, "What was shown before is not approved."
+        return True, self.call(service, timeout)
 
     def call(self, service: str, timeout: float = 0.0) -> str:
         self.calls.append(service)
@@ -174,8 +182,10 @@ def test_a_word_for_a_proposal_that_grew_old_approves_no_newer_one(back: bool) -
     def meanwhile(what: str) -> None:
         """The first proposal is replaced while the person looks at it; the next is there by the word, or later."""
         if "Do the pick" in what and planner.proposals == 1:
-            planner.propose()
-            if not back:
+            planner.old = True
+            if back:
+                planner.propose()
+            else:
                 planner.state = "looking"
 
     def wait_until(condition: Any, timeout: float, what: str) -> None:
@@ -185,5 +195,16 @@ def test_a_word_for_a_proposal_that_grew_old_approves_no_newer_one(back: bool) -
 
     planner.wait_until = wait_until  # type: ignore[method-assign]
     ended, asked = played("step", planner, [True] * 3, meanwhile)
-    assert ended and planner.calls == ["pick", "pick"]
+    assert ended and planner.calls == ["pick", "refused", "pick"], "the planner says whether the word still counts"
     assert [what == SHOWN for what in asked] == [False, True, False, True, False], "shown before each word for it"
+
+
+def test_a_word_after_a_stop_begins_nothing() -> None:
+    planner = Planner(result("picked", proposed=True), state="idle")
+
+    def meanwhile(what: str) -> None:
+        planner.state = "idle" if "Do the pick" in what else planner.state
+
+    with pytest.raises(DeviceError, match="a proposal"):
+        played("step", planner, [True] * 2, meanwhile)
+    assert planner.calls == ["pick"]
