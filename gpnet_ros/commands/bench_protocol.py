@@ -75,10 +75,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _policy(args: argparse.Namespace) -> Policy:
-    cup = args.gripper == "suction"
-    scene = args.scene_model or ("fast-graspnext" if cup or args.priority == "graspnext" else None)
-    model = None if cup else args.model
-    return Policy(OWN_CELL, args.priority, model, scene_model=scene, gripper="suction" if cup else "jaw")
+    model, scene = run_shift.networks_of(args)
+    if model and args.precision != "float32":  # other maps: rounds of both do not belong together
+        model = f"{model} in {args.precision}"
+    gripper = "suction" if args.gripper == "suction" else "jaw"
+    return Policy(OWN_CELL, args.priority, model or None, scene_model=scene or None, gripper=gripper)
 
 
 def _name(laid: Layout, seed: int) -> HeapName:

@@ -20,6 +20,7 @@ from pathlib import Path
 from gpnet_ros.cell import Cell, HandEye, load_cell, load_hand_eye
 from gpnet_ros.commands.priority_source import add_priority
 from gpnet_ros.commands.robot_person import Terminal, make_camera
+from gpnet_ros.commands.runtime_source import add_runtime
 from gpnet_ros.devices.robots import GRIPPERS, make_robot
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Frame
@@ -54,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser, of_shift: bool = True) -> Non
     add("--model", default="gpnet", help="name in models/ or path of a model folder (gpnet)")
     add_priority(parser, PRIORITIES)
     add("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where the networks run (auto)")
+    add_runtime(parser, "auto")
     add("--out", type=Path, default=Path("runs/shift"), help="folder of all shifts, one folder each (runs/shift)")
     add("--run-dir", type=Path, help="of a simulated cell (`gpnet sim`), in place of a RealSense camera")
     add("--json", action="store_true", help="the last line is one JSON object")
@@ -148,34 +150,43 @@ def _opened(args: argparse.Namespace, folder: Path) -> Iterator[tuple[Shift, Per
         made = (args.gripper, args.gripper_file, args.simulate, cell, serial)
         arm, gripper = make_robot("sim" if simulated else "ur", args.robot_ip, *made)
         news = News(person.tell)
-        log = ShiftLog(
-            news, folder, _head(args, simulated), lambda: slider_of(arm), lambda told: person.tell(f"NOTE {told}")
-        )
+        log = ShiftLog(news, folder, _head(args, simulated), lambda: slider_of(arm), person.note)
         how = LoopSettings(
             mode=args.mode, auto_resume=args.simulate, controller_clock=simulated, max_picks=args.picks
         )  # fmt: skip
-        loop = PickingLoop(arm, gripper, cell, hand_eye, DirectEyes(camera, _see(args, cell, hand_eye)), log, how)
+        loop = PickingLoop(
+            arm, gripper, cell, hand_eye, DirectEyes(camera, _see(args, cell, hand_eye, person)), log, how
+        )
         turns = None if args.mode == "run" else 1 if args.simulate else args.picks
         yield Shift(loop, news, person, args.again, turns), person, log
     finally:
         camera.close()
 
 
+def networks_of(args: argparse.Namespace) -> tuple[str, str]:
+    """Names of the grasp network and of the multi-task network that these arguments ask for; empty for none."""
+    cup = args.gripper == "suction"
+    scene = args.scene_model or (SCENE_MODEL if cup or args.priority == "graspnext" else "")
+    return "" if cup else str(args.model), str(scene)
+
+
 def _head(args: argparse.Namespace, simulated: bool) -> ShiftHead:
-    model = str(args.scene_model or SCENE_MODEL) if args.gripper == "suction" else str(args.model)
+    model, scene_model = networks_of(args)
     started = datetime.now().astimezone().isoformat(timespec="seconds")
     return ShiftHead(
-        started, args.mode, simulated, args.speed, model, str(args.cell or ""), check_name(args.check)
+        started, args.mode, simulated, args.speed, model or scene_model, str(args.cell or ""), check_name(args.check)
     )  # fmt: skip
 
 
-def _see(args: argparse.Namespace, cell: Cell, hand_eye: HandEye) -> Callable[[Frame], Sight]:
+def _see(args: argparse.Namespace, cell: Cell, hand_eye: HandEye, person: PersonAtTerminal) -> Callable[[Frame], Sight]:
     """What the networks say of a frame."""
     from gpnet_ros.network.onlooker import Onlooker
+    from gpnet_ros.network.runtimes import Computing
 
-    cup = args.gripper == "suction"
-    scene = args.scene_model or (SCENE_MODEL if cup or args.priority == "graspnext" else "")
-    look = Onlooker("" if cup else args.model, scene, args.priority, args.device, cell, hand_eye)
+    (model, scene_model), computing = networks_of(args), Computing(args.device, args.runtime, args.precision)
+    T = hand_eye.T_base_camera() if hand_eye.mount == "fixed" else None
+    square = None if T is None else cell.workspace
+    look = Onlooker(model, scene_model, computing, square, T, args.priority, person.tell, person.note)
 
     def see(frame: Frame) -> Sight:
         maps, detections = look(frame)
@@ -208,3 +219,7 @@ class PersonAtTerminal:
     def tell(self, what: str) -> None:
         """Print it."""
         print(what, flush=True)
+
+    def note(self, what: str) -> None:
+        """Print what should not be overlooked."""
+        self.tell(f"NOTE {what}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import dataclass
 
 from gpnet_ros.errors import ModelRefused
 
@@ -20,6 +21,20 @@ _PACKAGES: dict[str, tuple[str, ...]] = {
 }
 #: What ONNX Runtime has no kernels for on a CPU.
 _NONE = ("onnxruntime", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Computing:
+    """What a network is run on, by and in.
+
+    Attributes:
+        device: "cpu", "cuda" or "auto".
+        runtime: of `RUNTIME_CHOICES`. precision: of `PRECISIONS`.
+    """
+
+    device: str = "auto"
+    runtime: str = "auto"
+    precision: str = "float32"
 
 
 def missing_packages(runtime: str) -> list[str]:

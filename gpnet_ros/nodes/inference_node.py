@@ -11,12 +11,12 @@ from typing import Any
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from gpnet_ros.cell import load_hand_eye
-from gpnet_ros.errors import FrameRefused, HandEyeRefused, SettingsError
+from gpnet_ros.errors import SettingsError
 from gpnet_ros.frame import Frame
-from gpnet_ros.hand_eye_check import check_hand_eye
-from gpnet_ros.maps import P_SOURCES, Grid, Maps, prioritise, workspace_grid
-from gpnet_ros.network.detector import Detector, cell_threads, gray_note
-from gpnet_ros.network.onlooker import load_scene_detector
+from gpnet_ros.maps import Maps
+from gpnet_ros.network.detector import Detector
+from gpnet_ros.network.onlooker import Onlooker
+from gpnet_ros.network.runtimes import Computing
 from gpnet_ros.nodes.health.parts import Health
 from gpnet_ros.nodes.maps_node import MapsNode
 from gpnet_ros.nodes.parameters.declared import InferenceSettings
@@ -24,7 +24,6 @@ from gpnet_ros.nodes.processes import start
 from gpnet_ros.nodes.scene_worker import SceneWorker
 from gpnet_ros.nodes.showing.detection_outputs import DetectionOutputs
 from gpnet_ros.pose import Transform
-from gpnet_ros.region import counted_in_workspace
 from gpnet_ros.settings import Workspace
 
 
@@ -33,12 +32,13 @@ class InferenceNode(MapsNode[InferenceSettings]):
 
     def __init__(self) -> None:
         super().__init__("inference_node", InferenceSettings)
-        self.detector: Detector | None = None
+        self.onlooker: Onlooker | None = None
         self.scene: SceneWorker | None = None
-        self.T_base_camera: Transform | None = None
-        self._workspace: Workspace | None = None
-        self._looked_for_gray = False
-        self._scene_device, self._told_note = "", ""
+
+    @property
+    def detector(self) -> Detector | None:
+        """What makes the maps; None without a model for them, and while the node is inactive."""
+        return None if self.onlooker is None else self.onlooker.detector
 
     def configure(self) -> None:
         """Create the topics; those of detections only where there will be some.
@@ -56,17 +56,9 @@ class InferenceNode(MapsNode[InferenceSettings]):
 
     def activate(self) -> None:
         """Load the weights and their self test, then answer every frame."""
-        self._looked_for_gray, s = False, self.settings
-        grid = self.make_grid()
-        if s.model:
-            self.detector = Detector(s.model, s.device, grid, False, cell_threads(), s.runtime, s.precision)
-            self._told_note = ""
-            self._tell_runtime(self.detector)
-        if s.scene_model:
-            detector = load_scene_detector(s.scene_model, s.device, grid)
-            self._scene_device = str(detector.device)
-            self.scene = SceneWorker(self, self.scene_outputs, detector, lambda: self.settings.scene_rate)
-            self.get_logger().info(f"scene_model {s.scene_model} runs on {detector.device}")
+        self.onlooker = self.make_onlooker()
+        if self.onlooker.scene is not None:
+            self.scene = SceneWorker(self, self.scene_outputs, self.onlooker.scene, lambda: self.settings.scene_rate)
         super().activate()
 
     def halt(self) -> None:
@@ -83,59 +75,52 @@ class InferenceNode(MapsNode[InferenceSettings]):
         super().watch()
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop answering and free the network."""
+        """Stop answering and free the networks."""
         done = super().on_deactivate(state)
-        self.detector = None
+        self.onlooker = None
         return done
 
-    def make_grid(self) -> Any:
-        """The network's view of a frame: a function that makes its grid, or None for the whole frame.
+    def make_onlooker(self) -> Onlooker:
+        """The networks of the parameters, which look where these say.
 
-        A camera on the flange sees the whole frame: the square lies elsewhere in each frame, and where the
-        arm was is the planner's knowledge, not this node's.
+        Raises:
+            ModelRefused: see `Onlooker`.
         """
-        self.T_base_camera = None
+        s, log = self.settings, self.get_logger()
+        computing = Computing(s.device, s.runtime, s.precision)
+        return Onlooker(s.model, s.scene_model, computing, *self._looked_at(), s.priority, log.info, log.warning)
+
+    def _looked_at(self) -> tuple[Workspace | None, Transform | None]:
+        """The workspace and where the camera is that sees it, (4, 4) [m]; None where the network sees whole frames.
+
+        With a camera on the flange it does: the square lies elsewhere in each frame, and where the arm was is the
+        planner's knowledge, not this node's.
+        """
         if self.settings.view == "whole":
-            return None
-        self._workspace = self.cell().workspace
+            return None, None
         hand_eye = load_hand_eye(self.settings.hand_eye_file or None)
         if hand_eye.mount == "flange":
             self.get_logger().info("the camera is on the flange: the network sees the whole frame")
-            return None
-        T_base_camera = self.T_base_camera = hand_eye.T_base_camera()
-
-        def grid(frame: Frame) -> Grid:
-            assert self._workspace is not None
-            return workspace_grid(frame, T_base_camera, self._workspace)
-
-        return grid
+            return None, None
+        return self.cell().workspace, hand_eye.T_base_camera()
 
     def apply(self, names: set[str]) -> None:
-        """Look at another square from the next frame on."""
-        s = self.settings
-        if self._workspace is not None:
-            self._workspace = replace(self._workspace, centre=s.workspace_centre, side=s.workspace_side)
+        """Look at another square, or for another turn, from the next frame on."""
+        s, onlooker = self.settings, self.onlooker
+        if onlooker is None:
+            return
+        onlooker.priority = s.priority
+        if onlooker.workspace is not None:
+            onlooker.workspace = replace(onlooker.workspace, centre=s.workspace_centre, side=s.workspace_side)
 
     def answer(self, frame: Frame) -> Maps | None:
         """The maps of the network with the wanted priority; None without one, or when it was freed meanwhile."""
-        detector = self.detector
-        self._check(frame)
-        if detector is None:
+        onlooker = self.onlooker
+        if onlooker is None:
             return None
-        if not self._looked_for_gray:
-            self._looked_for_gray = True
-            if note := gray_note(frame, detector.card):
-                self.get_logger().warning(note)
-        maps = detector(frame)
-        if detector.note != self._told_note:  # a runtime was refused at this size of picture
-            self._tell_runtime(detector)
-        return self.prioritise(maps, frame)
-
-    def _tell_runtime(self, detector: Detector) -> None:
-        self.get_logger().info(f"model {self.settings.model} runs on {detector.device} by {detector.told}")
-        if detector.note != self._told_note:
-            self._told_note = detector.note
-            self.get_logger().warning(detector.note)
+        if doubt := onlooker.check(frame, self.settings.valid_share_min):
+            self.get_logger().warning(doubt, throttle_duration_sec=5.0)
+        return onlooker.maps(frame)
 
     def also(self, frame: Frame) -> None:
         """Let the second network see the frame."""
@@ -144,33 +129,13 @@ class InferenceNode(MapsNode[InferenceSettings]):
 
     def health(self) -> list[Health]:
         """What comes in, and what each network makes of it."""
-        parts, scene, s = super().health(), self.scene, self.settings
+        parts, scene, onlooker, s = super().health(), self.scene, self.onlooker, self.settings
         if not s.model:
             parts = parts[:1]
-        if scene is None:
+        if scene is None or onlooker is None:
             return parts
         about = {"model": s.scene_model, "most [1/s]": s.scene_rate}
-        return [*parts, scene.health(self.exposures.arrivals, about, self._scene_device)]
-
-    def _check(self, frame: Frame) -> None:
-        """Refuse what cannot be used, and warn of a hand-eye that does not fit what is seen.
-
-        Raises:
-            HandEyeRefused: the workspace cannot be in the picture.
-            FrameRefused: the depth cannot be right where it counts: in the workspace, where that is seen.
-        """
-        if self.T_base_camera is None or self._workspace is None or frame.intrinsics is None:
-            frame.check(self.settings.valid_share_min)
-            return
-        seen = (frame.intrinsics, frame.depth, self.T_base_camera, self._workspace)
-        check_hand_eye(*seen, by_surface=False, centred=True)
-        counted_in_workspace(frame, self.T_base_camera, self._workspace).check(self.settings.valid_share_min)
-        try:
-            check_hand_eye(*seen)
-        except HandEyeRefused as doubt:  # the planner decides: it knows whether it is the arm that is seen
-            self.get_logger().warning(str(doubt), throttle_duration_sec=5.0)
-        except FrameRefused:  # something stands before the camera, such as the arm
-            return
+        return [*parts, scene.health(self.exposures.arrivals, about, str(onlooker.scene.device))]
 
     def about(self) -> dict[str, Any]:
         """The model, what runs it, and its modes."""
@@ -184,11 +149,6 @@ class InferenceNode(MapsNode[InferenceSettings]):
         """Where the network runs."""
         detector = self.detector
         return "" if detector is None else str(detector.device)
-
-    def prioritise(self, maps: Maps, frame: Frame) -> Maps:
-        """Maps with the priority that the parameter asks for."""
-        source = self.settings.priority
-        return prioritise(maps, frame, source if source in P_SOURCES else "learned", self.T_base_camera)
 
 
 def main() -> None:

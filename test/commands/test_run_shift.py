@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.scenes import CELL, sight
 
+from gpnet_ros.cell import load_hand_eye
 from gpnet_ros.cli import main
+from gpnet_ros.commands import run_shift
+from gpnet_ros.errors import ModelRefused
+from gpnet_ros.frame import Frame
+from gpnet_ros.picking.attention import Sight
 from gpnet_ros.picking.shift.lines import LINES, read_lines
 
 ROBOT = ["--robot-ip", "192.0.2.1"]
@@ -34,6 +42,23 @@ def test_what_cannot_be_is_refused_before_anything_is_opened(
     assert main(["run", *words]) == 2
     assert told in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_the_network_is_run_by_what_the_arguments_say(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    run_shift.add_arguments(parser)
+    person = run_shift.PersonAtTerminal()
+
+    def see(*words: str) -> Callable[[Frame], Sight]:
+        return run_shift._see(parser.parse_args(["--device", "cpu", *words]), CELL, load_hand_eye(), person)
+
+    frame = sight().frame
+    seen = see("--runtime", "torch")(frame)
+    assert "model gpnet runs on cpu by torch" in capsys.readouterr().out
+    assert seen.frame is frame and seen.maps is not None and seen.detections is None
+    with pytest.raises(ModelRefused, match="Runtime onnxruntime computes in float32 only"):
+        see("--runtime", "onnxruntime", "--precision", "bfloat16")
+    assert parser.parse_args([]).runtime == "auto", "as inference_node"
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,21 +15,18 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy")
 
-from support.cameras import mistaken  # noqa: E402
 from support.scenes import sight  # noqa: E402
 from support.tiny_graspnext import require_same, save_tiny  # noqa: E402
 
 from gpnet_ros.cell import load_cell, load_hand_eye  # noqa: E402
 from gpnet_ros.detections import Detections  # noqa: E402
-from gpnet_ros.errors import FrameRefused, HandEyeRefused, ModelRefused  # noqa: E402
 from gpnet_ros.frame import Frame  # noqa: E402
-from gpnet_ros.maps import Maps, height_priority  # noqa: E402
+from gpnet_ros.maps import Maps  # noqa: E402
 from gpnet_ros.network.card import Card  # noqa: E402
-from gpnet_ros.nodes import inference_node  # noqa: E402
+from gpnet_ros.network.onlooker import Onlooker  # noqa: E402
+from gpnet_ros.network.runtimes import Computing  # noqa: E402
 from gpnet_ros.nodes.health.parts import Level  # noqa: E402
 from gpnet_ros.nodes.inference_node import InferenceNode  # noqa: E402
-from gpnet_ros.pose import to_xyz_quat  # noqa: E402
-from gpnet_ros.region import counted_in_workspace  # noqa: E402
 from gpnet_ros.settings import config_dir  # noqa: E402
 
 FLANGE: Path = config_dir() / "hand_eye_flange.yaml"
@@ -51,131 +47,57 @@ def node(**parameters: str) -> Iterator[InferenceNode]:
         rclpy.shutdown()
 
 
-def test_the_example_camera_rides_on_the_flange_and_looks_along_it() -> None:
-    hand_eye = load_hand_eye(FLANGE)
-    assert hand_eye.mount == "flange"
-    np.testing.assert_allclose(hand_eye.T_parent_camera[:3, 2], [0, 0, 1], atol=1e-9)
-
-
-def test_a_camera_on_the_flange_sees_the_whole_frame() -> None:
-    with node(hand_eye_file=str(FLANGE), priority="height") as made:
-        assert made.make_grid() is None
-        assert made.T_base_camera is None
-        seen = sight()
-        told = made.prioritise(seen.maps, seen.frame).priority
-        np.testing.assert_array_equal(told, height_priority(seen.frame, seen.maps.grid, None))
-        assert told.max() > told.min()
-
-
-def test_a_fixed_camera_sees_the_workspace_of_the_cell() -> None:
-    with node() as made:
-        grid = made.make_grid()
-        seen = sight()
-        assert grid(seen.frame).scale > 0
-        assert made.T_base_camera is not None
-        np.testing.assert_allclose(made.T_base_camera, load_hand_eye().T_base_camera())
-
-
-def test_a_fixed_camera_sees_all_when_asked_to() -> None:
-    with node(view="whole") as made:
-        assert made.make_grid() is None
-
-
-def hand_eye_file(folder: Path, T_base_camera: np.ndarray) -> str:
-    position, quaternion = (list(map(float, part)) for part in to_xyz_quat(T_base_camera))
-    (folder / "hand_eye.yaml").write_text(f"position: {position}\nquaternion: {quaternion}\n")
-    return str(folder / "hand_eye.yaml")
-
-
-@pytest.mark.parametrize("kind", ["base_link", "inverted", "camera_link"])
-def test_a_hand_eye_that_cannot_be_true_is_told_before_anything_else(tmp_path: Path, kind: str) -> None:
-    with node(hand_eye_file=hand_eye_file(tmp_path, mistaken(load_hand_eye().T_base_camera(), kind))) as made:
-        made.make_grid()
-        made.detector = lambda frame: pytest.fail("the network ran")  # type: ignore[assignment]
-        with pytest.raises(HandEyeRefused, match=kind):
-            made.answer(sight().frame)
-
-
 class Answering:
     """In place of a detector: always the same maps."""
 
-    def __init__(self, maps: Maps, channels: str = "depth") -> None:
-        self.maps, self.card, self.told = maps, Card("gpnet", {}, channels), "torch 2 in float32"
+    def __init__(self, maps: Maps) -> None:
+        self.maps, self.card, self.told = maps, Card("gpnet", {}, "depth"), "torch 2 in float32"
         self.note, self.device = "", "cpu"
 
     def __call__(self, frame: Frame) -> Maps:
         return self.maps
 
 
-@pytest.mark.parametrize(("channels", "times"), [("rgbd", 1), ("rgb", 1), ("depth", 0)])
-def test_gray_pictures_are_told_once_where_the_model_takes_colour(
-    monkeypatch: pytest.MonkeyPatch, channels: str, times: int
+def test_the_example_camera_rides_on_the_flange_and_looks_along_it() -> None:
+    hand_eye = load_hand_eye(FLANGE)
+    assert hand_eye.mount == "flange"
+    np.testing.assert_allclose(hand_eye.T_parent_camera[:3, 2], [0, 0, 1], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "fixed"),
+    [({}, True), ({"view": "whole"}, False), ({"hand_eye_file": str(FLANGE)}, False)],
+)
+def test_a_camera_on_a_mast_sees_the_workspace_of_the_cell_and_any_other_whole_frames(
+    parameters: dict[str, str], fixed: bool
 ) -> None:
+    with node(model='""', priority="none", **parameters) as made:
+        onlooker = made.make_onlooker()
+        assert onlooker.priority == "none"
+        assert onlooker.workspace == (load_cell().workspace if fixed else None)
+        onlooker.detector = Answering(sight().maps)  # type: ignore[assignment]
+        made.onlooker = onlooker
+        maps = made.answer(sight().frame)
+        assert maps is not None and maps.priority.min() == 1.0
+
+
+def test_without_networks_there_are_no_maps() -> None:
+    with node(model='""') as made:
+        assert made.answer(sight().frame) is None, "before it is activated"
+        made.onlooker = made.make_onlooker()
+        assert made.answer(sight().frame) is None and made.detector is None
+
+
+def test_a_doubt_of_depth_alone_is_a_warning_for_the_arm_may_be_in_view(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
-    with node() as made:
-        made.make_grid()
-        monkeypatch.setattr(made, "get_logger", lambda: SimpleNamespace(warning=told.append))
-        made.detector = Answering(sight().maps, channels)  # type: ignore[assignment]
-        for _ in range(3):
-            assert made.answer(sight().frame) is not None
-    assert len(told) == times
-    assert all("gray" in line for line in told)
-
-
-def test_a_runtime_that_is_left_at_a_later_frame_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
-    with node() as made:
-        made.make_grid()
-        monkeypatch.setattr(made, "get_logger", lambda: SimpleNamespace(warning=told.append, info=told.append))
-        made.detector = detector = Answering(sight().maps)  # type: ignore[assignment]
-        assert made.answer(sight().frame) is not None and not told
-        detector.note, detector.told = "With openvino the maps differ.", "onnxruntime 1 in float32"
-        for _ in range(3):
-            assert made.answer(sight().frame) is not None
-        assert made.about()["runtime"] == "onnxruntime 1 in float32"
-    assert told == ["model gpnet runs on cpu by onnxruntime 1 in float32", "With openvino the maps differ."]
-
-
-def test_holes_count_in_the_workspace_only() -> None:
-    seen = sight()
-    assert seen.frame.depth is not None and seen.frame.intrinsics is not None
-    inside = counted_in_workspace(seen.frame, load_hand_eye().T_base_camera(), load_cell().workspace).region
-    assert inside is not None and 0.05 < inside.mean() < 0.3
-    with node() as made:
-        made.make_grid()
-        made.detector = Answering(seen.maps)  # type: ignore[assignment]
-        beside = np.where(inside, seen.frame.depth, np.float32(np.nan))
-        assert made.answer(replace(seen.frame, depth=beside)) is not None
-        hole = np.where(inside, np.float32(np.nan), seen.frame.depth)
-        with pytest.raises(FrameRefused, match="0% of the depth pixels that count"):
-            made.answer(replace(seen.frame, depth=hole))
-    with node(view="whole") as made:
-        made.make_grid()
-        made.detector = Answering(seen.maps)  # type: ignore[assignment]
-        assert made.answer(replace(seen.frame, depth=hole)) is not None
-        with pytest.raises(FrameRefused, match="valid"):
-            made.answer(replace(seen.frame, depth=beside))
-
-
-def test_a_doubt_of_depth_alone_is_a_warning_for_the_arm_may_be_in_view(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[str] = []
-    given, seen = load_hand_eye().T_base_camera().copy(), sight()
-    with node(hand_eye_file=hand_eye_file(tmp_path, given)) as made:
-        made.make_grid()
-        made.detector = Answering(seen.maps)  # type: ignore[assignment]
+    with node(model='""') as made:
+        onlooker = made.onlooker = made.make_onlooker()
+        onlooker.detector = Answering(sight().maps)  # type: ignore[assignment]
         log = SimpleNamespace(warning=lambda text, throttle_duration_sec: told.append(text))
         monkeypatch.setattr(made, "get_logger", lambda: log)
-        assert made.answer(seen.frame) is not None
-        assert told == []
-
-        def doubt(*arguments: object, by_surface: bool = True, centred: bool = False) -> None:
-            if by_surface:
-                raise HandEyeRefused("given in base_link")
-
-        monkeypatch.setattr("gpnet_ros.nodes.inference_node.check_hand_eye", doubt)
-        assert made.answer(seen.frame) is not None
+        assert made.answer(sight().frame) is not None and told == []
+        monkeypatch.setattr(onlooker, "check", lambda frame, share: "given in base_link")
+        assert made.answer(sight().frame) is not None
     assert told == ["given in base_link"]
 
 
@@ -197,8 +119,8 @@ def test_frames_that_do_not_come_together_are_a_warning(monkeypatch: pytest.Monk
 def test_what_is_answered_and_what_is_refused_is_told_in_the_diagnostics(monkeypatch: pytest.MonkeyPatch) -> None:
     with node(image_qos="sensor") as made:
         made.configure()
-        made.make_grid()
-        made.detector = Answering(sight().maps)  # type: ignore[assignment]
+        made.onlooker = Onlooker("", "", Computing(), *made._looked_at())
+        made.onlooker.detector = Answering(sight().maps)  # type: ignore[assignment]
         good = sight().frame
         frames = [good, replace(good, depth=np.full(good.shape, np.nan, np.float32))]
 
@@ -237,8 +159,7 @@ def test_with_a_scene_model_what_is_in_an_answered_frame_is_told_too(tmp_path: P
                 assert time.monotonic() < end
                 made.running.wait(0.01)
             ((frame, detections),) = published
-            detector = inference_node.load_scene_detector(str(model), "cpu", made.make_grid())
-            require_same(detections, detector(seen.frame))
+            require_same(detections, made.make_onlooker()(seen.frame)[1])
             assert frame.stamp == detections.stamp == seen.frame.stamp
             parts = {part.part: part for part in made.health()}
             assert set(parts) == {"input", "detections"}, "without a model there are no maps to tell of"
@@ -256,8 +177,8 @@ def test_a_frame_that_is_refused_is_not_seen_by_the_second_network_either() -> N
     offered: list[Frame] = []
     with node(image_qos="sensor") as made:
         made.configure()
-        made.make_grid()
-        made.detector = Answering(sight().maps)  # type: ignore[assignment]
+        made.onlooker = Onlooker("", "", Computing(), *made._looked_at())
+        made.onlooker.detector = Answering(sight().maps)  # type: ignore[assignment]
         made.scene = SimpleNamespace(offer=offered.append, halt=lambda patience: None)  # type: ignore[assignment]
         good = sight().frame
         for frame in (replace(good, depth=np.full(good.shape, np.nan, np.float32)), good):
@@ -289,10 +210,3 @@ def test_a_model_that_does_not_fit_is_one_sentence(
         made.halt()
     assert not works
     assert len(told) == 1 and re.search(words, told[0])
-
-
-def test_without_torchvision_the_package_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "gpnet_ros.network.graspnext.detector", None)
-    monkeypatch.delattr("gpnet_ros.network.graspnext.detector", raising=False)
-    with pytest.raises(ModelRefused, match=r"scene_model needs torchvision .*pip install 'gpnet_ros\[graspnext\]'"):
-        inference_node.load_scene_detector("gpnet", "cpu", None)

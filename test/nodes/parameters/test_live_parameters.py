@@ -27,6 +27,8 @@ from rclpy.task import Future  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
 from gpnet_ros.cell import load_cell  # noqa: E402
+from gpnet_ros.network.onlooker import Onlooker  # noqa: E402
+from gpnet_ros.network.runtimes import Computing  # noqa: E402
 from gpnet_ros.nodes.inference_node import InferenceNode  # noqa: E402
 from gpnet_ros.nodes.oracle_node import OracleNode  # noqa: E402
 from gpnet_ros.nodes.parameters import live  # noqa: E402
@@ -456,9 +458,10 @@ def test_maps_follow_a_planner_that_starts_anew(graph: Graph, planner: PlannerNo
 
 def test_inference_alone_takes_what_is_set_and_looks_at_the_other_square(graph: Graph) -> None:
     maps = graph.add(InferenceNode())
-    maps.make_grid()
+    looker = maps.onlooker = Onlooker("", "", Computing(), *maps._looked_at())
     assert graph.set(maps, priority="height", workspace_side=0.25, valid_share_min=0.2) == ["", "", ""]
-    assert maps._workspace.side == 0.25 and maps.settings.priority == "height"
+    assert looker.workspace is not None and looker.workspace.side == 0.25
+    assert looker.priority == maps.settings.priority == "height"
     (reason,) = graph.set(maps, priority="oracle")
     assert "learned, height, none" in reason
     (reason,) = graph.set(maps, model="other")
