@@ -1,7 +1,7 @@
 """A script in a person's place at `gpnet bringup`: reads what is asked, and does in the simulated cell what hands do.
 
 It knows no more than a person who stands there: where the tips stand beside a corner (to half a millimetre), where the
-tote is, when to lay the board, the cylinder or a heap. `python -m support.ladder_person FOLDER` climbs once by hand.
+tote is, when to lay the board, the cylinder or a heap. `support.ladder_bench` climbs once by hand.
 """
 
 from __future__ import annotations
