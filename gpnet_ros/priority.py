@@ -6,6 +6,8 @@ import contextlib
 import os
 from pathlib import Path
 
+#: Real-time priorities: of who leads an arm, and of a simulated controller, for which he waits without sleeping.
+LEADER, CONTROLLER = 1, 2
 _AUTOGROUP = Path("/proc/self/autogroup")
 
 
@@ -20,3 +22,15 @@ def change_priority(nice: int) -> None:
     if os.getsid(0) == os.getpid():
         with contextlib.suppress(OSError):
             _AUTOGROUP.write_text(str(nice))
+
+
+def come_before_leader() -> None:
+    """Let this thread, that of a simulated controller, come before who leads its arm, where that is allowed.
+
+    Whoever leads it waits for its answers in real time without sleeping: on all cores at once, two such arms would
+    let no ordinary controller answer until the kernel interferes, a second later. What this thread starts is ordinary
+    again. Not on one core, where a controller that is too slow for its pace would let nobody else run.
+    """
+    if len(os.sched_getaffinity(0)) > 1:
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(CONTROLLER))

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.errors import BadInput, GpnetError
+from gpnet_ros.priority import come_before_leader
 from gpnet_ros.ur_controller.kinematic import HOME, KinematicPlant
 from gpnet_ros.ur_controller.model import MODELS, find_model
 from gpnet_ros.ur_controller.robot import FORCE_LIMIT
@@ -62,6 +63,8 @@ def main() -> int:
         json.dumps({"ready": True, "ip": arguments.ip, "port": RTDE_PORT, "model": arguments.model}),
         flush=True,
     )
+    if arguments.factor <= 1.0:
+        come_before_leader()
     controller.serve(stop.is_set)
     return 0
 

@@ -127,7 +127,7 @@ def measure(fault: str, load: int, model: str = CB3, plain: bool = False, nice: 
         fault: one of `FAULTS`.
         load: how many busy processes.
         model: of the controller.
-        plain: leave the controller without real-time priority.
+        plain: leave the controller the priority that it gives itself.
         nice: nice value of planner and child, where it is allowed.
     """
     with ExitStack() as stack:

@@ -6,10 +6,8 @@ import gc
 import os
 from contextlib import suppress
 
-from gpnet_ros.priority import change_priority
+from gpnet_ros.priority import LEADER, change_priority
 
-#: The lowest real-time priority comes before every ordinary process, and after the kernel's own.
-PRIORITY = 1
 #: Change of the nice value in its place, that of a simulated controller too.
 _NICE = -10
 
@@ -32,5 +30,5 @@ def come_first(collects: bool = True, waits_here: bool = False) -> None:
     if waits_here and len(os.sched_getaffinity(0)) == 1:
         change_priority(_NICE)  # and that of its session, which it leads: alone, a nice value counts within that only
         return
-    with suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
+    with suppress(OSError):  # the lowest comes before every ordinary process, and after the kernel's own
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(LEADER))

@@ -91,14 +91,18 @@ class Toucher:
     def home(self) -> None:
         """Straight up and home on a person's word; without it the arm stays, and nothing is asked where it is home.
 
+        An arm that was stopped is made ready first, on a word of its own.
+
         Raises:
-            DeviceError: there is no safe way, or the arm did not get there.
+            DeviceError: there is no safe way, or the arm did not become ready, or did not get there.
         """
         state = self._arm.state()
         if np.abs(state.q - np.array(self._cell.home)).max() <= self._cell.limits.start_tolerance:
             return
         where = f"The tips stand at {_at(state.T_base_tcp[:3, 3])}"
-        if not goes(self._person, f"{where}: straight up and home (s and q leave the arm where it is)"):
+        stays = "(s and q leave the arm where it is)"
+        ready = state.status in ("ready", "moving") or self._made_ready(f"{where}. {state.message}", stays)
+        if not (ready and goes(self._person, f"{where}: straight up and home {stays}")):
             self._person.tell(f"{where}, and stay there: the next call asks again, or jog the arm up by hand.")
             return
         try:
@@ -109,6 +113,13 @@ class Toucher:
         result = moved(plan, self._arm, self._gripper, self._cell)
         if result.status is not PickStatus.DONE:
             raise DeviceError(f"The arm is not home ({result.message}): jog it there by hand.")
+
+    def _made_ready(self, why: str, stays: str) -> bool:
+        what = "See to it, then make the arm ready; it powers on where it must, and its brakes click"
+        if not goes(self._person, f"{why} {what} {stays}"):
+            return False
+        self._arm.resume()
+        return True
 
 
 def yaw_pose(point: NDArray[np.float64], yaw: float) -> Transform:

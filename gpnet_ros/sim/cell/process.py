@@ -17,7 +17,7 @@ from gpnet_ros.board import Board
 from gpnet_ros.cell import Cell, load_hand_eye
 from gpnet_ros.errors import BadInput
 from gpnet_ros.pose import invert, to_rotvec, transform
-from gpnet_ros.priority import change_priority
+from gpnet_ros.priority import change_priority, come_before_leader
 from gpnet_ros.settings import setting, validate
 from gpnet_ros.sim.cell.arm import calibrated_dh
 from gpnet_ros.sim.cell.plant import CellPlant
@@ -282,5 +282,7 @@ def serve_cell(run: CellRun, settings: SimSettings, cell: Cell) -> None:
         signal.signal(number, lambda *_: stop.set())
     process = CellProcess(run, settings, cell)
     change_priority(_PRIORITY)
+    if run.factor <= 1.0:
+        come_before_leader()
     print(json.dumps(process.ready()), flush=True)
     process.serve(stop.is_set)

@@ -89,6 +89,20 @@ def test_who_leads_the_arm_comes_before_ordinary_processes() -> None:
             arm.disconnect()
 
 
+@needs_real_time
+@pytest.mark.parametrize("factor", [1.0, 2.0])
+def test_a_controller_at_the_pace_of_life_comes_before_who_waits_for_it_and_a_faster_one_for_none(
+    factor: float,
+) -> None:
+    """Two leaders that wait without sleeping would else take both cores of a machine from their controllers."""
+    with controller(factor=factor) as running:
+        running.admin("state")  # it serves
+        process, policy = running.process.pid, os.SCHED_RR | os.SCHED_RESET_ON_FORK
+        real = os.sched_getscheduler(process) == policy
+        assert real == (factor == 1.0)
+        assert not real or os.sched_getparam(process).sched_priority > priority.LEADER
+
+
 def test_without_the_right_to_it_everything_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError

@@ -132,6 +132,29 @@ def test_without_a_word_the_arm_stays_where_it_is_and_says_where(why: str, tmp_p
         assert "above where the camera" in person.told[-2]  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("status", [MoveStatus.STOPPED, MoveStatus.LINK_LOST])
+def test_an_arm_that_was_stopped_is_made_ready_on_a_word_and_goes_home_on_another(
+    status: MoveStatus, tmp_path: Path
+) -> None:
+    made = bench(TouchWorld(2), tmp_path)
+    made.arm.script.extend([MoveStatus.ARRIVED] * 2 + [status])  # type: ignore[attr-defined]
+    with pytest.raises(DeviceError, match=f"The touch ended with {status.value}") as raised:
+        check_by_touch(made, tmp_path / "check.yaml")
+    assert "is not home" not in str(raised.value) and away(made) < 0.02
+    assert "make the arm ready" in made.person.asked[-1]  # type: ignore[attr-defined]
+    assert len(made.person.homeward) == 1  # type: ignore[attr-defined]
+
+
+def test_without_a_word_an_arm_that_was_stopped_is_not_made_ready(tmp_path: Path) -> None:
+    made = bench(TouchWorld(2), tmp_path)
+    made.arm.script.extend([MoveStatus.ARRIVED] * 2 + [MoveStatus.STOPPED])  # type: ignore[attr-defined]
+    made.person.words = 2  # type: ignore[attr-defined]
+    with pytest.raises(DeviceError, match="The touch ended with stopped"):
+        check_by_touch(made, tmp_path / "check.yaml")
+    assert made.arm.state().status == "protective_stop" and away(made) > 0.05
+    assert made.person.homeward == [] and "stay there" in made.person.told[-1]  # type: ignore[attr-defined]
+
+
 def test_ctrl_c_in_a_descent_stops_the_arm_at_once_and_leaves_it_there(tmp_path: Path) -> None:
     made = bench(TouchWorld(2), tmp_path)
     before = signal.getsignal(signal.SIGINT)
