@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gpnet_ros.errors import BadInput
+from gpnet_ros.tool_words import TOOL_WORDS
 
 #: Of a rank's score (variance 1) so much is taken off at each pick: a shift of less than this many deviations is none.
 SLACK = 0.35
@@ -78,11 +79,13 @@ class Drift:
     """The figures of the picks since a check of the calibration, each with its test.
 
     Attributes:
+        tool: what hangs at the flange, "jaw" or "suction".
         tests: `width_m`: how much wider the jaws closed than the network said [m]; `contact_m`: how high over its end
             the descent met something [m], 0 where it met nothing; `failed`: 1 of a pick that missed, slipped or
             collided, else 0.
     """
 
+    tool: str = "jaw"
     tests: dict[str, RankCusum] = field(
         default_factory=lambda: {"width_m": RankCusum(), "contact_m": RankCusum(), "failed": RankCusum(falls=False)}
     )
@@ -98,7 +101,7 @@ class Drift:
     @property
     def sentence(self) -> str:
         """What has shifted and what to do about it; empty while nothing has."""
-        told = [_told(name, test) for name, test in self.tests.items() if test.alarm]
+        told = [_told(name, test, self.tool) for name, test in self.tests.items() if test.alarm]
         if not told:
             return ""
         return (
@@ -107,12 +110,12 @@ class Drift:
         )
 
 
-def _told(name: str, test: RankCusum) -> str:
+def _told(name: str, test: RankCusum, tool: str) -> str:
     since = f"in the last {len(test.values) - test.began} of {len(test.values)} picks"
     if name == "failed":
         return f"Of {since.removeprefix('in ')} {abs(test.shift):.0%} more failed than before"
     if name == "contact_m":
         way = "higher" if test.alarm == "up" else "lower"
-        return f"The jaws meet something {abs(test.shift) * 1e3:.1f} mm {way} than before {since}"
+        return f"{TOOL_WORDS[tool].meets} something {abs(test.shift) * 1e3:.1f} mm {way} than before {since}"
     way = "less" if test.alarm == "up" else "further"
     return f"The jaws close {abs(test.shift) * 1e3:.1f} mm {way} than was foreseen {since}"

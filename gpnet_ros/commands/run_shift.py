@@ -150,7 +150,7 @@ def _opened(args: argparse.Namespace, folder: Path) -> Iterator[tuple[Shift, Per
         made = (args.gripper, args.gripper_file, args.simulate, cell, serial)
         arm, gripper = make_robot("sim" if simulated else "ur", args.robot_ip, *made)
         news = News(person.tell)
-        log = ShiftLog(news, folder, _head(args, simulated), lambda: slider_of(arm), person.note)
+        log = ShiftLog(news, folder, _head(args, simulated, cell.tool), lambda: slider_of(arm), person.note)
         how = LoopSettings(
             mode=args.mode, auto_resume=args.simulate, controller_clock=simulated, max_picks=args.picks
         )  # fmt: skip
@@ -170,11 +170,12 @@ def networks_of(args: argparse.Namespace) -> tuple[str, str]:
     return "" if cup else str(args.model), str(scene)
 
 
-def _head(args: argparse.Namespace, simulated: bool) -> ShiftHead:
+def _head(args: argparse.Namespace, simulated: bool, tool: str) -> ShiftHead:
     model, scene_model = networks_of(args)
     started = datetime.now().astimezone().isoformat(timespec="seconds")
     return ShiftHead(
-        started, args.mode, simulated, args.speed, model or scene_model, str(args.cell or ""), check_name(args.check)
+        started, args.mode, simulated, args.speed, model or scene_model, str(args.cell or ""), check_name(args.check),
+        tool,
     )  # fmt: skip
 
 

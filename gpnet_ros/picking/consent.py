@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from gpnet_ros.pick import Decision
 from gpnet_ros.picking.picker import Picker, TurnOver
-from gpnet_ros.picking.record import Turn, where_chosen
+from gpnet_ros.picking.record import Turn, decision_values, where_chosen
 
 #: A proposal that nobody approved for so long [s] shows a heap that may have changed.
 APPROVAL_MAX = 60.0
@@ -108,12 +108,15 @@ class Consent:
             return self._approve()
 
     def _approve(self) -> tuple[bool, str]:
-        assert self._shown is not None
         self._given = True
         self._changed.notify_all()
-        return True, f"Approved: the grasp {where_chosen(self._shown)}."
+        return True, f"Approved: the grasp {self._where()}."
 
     def _what_comes(self) -> str:
         if self._shown is None:
             return "Look at the next proposal; then call pick for it."
-        return f"Proposed now is the grasp {where_chosen(self._shown)}: look at it, then call pick again for it."
+        return f"Proposed now is the grasp {self._where()}: look at it, then call pick again for it."
+
+    def _where(self) -> str:
+        assert self._shown is not None
+        return where_chosen(decision_values(self._shown))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -146,13 +147,6 @@ def rejected_reasons(decision: Decision) -> list[dict[str, Any]]:
     return [{"pixel": list(r.pixel), "reason": r.reason, "detail": r.detail} for r in decision.rejected]
 
 
-def where_chosen(decision: Decision) -> str:
-    """Where a decision with a grasp has it, for a person: pixel (u, v), and its point in base [mm]."""
-    values = decision_values(decision)
-    (u, v), (x, y, z) = values["pixel"], (row[3] * 1e3 for row in values["T_base_grasp"][:3])
-    return f"at pixel ({u:.0f}, {v:.0f}), base ({x:.0f}, {y:.0f}, {z:.0f}) mm"
-
-
 def decision_values(decision: Decision) -> dict[str, Any]:
     """A decision as the record has it: pixels of the colour image, lengths in [m], poses (4, 4) in base."""
     values: dict[str, Any] = {"rejected": rejected_reasons(decision)}
@@ -174,6 +168,21 @@ def decision_values(decision: Decision) -> dict[str, Any]:
             "insertion_m": round(decision.insertion, 5),
         }
     return values
+
+
+def where_chosen(values: Mapping[str, Any]) -> str:
+    """Where the grasp of `decision_values` is, for a person: pixel (u, v), and its point in base [mm]."""
+    (u, v), (x, y, z) = values["pixel"], (row[3] * 1e3 for row in values["T_base_grasp"][:3])
+    return f"at pixel ({u:.0f}, {v:.0f}), base ({x:.0f}, {y:.0f}, {z:.0f}) mm"
+
+
+def how_chosen(values: Mapping[str, Any]) -> str:
+    """How the grasp of `decision_values` takes its object, for a person: opening [mm] of jaws, seal of a cup."""
+    if "suction" in values:
+        return f"suction {values['suction']:.2f}, score {values['score']:.2f}"
+    return (
+        f"turned {values['angle_deg']:.0f} deg, opening {values['width_m'] * 1e3:.0f} mm, score {values['score']:.2f}"
+    )
 
 
 def _of_jaw(grasp: Grasp) -> dict[str, Any]:

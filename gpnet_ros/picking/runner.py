@@ -131,7 +131,7 @@ class _Run:
     def _grip(self, grip: Grip) -> None:
         result = self.gripper.move(grip.width, grip.speed, grip.force)
         if not result.ok:
-            raise _End(_OF_GRIP[result.status], result.message or f"Jaws, {grip.name!r}: {result.status.value}.")
+            raise _End(_OF_GRIP[result.status], result.message or f"Gripper, {grip.name!r}: {result.status.value}.")
         self.widths[grip.name] = result.width
         if grip.takes and not result.object_detected:
             closed = f"Nothing between the pads; they closed to {result.width * 1e3:.1f} mm."

@@ -31,7 +31,7 @@ def shift_log(
     share = cell.motion.joint_speed / load_cell(s.cell_file or None).motion.joint_speed
     head = ShiftHead(
         now.isoformat(timespec="seconds"), s.mode, is_simulated(s.robot), round(share, 3), "", s.cell_file,
-        check_name(s.calibration_check_file),
+        check_name(s.calibration_check_file), cell.tool,
     )  # fmt: skip
     folder = Path(s.shift_dir) / now.strftime("%Y%m%d-%H%M%S-%f")[:-3]
     return ShiftLog(listener, folder, head, lambda: slider_of(arm), warn)

@@ -16,7 +16,9 @@ from gpnet_ros.errors import BadInput, DeviceError, GpnetError
 from gpnet_ros.nodes.processes.running_cell import FIRST_MAPS, free_domain, one_interrupt
 from gpnet_ros.nodes.processes.starter import RunningNodes, start_nodes
 from gpnet_ros.nodes.processes.table import RunSettings
+from gpnet_ros.picking.record import how_chosen, where_chosen
 from gpnet_ros.speed import at_speed
+from gpnet_ros.tool_words import TOOL_WORDS
 
 if TYPE_CHECKING:
     from gpnet_ros.nodes.processes.client import PlannerClient
@@ -36,7 +38,7 @@ _HOME = ". Before it the arm goes home if it stands elsewhere"
 _ASK = {
     "dry_run": "Decide once; nothing moves",
     "hover": f"Go above the grasp that is chosen, and home again; nothing is touched{_HOME}",
-    "step": f"Look, and show what would be done{_HOME}, opens idle jaws over the tote and puts what they hold into it",
+    "step": f"Look, and show what would be done{_HOME}, {{tidy}}",
     "run": "Pick until nothing is left, or {picks} picks",
 }
 
@@ -129,23 +131,21 @@ class _Task:
     ) -> None:
         self._rung, self._running, self._client = rung, running, client
         self._word, self._say, self._show = word, say, show
+        self._tool = TOOL_WORDS[rung.cell.tool]
 
     def make_ready(self, why: str = "") -> None:
         """Wait for the planner; the arm is made ready on a word, which begins with why; nothing else begins by it."""
         wanted = ("idle",) if self._rung.mode == "dry_run" else ("idle", "needs_resume")
         self._await(lambda: self._client.state in wanted, FIRST_MAPS, "the planner")
         if self._client.state == "needs_resume":
-            self._require(
-                f"{why}Make the arm ready; it powers on where it must, brakes click, and the gripper may move over its "
-                "whole stroke: what it holds falls"
-            )
+            self._require(f"{why}Make the arm ready; it powers on where it must, brakes click, and {self._tool.ready}")
             self._client.call("resume", timeout=30.0)
             self._await(lambda: self._client.state == "idle", FIRST_MAPS, "an arm that is ready")
 
     def play(self) -> bool:
         """The task of the mode; whether it went well."""
         mode, client = self._rung.mode, self._client
-        self._require(_ASK[mode].format(picks=self._rung.picks))
+        self._require(_ASK[mode].format(picks=self._rung.picks, tidy=self._tool.tidy))
         seen = len(client.results)
         client.call("start" if mode == "run" else "pick", timeout=30.0)
         if mode == "step":
@@ -204,9 +204,6 @@ def _told(result: dict[str, Any]) -> str:
     """One line of a result."""
     where = ""
     if "pixel" in result:
-        u, v = result["pixel"]
-        x, y, z = (row[3] * 1e3 for row in result["T_base_grasp"][:3])
-        where = f"at pixel ({u:.0f}, {v:.0f}), base ({x:.0f}, {y:.0f}, {z:.0f}) mm, Q* {result['score']:.2f}"
-        where += f", opening {result['width_m'] * 1e3:.0f} mm"
+        where = f"{where_chosen(result)}, {how_chosen(result)}"
     seconds = sum(result["time_s"].values())
     return f"{result['status']} {where}, {seconds:.1f} s, {result['message']}".replace(" ,", ",")

@@ -37,6 +37,7 @@ class ShiftHead:
         model: of the network.
         cell_file: of the cell; empty for the shipped one.
         check: which check of the calibration holds, see `check_name`; empty without one.
+        tool: what hangs at the flange, "jaw" or "suction".
     """
 
     started: str
@@ -46,6 +47,7 @@ class ShiftHead:
     model: str = ""
     cell_file: str = ""
     check: str = ""
+    tool: str = "jaw"
 
     def line(self) -> dict[str, Any]:
         """The head as a line."""

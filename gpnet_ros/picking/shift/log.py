@@ -61,7 +61,7 @@ class ShiftLog:
             warn: told when something drifts, and what cannot be written.
             now: the time [s].
         """
-        self.folder, self.head, self.drift = folder, head, Drift()
+        self.folder, self.head, self.drift = folder, head, Drift(head.tool)
         self._listener, self._slider, self._warn, self._now = listener, slider, warn, now
         self._sight: tuple[Decision, Sight] | None = None
         self._pictures, self._broken, self._written = 0, "", 0

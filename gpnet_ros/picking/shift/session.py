@@ -15,7 +15,8 @@ from gpnet_ros.errors import DeviceError
 from gpnet_ros.pick import Decision
 from gpnet_ros.picking.attention import Sight
 from gpnet_ros.picking.loop import PickingLoop
-from gpnet_ros.picking.record import DecisionBasis, PickRecord, decision_values, where_chosen
+from gpnet_ros.picking.record import DecisionBasis, PickRecord, decision_values, how_chosen, where_chosen
+from gpnet_ros.tool_words import TOOL_WORDS
 
 #: States in which the loop waits for a person.
 _REST = ("idle", "needs_resume")
@@ -24,13 +25,11 @@ _TICK = 1.0
 #: Ends of a task that ask for another word of a person, and may then be gone on from.
 _GO_ON = ("stopped", "failures", "not_seen", "no_frame")
 #: What a turn with a word of its own does. Whatever it begins with, the arm comes home first where it has to.
-_TIDY = (
-    "before it the arm goes home if it stands elsewhere, opens idle jaws over the tote and puts what they hold into it"
-)
+_HOME = "before it the arm goes home if it stands elsewhere"
 _TURNS = {
     "dry_run": "Look and decide; nothing moves",
-    "hover": "Look and hover above what is chosen; before it the arm goes home if it stands elsewhere",
-    "step": f"Look and decide; {_TIDY}; for the pick nothing moves yet",
+    "hover": f"Look and hover above what is chosen; {_HOME}",
+    "step": f"Look and decide; {_HOME}, {{tidy}}; for the pick nothing moves yet",
 }
 #: Ends of a shift at which all is well.
 WELL = ("nothing_left", "max_picks", "person")
@@ -121,10 +120,9 @@ class News:
 
 
 def chosen(decision: Decision) -> str:
-    """One line of a decision with a grasp: pixel (u, v), its point in base [mm], opening [mm]."""
+    """One line of a decision with a grasp: see `record.where_chosen` and `how_chosen`."""
     values = decision_values(decision)
-    how = f"turned {values['angle_deg']:.0f} deg, opening {values['width_m'] * 1e3:.0f} mm, score {values['score']:.2f}"
-    return f"chosen    {where_chosen(decision)}, {how}"
+    return f"chosen    {where_chosen(values)}, {how_chosen(values)}"
 
 
 def _line(record: PickRecord) -> str:
@@ -149,6 +147,7 @@ class Shift:
             turns: in modes in which each turn has a word of its own, most turns; None asks until the person ends it.
         """
         self._loop, self._news, self._person, self._again, self._turns = loop, news, person, again, turns
+        self._words = TOOL_WORDS[loop.manipulator.cell.tool]
 
     def run(self) -> str:
         """Pick until the table is empty or somebody ends it; why it ended, `person` where a person did.
@@ -230,10 +229,10 @@ class Shift:
     def make_ready(self) -> bool:
         """Whether the loop may begin, on a person's word where it needs one; nothing else begins by that word."""
         loop, news = self._loop, self._news
-        jaws = ", and the jaws may move over their whole stroke: what they hold falls" if loop.manipulator.grips else ""
+        tool = f", and {self._words.ready}" if loop.manipulator.grips else ""
         while news.now == "needs_resume":
             why = loop.refusal
-            if not self._person.word(f"{why} Make it ready: it powers on where it must, brakes click{jaws}"):
+            if not self._person.word(f"{why} Make it ready: it powers on where it must, brakes click{tool}"):
                 return False
             seen = len(news.states)
             done, told = loop.resume()
@@ -263,7 +262,7 @@ class Shift:
 
     def _one_by_one(self) -> str:
         """Turn by turn, each on a word; why it ended."""
-        what = _TURNS[self._loop.settings.mode]
+        what = _TURNS[self._loop.settings.mode].format(tidy=self._words.tidy)
         done = 0
         while self._turns is None or done < self._turns:
             if not self._person.word(what):

@@ -96,7 +96,7 @@ def summarise(lines: Sequence[Mapping[str, Any]]) -> ShiftSummary:
     began = next((line["at"] for line in lines if "at" in line), 0.0)
     ended = next((line["at"] for line in reversed(lines) if "at" in line), began)
     used = [line["speed"] for line in done if line.get("speed") is not None]
-    drift = Drift()
+    drift = Drift(str(head.get("tool", "jaw")))
     for line in turns:
         drift.note(line.get("drift") or {})
     return ShiftSummary(

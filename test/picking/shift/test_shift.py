@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.cup_scenes import CELL as CUP_CELL
+from support.cup_scenes import T_BASE_CAMERA, Slab, cup_scene
 from support.full_disk import full_disk
 from support.loop_bench import Scene
 from support.scenes import CELL
 
 from gpnet_ros.cell import load_hand_eye
+from gpnet_ros.cup_pick import decide_cup
 from gpnet_ros.devices.arm import MoveStatus
 from gpnet_ros.devices.fake import FakeArm, FakeGripper
 from gpnet_ros.errors import BadInput
@@ -22,9 +26,12 @@ from gpnet_ros.picking.loop_settings import LoopSettings
 from gpnet_ros.picking.record import PickRecord, Turn
 from gpnet_ros.picking.shift.lines import LINES, PAGE, ShiftHead, check_name, earlier_figures, read_lines
 from gpnet_ros.picking.shift.log import ShiftLog
-from gpnet_ros.picking.shift.session import News, Shift
+from gpnet_ros.picking.shift.session import News, Shift, chosen
 from gpnet_ros.picking.shift.summary import picking_seconds, summarise
 
+TURN = {
+    "kind": "turn", "at": 1.0, "status": "picked", "executed": True, "rejected": {}, "halt": "", "message": "",
+}  # fmt: skip
 HEAD = ShiftHead("2026-11-30T08:00:00+00:00", "run", True, 0.3, "gpnet", "", "abc")
 
 
@@ -48,12 +55,13 @@ class Work:
     def __init__(self, folder: Path, person: Script, mode: str = "run", width: float | None = 0.03, **how: Any) -> None:
         auto = how.pop("auto", False)
         settings = LoopSettings(mode=mode, auto_resume=auto, look_timeout=5.0, **how.pop("loop", {}))
-        self.arm, self.gripper = FakeArm(CELL, auto_resume=auto), FakeGripper(object_width=width)
+        cell = how.pop("cell", CELL)
+        self.arm, self.gripper = FakeArm(cell, auto_resume=auto), FakeGripper(object_width=width)
         self.eyes, self.person = Scene(self.gripper), person
         news = self.news = News(person.tell)
         head = ShiftHead(**{**vars(HEAD), "mode": mode})
         self.log = ShiftLog(news, folder, head, lambda: 0.5, person.tell)
-        loop = self.loop = PickingLoop(self.arm, self.gripper, CELL, load_hand_eye(), self.eyes, self.log, settings)
+        loop = self.loop = PickingLoop(self.arm, self.gripper, cell, load_hand_eye(), self.eyes, self.log, settings)
         self.shift = Shift(loop, news, person, **how)
 
     def run(self) -> str:
@@ -136,6 +144,31 @@ def test_step_asks_before_each_pick_and_a_no_moves_nothing(tmp_path: Path) -> No
     work = Work(tmp_path / "b", Script(True, True, True, True), "step")  # ready, look, pick, look
     assert work.run() == "nothing_left"
     assert [line["status"] for line in turns(tmp_path / "b")] == ["picked", "nothing_left"]
+
+
+def test_a_person_is_told_of_the_tool_that_hangs_there(tmp_path: Path) -> None:
+    cup = replace(CELL, tool="suction")
+    person = Script(True)  # ready, and no look
+    assert Work(tmp_path / "cup", person, "step", cell=cup).run() == "person"
+    ready, look = person.asked
+    assert "valve of the cup may switch" in ready and "puts what the cup holds into the tote" in look
+    assert "jaws" not in ready + look
+    head = ShiftHead(**{**vars(HEAD), "tool": "suction"})
+    assert "suction" in json.dumps(head.line())
+    for tool, word in (("suction", "The cup meets"), ("jaw", "The jaws meet")):
+        lines = [
+            {**head.line(), "tool": tool},
+            *({**TURN, "drift": {"contact_m": 0.01 * (k > 99)}} for k in range(160)),
+        ]
+        assert summarise(lines).drift.sentence.startswith(word)
+    old = [{k: v for k, v in HEAD.line().items() if k != "tool"}, *lines[1:]]
+    assert summarise(old).drift.sentence.startswith("The jaws meet"), "shifts of before were of jaws"
+
+
+def test_a_choice_is_told_as_its_tool_takes_it() -> None:
+    scene = cup_scene(Slab())
+    cup = decide_cup(scene.frame, scene.detections, T_BASE_CAMERA, CUP_CELL, CUP_CELL.home)
+    assert re.fullmatch(r"chosen +at pixel .*, base .* mm, suction 0?1?\.\d\d, score \d\.\d\d", chosen(cup))
 
 
 def test_a_word_for_a_choice_that_holds_no_longer_picks_no_other(tmp_path: Path) -> None:
