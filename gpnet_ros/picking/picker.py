@@ -240,11 +240,11 @@ class Picker:
         self.say("moving")
         heights = height_map(sight.frame, self.attention.T_base_camera(), self.attention.cell)
         result = self.manipulator.put_down(heights, self.tally.placed, self._watch)
-        self.tally.placed += 1
         if result.status is PickStatus.SLIPPED:
             raise TurnOver
         if result.status is not PickStatus.PICKED:
             raise self._gave_up(result, "While what was held went into the tote")
+        self.tally.placed += 1
 
     def _look(self) -> Sight:
         self.say("looking")

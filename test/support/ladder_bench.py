@@ -31,7 +31,7 @@ from gpnet_ros.sim.cell.stage import hidden_truth
 #: The middle of the workspace's table in base [m].
 MIDDLE = np.array([0.65, 0.0, 0.0, 1.0])
 #: How a line says that a move did not come to its end: of a drive, of a touch, of the planner.
-STOP = re.compile(r"(?:did not arrive \(|touch ended with |^)(stopped|link_lost|timeout)\b", re.MULTILINE)
+STOP = re.compile(r"^(?:The arm did not arrive \(|The touch ended with |)(stopped|link_lost|timeout)\b", re.MULTILINE)
 
 
 def off_at_workspace(found: HandEye, hidden: int) -> float:

@@ -165,6 +165,7 @@ class _Task:
                 self._require("Go on with this run: it picks")
                 client.call("start", timeout=30.0)
             elif result["finished"] is not None:
+                picked = max(picked, result.get("placed", 0))  # with what was held at a stop, and put down after it
                 self._say(f"{picked} objects in the tote; the task ended: {result['finished']}")
                 return picked > 0 and result["finished"] in _ENDED
 

@@ -175,6 +175,25 @@ def test_a_run_that_was_stopped_is_made_ready_and_then_goes_on_by_another_word()
         assert planner.calls == ["start", "resume"][:given], "made ready, and no more"
 
 
+class Holding(Planner):
+    """A planner that is stopped with its only object in the jaws, and puts it into the tote after that."""
+
+    def call(self, service: str, timeout: float = 0.0) -> str:
+        """The first start stops; the second finds nothing more."""
+        if service == "start" and "start" not in self.calls:
+            self.calls.append(service)
+            self.results += [result("stopped", "stopped", placed=0)]
+            self.state = "needs_resume"
+            return ""
+        return super().call(service, timeout)
+
+
+@pytest.mark.parametrize("placed", [1, 0])
+def test_what_was_held_at_a_stop_and_put_down_after_it_counts(placed: int) -> None:
+    planner = Holding(result("nothing_left", "nothing_left", placed=placed), state="idle")
+    assert played("run", planner, [True] * 3)[0] == bool(placed)
+
+
 @pytest.mark.parametrize("back", [True, False])
 def test_a_word_for_a_proposal_that_grew_old_approves_no_newer_one(back: bool) -> None:
     planner = Planner(result("picked", proposed=True), state="idle")
