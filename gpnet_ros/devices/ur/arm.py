@@ -28,6 +28,7 @@ from gpnet_ros.devices.ur.messages import (
     safety_stop,
 )
 from gpnet_ros.devices.ur.move import MoveOutcome
+from gpnet_ros.devices.ur.priority import first_meanwhile
 from gpnet_ros.devices.ur.settings import UrSettings
 from gpnet_ros.devices.ur.start import agreement, controller_model, make_ready, serial_number
 from gpnet_ros.errors import DeviceError, LinkLost, RobotStopped
@@ -254,7 +255,8 @@ class UrArm:
         self._cancel.clear()
         began = time.monotonic()
         try:
-            return self._result(self._execute(link, move, cancelled))
+            with first_meanwhile():
+                return self._result(self._execute(link, move, cancelled))
         except LinkLost as error:
             return MoveResult(MoveStatus.LINK_LOST, str(error), self.state().T_base_tcp, 0.0, time.monotonic() - began)
         finally:
@@ -276,13 +278,8 @@ class UrArm:
         self._number += 1
         number = self._number
         target = move.q if move.kind == "joint" else to_rotvec(move.T_base_tcp)  # type: ignore[arg-type]
-        order = (
-            np.asarray(target).tolist(),
-            float(move.speed),
-            float(move.acceleration),
-            float(move.force_limit or 0.0),
-        )
-        link.order(number, move.kind, *order)
+        numbers = (float(move.speed), float(move.acceleration), float(move.force_limit or 0.0))
+        link.order(number, move.kind, np.asarray(target).tolist(), *numbers)
         told = False
         while (outcome := link.outcome(number)) is None:
             if not link.is_alive:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from gpnet_ros.priority import LEADER, change_priority
 
@@ -32,3 +33,21 @@ def come_first(collects: bool = True, waits_here: bool = False) -> None:
         return
     with suppress(OSError):  # the lowest comes before every ordinary process, and after the kernel's own
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(LEADER))
+
+
+@contextmanager
+def first_meanwhile() -> Iterator[None]:
+    """Let this thread come before ordinary ones for as long as it leads a move, where that is allowed.
+
+    The heart beats for who asks how the move goes: one that comes late to ask, for a busy machine, stops the arm.
+    """
+    policy, parameter = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(LEADER))
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameter)

@@ -18,6 +18,7 @@ from gpnet_ros.devices.ur.arm import UrArm
 from gpnet_ros.devices.ur.child import FRESH_MOVING
 from gpnet_ros.devices.ur.link import CALLER_FRESH
 from gpnet_ros.devices.ur.settings import UrSettings
+from gpnet_ros.plan import Move
 from gpnet_ros.ur_controller.arm import BRAKE
 
 # Missing without autogroups, empty where a control group shares out the processor instead.
@@ -85,6 +86,12 @@ def test_who_leads_the_arm_comes_before_ordinary_processes() -> None:
             listener = arm._link._listener.native_id
             assert listener is not None and os.sched_getscheduler(listener) == os.SCHED_RR
             assert os.sched_getscheduler(0) == os.SCHED_OTHER
+            arm.resume()
+            q, seen = arm.state().q + [0.0, 0.0, 0.0, 0.0, 0.0, 0.05], set()
+            move = Move("turn", "joint", 0.5, 1.0, q=q)
+            assert arm.move(move, lambda: bool(seen.add(os.sched_getscheduler(0)))).ok
+            assert seen == {os.SCHED_RR}, "the heart beats for who waits for the move"
+            assert os.sched_getscheduler(0) == os.SCHED_OTHER
         finally:
             arm.disconnect()
 
@@ -109,7 +116,8 @@ def test_without_the_right_to_it_everything_goes_on(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(os, "sched_setscheduler", refuse)
     priority.come_first()
-    assert not real_time(1)
+    with priority.first_meanwhile():
+        assert not real_time(1)
 
 
 @pytest.mark.parametrize(("cores", "waits_here", "comes_first"), [(1, True, False), (1, False, True), (2, True, True)])
