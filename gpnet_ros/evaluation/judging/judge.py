@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 import zlib
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
-from gpnet_ros.cell import Cell
+from gpnet_ros.cell import Cell, load_cell
 from gpnet_ros.data.noise import DepthNoise, d435_exposures
 from gpnet_ros.data.sample import Sample
 from gpnet_ros.detections import Detections
@@ -195,7 +196,8 @@ class Judge:
         key = (choice.T_base_tcp.tobytes(), choice.opening)
         if key not in lifts:
             before = arrangement.relations.before
-            lifts[key] = try_lift(arrangement.heap, before, choice.T_base_tcp, choice.opening)
+            how = choice.T_base_tcp, choice.opening, cell_of(arrangement)
+            lifts[key] = try_lift(arrangement.heap, before, *how)
         return _with_lift(verdict, lifts[key])
 
 
@@ -242,9 +244,14 @@ def _true_objects(picture: Picture, frame: Frame) -> Detections:
 
 
 def cell_of(arrangement: Arrangement | None) -> Cell:
-    """The cell with its usual workspace; the heap's bin raises the floor."""
-    bin = None if arrangement is None else arrangement.heap.bin
-    return Cell() if bin is None else Cell(workspace=replace(Workspace(), table_z=bin.floor))
+    """The shipped cell; the heap's bin raises the floor."""
+    bin, cell = None if arrangement is None else arrangement.heap.bin, _shipped()
+    return cell if bin is None else replace(cell, workspace=replace(cell.workspace, table_z=bin.floor))
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> Cell:
+    return load_cell()
 
 
 def _verdict(choice: Choice, maps: Maps, sample: Sample) -> Verdict:

@@ -14,11 +14,12 @@ from gpnet_ros.kinematics import Dh, UrKinematics
 from gpnet_ros.pose import Transform
 from gpnet_ros.sim import constants as c
 from gpnet_ros.sim.cell.arm import DRIVE_KP, DRIVE_KV, JOINT_DAMPING
-from gpnet_ros.sim.cell.fingers import Fingers
 from gpnet_ros.sim.cell.stage import Stage
 from gpnet_ros.sim.cell.state import State
 from gpnet_ros.sim.cell.vacuum import Vacuum
 from gpnet_ros.sim.cell.world import World, build_world
+from gpnet_ros.sim.hand.fingers import Fingers
+from gpnet_ros.sim.hand.gripper import MujocoGripper
 from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.ur_controller.plant import AT_TARGET, Vector
 
@@ -53,7 +54,8 @@ class CellPlant:
         """
         self.cell, self.kinematics = cell, UrKinematics(dh)
         self.world: World = build_world(heap, dh, cell, cell.home)
-        self.tool: Fingers | Vacuum = Vacuum(self.world) if cell.tool == "suction" else Fingers(self.world)
+        hung = self.world.tool
+        self.tool: Fingers | Vacuum = Fingers(hung) if isinstance(hung, MujocoGripper) else Vacuum(self.world)
         self.version, self.outputs, self.stage = 1, 0, Stage(table_z=cell.workspace.table_z)
         self.tool_mass = cell.cup.mass if cell.tool == "suction" else c.GRIPPER_MASS
         self.watchers: list[Callable[[CellPlant], None]] = []
@@ -164,7 +166,10 @@ class CellPlant:
         world = build_world(heap, self.kinematics.dh, self.cell, self.cell.home, self.stage)
         world.take_arm(self.world)
         self.world = world
-        self.tool.attach(world)
+        if isinstance(self.tool, Vacuum):
+            self.tool.attach(world)
+        elif isinstance(world.tool, MujocoGripper):
+            self.tool.attach(world.tool)
         self.version += 1
 
     def state(self) -> State:

@@ -13,6 +13,8 @@ from gpnet_ros.sim.hand.hand import Hand
 from gpnet_ros.sim.hand.seal import VacuumSettings
 from gpnet_ros.sim.heap.heap import Heap
 
+_VACUUM_TIME = 0.35  # from the valve to the lift [s]
+
 
 class CupHand(Hand):
     """A heap and a suction cup that moves exactly as told.
@@ -37,6 +39,11 @@ class CupHand(Hand):
     def _driven(self, objects: list[int]) -> MujocoCup:
         return MujocoCup(self._model, self._data, objects, self._shape, self._settings)
 
+    def _close(self) -> None:
+        """Switch the vacuum on and wait for it."""
+        self._tool.close()
+        self._wait(_VACUUM_TIME)
+
     def _holds_nothing(self) -> bool:
         return not self._tool.held()
 
@@ -55,4 +62,4 @@ def hand_of(cell: Cell, heap: Heap) -> Hand:
     if cell.tool == "suction":
         return CupHand(heap, cell.cup)
     radius = max(c.WORKSPACE_RADIUS, cell.workspace.side / 2 + cell.fetch_border)
-    return Hand(heap, radius, cell.motion.descent_contact)
+    return Hand(heap, radius, cell.motion.descent_contact, cell.motion.grip_speed)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gpnet_ros.errors import BadInput
 from gpnet_ros.pose import Transform, transform
 from gpnet_ros.sim import constants as c
+from gpnet_ros.sim.hand.fingers import Fingers
 from gpnet_ros.sim.hand.gripper import MujocoGripper, add_gripper
 from gpnet_ros.sim.hand.tool import MujocoTool
 from gpnet_ros.sim.heap.contacts import (
@@ -23,11 +24,13 @@ from gpnet_ros.sim.heap.contacts import (
     set_pose,
 )
 from gpnet_ros.sim.heap.heap import Heap
+from gpnet_ros.ur_controller.plant import MOVING
 
 _ABOVE = 0.15  # start of the approach before the grasp [m]
 _SLOW_BELOW = 0.05  # the rest of the approach is slow [m]
 _FAST, _SLOW = 0.4, 0.1  # speeds of the approach [m/s]
-_CLOSE_TIME = 0.35  # [s]
+_CLOSE_TIME = 3.0  # jaws that have not stopped by then are taken for stopped [s]
+_SQUEEZE_TIME = 0.1  # from the gripper's word to the lift: its driver asks ten times a second [s]
 _LIFT = 0.20  # [m]
 _HOLD_TIME = 0.2  # [s]
 _CARRY_TIME = 1.6  # to the tote: peaks at 0.9 m/s and 2.2 m/s^2, which a UR10 can do [s]
@@ -35,6 +38,8 @@ _CALM_TIME = 1.0  # for what was left behind to come to rest, at most [s]
 _CALM_SPEED = 0.01  # [m/s] and [rad/s] per 10 cm
 _CARRIED_HEIGHT = 0.05  # higher above the table than this over the tote = carried there [m]
 _EMPTY_OPENING = 0.002  # closed further than this: nothing between the pads [m]
+#: The jaws close at this speed [m/s] where no cell says otherwise.
+GRIP_SPEED = 0.10
 _ASIDE = (3.0, 3.0, 1.0)  # where the hand waits [m]
 
 
@@ -43,7 +48,7 @@ class PickOutcome:
     """Outcome of one executed pick.
 
     Attributes:
-        status: "lifted" (and brought to the tote), "missed" (nothing between the pads), "slipped"
+        status: "lifted" (and brought to the tote), "missed" (the jaws closed on nothing), "slipped"
             (lost during lift or carry) or "collision" (the descent met more force than allowed).
         object: index of the object that was lifted, else None.
         removed: indices of all objects that are in the tote by this pick; two can come up at once.
@@ -71,15 +76,19 @@ class Hand:
     #: Contact force at which it stops on its way down [N]; that of a cup is its shape's.
     force_limit: float = c.DESCENT_FORCE_MAX
 
-    def __init__(self, heap: Heap, radius: float = c.WORKSPACE_RADIUS, contact: float = 0.0) -> None:
+    def __init__(
+        self, heap: Heap, radius: float = c.WORKSPACE_RADIUS, contact: float = 0.0, grip_speed: float = GRIP_SPEED
+    ) -> None:
         """Build the world of a heap at rest.
 
         Args:
             heap: what lies there.
             radius: what lies farther than this [m] from the heap's middle, along x or y, fell out.
             contact: of the jaw's descent this near above its end [m] is no collision.
+            grip_speed: at which the jaws close [m/s].
         """
-        self._radius, self._contact = radius, contact
+        self._radius, self._contact, self._grip_speed = radius, contact, grip_speed
+        self._fingers: Fingers | None = None  # while they are closed
         self.objects, self.remaining = heap.objects, list(range(len(heap.objects)))
         self._bin = heap.bin
         spec = mujoco.MjSpec()
@@ -106,17 +115,38 @@ class Hand:
         """The tool of the compiled model, which can hold the bodies `objects`."""
         return MujocoGripper(self._model, self._data, objects)
 
-    def _holds_nothing(self) -> bool:
-        """Whether the jaw closed on nothing."""
+    def _close(self) -> None:
+        """Close the jaws until the gripper says that they have stopped."""
         assert isinstance(self._tool, MujocoGripper)
-        return not self._tool.held() or self._tool.opening < _EMPTY_OPENING
+        self._fingers = Fingers(self._tool)
+        self._fingers.close(self._grip_speed, c.GRIPPER_FORCE)
+        for _ in range(int(_CLOSE_TIME / c.TIMESTEP_GRASP)):
+            self._step()
+            if self._fingers.object_status != MOVING:
+                break
+        self._wait(_SQUEEZE_TIME)
+
+    def _open(self, width: float) -> None:
+        """Open the tool to a width [m]."""
+        self._fingers = None
+        self._tool.drive_to(width)
+
+    def _holds_nothing(self) -> bool:
+        """Whether the gripper says that nothing is between the jaws: on the robot nobody else knows."""
+        assert isinstance(self._tool, MujocoGripper)
+        return self._fingers is None or not self._fingers.holds or self._tool.opening < _EMPTY_OPENING
 
     def _collided(self, peak: float, left: float) -> bool:
         """Whether a descent met something too early: with a force peak [N], `left` above its end [m]."""
         return peak > self.force_limit and not left < self._contact
 
     def _step(self, count: int = 1) -> None:
-        mujoco.mj_step(self._model, self._data, count)
+        if self._fingers is None:
+            mujoco.mj_step(self._model, self._data, count)
+            return
+        for _ in range(count):
+            self._fingers.drive(c.TIMESTEP_GRASP)
+            mujoco.mj_step(self._model, self._data)
 
     @property
     def heap(self) -> Heap:
@@ -159,27 +189,25 @@ class Hand:
         self._appear(T_start, width)
         peak, T_reached = self._descend(T_start, T_base_grasp)
         if self._collided(peak, float(T_reached[2, 3] - T_base_grasp[2, 3])):
-            self._tool.drive_to(width)
+            self._open(width)
             self._move(get_pose(self._model, self._data, "hand"), T_start, self.LIFT_TIME)
             return "collision", None, peak
-        self._tool.close()
-        self._wait(_CLOSE_TIME)
-        gripped = self._tool.held()
+        self._close()
         if self._holds_nothing():
-            self._tool.drive_to(width)
+            self._open(width)
             self._wait(_HOLD_TIME)
             self._move(T_reached, T_start, self.LIFT_TIME)
             return "missed", None, peak
         T_up = transform(np.eye(3), [0, 0, _LIFT]) @ T_reached
         self._move(T_reached, T_up, self.LIFT_TIME)
         self._wait(_HOLD_TIME)
-        held = [i for i in gripped if i in self._tool.held()]
-        if not held:
+        if self._holds_nothing():
             return "slipped", None, peak
+        held = self._tool.held()
         T_over = T_up.copy()
         T_over[:3, 3] = [*c.TOTE_CENTRE, max(T_up[2, 3], c.TOTE_WALL_HEIGHT + 0.1)]
         self._move(T_up, T_over, _CARRY_TIME)
-        arrived = [i for i in held if i in self._in_tote()]
+        arrived = sorted(self._in_tote(), key=lambda i: i not in held)
         return ("lifted", arrived[0], peak) if arrived else ("slipped", None, peak)
 
     def _descend(self, T_from: Transform, T_to: Transform) -> tuple[float, Transform]:
@@ -213,6 +241,7 @@ class Hand:
         """Put the hand at a pose at once, at rest."""
         set_pose(self._model, self._data, "hand", T)
         self._data.mocap_pos[0], self._data.mocap_quat[0] = T[:3, 3], quaternion_wxyz(T)
+        self._fingers = None
         self._tool.jump_to(opening)
         mujoco.mj_forward(self._model, self._data)
 

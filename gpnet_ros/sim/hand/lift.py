@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gpnet_ros.cell import Cell
 from gpnet_ros.pose import Transform
+from gpnet_ros.sim.hand.cup_hand import hand_of
 from gpnet_ros.sim.hand.foresight import DISTURBED
-from gpnet_ros.sim.hand.hand import Hand
 from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.topmost import layers
 
@@ -40,19 +41,20 @@ class Lift:
         return bool(self.removed)
 
 
-def try_lift(heap: Heap, before: NDArray[np.bool_], T_base_tcp: Transform, opening: float) -> Lift:
-    """Execute a grasp by the gripper alone; nothing of the heap handed in changes.
+def try_lift(heap: Heap, before: NDArray[np.bool_], T_base_tcp: Transform, opening: float, cell: Cell) -> Lift:
+    """Execute a grasp by the cell's gripper alone; nothing of the heap handed in changes.
 
     Args:
         heap: at rest.
         before: (n, n), [i, j] = object j is taken before i; see `Relations.before`.
         T_base_tcp: the closed fingertips, z down, x along the opening.
         opening: to which the jaws open before the descent [m].
+        cell: how its jaw comes down and closes.
 
     Raises:
         BadInput: the pose is not finite, or the opening is outside the stroke.
     """
-    outcome = Hand(heap).pick(T_base_tcp, opening)
+    outcome = hand_of(cell, heap).pick(T_base_tcp, opening)
     layer = layers(before)
     removed = list(outcome.removed)
     others = np.delete(outcome.moved, removed)

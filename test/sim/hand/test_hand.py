@@ -81,14 +81,48 @@ def test_a_descent_onto_something_stops_as_a_collision(what, T, width):
     assert np.nanmax(outcome.moved) < 0.03
 
 
-def test_a_hold_on_a_leaning_side_slips():
-    """The pads close on the slanted sides of a cone, near its top: it is squeezed out downwards."""
-    cone = next(o for o in (make_object("cone", s) for s in range(50)) if o.extent[2] < 1.1 * o.extent[0])
+@pytest.mark.parametrize(("below_top", "status"), [(0.002, "slipped"), (0.008, "lifted")])
+def test_a_hold_on_a_leaning_side_slips_near_its_top(below_top, status):
+    """The pads close on the slanted sides of a flat cone: with little between them it is squeezed out downwards."""
+    cone = min((make_object("cone", s) for s in range(50)), key=lambda o: o.extent[2] / o.extent[0])
     bottom = cone.vertices[:, 2].min()
     heap = Heap((cone,), transform(np.eye(3), [0.65, 0, -bottom - SINK])[None])
     top = cone.vertices[:, 2].max() - bottom
-    outcome = Hand(heap).pick(across(0.65, 0, top - 0.002), 0.08)
-    assert outcome.status in ("slipped", "missed") and outcome.object is None
+    outcome = Hand(heap).pick(across(0.65, 0, top - below_top), 0.08)
+    assert outcome.status == status
+    assert outcome.object == (0 if status == "lifted" else None)
+
+
+def test_what_stops_the_fingers_is_lifted_though_each_of_them_touches_another_thing():
+    """The gripper's word decides, as on the robot: two that stand side by side between the jaws come up together."""
+    thin = next(o for o in (make_object("box", s) for s in range(80)) if 2 * o.extent[1] < c.GRIPPER_STROKE - 0.008)
+    y = thin.extent[1] / 2 + 1e-5
+    heap = Heap((thin, thin), np.array([lying(thin, 0.65, -y), lying(thin, 0.65, y)]))
+    hand = Hand(heap)
+    outcome = hand.pick(across(0.65, 0, 0.006), c.GRIPPER_STROKE)
+    assert outcome.status == "lifted"
+    assert outcome.removed == (0, 1)
+
+
+def test_the_jaws_close_no_faster_than_they_are_told():
+    """What stands beside the middle is pushed there, not struck: the faster twin throws it further."""
+
+    def closing(speed: float) -> float:
+        hand, fastest = Hand(two_boxes(), grip_speed=speed), 0.0
+        step = hand._step
+
+        def watched(count: int = 1) -> None:
+            nonlocal fastest
+            step(count)
+            if hand._fingers is not None:
+                fastest = max(fastest, -hand._tool.speed)
+
+        hand._step = watched  # type: ignore[method-assign]
+        assert hand.pick(across(0.65, 0, 0.02), c.GRIPPER_STROKE).status == "lifted"
+        return fastest
+
+    slow, fast = closing(0.05), closing(0.15)
+    assert 0.04 < slow < 0.08 < fast < 0.2
 
 
 @pytest.mark.parametrize(

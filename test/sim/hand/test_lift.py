@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gpnet_ros.cell import Cell
 from gpnet_ros.errors import BadInput
 from gpnet_ros.pose import transform
 from gpnet_ros.sim.hand.lift import Lift, try_lift
@@ -24,7 +25,7 @@ def beside() -> Heap:
 def taken(heap: Heap, before: np.ndarray, y: float, away: float = 0.0) -> Lift:
     """A grasp across the short side of the box at y, moved `away` along the opening [m]."""
     across = np.array([[0.0, 1, 0], [1, 0, 0], [0, 0, -1]])
-    return try_lift(heap, before, transform(across, (0.65, y + away, 0.02)), BOX.extent[1] + 0.02)
+    return try_lift(heap, before, transform(across, (0.65, y + away, 0.02)), BOX.extent[1] + 0.02, Cell())
 
 
 def test_a_free_box_comes_up_and_the_heap_stays_as_it_was() -> None:
@@ -55,4 +56,4 @@ def test_air_brings_nothing_up() -> None:
 
 def test_an_opening_beyond_the_stroke_is_refused() -> None:
     with pytest.raises(BadInput, match=r"0\.2"):
-        try_lift(beside(), np.zeros((2, 2), dtype=bool), np.eye(4), 0.2)
+        try_lift(beside(), np.zeros((2, 2), dtype=bool), np.eye(4), 0.2, Cell())

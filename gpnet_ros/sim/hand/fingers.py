@@ -6,7 +6,6 @@ Robotiq, "2F-85 & 2F-140 Instruction Manual", section 4 (registers) and 6 (speci
 from __future__ import annotations
 
 from gpnet_ros.sim import constants as c
-from gpnet_ros.sim.cell.world import World
 from gpnet_ros.sim.hand.gripper import MujocoGripper
 from gpnet_ros.ur_controller.plant import (
     AT_TARGET,
@@ -27,9 +26,9 @@ _SQUEEZE = -0.30
 class Fingers:
     """Position control of the two coupled fingers with limits of speed and force."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, gripper: MujocoGripper) -> None:
         """Fingers at rest where they are."""
-        self._take(world)
+        self._gripper = gripper
         self._target = self._reference = self.opening
         self._speed, self._force = c.GRIPPER_SPEED_RANGE[1], c.GRIPPER_FORCE
         self._stalled, self.object_status = 0.0, AT_TARGET
@@ -53,9 +52,18 @@ class Fingers:
         self._stalled, self.object_status = 0.0, MOVING
         self._gripper.limit_force(self._force)
 
-    def attach(self, world: World) -> None:
+    def close(self, speed: float, force: float) -> None:
+        """Begin to close at a speed [m/s] with a force [N], as a driver tells the gripper to."""
+        self.go(GRIPPER_CLOSED, _units(c.GRIPPER_SPEED_RANGE, speed), _units(c.GRIPPER_FORCE_RANGE, force))
+
+    @property
+    def holds(self) -> bool:
+        """Whether the gripper says that something is between its fingers: they stopped before they were closed."""
+        return self.object_status == STOPPED_CLOSING
+
+    def attach(self, gripper: MujocoGripper) -> None:
         """Go on with the fingers of another world, which stand where these stood."""
-        self._take(world)
+        self._gripper = gripper
         self._gripper.limit_force(self._force)
 
     def drive(self, dt: float) -> None:
@@ -67,10 +75,6 @@ class Fingers:
             self._reference += min(max(way, -self._speed * dt), self._speed * dt)
         self._gripper.drive_to(self._reference)
         self._watch(dt)
-
-    def _take(self, world: World) -> None:
-        assert isinstance(world.tool, MujocoGripper)
-        self._gripper = world.tool
 
     def _watch(self, dt: float) -> None:
         left = self._target - self.opening
@@ -90,3 +94,7 @@ class Fingers:
 
 def _between(limits: tuple[float, float], share: int) -> float:
     return limits[0] + (limits[1] - limits[0]) * min(max(share, 0), 255) / 255
+
+
+def _units(limits: tuple[float, float], value: float) -> int:
+    return round(255 * min(max((value - limits[0]) / (limits[1] - limits[0]), 0.0), 1.0))
