@@ -44,13 +44,15 @@ class Memory:
         turn: ... if their yaw differs by less than this [rad].
         failed: TCPs (4, 4) of the grasps that failed.
         standing: spots (x, y) in base [m] around the workspace where something stood when the task began, or when the
-            workspace was changed, see `strays.standing_spots`; None: nobody has looked, and nothing is fetched.
+            workspace was changed, or may have stood unseen since; None: nobody has looked, and nothing is fetched.
+        unseen: those of them at which nothing was seen to stand, and no bare table either; see `strays.note_standing`.
     """
 
     radius: float = 0.010
     turn: float = 0.35
     failed: list[Transform] = field(default_factory=list)
     standing: tuple[tuple[float, float], ...] | None = None
+    unseen: tuple[tuple[float, float], ...] = ()
 
     def remember(self, T_base_tcp: Transform) -> None:
         """Note that a pick at this grasp, (4, 4) in base, failed."""
@@ -63,7 +65,7 @@ class Memory:
     def begin(self) -> None:
         """Forget everything: a task begins, and nobody knows what happened in between."""
         self.failed.clear()
-        self.standing = None
+        self.standing, self.unseen = None, ()
 
     def knows(self, T_base_tcp: Transform, any_yaw: bool = False) -> bool:
         """Whether a grasp like this one, (4, 4) in base, failed before; yaw plus 180 degrees is the same grasp.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -113,11 +113,32 @@ def height_map(frame: Frame, T_base_camera: Transform, cell: Cell, holes: NDArra
     """
     if frame.depth is None or frame.intrinsics is None:
         raise FrameRefused("A height map needs depth and its camera model; use an RGB-D camera with camera_info.")
+    holes = unexplained_holes(frame.depth, frame.intrinsics) if holes is None else holes
+    measured = measured_map(frame, T_base_camera, cell, holes)
+    filled = _fill(measured.z, measured.origin, frame, T_base_camera, holes)
+    return replace(measured, z=_in_picture(filled, measured.origin, frame, T_base_camera))
+
+
+def measured_map(
+    frame: Frame, T_base_camera: Transform, cell: Cell, holes: NDArray[np.bool_] | None = None
+) -> HeightMap:
+    """As `height_map`, but nothing is filled: every cell that no pixel hit is NaN, whatever may explain why.
+
+    Args:
+        frame: with depth and intrinsics.
+        T_base_camera: camera at the frame's exposure, (4, 4).
+        cell: for centre and side of the workspace.
+        holes: pixels (H, W) whose readings are not believed; None believes all.
+
+    Raises:
+        FrameRefused: no depth or no camera model.
+    """
+    if frame.depth is None or frame.intrinsics is None:
+        raise FrameRefused("A height map needs depth and its camera model; use an RGB-D camera with camera_info.")
     half = cell.workspace.side / 2 + MAP_BORDER
     origin = (cell.workspace.centre[0] - half, cell.workspace.centre[1] - half)
     n = round(2 * half / CELL_SIDE) + 1
-    holes = unexplained_holes(frame.depth, frame.intrinsics) if holes is None else holes
-    rows, columns = np.nonzero((frame.depth > 0) & ~holes)  # NaN compares false
+    rows, columns = np.nonzero((frame.depth > 0) if holes is None else (frame.depth > 0) & ~holes)  # NaN compares false
     points = frame.intrinsics.deproject(np.stack([columns, rows], axis=-1), frame.depth[rows, columns])
     points = points @ T_base_camera[:3, :3].T + T_base_camera[:3, 3]
     index = np.round((points[:, :2] - np.array(origin)) / CELL_SIDE).astype(int)
@@ -125,9 +146,7 @@ def height_map(frame: Frame, T_base_camera: Transform, cell: Cell, holes: NDArra
     highest = np.full(n * n, -np.inf, dtype=np.float32)
     np.maximum.at(highest, index[inside, 1] * n + index[inside, 0], points[inside, 2].astype(np.float32))
     z = highest.reshape(n, n)
-    measured = np.where(np.isfinite(z), z, np.float32(np.nan))
-    filled = _fill(measured, origin, frame, T_base_camera, holes)
-    return HeightMap(origin, CELL_SIDE, _in_picture(filled, origin, frame, T_base_camera))
+    return HeightMap(origin, CELL_SIDE, np.where(np.isfinite(z), z, np.float32(np.nan)))
 
 
 def _fill(

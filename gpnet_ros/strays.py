@@ -2,7 +2,8 @@
 
 The camera sees further than the network looks, and the arm reaches further than the heap lies. What lies there alone on
 a bare table needs no network: its outline in the height map says where it is slim enough for the jaw. Only what came
-there since the task began is fetched; what stood there before belongs to the cell.
+there since the task began is fetched, onto ground that had been seen bare: what stood there before, in sight or in the
+heap's shadow, belongs to the cell.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from gpnet_ros.cell import Cell
 from gpnet_ros.fit import Fit, Memory, fit_in_cell
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import Grasp, Rejected
-from gpnet_ros.height_map import CELL_SIDE, MAP_BORDER, HeightMap, height_map
+from gpnet_ros.height_map import CELL_SIDE, MAP_BORDER, HeightMap, height_map, measured_map
 from gpnet_ros.pose import Transform, image_angles, invert
 from gpnet_ros.standing import LEFT_HEIGHT, standing_cells
 
@@ -27,6 +28,8 @@ from gpnet_ros.standing import LEFT_HEIGHT, standing_cells
 STRAY_AREA = 1.5e-4
 #: What came to lie within this distance [m] of something that stood there before is not told from it.
 BESIDE = 0.01
+#: Ground without a reading that is narrower than this [m] hides nothing that would be taken for a stray.
+GAP = 0.006
 #: The jaw is tried across an outline and in this many directions in all, ...
 DIRECTIONS = 8
 #: ... and across it this far [m] to both sides of its middle, too.
@@ -80,20 +83,48 @@ def strays(heights: HeightMap, cell: Cell) -> list[Stray]:
 
 
 def standing_spots(heights: HeightMap, cell: Cell) -> tuple[tuple[float, float], ...]:
-    """Spots (x, y) in base [m] around the workspace's square at which something stands, or may stand unseen.
-
-    What lies beyond the edge of the picture does not count: what is seen of it later reaches over that edge.
+    """Spots (x, y) in base [m] around the workspace's square at which something stands.
 
     Args:
         heights: as `strays` takes them; of the beginning of a task.
         cell: with the workspace over which the heap lies.
     """
-    _, labels = cv2.connectedComponents((~np.isfinite(heights.z)).astype(np.uint8), connectivity=8)
-    beyond = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
-    hidden = _points(heights, ~np.isin(labels, [0, *beyond]))
     # What the heap leans on, too, though both are one to the camera: it stays when the heap has gone.
-    points = np.concatenate([hidden, *(standing.points for standing in _standing(heights, cell))])[:, :2]
-    coarse, wide = np.unique(np.round(points / BESIDE), axis=0) * BESIDE, fetching(cell)
+    return _spots([standing.points for standing in _standing(heights, cell)], cell)
+
+
+def unseen_spots(
+    measured: HeightMap, frame: Frame, T_base_camera: Transform, cell: Cell
+) -> tuple[tuple[float, float], ...]:
+    """Spots (x, y) in base [m] around the square that are in the picture, but were not seen to be bare table.
+
+    Shadows, holes, and what stands. What lies beyond the edge of the picture does not count: what is seen of it later
+    reaches over that edge. Gaps narrower than `GAP` hide nothing that would be fetched.
+
+    Args:
+        measured: of the square of `fetching`, see `height_map.measured_map`.
+        frame: of which it was made.
+        T_base_camera: hand-eye at its exposure, (4, 4).
+        cell: with the workspace over which the heap lies.
+    """
+    assert frame.intrinsics is not None
+    _, table = standing_cells(measured, cell)
+    every = _points(measured, np.ones_like(measured.z, dtype=bool))
+    every[:, 2] = table
+    u, v = np.rint(frame.intrinsics.project((every - T_base_camera[:3, 3]) @ T_base_camera[:3, :3])).T
+    pictured = ((u >= 0) & (u < frame.intrinsics.width) & (v >= 0) & (v < frame.intrinsics.height)).reshape(
+        measured.z.shape
+    )
+    bare = measured.z - table < LEFT_HEIGHT / 2  # NaN compares false
+    side = round(GAP / measured.side)
+    gaps = cv2.morphologyEx((pictured & ~bare).astype(np.uint8), cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+    return _spots([_points(measured, gaps > 0)], cell)
+
+
+def _spots(points: Sequence[NDArray[np.float64]], cell: Cell) -> tuple[tuple[float, float], ...]:
+    """Where points (n, 3) in base [m] lie around the square from which strays are kept, on a grid of `BESIDE`."""
+    xy = np.concatenate([np.zeros((0, 3)), *points])[:, :2]
+    coarse, wide = np.unique(np.round(xy / BESIDE), axis=0) * BESIDE, fetching(cell)
     return tuple((float(x), float(y)) for x, y in coarse if _within((x, y), wide) and not _within((x, y), cell))
 
 
@@ -132,16 +163,29 @@ def _within(xy: ArrayLike, cell: Cell) -> bool:
 
 
 def note_standing(memory: Memory, frame: Frame, T_base_camera: Transform, cell: Cell) -> None:
-    """Let the memory know what stands around the workspace, once in a task; nothing where nothing is fetched anyway.
+    """Let the memory know what stands, or may stand unseen, around a workspace from which strays are fetched.
+
+    What stood there at the first look of a task stays so. What was hidden then, by the heap's shadow or for want of
+    depth, is given free by a later look that sees bare table there.
 
     Args:
         memory: of the task.
-        frame: the first of the task.
+        frame: to be decided on next.
         T_base_camera: hand-eye at its exposure, (4, 4).
         cell: with the workspace over which the heap lies.
     """
-    if memory.standing is None and cell.fetch_border > 0 and cell.tool == "jaw":
-        memory.standing = standing_spots(height_map(frame, T_base_camera, fetching(cell)), cell)
+    if cell.fetch_border <= 0 or cell.tool != "jaw" or (memory.standing is not None and not memory.unseen):
+        return
+    wide = fetching(cell)
+    unseen = unseen_spots(measured_map(frame, T_base_camera, wide), frame, T_base_camera, cell)
+    if memory.standing is None:
+        stood = standing_spots(height_map(frame, T_base_camera, wide), cell)
+        memory.unseen = tuple(sorted(set(unseen) - set(stood)))
+        memory.standing = tuple(sorted({*stood, *unseen}))
+        return
+    bare = set(memory.unseen) - set(unseen)
+    memory.unseen = tuple(spot for spot in memory.unseen if spot not in bare)
+    memory.standing = tuple(spot for spot in memory.standing if spot not in bare)
 
 
 def stray_fits(

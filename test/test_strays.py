@@ -116,18 +116,33 @@ def test_a_fetch_that_failed_is_not_tried_again_the_same_way() -> None:
     assert not memory.knows(second.T_base_tcp)
 
 
-def test_the_surroundings_are_looked_at_once_in_a_task() -> None:
+def test_what_stood_there_at_first_stays_so_for_the_task() -> None:
     memory = begun(see([LYING]))
-    assert memory.standing
-    noted = memory.standing
+    assert memory.standing and set(memory.unseen) < set(memory.standing)
+    stood = set(memory.standing) - set(memory.unseen)
     note_standing(memory, EMPTY, T_CAMERA, CELL)
     memory.forget()
-    assert memory.standing == noted
+    assert set(memory.standing) == stood, "what was only hidden is bare table now; what stood there is gone for a moment"
+    assert memory.unseen == ()
     memory.begin()
     assert memory.standing is None
     note_standing(memory, EMPTY, T_CAMERA, CELL)
     assert memory.standing == ()
     assert begun(cell=replace(CELL, fetch_border=0.0)).standing is None
+
+
+def test_what_the_heap_hid_at_first_is_left_alone_until_bare_table_was_seen_there() -> None:
+    """A high wall of a heap hides a low box behind it: once the wall is gone, the box stands there as if it came now."""
+    wall, behind = box(0.50, 0.0, (0.02, 0.20, 0.12)), box(0.468, 0.0, (0.024, 0.05, 0.02))
+    first = see([wall, behind])
+    memory = begun(first)
+    assert memory.unseen
+    assert not strays(height_map(first, T_CAMERA, fetching(CELL)), CELL), "nothing is seen of it"
+    after = see([behind])
+    note_standing(memory, after, T_CAMERA, CELL)
+    assert decided([behind], memory).status == "nothing_left"
+    note_standing(memory, EMPTY, T_CAMERA, CELL)
+    assert decided([behind], memory).status == "grasp", "what comes onto ground that was seen bare is fetched"
 
 
 def test_what_the_heap_leaned_on_stays_when_the_heap_has_gone() -> None:
@@ -146,7 +161,7 @@ def test_a_table_that_lies_off_the_cell_file_makes_no_strays_of_noise(off: float
         look = Look(empty, seed, T_CAMERA)
         heights = height_map(look.frame(look.view(empty, [])), T_CAMERA, fetching(cell))
         assert not strays(heights, cell) and not something_left(heights, cell)
-        assert not standing_spots(replace(heights, z=np.nan_to_num(heights.z)), cell)
+        assert not standing_spots(heights, cell)
     stray = height_map(see([LYING], noise=0.002), T_CAMERA, fetching(cell))
     assert len(strays(stray, cell)) == 1 and not something_left(stray, cell)
     heap = height_map(see([box(0.65, 0.0, SIZE)], noise=0.002), T_CAMERA, fetching(cell))
