@@ -122,7 +122,7 @@ def test_what_stood_there_at_first_stays_so_for_the_task() -> None:
     stood = set(memory.standing) - set(memory.unseen)
     note_standing(memory, EMPTY, T_CAMERA, CELL)
     memory.forget()
-    assert set(memory.standing) == stood, "what was only hidden is bare table now; what stood there is gone for a moment"
+    assert set(memory.standing) == stood, "what was only hidden is bare table now; what stood is gone for a moment"
     assert memory.unseen == ()
     memory.begin()
     assert memory.standing is None
@@ -132,7 +132,7 @@ def test_what_stood_there_at_first_stays_so_for_the_task() -> None:
 
 
 def test_what_the_heap_hid_at_first_is_left_alone_until_bare_table_was_seen_there() -> None:
-    """A high wall of a heap hides a low box behind it: once the wall is gone, the box stands there as if it came now."""
+    """A high wall of a heap hides a low box behind it: when the wall is gone, the box looks as if it came now."""
     wall, behind = box(0.50, 0.0, (0.02, 0.20, 0.12)), box(0.468, 0.0, (0.024, 0.05, 0.02))
     first = see([wall, behind])
     memory = begun(first)
