@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import zlib
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
@@ -35,7 +35,7 @@ from gpnet_ros.sim.hand.lift import Lift, try_lift
 from gpnet_ros.sim.labels.true_detections import true_detections
 from gpnet_ros.sim.scenes.arrangement import Arrangement
 
-_GRIPPER = GripperGeometry()
+_GRIPPER, _shipped = GripperGeometry(), cache(load_cell)
 
 
 @dataclass(frozen=True)
@@ -195,9 +195,8 @@ class Judge:
             return _with_lift(verdict, nothing)
         key = (choice.T_base_tcp.tobytes(), choice.opening)
         if key not in lifts:
-            before = arrangement.relations.before
-            how = choice.T_base_tcp, choice.opening, cell_of(arrangement)
-            lifts[key] = try_lift(arrangement.heap, before, *how)
+            of = arrangement.heap, arrangement.relations.before, choice.T_base_tcp, choice.opening
+            lifts[key] = try_lift(*of, cell_of(arrangement))
         return _with_lift(verdict, lifts[key])
 
 
@@ -247,11 +246,6 @@ def cell_of(arrangement: Arrangement | None) -> Cell:
     """The shipped cell; the heap's bin raises the floor."""
     bin, cell = None if arrangement is None else arrangement.heap.bin, _shipped()
     return cell if bin is None else replace(cell, workspace=replace(cell.workspace, table_z=bin.floor))
-
-
-@lru_cache(maxsize=1)
-def _shipped() -> Cell:
-    return load_cell()
 
 
 def _verdict(choice: Choice, maps: Maps, sample: Sample) -> Verdict:
