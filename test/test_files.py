@@ -9,7 +9,7 @@ from support.source_tree import PACKAGE, TESTS, Module, package
 
 MOST_LINES = 300
 #: Longer files. Each says in its first docstring why it is one file: "In one file because ...".
-LONG = {"gpnet_ros.safety", "gpnet_ros.motion"}
+LONG = {"gpnet_ros.safety"}
 REASON = "In one file because"
 
 

@@ -15,8 +15,9 @@ from gpnet_ros.cell import Cell, HandEye, Tote, load_cell, load_hand_eye
 from gpnet_ros.errors import BadInput, SettingsError, Unreachable, UnsafePlan
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.height_map import HeightMap
-from gpnet_ros.motion import HALF_TURN, Grip, Move, Plan, plan_home, plan_hover, plan_pick
+from gpnet_ros.motion import Grip, Move, Plan, plan_home, plan_hover, plan_pick
 from gpnet_ros.pose import Transform, distance, invert, look_at
+from gpnet_ros.reach import HALF_TURN
 from gpnet_ros.settings import Box
 
 CELL = load_cell()

@@ -11,9 +11,10 @@ from support.boxes import down
 
 from gpnet_ros.cell import Cell, load_cell, load_hand_eye
 from gpnet_ros.height_map import HeightMap
-from gpnet_ros.motion import Grip, Move, Plan, plan_hover, plan_pick, plan_touch, plan_untouch
+from gpnet_ros.motion import Grip, Move, Plan, plan_hover, plan_pick
 from gpnet_ros.pose import Transform, transform
 from gpnet_ros.settings import Box, config_dir
+from gpnet_ros.touch_plan import plan_touch, plan_untouch
 
 CELL = load_cell()
 #: The home pose with the jaws opening along y: what is held is long along the tote's longer side.

@@ -16,13 +16,14 @@ from gpnet_ros.devices.arm import Arm
 from gpnet_ros.devices.gripper import Gripper
 from gpnet_ros.errors import BadInput, DeviceError, Unreachable, UnsafePlan
 from gpnet_ros.height_map import HeightMap
-from gpnet_ros.motion import TOUCH_REACH, Move, Plan, plan_touch, plan_untouch
 from gpnet_ros.picking.runner import PickStatus
 from gpnet_ros.picking.touch.on_word import Person, goes, home_after, moved
+from gpnet_ros.plan import Move, Plan
 from gpnet_ros.pose import Transform, transform
 from gpnet_ros.safety import check
 from gpnet_ros.touch_look import chosen_corners
 from gpnet_ros.touch_off import CORNERS_LEAST, SIDE_KNOWN, Probe, Sighting, Touch
+from gpnet_ros.touch_plan import TOUCH_REACH, plan_touch, plan_untouch
 from gpnet_ros.touch_record import TouchRecord
 
 #: Corners that are touched, where as many can be.
