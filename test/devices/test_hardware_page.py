@@ -11,9 +11,9 @@ from gpnet_ros.settings import config_dir
 ROOT = config_dir().parent
 #: Who speaks to a person at the robot.
 SPEAKERS = (
-    "safety.py", "motion.py", "board.py", "hand_eye_*.py", "touch_*.py", "cell_measure.py", "calibration/*.py",
-    "picking/touch/*.py", "commands/robot_person.py", "commands/touch_check.py", "commands/measure_cell.py",
-    "commands/hand_eye_*.py", "devices/**/*.py",
+    "safety.py", "motion.py", "moves.py", "reach.py", "release.py", "board.py", "hand_eye_*.py", "touch_*.py",
+    "cell_measure.py", "calibration/*.py", "picking/touch/*.py", "commands/robot_person.py",
+    "commands/touch_check.py", "commands/measure_cell.py", "commands/hand_eye_*.py", "devices/**/*.py",
 )  # fmt: skip
 #: What is no hardware; and the doctor's, whose own table is held by its own test.
 ELSEWHERE = ("devices/fake.py", "devices/recorded.py", "devices/doctor/")
