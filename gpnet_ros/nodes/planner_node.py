@@ -12,17 +12,17 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
 
-from gpnet_ros.cell import Cell, load_cell, load_hand_eye
+from gpnet_ros.cell import Cell, load_hand_eye
 from gpnet_ros.devices.arm import Arm
 from gpnet_ros.devices.robots import is_simulated, make_robot
 from gpnet_ros.errors import DeviceError, SettingsError
-from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.nodes.arriving.sights import Sights
 from gpnet_ros.nodes.bags.decision_recorder import DecisionRecorder, setup_values
 from gpnet_ros.nodes.bags.shift_record import shift_log
 from gpnet_ros.nodes.health.checkup import Checkup
 from gpnet_ros.nodes.health.parts import Health
-from gpnet_ros.nodes.parameters.declared import PlannerSettings, cell_parameters, with_parameters
+from gpnet_ros.nodes.parameters.declared import PlannerSettings
+from gpnet_ros.nodes.parameters.loop_changes import LoopChanges, require_speeds, selecting
 from gpnet_ros.nodes.processes import start
 from gpnet_ros.nodes.showing.frames import Frames
 from gpnet_ros.nodes.showing.planner_outputs import Outputs
@@ -30,7 +30,6 @@ from gpnet_ros.picking.loop import PickingLoop
 from gpnet_ros.picking.loop_settings import LoopSettings
 from gpnet_ros.picking.mode_gate import Connected, require_mode
 from gpnet_ros.picking.record import LoopListener
-from gpnet_ros.picking.rest import Rest
 from gpnet_ros.picking.shift.log import ShiftLog
 from gpnet_ros.settings import config_dir
 
@@ -39,12 +38,12 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
     """Converts between topics and the loop; configure loads, activate connects, `~/resume` arms."""
 
     shares_with = ("inference_node", "oracle_node")
-    _held: Rest | None = None
 
     def __init__(self) -> None:
         super().__init__("planner_node", PlannerSettings)
         self.simulated = is_simulated(self.settings.robot)
         self.loop: PickingLoop | None = None
+        self.changes: LoopChanges | None = None
         self.recorder: DecisionRecorder | None = None
         self.shift: ShiftLog | None = None
 
@@ -63,48 +62,30 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
             failures_max=s.failures_max, look_timeout=s.look_timeout, valid_share_min=s.valid_share_min,
         )  # fmt: skip
         cup = cell.tool == "suction"
-        eyes = self._eyes = Sights(self, s, with_maps=not cup, with_detections=cup or s.priority == "graspnext")
+        eyes = Sights(self, s, with_maps=not cup, with_detections=cup or s.priority == "graspnext")
         listener = self._listener(eyes, setup_values(cell, hand_eye), arm, cell)
-        self.loop = PickingLoop(arm, gripper, cell, hand_eye, eyes, listener, how, _select(s), self._frame_clock())
+        self.loop = PickingLoop(arm, gripper, cell, hand_eye, eyes, listener, how, selecting(s), self._frame_clock())
         eyes.judge = self.loop.attention.check_mapless
+        self.changes = LoopChanges(self.loop, eyes, self.outputs)
         self.checkup = Checkup(self, self.loop, eyes.exposures, self.outputs)
 
     def require(self, settings: PlannerSettings) -> None:
-        """Refuse a speed that no plan may have.
-
-        Raises:
-            SettingsError: it is above the limit of the cell file.
-        """
-        limits = load_cell(settings.cell_file or None).limits
-        for name in ("joint_speed", "linear_speed", "descent_speed", "grip_speed"):
-            value, limit = getattr(settings, name), getattr(limits, name)
-            if not value <= limit:
-                raise SettingsError(f"{name} is {value:g}; allowed: up to {limit:g}, its limit in the cell file.", name)
+        """Refuse a speed above the limit of the cell file."""
+        require_speeds(settings)
 
     def hold(self, names: set[str]) -> str:
-        """Let no move begin until `let_go` where workspace or speeds change; why that cannot be now, or empty."""
-        if self.loop is None or not names & cell_parameters(PlannerSettings).keys():
-            return ""
-        reason = self.loop.rest.hold()
-        self._held = None if reason else self.loop.rest
-        return reason
+        """Let no move begin until `let_go`; why that cannot be now, or empty."""
+        return "" if self.changes is None else self.changes.hold(names)
 
     def let_go(self) -> None:
         """Moves may begin again."""
-        if self._held is not None:
-            self._held.let_go()
-        self._held = None
+        if self.changes is not None:
+            self.changes.let_go()
 
     def apply(self, names: set[str]) -> None:
-        """Decide by the new settings; what was decided by others, and does not move yet, never does."""
-        if self.loop is None:
-            return
-        s, picker = self.settings, self.loop.picker
-        self._eyes.valid_share_min = s.valid_share_min
-        picker.use(_select(s), s.valid_share_min)
-        if names & cell_parameters(PlannerSettings).keys():
-            picker.use_cell(with_parameters(picker.attention.cell, s))
-            self.outputs.cell = picker.attention.cell
+        """Decide by the new settings."""
+        if self.changes is not None:
+            self.changes.apply(names, self.settings)
 
     def _listener(self, eyes: Sights, setup: dict[str, Any], arm: Arm, cell: Cell) -> LoopListener:
         """Who is told of the loop: the topics, and a bag and the shift's page if parameters ask for them."""
@@ -179,10 +160,6 @@ class PlannerNode(start.ManagedNode[PlannerSettings]):
     def health(self) -> list[Health]:
         """How arm, loop, input and inference are."""
         return self.checkup.parts()
-
-
-def _select(s: PlannerSettings) -> SelectSettings:
-    return SelectSettings(quality_min=s.quality_min, compare=s.compare)
 
 
 def _trigger(action: Callable[[], tuple[bool, str]]) -> Callable[[Trigger.Request, Trigger.Response], Trigger.Response]:

@@ -168,7 +168,7 @@ def test_thresholds_compare_workspace_and_speeds_change_at_once(graph: Graph, pl
         assert (cell.workspace.centre, cell.workspace.side) == ((0.6, 0.02), 0.25)
         assert (cell.motion.joint_speed, cell.motion.descent_speed) == (0.7, 0.02)
         assert cell.limits == CELL.limits
-    assert loop.attention.valid_share_min == planner._eyes.valid_share_min == 0.2
+    assert loop.attention.valid_share_min == loop.attention.eyes.valid_share_min == 0.2  # type: ignore[attr-defined]
     # They outlive another configure; what nobody set follows the file.
     assert planner.trigger_deactivate() == SUCCESS
     assert planner.trigger_cleanup() == SUCCESS
