@@ -171,16 +171,18 @@ class _Task:
 
     def _approve(self, seen: int) -> None:
         """A person's word for the very proposal that was shown; one that grew old meanwhile is shown anew."""
-        client, shown = self._client, 0
+        client, shown, counted = self._client, 0, 0
 
         def is_next() -> bool:
+            nonlocal counted
+            counted = client.proposals  # here, where no newer one can come between
             return len(client.results) > seen or (client.proposals > shown and client.state == "awaiting_approval")
 
         while True:
             self._await(is_next, _RESULT, "a proposal")
             if len(client.results) > seen:
                 return
-            shown = client.proposals
+            shown = counted
             self._show()
             self._require("Do the pick that is proposed (look at the picture): down, close, lift, into the tote")
             if client.state not in _PENDING:

@@ -218,6 +218,21 @@ def test_a_word_for_a_proposal_that_grew_old_approves_no_newer_one(back: bool) -
     assert [what == SHOWN for what in asked] == [False, True, False, True, False], "shown before each word for it"
 
 
+def test_a_proposal_that_is_replaced_before_it_can_be_shown_is_asked_for_again() -> None:
+    planner = Planner(result("picked", proposed=True), state="idle")
+
+    def wait_until(condition: Any, timeout: float, what: str) -> None:
+        Planner.wait_until(planner, condition, timeout, what)
+        if what == "a proposal" and planner.proposals == 1:
+            planner.propose()
+            planner.old = True
+
+    planner.wait_until = wait_until  # type: ignore[method-assign]
+    ended, asked = played("step", planner, [True] * 3)
+    assert ended and planner.calls == ["pick", "refused", "pick"]
+    assert [what == SHOWN for what in asked] == [False, True, False, True, False]
+
+
 def test_a_word_after_a_stop_begins_nothing() -> None:
     planner = Planner(result("picked", proposed=True), state="idle")
 
