@@ -17,7 +17,7 @@ from gpnet_ros.devices.interrupted import interrupted
 from gpnet_ros.errors import BadInput, DeviceError, HandEyeUnsolved, Unreachable, UnsafePlan
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.hand_eye_fit import VIEWS_ADVISED, VIEWS_MIN, fit_hand_eye
-from gpnet_ros.hand_eye_poses import board_poses_of, next_way, rough_rig
+from gpnet_ros.hand_eye_poses import RoughRig, board_poses_of, next_way, rough_rig, slow_way
 from gpnet_ros.hand_eye_solver import BoardView
 from gpnet_ros.kinematics import Joints
 from gpnet_ros.plan import Move, Plan
@@ -47,6 +47,7 @@ class Guide:
     drives: bool = False
     views: list[BoardView] = field(default_factory=list)
     camera: Intrinsics | None = None
+    _stood: list[Joints] = field(default_factory=list)  # from where it drove on, the last one last
 
     def go_on(self, seen: SeenBoard | None) -> None:
         """Begin with the views that there are."""
@@ -117,8 +118,13 @@ class Guide:
         rig = rough_rig(self.views, self.camera, session.where, session.board, self.guess)
         taken = board_poses_of(self.views, self.camera)
         state = arm.state()
-        plan = next_way(rig, taken, state.q, self.cell, int(skip))
-        self.say(_way_told(plan, state.q))
+        stood = [*self._stood, state.q]  # once it has arrived
+        try:
+            plan = next_way(rig, taken, state.q, self.cell, int(skip))
+            self.say(f"next pose: {_way_told(plan, state.q)}")
+        except Unreachable as error:
+            plan, stood = self._way_back(rig, state.q, error)
+            self.say(f"no further pose from here, back to where the arm stood before: {_way_told(plan, state.q)}")
         if self.ask("the way is free, and a hand is at the emergency stop? yes drives> ").strip().lower() != "yes":
             self.say("not driven")
             return
@@ -131,7 +137,21 @@ class Guide:
                 result = arm.move(step, stop)
                 if result.status is not MoveStatus.ARRIVED:
                     raise DeviceError(f"The arm did not arrive ({result.status.value}): {result.message}")
+        self._stood = stood
         self.say("arrived")
+
+    def _way_back(self, rig: RoughRig, q: Joints, dead_end: Unreachable) -> tuple[Plan, list[Joints]]:
+        """The way to the last place from which it drove on and to which there is a safe way, and those before it.
+
+        Raises:
+            Unreachable: there is none.
+        """
+        with_plate = rig.carried(self.cell)
+        for number in reversed(range(len(self._stood))):
+            plan = slow_way(q, self._stood[number], with_plate)
+            if plan is not None:
+                return plan, self._stood[:number]
+        raise dead_end
 
 
 def _way_told(plan: Plan, q: Joints) -> str:
@@ -143,7 +163,7 @@ def _way_told(plan: Plan, q: Joints) -> str:
         seconds += float(np.abs(step.q - q).max()) / step.speed
         words.append(", ".join(f"joint {i + 1} by {t:.0f}" for i, t in enumerate(turn) if abs(t) >= 1.0))
         q = step.q
-    return f"next pose: {'; then '.join(words)} degrees, some {seconds:.0f} s, judged by the safety check"
+    return f"{'; then '.join(words)} degrees, some {seconds:.0f} s, judged by the safety check"
 
 
 def _turned(poses: Sequence[np.ndarray]) -> float:

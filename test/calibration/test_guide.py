@@ -7,19 +7,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from support.board_pictures import picture
 from support.board_views import BOARD, CAMERA
 
+from gpnet_ros.calibration import guide
 from gpnet_ros.calibration.capture import Capture
 from gpnet_ros.calibration.guide import Guide
 from gpnet_ros.calibration.view_folder import Session, ViewFolder
 from gpnet_ros.cell import load_cell, load_hand_eye
 from gpnet_ros.devices.arm import MoveStatus
 from gpnet_ros.devices.fake import FakeArm
+from gpnet_ros.errors import Unreachable
 from gpnet_ros.frame import Frame
 from gpnet_ros.hand_eye_fit import fit_hand_eye
+from gpnet_ros.hand_eye_poses import next_way
 from gpnet_ros.kinematics import UrKinematics
-from gpnet_ros.plan import Move
+from gpnet_ros.plan import Move, Plan
 from gpnet_ros.pose import distance, invert
 from gpnet_ros.sim.cell.arm import calibrated_dh
 from gpnet_ros.sim.cell.shown_board import hidden_rig
@@ -104,6 +108,28 @@ def test_an_arm_that_was_moved_after_the_way_was_shown_is_not_driven(tmp_path: P
     bench.guide.ask = jogged
     told = bench.run("d", "yes")
     assert not bench.arm.moves and "the arm's distance from the plan's start" in told
+
+
+def test_out_of_a_dead_end_it_is_driven_back_on_a_word_and_from_there_to_another_pose(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench, dead = Bench(tmp_path), [False, True, False, True, True]
+    monkeypatch.setattr(guide, "next_way", lambda *given: blocked() if dead.pop(0) else next_way(*given))
+
+    def blocked() -> Plan:
+        raise Unreachable("No further pose.")
+
+    bench.run("", "d", "yes", "")
+    told = bench.run("d", "no")
+    assert "back to where the arm stood before" in told and "not driven" in told and len(bench.arm.moves) == 1
+    dead.insert(0, True)
+    bench.run("d", "yes")
+    assert np.allclose(bench.arm.state().q, FIRST) and bench.arm.moves[-1].speed <= 0.1 * CELL.limits.joint_speed
+    bench.run("d", "yes", "")
+    assert len(bench.folder.names()) == 3
+    bench.run("d", "yes")
+    assert np.allclose(bench.arm.state().q, FIRST)
+    assert "No further pose." in bench.run("d", "yes"), "from the first place there is no way back"
 
 
 def test_where_nothing_is_known_the_person_is_told_what_is_needed(tmp_path: Path) -> None:
