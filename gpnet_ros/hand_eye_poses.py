@@ -37,8 +37,13 @@ _FILLS, _MARGIN = (0.35, 0.75), 12.0
 _TILTS, _TURN = (np.deg2rad(15.0), np.deg2rad(38.0)), np.deg2rad(60.0)
 #: So many poses are looked at, and so many ways to them judged; a joint turns at most so far [rad] on one way.
 _TRIED, _JUDGED, _FAR = 250, 120, 2.2
+#: A turn of all joints by which the arm stands where it stood [rad].
+_HARDLY = 1e-4
 #: Plate of the board with what holds it, beside the printed pattern [m], and its half thickness [m].
 _BORDER, _HALF_PLATE = 0.02, 0.025
+#: How far from where a rough file has it the plate may turn out to be at the next view [m]: an arm that stands nearer
+#: to it than that would be judged as standing in it, and no way would be safe any more.
+_UNSURE = 0.04
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,15 +57,15 @@ class RoughRig(PlacedBoard):
         """Where the flange (4, 4) [m] is when the camera sees the board there."""
         return self.flange_for(self.T_parent_camera, T_camera_board)
 
-    def carried(self, cell: Cell) -> Cell:
-        """The cell with the board's plate, or the camera, at the flange."""
+    def carried(self, cell: Cell, room: float = 0.0) -> Cell:
+        """The cell with the board's plate, thicker by some room [m] to all sides, or the camera, at the flange."""
         if self.mount == "flange":
             position, quaternion = (
                 self.T_parent_camera[:3, 3],
                 Rotation.from_matrix(self.T_parent_camera[:3, :3]).as_quat(),
             )
             return cell.carrying(HandEye("flange", tuple(position.tolist()), tuple(quaternion.tolist())))
-        return replace(cell, flange_bodies=(*cell.flange_bodies, *_plate(self.board, self.T_other_board)))
+        return replace(cell, flange_bodies=(*cell.flange_bodies, *_plate(self.board, self.T_other_board, room)))
 
 
 def rough_rig(
@@ -86,14 +91,14 @@ def rough_rig(
     return RoughRig(board, mount, Y, X, camera)
 
 
-def _plate(board: Board, T_flange_board: Transform) -> tuple[FlangeBody, ...]:
+def _plate(board: Board, T_flange_board: Transform, room: float) -> tuple[FlangeBody, ...]:
     """The board's plate and what holds it, as capsules in the flange."""
     w, h = board.size
     rows = max(int(np.ceil((h + 2 * _BORDER) / (2 * _HALF_PLATE))), 2)
     bodies = []
     for y in np.linspace(-_BORDER + _HALF_PLATE, h + _BORDER - _HALF_PLATE, rows):
         start, end = (T_flange_board @ [x, y, 0.0, 1.0] for x in (_HALF_PLATE - _BORDER, w + _BORDER - _HALF_PLATE))
-        bodies.append(FlangeBody("board", tuple(start[:3].tolist()), tuple(end[:3].tolist()), _HALF_PLATE))
+        bodies.append(FlangeBody("board", tuple(start[:3].tolist()), tuple(end[:3].tolist()), _HALF_PLATE + room))
     return tuple(bodies)
 
 
@@ -162,13 +167,16 @@ def next_way(rig: RoughRig, taken: Sequence[Transform], q: Joints, cell: Cell, s
         Unreachable: no pose with a safe way was found.
     """
     with_plate, judged = rig.carried(cell), 0
+    with_room = rig.carried(cell, _UNSURE if len(taken) < ROUGH_VIEWS else 0.0)
     for T in view_poses(rig, taken):
         goals = [_near(goal, q) for goal in cell.kinematics.inverse(rig.T_base_flange(T))]
         near = sorted((g for g in goals if np.abs(g - q).max() <= _FAR), key=lambda g: float(np.abs(g - q).max()))
         for goal in near[:2]:
             judged += 1
             plan = slow_way(q, goal, with_plate)
-            if plan is not None and (skip := skip - 1) < 0:
+            if plan is None or slow_way(goal, goal - _HARDLY, with_room) is None:
+                continue
+            if (skip := skip - 1) < 0:
                 return plan
         if judged > _JUDGED:
             break

@@ -21,7 +21,7 @@ from gpnet_ros.devices.fake import FakeArm
 from gpnet_ros.errors import Unreachable
 from gpnet_ros.frame import Frame
 from gpnet_ros.hand_eye_fit import fit_hand_eye
-from gpnet_ros.hand_eye_poses import next_way
+from gpnet_ros.hand_eye_poses import ROUGH_VIEWS, RoughRig, next_way
 from gpnet_ros.kinematics import UrKinematics
 from gpnet_ros.plan import Move, Plan
 from gpnet_ros.pose import distance, invert
@@ -108,6 +108,20 @@ def test_an_arm_that_was_moved_after_the_way_was_shown_is_not_driven(tmp_path: P
     bench.guide.ask = jogged
     told = bench.run("d", "yes")
     assert not bench.arm.moves and "the arm's distance from the plan's start" in told
+
+
+@pytest.mark.parametrize("seed", [4, 7])
+def test_no_view_shows_that_the_arm_stands_in_the_plate_and_may_go_nowhere(seed: int) -> None:
+    """Each view has the plate elsewhere, as long as the camera's place is known from a rough file only."""
+    truth, shown = hidden_rig(seed, FILE, BOARD)
+    q, taken = FIRST, list[np.ndarray]()
+    for _ in range(ROUGH_VIEWS - 1):
+        T_base_flange = CELL.kinematics.forward(q)
+        taken.append(shown.T_camera_board(truth.T_base_camera(T_base_flange), T_base_flange))
+        Y = invert(T_base_flange) @ FILE.T_parent_camera @ taken[-1]
+        (way,) = next_way(RoughRig(BOARD, "fixed", Y, FILE.T_parent_camera, CAMERA), taken, q, CELL).steps
+        assert isinstance(way, Move) and way.q is not None
+        q = way.q
 
 
 def test_out_of_a_dead_end_it_is_driven_back_on_a_word_and_from_there_to_another_pose(
