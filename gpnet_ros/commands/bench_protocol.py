@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from gpnet_ros.evaluation.closed_loop.judged_round import Left, Witness, judged_
 from gpnet_ros.evaluation.closed_loop.layout import Layout, layout, read_things
 from gpnet_ros.evaluation.closed_loop.players import Policy, played_code
 from gpnet_ros.evaluation.closed_loop.ros import row_of
-from gpnet_ros.evaluation.closed_loop.rows import RoundLog, RoundRow, read_rounds
+from gpnet_ros.evaluation.closed_loop.rows import PlayedBy, RoundLog, RoundRow, read_rounds
 from gpnet_ros.evaluation.closed_loop.tally import OWN_CELL, rounds_answer, rounds_sentence
 from gpnet_ros.paper.table3 import own_table
 from gpnet_ros.picking.shift.session import Shift
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         for number in range(1, args.rounds + 1)
     ]
     args.log.parent.mkdir(parents=True, exist_ok=True)
-    kept = RoundLog(args.log, _policy(args).played_by(played_code(_CODE, [])), resume=True)
+    kept = RoundLog(args.log, _played_by(args), resume=True)
     with run_shift.shift_of(args) as (shift, person, _):
         play(wanted, shift, person, kept, args.layouts)
     tell(kept.rows, args.json)
@@ -74,12 +75,14 @@ def run(args: argparse.Namespace) -> int:
     return 0 if all(kept.done(_name(each, args.layouts)) for each in wanted) else 1
 
 
-def _policy(args: argparse.Namespace) -> Policy:
+def _played_by(args: argparse.Namespace) -> PlayedBy:
     model, scene = run_shift.networks_of(args)
-    if model and args.precision != "float32":  # other maps: rounds of both do not belong together
-        model = f"{model} in {args.precision}"
     gripper = "suction" if args.gripper == "suction" else "jaw"
-    return Policy(OWN_CELL, args.priority, model or None, scene_model=scene or None, gripper=gripper)
+    policy = Policy(OWN_CELL, args.priority, model or None, scene_model=scene or None, gripper=gripper)
+    by = policy.played_by(played_code(_CODE, []))
+    if by.model is None or args.precision == "float32":
+        return by
+    return replace(by, model=f"{by.model} in {args.precision}")  # other maps: rounds of both do not belong together
 
 
 def _name(laid: Layout, seed: int) -> HeapName:

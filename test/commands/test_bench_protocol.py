@@ -110,6 +110,16 @@ def test_a_round_that_a_person_leaves_does_not_count_and_is_laid_anew(cell: dict
     assert laid[0] == laid[1] and len(laid[0]) == 1
 
 
+def test_rounds_in_another_precision_are_played_by_the_model_and_do_not_count_for_it(cell: dict[str, Script]) -> None:
+    words = ["bench", "protocol", *ARM, "--objects", "2", "--rounds", "1", "--log", "log.jsonl"]
+    cell["person"] = Script("1", "1", "y", "2", "2", "y")
+    assert main([*words, "--precision", "bfloat16"]) == 0
+    (row,) = read_rounds(Path("log.jsonl"))
+    assert row.by.model == "gpnet in bfloat16" and row.by.weights
+    cell["person"] = Script()
+    assert main(words) != 0, "of the network in float32 there is no round"
+
+
 def test_nothing_is_picked_before_a_person_has_laid_it(cell: dict[str, Script]) -> None:
     cell["person"] = person = Script()
     assert main(["bench", "protocol", *ARM, "--objects", "2", "--rounds", "1", "--log", "log.jsonl"]) == 1
