@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
 import subprocess
 import sys
 import time
@@ -60,6 +62,21 @@ def test_a_process_whose_launcher_was_gone_before_it_looked_ends_too() -> None:
     )
     with start([sys.executable, "-c", CHILD.format(always=False)], **{LAUNCHER: gone.stdout.strip()}) as parent:
         assert parent.wait(PATIENCE) == 0
+
+
+def test_a_controller_of_a_run_does_not_outlive_who_started_it() -> None:
+    """It is in a session of its own, so no Ctrl-C at the run reaches it, and it comes before ordinary processes."""
+    ip = f"127.{random.randint(20, 250)}.{random.randint(1, 250)}.{random.randint(1, 250)}"
+    command = [sys.executable, "-m", "gpnet_ros.ur_controller", "--ip", ip]
+    with start(command, **{LAUNCHER: str(os.getpid())}) as parent:
+        assert parent.stdout is not None and json.loads(parent.stdout.readline())["ready"]
+        child = int(Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text())
+        parent.kill()
+        try:
+            until(lambda: not lives(child))
+        finally:
+            if lives(child):
+                os.kill(child, 9)
 
 
 def test_what_nobody_launched_outlives_its_parent() -> None:

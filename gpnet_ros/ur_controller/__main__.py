@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.errors import BadInput, GpnetError
+from gpnet_ros.parent import end_with_parent
 from gpnet_ros.priority import come_before_leader
 from gpnet_ros.ur_controller.kinematic import HOME, KinematicPlant
 from gpnet_ros.ur_controller.model import MODELS, find_model
@@ -46,6 +47,7 @@ def main() -> int:
     parser.add_argument("--held-mass", type=float, default=0.0, help="of the object that the fingers meet [kg]")
     parser.add_argument("--force-limit", type=float, default=FORCE_LIMIT, help="protective stop above this [N]")
     arguments = parser.parse_args()
+    end_with_parent(always=False)
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     try:
         start = HOME if arguments.joints is None else _joints(arguments.joints)
