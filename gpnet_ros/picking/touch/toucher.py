@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.cell import Cell, HandEye
-from gpnet_ros.devices.arm import Arm
+from gpnet_ros.devices.arm import Arm, ArmState
 from gpnet_ros.devices.gripper import Gripper
 from gpnet_ros.errors import BadInput, DeviceError, Unreachable, UnsafePlan
 from gpnet_ros.height_map import HeightMap
@@ -97,14 +97,15 @@ class Toucher:
         Raises:
             DeviceError: there is no safe way, or the arm did not become ready, or did not get there.
         """
-        state = self._arm.state()
-        if np.abs(state.q - np.array(self._cell.home)).max() <= self._cell.limits.start_tolerance:
+        state, stays = self._arm.state(), "(s and q leave the arm where it is)"
+        if self._is_home(state):
             return
-        where = f"The tips stand at {_at(state.T_base_tcp[:3, 3])}"
-        stays = "(s and q leave the arm where it is)"
-        ready = state.status in ("ready", "moving") or self._made_ready(f"{where}. {state.message}", stays)
-        if not (ready and goes(self._person, f"{where}: straight up and home {stays}")):
-            self._person.tell(f"{where}, and stay there: the next call asks again, or jog the arm up by hand.")
+        ready = state.status in ("ready", "moving") or self._made_ready(f"{_stand(state)}. {state.message}", stays)
+        state = self._arm.state()  # whoever has seen to a stop may have jogged the arm
+        if ready and self._is_home(state):
+            return
+        if not (ready and goes(self._person, f"{_stand(state)}: straight up and home {stays}")):
+            self._person.tell(f"{_stand(state)}, and stay there: the next call asks again, or jog the arm up by hand.")
             return
         try:
             plan = plan_untouch(state.q, self._cell, self._top, state.T_base_tcp)
@@ -114,6 +115,9 @@ class Toucher:
         result = moved(plan, self._arm, self._gripper, self._cell)
         if result.status is not PickStatus.DONE:
             raise DeviceError(f"The arm is not home ({result.message}): jog it there by hand.")
+
+    def _is_home(self, state: ArmState) -> bool:
+        return bool(np.abs(state.q - np.array(self._cell.home)).max() <= self._cell.limits.start_tolerance)
 
     def _made_ready(self, why: str, stays: str) -> bool:
         what = "See to it, then make the arm ready; it powers on where it must, and its brakes click"
@@ -272,6 +276,10 @@ def _require_hit(met: Met, what: str) -> None:
             f"Nothing was met within {TOUCH_REACH * 1e3:.0f} mm below where the camera has the {what}: calibrate the "
             "hand-eye, and see tcp_offset in cell.yaml."
         )
+
+
+def _stand(state: ArmState) -> str:
+    return f"The tips stand at {_at(state.T_base_tcp[:3, 3])}"
 
 
 def _at(point: NDArray[np.float64]) -> str:

@@ -145,6 +145,28 @@ def test_an_arm_that_was_stopped_is_made_ready_on_a_word_and_goes_home_on_anothe
     assert len(made.person.homeward) == 1  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("home", [False, True])
+def test_an_arm_that_was_jogged_while_its_stop_was_seen_to_goes_home_from_where_it_is(
+    home: bool, tmp_path: Path
+) -> None:
+    made = bench(TouchWorld(2), tmp_path)
+    made.arm.script.extend([MoveStatus.ARRIVED] * 2 + [MoveStatus.STOPPED])  # type: ignore[attr-defined]
+    word, q = made.person.word, np.array(CELL.home) + [0.0, 0.0, 0.0, 0.0, 0.0, 0.0 if home else 0.3]
+
+    def jogs(what: str) -> bool:
+        if "make the arm ready" in what:
+            made.arm._q = q.copy()  # type: ignore[attr-defined]
+        return word(what)
+
+    made.person.word = jogs  # type: ignore[method-assign]
+    with pytest.raises(DeviceError, match="The touch ended with stopped") as raised:
+        check_by_touch(made, tmp_path / "check.yaml")
+    assert "is not home" not in str(raised.value) and away(made) < 0.02
+    asked, ready = made.person.homeward, made.person.asked[-1]  # type: ignore[attr-defined]
+    assert len(asked) == (0 if home else 1)
+    assert not any(ready.startswith(homeward.partition(":")[0]) for homeward in asked), "of where the tips were before"
+
+
 def test_without_a_word_an_arm_that_was_stopped_is_not_made_ready(tmp_path: Path) -> None:
     made = bench(TouchWorld(2), tmp_path)
     made.arm.script.extend([MoveStatus.ARRIVED] * 2 + [MoveStatus.STOPPED])  # type: ignore[attr-defined]
