@@ -37,7 +37,7 @@ class DecisionBasis:
         remembered: TCPs (4, 4) [m] of grasps that had failed.
         spot: which of the tote's spots; hover: whether it stayed above.
         select: how candidates were selected; select_cup: how places for a cup were.
-        standing: spots (x, y) in base [m] around the workspace where something stood when the task began.
+        standing: spots (x, y) in base [m] around the workspace from which nothing is fetched, see `fit.Memory`.
         cell: the cell then; not among `to_dict`, a bag tells it once.
     """
 
