@@ -61,7 +61,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 #: How often a test that keeps time is tried again when the machine stood still while it ran.
-TRIES_AFTER_A_STALL = 2
+TRIES_AFTER_A_STALL = 3
 
 
 class _Attempt:
