@@ -62,6 +62,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 #: How often a test that keeps time is tried again when the machine stood still while it ran.
 TRIES_AFTER_A_STALL = 3
+#: A stall explains a failure that comes within this long [s] after it: the longest wait for a condition.
+EXPLAINS = 60.0
 
 
 class _Attempt:
@@ -72,8 +74,9 @@ class _Attempt:
 
 
 def machine_stalled() -> bool:
-    """Whether the machine stood still during this attempt, so that its failure says nothing."""
-    return _Attempt.witness is not None and _Attempt.witness.longest_since(_Attempt.start) > 0.0
+    """Whether the machine stood still during this attempt, and not long ago, so that its failure says nothing."""
+    since = max(_Attempt.start, time.monotonic() - EXPLAINS)
+    return _Attempt.witness is not None and _Attempt.witness.longest_since(since) > 0.0
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
