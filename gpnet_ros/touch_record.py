@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gpnet_ros.cell import Cell, load_hand_eye
 from gpnet_ros.errors import BadInput
+from gpnet_ros.file_sum import file_sha256
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.pose import Transform, from_rotvec, to_rotvec
 from gpnet_ros.touch_off import Probe, Sighting, Touch, TouchErrors, errors_of
@@ -97,7 +98,7 @@ def hand_eye_sum(path: str | os.PathLike[str]) -> str:
         BadInput: it cannot be read.
     """
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        return file_sha256(Path(path))
     except OSError as error:
         raise BadInput(f"The hand-eye file {path} cannot be read ({error.strerror}): name one that can.") from error
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gpnet_ros.picking.file_sum import file_sum
+from gpnet_ros.file_sum import file_sum
 from gpnet_ros.picking.own_page import page_head, picture_within
 
 

@@ -5,7 +5,6 @@ The format is described in docs/data_format.md.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, field
@@ -122,12 +121,6 @@ def write_index(folder: Path, index: Index) -> None:
     text = text.replace('\n "shards": 0', f'\n "shards": [\n  {shards}\n ]')
     text = text.replace('\n "scenes": 0', f'\n "scenes": {{\n  {scenes}\n }}')
     write_whole(folder / INDEX_FILE, lambda file: _write(file, text))
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 _SHARD_TYPES: dict[str, type] = {"file": str, "scenes": int, "views": int, "bytes": int, "sha256": str}

@@ -23,8 +23,9 @@ from gpnet_ros.data.loaders.reading import found_in
 from gpnet_ros.data.sample import Sample
 from gpnet_ros.data.shards.encoding import encode_sample
 from gpnet_ros.data.shards.files import read_all, write_members, writing
-from gpnet_ros.data.shards.index import INDEX_FILE, Index, SceneEntry, Shard, file_sha256, read_index, write_index
+from gpnet_ros.data.shards.index import INDEX_FILE, Index, SceneEntry, Shard, read_index, write_index
 from gpnet_ros.errors import BadInput
+from gpnet_ros.file_sum import file_sha256
 
 SCENES_PER_SHARD = 250
 _PARTS = ".parts"

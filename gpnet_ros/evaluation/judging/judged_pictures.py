@@ -14,11 +14,12 @@ from gpnet_ros.data.loaders.content import content_sum
 from gpnet_ros.data.loaders.sets import open_data
 from gpnet_ros.data.sample import DataSet, Sample
 from gpnet_ros.data.shards.generated import Generated
-from gpnet_ros.data.shards.index import INDEX_FILE, Index, file_sha256, read_index
+from gpnet_ros.data.shards.index import INDEX_FILE, Index, read_index
 from gpnet_ros.data.shards.samples import decode_sample
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.code_sum import code_sum
 from gpnet_ros.evaluation.judging.judgement import METRICS, Metric
+from gpnet_ros.file_sum import file_sha256
 from gpnet_ros.sim.scenes.arrangement import Arrangement
 from gpnet_ros.sim.scenes.files import scene_files
 from gpnet_ros.sim.scenes.fixed_sets import make_test_scene

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from gpnet_ros.errors import BadInput
-from gpnet_ros.picking.file_sum import file_sum
+from gpnet_ros.file_sum import file_sum
 
 FILE = "bringup.yaml"
 #: Steps in their order, each with the files of the folder that it rests on, its own product among them.

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gpnet_ros.errors import BadInput
-from gpnet_ros.picking.file_sum import file_sum
+from gpnet_ros.file_sum import file_sum
 from gpnet_ros.picking.record import PickRecord
 
 FORMAT = "gpnet shift 1"

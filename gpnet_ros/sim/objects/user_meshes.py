@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.errors import BadInput
+from gpnet_ros.file_sum import file_sha256
 from gpnet_ros.sim.objects.mesh_files import ENDINGS, FILE_MAX, Solid, read_solid
 from gpnet_ros.sim.objects.model import ObjectModel, build_object, make_object, object_rng
 from gpnet_ros.sim.objects.shapes import Part, hull, volume_moments
@@ -99,7 +100,7 @@ def load_user_meshes(folder: str | Path, unit: str | None = None) -> UserMeshes:
     if unit is not None and unit not in UNITS:
         raise BadInput(f"Meshes cannot be in the unit '{unit}': choose one of {', '.join(UNITS)}.")
     paths = _mesh_files(Path(folder))
-    contents = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    contents = {path: file_sha256(path) for path in paths}
     shapes = {path: _prepared(path, Path(folder) / MESH_CACHE, contents[path]) for path in paths}
     sizes = {path: float(np.ptp(shape.surface[0], axis=0).max()) for path, shape in shapes.items()}
     found = _checked_unit(sizes, unit)

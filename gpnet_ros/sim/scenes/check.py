@@ -14,9 +14,10 @@ from gpnet_ros.data.sample import DataSet
 from gpnet_ros.data.set_statistics import SetStatistics
 from gpnet_ros.data.shards.files import directory
 from gpnet_ros.data.shards.generated import Generated
-from gpnet_ros.data.shards.index import Index, file_sha256
+from gpnet_ros.data.shards.index import Index
 from gpnet_ros.data.splits import read_split
 from gpnet_ros.errors import BadInput
+from gpnet_ros.file_sum import file_sha256
 from gpnet_ros.sim.scenes.laws import scene_violations, split_of
 
 _NAMED = 10  # violations that are printed; the rest is counted

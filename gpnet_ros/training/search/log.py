@@ -7,12 +7,12 @@ one. Times of day and durations stand nowhere in it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from gpnet_ros.errors import BadInput
+from gpnet_ros.file_sum import file_sha256
 
 LOG = "log.jsonl"
 
@@ -63,7 +63,7 @@ class SearchLog:
     @property
     def digest(self) -> str:
         """The sha256 of the file."""
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+        return file_sha256(self.path)
 
 
 def _whole_lines(path: Path) -> list[str]:

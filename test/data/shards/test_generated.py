@@ -24,10 +24,11 @@ from support.fake_scenes import fake_members, fake_plan, fake_samples, scene_nam
 from gpnet_ros.data.sample import Sample, samples
 from gpnet_ros.data.shards import files as shard_files
 from gpnet_ros.data.shards.generated import Generated
-from gpnet_ros.data.shards.index import file_sha256, read_index
+from gpnet_ros.data.shards.index import read_index
 from gpnet_ros.data.shards.writer import ShardPlan, ShardWriter, member_name, scene_members
 from gpnet_ros.data.splits import split_scenes
 from gpnet_ros.errors import BadInput
+from gpnet_ros.file_sum import file_sha256
 
 SCENES = 7  # in shards of 3: two whole ones and a rest
 
