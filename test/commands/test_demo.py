@@ -411,10 +411,12 @@ def test_demo_refuses_bad_arguments_before_it_makes_a_folder(bad: list[str], tmp
 
 
 # --- addresses and the way out -------------------------------------------------------------------------------------
-def test_address_and_domain_that_are_taken_are_not_given_again() -> None:
+@pytest.mark.parametrize(("number", "host"), [(0, ""), (1, ""), (1, "127.0.0.1"), (119, "127.0.0.1")])
+def test_address_and_domain_that_are_taken_are_not_given_again(number: int, host: str) -> None:
+    """Whoever is left in a domain of which the first has gone would be found there under a name of ours."""
     ip, domain = running_cell.free_address(), running_cell.free_domain()
     with socket.create_server((ip, CellDoor.PORT)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as participant:
-        participant.bind(("", 7410 + 250 * domain))
+        participant.bind((host, 7410 + 250 * domain + 2 * number))
         assert running_cell.free_address() != ip and running_cell.free_domain() != domain
     assert running_cell.free_address() == ip and running_cell.free_domain() == domain
 

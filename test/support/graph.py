@@ -50,11 +50,16 @@ def running_topics(node: Any, publishers: list[str]) -> dict[str, Row]:
     Args:
         node: the client's rclpy node.
         publishers: names of the nodes, in the root namespace.
+
+    Raises:
+        ValueError: two nodes have one name, and ROS tells of one of them only.
     """
     from rclpy.qos import DurabilityPolicy
 
-    found = {}
+    found, names = {}, node.get_node_names()
     for publisher in publishers:
+        if names.count(publisher) > 1:
+            raise ValueError(f"{names.count(publisher)} nodes of this domain are named {publisher}")
         for topic, _ in node.get_publisher_names_and_types_by_node(publisher, "/"):
             if topic in OF_ROS or topic.endswith(_OF_LIFECYCLE):
                 continue

@@ -12,8 +12,8 @@ from typing import Any
 
 import rclpy
 from rclpy.context import Context
-from rclpy.exceptions import InvalidHandle
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.task import Future
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -53,7 +53,7 @@ class PlannerClient:
         self._services = {name: self.node.create_client(Trigger, f"{planner}/{name}") for name in SERVICES}
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
-        self._closing = False
+        self._closed: Any = Future()
         self._thread = threading.Thread(target=self._spin, name="gpnet_client", daemon=True)
         self._thread.start()
 
@@ -65,9 +65,9 @@ class PlannerClient:
 
     def close(self) -> None:
         """Leave the ROS graph and end the thread."""
-        self._closing = True
+        self._closed.set_result(None)
+        self._thread.join(timeout=5.0)  # before its handles are taken away
         self._executor.shutdown()
-        self._thread.join(timeout=5.0)
         self.node.destroy_node()
         rclpy.try_shutdown(context=self._context)
 
@@ -157,8 +157,4 @@ class PlannerClient:
 
     def _spin(self) -> None:
         with contextlib.suppress(ExternalShutdownException):
-            try:
-                self._executor.spin()
-            except InvalidHandle:  # an answer that arrives while `close` takes the executor's handles away
-                if not self._closing:
-                    raise
+            self._executor.spin_until_future_complete(self._closed)

@@ -31,6 +31,8 @@ FIRST_MAPS = 120.0
 NEXT_HEAP = 120.0
 #: Private ROS domains; a shell has 0.
 _DOMAINS = range(20, 100)
+#: UDP ports of a domain, counted from 7400 + 250 * domain, one of which each of its participants holds.
+_PARTICIPANTS = range(10, 250, 2)
 
 
 @dataclass
@@ -173,10 +175,10 @@ def free_address() -> str:
 
 
 def free_domain() -> int:
-    """A ROS domain in which nobody is; its first participant would hold UDP port 7410 + 250 * domain."""
+    """A ROS domain in which nobody is: its first participant may have left before the others, so each port counts."""
     for k in range(len(_DOMAINS)):
         domain = _DOMAINS[(os.getpid() + k) % len(_DOMAINS)]
-        if _can_bind(socket.SOCK_DGRAM, "", 7410 + 250 * domain):
+        if all(_can_bind(socket.SOCK_DGRAM, "", 7400 + 250 * domain + port) for port in _PARTICIPANTS):
             return domain
     raise DeviceError("No free ROS domain was found; end other demos first.")
 

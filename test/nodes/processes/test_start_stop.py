@@ -56,7 +56,7 @@ class Start:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True)
-        self.domain, self.ip = free_domain() + self.number % 3, f"127.3.1.{1 + self.number % 200}"
+        self.domain, self.ip = free_domain(), f"127.3.1.{1 + self.number % 200}"
         words = [self.how, str(self.domain), self.ip, str(self.folder), "oracle"]
         before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job heeds none
         with (self.folder / "starter.log").open("w") as log:
