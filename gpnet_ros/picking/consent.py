@@ -14,6 +14,8 @@ from gpnet_ros.picking.record import Turn, decision_values, where_chosen
 APPROVAL_MAX = 60.0
 #: Why a proposal holds no longer.
 _TOO_OLD, _CHANGED = "The proposal is too old", "A parameter has changed since the decision"
+#: In the answer to a refused call: another proposal waits for a word already, and is named; else one is still to come.
+PROPOSED_NOW = "Proposed now is the grasp"
 #: How often a wait looks at what ends it without a word [s].
 _TICK = 0.1
 
@@ -115,7 +117,7 @@ class Consent:
     def _what_comes(self) -> str:
         if self._shown is None:
             return "Look at the next proposal; then call pick for it."
-        return f"Proposed now is the grasp {self._where()}: look at it, then call pick again for it."
+        return f"{PROPOSED_NOW} {self._where()}: look at it, then call pick again for it."
 
     def _where(self) -> str:
         assert self._shown is not None

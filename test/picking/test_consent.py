@@ -36,7 +36,7 @@ def test_a_word_that_comes_after_a_whole_new_look_approves_nothing_and_tells_wha
     with proposed(task) as b:
         replace_proposal(b)
         approved, told = b.loop.pick()  # by a person who has seen the first one
-        assert not approved and "A parameter has changed" in told and "call pick again" in told
+        assert not approved and "A parameter has changed" in told and consent.PROPOSED_NOW in told
         u, v = b.notes.decisions[-1].grasp.pixel  # type: ignore[union-attr]
         assert f"pixel ({u:.0f}, {v:.0f})" in told
         assert b.loop.state == "awaiting_approval" and not b.arm.moves and not b.gripper.commands
@@ -64,7 +64,7 @@ def test_a_word_while_it_looks_again_approves_nothing_and_the_next_is_for_what_c
         b.loop.picker.rest.note_change()
         b.until_state("looking")
         approved, told = b.loop.pick()
-        assert not approved and "next" in told
+        assert not approved and "next" in told and consent.PROPOSED_NOW not in told
         b.eyes.silent = False
         b.until_state("awaiting_approval")
         assert not b.arm.moves

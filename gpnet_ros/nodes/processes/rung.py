@@ -16,6 +16,7 @@ from gpnet_ros.errors import BadInput, DeviceError, GpnetError
 from gpnet_ros.nodes.processes.running_cell import FIRST_MAPS, free_domain, one_interrupt
 from gpnet_ros.nodes.processes.starter import RunningNodes, start_nodes
 from gpnet_ros.nodes.processes.table import RunSettings
+from gpnet_ros.picking.consent import PROPOSED_NOW
 from gpnet_ros.picking.record import how_chosen, where_chosen
 from gpnet_ros.speed import at_speed
 from gpnet_ros.tool_words import TOOL_WORDS
@@ -170,8 +171,8 @@ class _Task:
                 return picked > 0 and result["finished"] in _ENDED
 
     def _approve(self, seen: int) -> None:
-        """A person's word for the very proposal that was shown; one that grew old meanwhile is shown anew."""
-        client, shown, counted = self._client, 0, 0
+        """A person's word for the very proposal that was shown; one that was dropped is shown anew, and asked for."""
+        client, shown, counted, approved = self._client, 0, 0, False
 
         def is_next() -> bool:
             nonlocal counted
@@ -182,6 +183,8 @@ class _Task:
             self._await(is_next, _RESULT, "a proposal")
             if len(client.results) > seen:
                 return
+            if approved:
+                self._say(f"Nothing was picked: what you approved was dropped ({client.refused}); it proposes anew")
             shown = counted
             self._show()
             self._require("Do the pick that is proposed (look at the picture): down, close, lift, into the tote")
@@ -190,6 +193,9 @@ class _Task:
             approved, told = client.ask("pick", timeout=30.0)
             if not approved:  # the planner alone knows what the word was for: it refuses one for what it took away
                 self._say(told)
+                # What it proposes meanwhile may have been shown already, after an approval that came to nothing: no
+                # newer one comes. It was published before this answer, so what is shown from now on is not older.
+                shown = 0 if PROPOSED_NOW in told else shown
 
     def _await(self, condition: Callable[[], bool], limit: float, what: str) -> None:
         def there() -> bool:

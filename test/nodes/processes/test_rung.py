@@ -14,6 +14,7 @@ from gpnet_ros.errors import BadInput, DeviceError
 from gpnet_ros.nodes.parameters.declared import PlannerSettings
 from gpnet_ros.nodes.parameters.params_file import ParamsFile
 from gpnet_ros.nodes.processes.rung import Rung, _Task
+from gpnet_ros.picking.consent import PROPOSED_NOW
 
 CELL = load_cell()
 
@@ -47,14 +48,16 @@ class Planner:
     def __init__(self, *results: dict[str, Any], state: str = "needs_resume") -> None:
         self.coming, self.results, self.state = list(results), list[dict[str, Any]](), state
         self.calls: list[str] = []
-        self.proposals = 0
+        self.told: list[str] = []  # what the person was told
+        self.proposals, self.refused = 0, ""
         self.old = False  # the proposal that was shown is gone, and nobody was told yet
 
     def ask(self, service: str, timeout: float = 0.0) -> tuple[bool, str]:
         if self.old:
             self.calls.append("refused")
             self.old = False
-            return False, "What was shown before is not approved."
+            now = f"{PROPOSED_NOW} ..." if self.state == "awaiting_approval" else "Look at the next proposal."
+            return False, f"What was shown before is not approved. {now}"
         return True, self.call(service, timeout)
 
     def call(self, service: str, timeout: float = 0.0) -> str:
@@ -106,7 +109,7 @@ def played(
         meanwhile(what)
         return words.pop(0)
 
-    task = _Task(rung(mode), Nodes(), planner, word, lambda _: None, lambda: asked.append(SHOWN))  # type: ignore[arg-type]
+    task = _Task(rung(mode), Nodes(), planner, word, planner.told.append, lambda: asked.append(SHOWN))  # type: ignore[arg-type]
     task.make_ready()
     return task.play(), asked
 
@@ -231,6 +234,48 @@ def test_a_proposal_that_is_replaced_before_it_can_be_shown_is_asked_for_again()
     ended, asked = played("step", planner, [True] * 3)
     assert ended and planner.calls == ["pick", "refused", "pick"]
     assert [what == SHOWN for what in asked] == [False, True, False, True, False]
+
+
+class Dropping(Planner):
+    """A planner that drops its first proposal after it was approved: a parameter has changed just then."""
+
+    def ask(self, service: str, timeout: float = 0.0) -> tuple[bool, str]:
+        """The first approval comes to nothing, and the next proposal is there."""
+        if self.calls == ["pick"]:
+            self.calls.append("dropped")
+            self.refused = "A parameter has changed"
+            self.propose()
+            self.old = True
+            return True, "Approved."
+        return super().ask(service, timeout)
+
+
+def test_a_proposal_that_was_dropped_after_its_approval_is_told_and_asked_for_until_it_is_picked() -> None:
+    planner = Dropping(result("picked", proposed=True), state="idle")
+    ended, asked = played("step", planner, [True] * 4)
+    assert ended and planner.calls == ["pick", "dropped", "refused", "pick"]
+    assert [what == SHOWN for what in asked] == [False, *[True, False] * 3], "shown before each word for it"
+    assert "Nothing was picked" in planner.told[0] and planner.refused in planner.told[0]
+    assert PROPOSED_NOW in planner.told[1]
+    for given in range(1, 4):  # and a person's no at any of these words moves nothing
+        planner = Dropping(result("picked", proposed=True), state="idle")
+        with pytest.raises(BadInput):
+            played("step", planner, [True] * given + [False])
+        assert planner.calls == ["pick", "dropped", "refused"][:given] and not planner.results
+
+
+def test_what_is_gone_is_never_shown_again_for_a_word() -> None:
+    """The planner looks again while its state of before is still on its way: nothing is proposed, nothing is shown."""
+    planner = Planner(result("picked", proposed=True), state="idle")
+
+    def ask(service: str, timeout: float = 0.0) -> tuple[bool, str]:
+        planner.calls.append("refused")
+        return False, "What was shown before is not approved. Look at the next proposal."
+
+    planner.ask = ask  # type: ignore[method-assign]
+    with pytest.raises(DeviceError, match="a proposal"):
+        played("step", planner, [True] * 2)
+    assert planner.calls == ["pick", "refused"] and planner.state == "awaiting_approval"
 
 
 def test_a_word_after_a_stop_begins_nothing() -> None:
