@@ -181,13 +181,12 @@ def _head(args: argparse.Namespace, simulated: bool, tool: str) -> ShiftHead:
 
 def _see(args: argparse.Namespace, cell: Cell, hand_eye: HandEye, person: PersonAtTerminal) -> Callable[[Frame], Sight]:
     """What the networks say of a frame."""
-    from gpnet_ros.network.onlooker import Onlooker
+    from gpnet_ros.network.onlooker import Onlooker, looked_at
     from gpnet_ros.network.runtimes import Computing
 
     (model, scene_model), computing = networks_of(args), Computing(args.device, args.runtime, args.precision)
-    T = hand_eye.T_base_camera() if hand_eye.mount == "fixed" else None
-    square = None if T is None else cell.workspace
-    look = Onlooker(model, scene_model, computing, square, T, args.priority, person.tell, person.note)
+    where = looked_at(hand_eye, cell.workspace, person.tell)
+    look = Onlooker(model, scene_model, computing, *where, args.priority, person.tell, person.note)
 
     def see(frame: Frame) -> Sight:
         maps, detections = look(frame)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from gpnet_ros.cell import HandEye
 from gpnet_ros.detections import Detections
 from gpnet_ros.errors import FrameRefused, HandEyeRefused, ModelRefused
 from gpnet_ros.frame import Frame
@@ -124,6 +125,20 @@ class Onlooker:
         if detector.note != self._told_note:
             self._told_note = detector.note
             self._warn(detector.note)
+
+
+def looked_at(
+    hand_eye: HandEye, workspace: Workspace, tell: Callable[[str], object]
+) -> tuple[Workspace | None, Transform | None]:
+    """The workspace, and where the camera is that sees it, (4, 4) [m]; None both where networks see whole frames.
+
+    With a camera on the flange they do: the square lies elsewhere in each frame, and where the arm was is knowledge of
+    who leads it, not of who looks.
+    """
+    if hand_eye.mount == "flange":
+        tell("the camera is on the flange: the networks see the whole frame")
+        return None, None
+    return workspace, hand_eye.T_base_camera()
 
 
 def load_scene_detector(model: str, device: str, grid: Callable[[Frame], Grid] | None) -> Any:

@@ -15,7 +15,7 @@ from gpnet_ros.errors import SettingsError
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Maps
 from gpnet_ros.network.detector import Detector
-from gpnet_ros.network.onlooker import Onlooker
+from gpnet_ros.network.onlooker import Onlooker, looked_at
 from gpnet_ros.network.runtimes import Computing
 from gpnet_ros.nodes.health.parts import Health
 from gpnet_ros.nodes.maps_node import MapsNode
@@ -91,18 +91,11 @@ class InferenceNode(MapsNode[InferenceSettings]):
         return Onlooker(s.model, s.scene_model, computing, *self._looked_at(), s.priority, log.info, log.warning)
 
     def _looked_at(self) -> tuple[Workspace | None, Transform | None]:
-        """The workspace and where the camera is that sees it, (4, 4) [m]; None where the network sees whole frames.
-
-        With a camera on the flange it does: the square lies elsewhere in each frame, and where the arm was is the
-        planner's knowledge, not this node's.
-        """
+        """Whole frames where `view` says so; else see `looked_at`."""
         if self.settings.view == "whole":
             return None, None
         hand_eye = load_hand_eye(self.settings.hand_eye_file or None)
-        if hand_eye.mount == "flange":
-            self.get_logger().info("the camera is on the flange: the network sees the whole frame")
-            return None, None
-        return self.cell().workspace, hand_eye.T_base_camera()
+        return looked_at(hand_eye, self.cell().workspace, self.get_logger().info)
 
     def apply(self, names: set[str]) -> None:
         """Look at another square, or for another turn, from the next frame on."""

@@ -10,14 +10,16 @@ import pytest
 from support.cameras import mistaken
 from support.scenes import CELL, T_BASE_CAMERA, sight
 
+from gpnet_ros.cell import load_hand_eye
 from gpnet_ros.errors import FrameRefused, HandEyeRefused, ModelRefused
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Grid, Maps, height_priority
 from gpnet_ros.network.card import Card
-from gpnet_ros.network.onlooker import Onlooker
+from gpnet_ros.network.onlooker import Onlooker, looked_at
 from gpnet_ros.network.runtimes import Computing
 from gpnet_ros.pose import Transform
 from gpnet_ros.region import counted_in_workspace
+from gpnet_ros.settings import config_dir
 
 SEEN = sight()
 
@@ -69,6 +71,17 @@ def test_one_network_looks_at_the_square_of_the_cell_by_what_was_asked_for_and_s
     other = maps_of(made)
     assert other.grid == square(SEEN.frame, 0.2)
     np.testing.assert_array_equal(other.priority, height_priority(SEEN.frame, other.grid, T_BASE_CAMERA))
+
+
+def test_a_camera_on_a_mast_sees_the_square_and_one_on_the_flange_whole_frames_which_a_person_is_told() -> None:
+    told: list[str] = []
+    fixed = load_hand_eye()
+    workspace, T = looked_at(fixed, CELL.workspace, told.append)
+    assert workspace == CELL.workspace and told == []
+    np.testing.assert_array_equal(T, fixed.T_base_camera())
+    flange = load_hand_eye(config_dir() / "hand_eye_flange.yaml")
+    assert looked_at(flange, CELL.workspace, told.append) == (None, None)
+    assert len(told) == 1 and "whole frame" in told[0]
 
 
 def test_what_cannot_run_a_network_is_refused() -> None:
