@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gpnet_ros.errors import BadInput, GpnetError
 from gpnet_ros.parent import end_with_parent
-from gpnet_ros.priority import come_before_leader
+from gpnet_ros.scheduling import come_before_leader
 from gpnet_ros.ur_controller.kinematic import HOME, KinematicPlant
 from gpnet_ros.ur_controller.model import MODELS, find_model
 from gpnet_ros.ur_controller.robot import FORCE_LIMIT

@@ -28,7 +28,7 @@ from gpnet_ros.devices.ur.messages import (
     safety_stop,
 )
 from gpnet_ros.devices.ur.move import MoveOutcome
-from gpnet_ros.devices.ur.priority import first_meanwhile
+from gpnet_ros.devices.ur.scheduling import first_meanwhile
 from gpnet_ros.devices.ur.settings import UrSettings
 from gpnet_ros.devices.ur.start import agreement, controller_model, make_ready, serial_number
 from gpnet_ros.errors import DeviceError, LinkLost, RobotStopped

@@ -33,8 +33,8 @@ from gpnet_ros.devices.ur.messages import (
     safety_stop,
 )
 from gpnet_ros.devices.ur.move import STILL_SPEED, MoveOrder, MoveOutcome, RunningMove, sample_of
-from gpnet_ros.devices.ur.priority import come_first
 from gpnet_ros.devices.ur.rtde import RtdeClient
+from gpnet_ros.devices.ur.scheduling import come_first
 from gpnet_ros.errors import LinkLost
 
 #: Period of the loop [s]; a CB3 sends a new state every 8 ms.

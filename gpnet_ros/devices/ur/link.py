@@ -18,7 +18,7 @@ from typing import Any
 
 from gpnet_ros.devices.ur.messages import FAILED_EXIT, ChildConfig, ChildReport
 from gpnet_ros.devices.ur.move import MoveOutcome
-from gpnet_ros.devices.ur.priority import come_first
+from gpnet_ros.devices.ur.scheduling import come_first
 from gpnet_ros.errors import LinkLost
 
 #: Period of the heartbeat [s]; the child stops a move when it is older than 0.2 s.

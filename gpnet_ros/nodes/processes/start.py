@@ -28,7 +28,7 @@ from gpnet_ros.nodes.parameters.declared import NodeSettings
 from gpnet_ros.nodes.processes.shared_memory import remove_dead_memory
 from gpnet_ros.nodes.settings_node import SettingsNode
 from gpnet_ros.parent import end_with_parent
-from gpnet_ros.priority import change_priority
+from gpnet_ros.scheduling import change_niceness
 
 _S = TypeVar("_S", bound=NodeSettings)
 
@@ -248,7 +248,7 @@ def run(make: Callable[[], ManagedNode[Any]], nice: int = 0) -> None:
 
     Exits with 2 and one sentence when the node refuses its settings or cannot become active.
     """
-    change_priority(nice)
+    change_niceness(nice)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -17,7 +17,7 @@ from gpnet_ros.board import Board
 from gpnet_ros.cell import Cell, load_hand_eye
 from gpnet_ros.errors import BadInput
 from gpnet_ros.pose import invert, to_rotvec, transform
-from gpnet_ros.priority import change_priority, come_before_leader
+from gpnet_ros.scheduling import change_niceness, come_before_leader
 from gpnet_ros.settings import setting, validate
 from gpnet_ros.sim.cell.arm import calibrated_dh
 from gpnet_ros.sim.cell.plant import CellPlant
@@ -40,7 +40,7 @@ from gpnet_ros.ur_controller.server import (
 
 _log = logging.getLogger(__name__)
 #: Change of this process's nice value: a controller is a real-time system, before renderer and network.
-_PRIORITY = -10
+_NICE = -10
 
 
 @dataclass(frozen=True)
@@ -281,7 +281,7 @@ def serve_cell(run: CellRun, settings: SimSettings, cell: Cell) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     process = CellProcess(run, settings, cell)
-    change_priority(_PRIORITY)
+    change_niceness(_NICE)
     if run.factor <= 1.0:
         come_before_leader()
     print(json.dumps(process.ready()), flush=True)

@@ -13,7 +13,7 @@ from support.controller_process import controller
 from support.stop_times import FAULTS, LOAD, SPEED, StoppedBeforeError, StopTime, measure, real_time
 
 from gpnet_ros.cell import Cell
-from gpnet_ros.devices.ur import priority
+from gpnet_ros.devices.ur import scheduling
 from gpnet_ros.devices.ur.arm import UrArm
 from gpnet_ros.devices.ur.child import FRESH_MOVING
 from gpnet_ros.devices.ur.link import CALLER_FRESH
@@ -107,7 +107,7 @@ def test_a_controller_at_the_pace_of_life_comes_before_who_waits_for_it_and_a_fa
         process, policy = running.process.pid, os.SCHED_RR | os.SCHED_RESET_ON_FORK
         real = os.sched_getscheduler(process) == policy
         assert real == (factor == 1.0)
-        assert not real or os.sched_getparam(process).sched_priority > priority.LEADER
+        assert not real or os.sched_getparam(process).sched_priority > scheduling.LEADER
 
 
 def test_without_the_right_to_it_everything_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,8 +115,8 @@ def test_without_the_right_to_it_everything_goes_on(monkeypatch: pytest.MonkeyPa
         raise PermissionError
 
     monkeypatch.setattr(os, "sched_setscheduler", refuse)
-    priority.come_first()
-    with priority.first_meanwhile():
+    scheduling.come_first()
+    with scheduling.first_meanwhile():
         assert not real_time(1)
 
 
@@ -127,15 +127,15 @@ def test_on_one_core_nobody_comes_before_the_controller_that_he_waits_for(
     done: list[str] = []
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     monkeypatch.setattr(os, "sched_setscheduler", lambda *_: done.append("real time"))
-    monkeypatch.setattr(priority, "change_priority", lambda _: done.append("nice"))
-    priority.come_first(waits_here=waits_here)
+    monkeypatch.setattr(scheduling, "change_niceness", lambda _: done.append("nice"))
+    scheduling.come_first(waits_here=waits_here)
     assert done == (["real time"] if comes_first else ["nice"])
 
 
 ON_ONE_CORE = """
 import os
 from pathlib import Path
-from gpnet_ros.devices.ur.priority import come_first
+from gpnet_ros.devices.ur.scheduling import come_first
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 come_first(waits_here=True)
 print(os.nice(0), Path("/proc/self/autogroup").read_text().split()[-1])

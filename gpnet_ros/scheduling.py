@@ -11,7 +11,7 @@ LEADER, CONTROLLER = 1, 2
 _AUTOGROUP = Path("/proc/self/autogroup")
 
 
-def change_priority(nice: int) -> None:
+def change_niceness(nice: int) -> None:
     """Change the nice value of this process, where the user may: a negative change needs root or RLIMIT_NICE.
 
     Linux may share the processor by sessions first (autogroup), where nice values count within one session only; so

@@ -11,8 +11,8 @@ import pytest
 # Missing without autogroups, empty where a control group shares out the processor instead (as in many containers).
 AUTOGROUP = Path("/proc/self/autogroup")
 CHANGE = (
-    "import os; from pathlib import Path; from gpnet_ros.priority import change_priority; before = os.nice(0);"
-    "change_priority({change}); group = Path('/proc/self/autogroup');"
+    "import os; from pathlib import Path; from gpnet_ros.scheduling import change_niceness; before = os.nice(0);"
+    "change_niceness({change}); group = Path('/proc/self/autogroup');"
     "print(os.nice(0) - before, (group.read_text() if group.exists() else '').strip())"
 )
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from gpnet_ros.priority import LEADER, change_priority
+from gpnet_ros.scheduling import LEADER, change_niceness
 
 #: Change of the nice value in its place, that of a simulated controller too.
 _NICE = -10
@@ -29,7 +29,7 @@ def come_first(collects: bool = True, waits_here: bool = False) -> None:
         gc.freeze()
         gc.disable()
     if waits_here and len(os.sched_getaffinity(0)) == 1:
-        change_priority(_NICE)  # and that of its session, which it leads: alone, a nice value counts within that only
+        change_niceness(_NICE)  # and that of its session, which it leads: alone, a nice value counts within that only
         return
     with suppress(OSError):  # the lowest comes before every ordinary process, and after the kernel's own
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(LEADER))
