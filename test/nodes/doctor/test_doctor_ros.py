@@ -19,6 +19,7 @@ from gpnet_ros.nodes.doctor.dds import examine_dds
 from gpnet_ros.nodes.doctor.domain import examine_domain, judge_domain
 from gpnet_ros.nodes.doctor.ros import examine_cv_bridge, examine_ros
 from gpnet_ros.nodes.doctor.topic_camera import examine_topics
+from gpnet_ros.nodes.processes.running_cell import free_domain
 from gpnet_ros.nodes.processes.transport import PROFILE_VARIABLES, loopback_profile, profile_file
 
 ABI = "import sys; sys.stderr.write('A module that was compiled using NumPy 1.x cannot be run in NumPy 2\\n')"
@@ -142,6 +143,13 @@ def test_nodes_of_a_namespace_are_judged_in_it() -> None:
     assert names(judge_domain(["/planner_node"], {}, "/cell_a/")) == ["domain_others"]
 
 
+@pytest.fixture
+def domain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A domain in which nobody of an earlier test is left."""
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(free_domain()))
+
+
+@pytest.mark.usefixtures("domain")
 def test_a_domain_is_joined_and_what_runs_there_is_heard(tmp_path: Path) -> None:
     rclpy = pytest.importorskip("rclpy")
     context = rclpy.Context()
@@ -199,6 +207,7 @@ def publishing(width: int, late: float, depth: bool) -> Iterator[None]:
         context.try_shutdown()
 
 
+@pytest.mark.usefixtures("domain")
 @pytest.mark.parametrize(
     ("width", "late", "depth", "found"),
     [
