@@ -66,7 +66,6 @@ def finger_clearance(
     gripper: GripperGeometry,
     margins: tuple[float, ...] = OPENING_MARGINS,
     raise_max: float = RAISE_MAX,
-    palm_unseen: float = 0.0,
 ) -> Clearance:
     """Fit the open jaw into the height map at a vertical grasp.
 
@@ -80,7 +79,6 @@ def finger_clearance(
         gripper: geometry and stroke.
         margins: openings beyond the object that are tried, per side [m], best first.
         raise_max: greatest raise of the tips [m].
-        palm_unseen: share of the ground under the palm that may be unknown, 0 to 1; nothing that moves may have any.
 
     Raises:
         NoClearance: the object is wider than the stroke allows, or the fingers or the palm do not fit.
@@ -92,7 +90,7 @@ def finger_clearance(
             f"Width {width:.4f} m and {min(margins):.4f} m of margin per side exceed the stroke of "
             f"{gripper.stroke:.4f} m; take another candidate."
         )
-    tries = [_around(heights, T_base_tcp, width, margin, gripper, palm_unseen) for margin in usable]
+    tries = [_around(heights, T_base_tcp, width, margin, gripper) for margin in usable]
     found = min(tries, key=lambda clear: (clear.raised, clear.crowding, -clear.margin))
     if not np.isfinite(found.raised):
         raise NotSeen(
@@ -104,7 +102,7 @@ def finger_clearance(
             f"The surroundings of the grasp stand {found.raised * 1e3:.0f} mm too high for the fingers (at most "
             f"{raise_max * 1e3:.0f} mm can be made up by raising the tips); take another candidate."
         )
-    return _spared(heights, found, gripper, palm_unseen)
+    return _spared(heights, found, gripper)
 
 
 def _around(
@@ -113,22 +111,21 @@ def _around(
     width: float,
     margin: float,
     gripper: GripperGeometry,
-    palm_unseen: float,
 ) -> Clearance:
     """The jaw with this margin, its tips raised as far as they must; by inf where something is not known.
 
     Crowding is that of the fingers' own places at the height that was asked for, which tells one opening from another.
     """
     opening = width + 2 * margin
-    needed = needed_raise(heights, T_base_tcp, opening, gripper, palm_unseen=palm_unseen)
+    needed = needed_raise(heights, T_base_tcp, opening, gripper)
     raised = needed + TOUCH + RAISE_SPARE if needed > 0 else 0.0
     under = crowding(heights, T_base_tcp, opening, gripper, around=0.0)
     return Clearance(_lifted(T_base_tcp, raised), opening, margin, raised, under)
 
 
-def _spared(heights: HeightMap, found: Clearance, gripper: GripperGeometry, palm_unseen: float) -> Clearance:
+def _spared(heights: HeightMap, found: Clearance, gripper: GripperGeometry) -> Clearance:
     """The tips a little higher where something stands just below them: noise of the depth may hide how high."""
-    wanted = needed_raise(heights, found.T_base_tcp, found.opening, gripper, -SPARE, palm_unseen)
+    wanted = needed_raise(heights, found.T_base_tcp, found.opening, gripper, -SPARE)
     more = min(wanted, max(SPARE_RAISE_MAX - found.raised, 0.0))
     T_base_tcp = _lifted(found.T_base_tcp, more)
     crowded = crowding(heights, T_base_tcp, found.opening, gripper)
@@ -168,7 +165,6 @@ def needed_raise(
     opening: float,
     gripper: GripperGeometry,
     touch: float = TOUCH,
-    palm_unseen: float = 0.0,
 ) -> float:
     """Height [m] by which the tips must rise for fingers and palm to be free; 0 when they are, inf when unknown.
 
@@ -180,7 +176,6 @@ def needed_raise(
         opening: between the pads [m].
         gripper: geometry.
         touch: how much higher than the tip the surface may be measured [m].
-        palm_unseen: share of the ground under the palm that may be unknown, 0 to 1.
     """
     thickness, pad = gripper.finger_thickness, gripper.pad_width
     inner, outer = opening / 2, opening / 2 + thickness
@@ -193,7 +188,6 @@ def needed_raise(
             T_base_tcp,
             (-gripper.palm[0] / 2, gripper.palm[0] / 2),
             (-gripper.palm[1] / 2, gripper.palm[1] / 2),
-            palm_unseen,
         )
         - z
         - gripper.finger_length,
@@ -231,14 +225,12 @@ def _column_top(
     T_base_tcp: Transform,
     along_x: tuple[float, float],
     along_y: tuple[float, float],
-    unseen: float = 0.0,
 ) -> float:
-    """Robust top [m] of the map under a rectangle of the grasp's x-y plane; inf where a greater share is unknown."""
+    """Robust top [m] of the map under a rectangle of the grasp's x-y plane; inf where part of it is unknown."""
     found = _under(heights, T_base_tcp, along_x, along_y)
-    known = found[np.isfinite(found)]
-    if len(known) < max((1.0 - unseen) * len(found), OUTLIERS + 1):
+    if not np.isfinite(found).all() or len(found) <= OUTLIERS:
         return float("inf")
-    return float(np.partition(known, -OUTLIERS - 1)[-OUTLIERS - 1])
+    return float(np.partition(found, -OUTLIERS - 1)[-OUTLIERS - 1])
 
 
 def _under(

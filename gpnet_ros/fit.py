@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gpnet_ros.cell import Cell
+from gpnet_ros.cell import Cell, Limits
 from gpnet_ros.clearance import Clearance, finger_clearance, tip_height
 from gpnet_ros.errors import NoClearance, NotSeen
 from gpnet_ros.frame import Frame, Intrinsics
@@ -28,9 +28,8 @@ from gpnet_ros.standing import LEFT_HEIGHT
 WIDTH_DOUBT = 1.6
 #: With every further share of this that crowds the fingers, a pick is e times less likely to succeed.
 CROWDED = 0.04
-#: Share of the ground under the palm that may be unknown where no hand-eye is known, and so nothing moves: whole frames
-#: of real cameras have large holes beyond the table. Under the fingers, and wherever an arm moves, it is none.
-PALM_UNSEEN = 0.25
+#: A pick whose way down is felt succeeds so much less often than one whose ground was seen.
+FELT_CHANCE = 1.0
 
 
 @dataclass
@@ -89,11 +88,13 @@ class Fit:
         grasp: the candidate.
         clear: the open jaw there.
         T_base_grasp: its pose; the origin is the surface point under the pixel. None where no hand-eye is known.
+        felt: ground under the jaw was not seen, and the way down is felt, see `HeightMap.felt`.
     """
 
     grasp: Grasp
     clear: Clearance
     T_base_grasp: Transform | None = None
+    felt: bool = False
 
     @property
     def T_base_tcp(self) -> Transform:
@@ -112,7 +113,8 @@ class Fit:
         P counts once more than in Q*: Q differs more between objects than their chances do, since it also says how
         many of a pixel's neighbours have a true grasp. docs/notebook.md holds what each factor is worth.
         """
-        return self.grasp.score * self.grasp.priority * math.exp(-self.clear.crowding / CROWDED)
+        seen = FELT_CHANCE if self.felt else 1.0
+        return seen * self.grasp.score * self.grasp.priority * math.exp(-self.clear.crowding / CROWDED)
 
 
 def likeliest_first(fits: Iterable[Fit | Rejected], compare: int) -> Iterator[Fit | Rejected]:
@@ -141,9 +143,7 @@ def _likeliest(fits: Sequence[Fit]) -> int:
     return max(range(len(fits)), key=lambda k: fits[k].chance)
 
 
-def fit_jaw(
-    grasp: Grasp, heights: HeightMap, T_base_tcp: Transform, gripper: GripperGeometry, palm_unseen: float = 0.0
-) -> Clearance | Rejected:
+def fit_jaw(grasp: Grasp, heights: HeightMap, T_base_tcp: Transform, gripper: GripperGeometry) -> Clearance | Rejected:
     """The open jaw around a grasp, or why it does not fit.
 
     A width somewhat beyond the stroke is tried with the jaws fully open: whether the fingers then have
@@ -154,7 +154,6 @@ def fit_jaw(
         heights: measured surface.
         T_base_tcp: TCP of the grasp, (4, 4), with the approach along -z of the frame of `heights`.
         gripper: geometry and stroke.
-        palm_unseen: share of the ground under the palm that may be unknown, 0 to 1.
     """
     assert grasp.width is not None
     if grasp.width > WIDTH_DOUBT * gripper.stroke:
@@ -162,7 +161,7 @@ def fit_jaw(
         return Rejected(grasp.pixel, "width", detail)
     try:
         width = min(grasp.width, gripper.stroke)
-        return finger_clearance(heights, T_base_tcp, width, gripper, palm_unseen=palm_unseen)
+        return finger_clearance(heights, T_base_tcp, width, gripper)
     except NotSeen as error:
         return Rejected(grasp.pixel, "not_seen", str(error))
     except NoClearance as error:
@@ -189,8 +188,23 @@ def fit_in_cell(
     refused = refused_place(grasp.pixel, T_base_grasp, T_base_tcp, cell, memory)
     if refused is not None:
         return refused
-    clear = fit_jaw(grasp, heights, T_base_tcp, cell.gripper)
-    return clear if isinstance(clear, Rejected) else Fit(grasp, clear, T_base_grasp)
+    return _fit(grasp, heights, T_base_tcp, cell.limits.felt_width, cell.gripper, T_base_grasp)
+
+
+def _fit(
+    grasp: Grasp,
+    heights: HeightMap,
+    T_base_tcp: Transform,
+    felt_width: float,
+    gripper: GripperGeometry,
+    T_base_grasp: Transform | None = None,
+) -> Fit | Rejected:
+    """The jaw around a grasp on ground that was seen, else on ground that may be felt for."""
+    clear = fit_jaw(grasp, heights, T_base_tcp, gripper)
+    felt = isinstance(clear, Rejected) and clear.reason == "not_seen" and felt_width > 0.0
+    if felt:
+        clear = fit_jaw(grasp, heights.felt(felt_width), T_base_tcp, gripper)
+    return clear if isinstance(clear, Rejected) else Fit(grasp, clear, T_base_grasp, felt)
 
 
 def refused_place(
@@ -248,8 +262,7 @@ def fit_in_view(
     near, hidden = _cut(frame, holes, grasp.pixel, reach, grasp.depth + 0.06)
     heights = height_map(near, T_view_camera, Cell(workspace=around, gripper=gripper), hidden)
     T_view_tcp[2, 3] = z - gripper.finger_depth
-    clear = fit_jaw(grasp, heights, T_view_tcp, gripper, PALM_UNSEEN)
-    return clear if isinstance(clear, Rejected) else Fit(grasp, clear)
+    return _fit(grasp, heights, T_view_tcp, Limits().felt_width, gripper)
 
 
 def _cut(

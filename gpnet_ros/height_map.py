@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -64,6 +65,14 @@ class HeightMap:
         ny, nx = self.z.shape
         return np.asarray((rows > -0.5) & (rows < ny - 0.5) & (columns > -0.5) & (columns < nx - 0.5))
 
+    def felt(self, width: float) -> HeightMap:
+        """The map for whoever feels its way down: holes narrower than `width` [m] count as free down to the table.
+
+        What stands in one of them is met, and the contact ends a guarded descent. A wider hole may hide a whole object,
+        as likely there as not: it stays unknown, and so does everything outside of the map.
+        """
+        return _felt(self, width)
+
     @property
     def top(self) -> float:
         """Height of what is known of the heap [m], robust against single flying pixels.
@@ -93,6 +102,19 @@ class HeightMap:
             raise NoDepth("The height map is empty: the camera saw nothing of the workspace.")
         smooth = cv2.medianBlur(np.where(known, self.z, np.float32(self.z[known].min())), 5)
         return np.where(known, smooth, np.float32(np.nan))
+
+
+@lru_cache(maxsize=2)  # asked for by every candidate of a frame, and by the safety check
+def _felt(heights: HeightMap, width: float) -> HeightMap:
+    unknown = ~np.isfinite(heights.z)
+    if width <= 0.0 or not unknown.any() or unknown.all():
+        return heights
+    size = 2 * round(width / heights.side / 2) + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    # Beyond its border nothing is known either: a hole there goes on.
+    around = cv2.copyMakeBorder(unknown.astype(np.uint8), *(size,) * 4, cv2.BORDER_CONSTANT, value=1)
+    wide = cv2.morphologyEx(around, cv2.MORPH_OPEN, disc)[size:-size, size:-size] > 0
+    return replace(heights, z=np.where(unknown & ~wide, heights.z[~unknown].min(), heights.z))
 
 
 def height_map(frame: Frame, T_base_camera: Transform, cell: Cell, holes: NDArray[np.bool_] | None = None) -> HeightMap:

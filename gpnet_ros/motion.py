@@ -41,6 +41,7 @@ def plan_pick(
     heap_top: float | None = None,
     spot: int = 0,
     free_z: float | None = None,
+    felt_from: float | None = None,
 ) -> Plan:
     """Plan to take the object at the grasp, put it into the tote and go home, or let it fall there and stay.
 
@@ -53,6 +54,8 @@ def plan_pick(
         spot: which of the tote's spots, taken modulo their number.
         free_z: height of the TCP in base [m] from which on the jaw is above all that was measured there; None when
             nobody knows.
+        felt_from: height of the TCP in base [m] from which on the way down is guarded because ground below was not
+            seen; None: all was.
 
     Raises:
         BadInput: the grasp or the width is not finite.
@@ -70,7 +73,7 @@ def plan_pick(
         Grip("open", width, motion.grip_force, motion.grip_speed),
         *_risen(q_start, cell),
         joint_move("approach", q_above, cell),
-        linear_move("pregrasp", at_height(grasp, z + _guarded(z, free_z, cell)), cell),
+        linear_move("pregrasp", at_height(grasp, z + _guarded(z, free_z, felt_from, cell)), cell),
         _descend(grasp, cell),
         Grip("close", 0.0, motion.grip_force, motion.grip_speed, takes=True),
         linear_move("lift", at_height(grasp, lift_z), cell, motion.held_share),
@@ -96,9 +99,11 @@ def _contact(cell: Cell) -> tuple[float | None, float]:
     return cell.motion.descent_contact or None, cell.motion.descent_force
 
 
-def _guarded(grasp_z: float, free_z: float | None, cell: Cell) -> float:
+def _guarded(grasp_z: float, free_z: float | None, felt_from: float | None, cell: Cell) -> float:
     """Length of the descent [m], the last and guarded part of the way down."""
     motion = cell.motion
+    if felt_from is not None:
+        return max(felt_from - grasp_z, motion.pregrasp)
     if free_z is None or cell.tool != "jaw":
         return motion.pregrasp
     return min(max(free_z - grasp_z, motion.pregrasp_least), motion.pregrasp)

@@ -77,6 +77,7 @@ class Decision:
         plan: checked; None where no arm is planned for.
         unseen: parts of the workspace that were not seen, the largest first.
         cup: instead of `grasp`, where a suction cup was decided on.
+        felt: ground under the jaw was not seen, and the way down is felt, see `HeightMap.felt`.
     """
 
     status: DecisionStatus
@@ -88,6 +89,7 @@ class Decision:
     plan: Plan | None = None
     unseen: tuple[Unseen, ...] = ()
     cup: CupGrasp | None = None
+    felt: bool = False
 
     @property
     def may_be_seen(self) -> bool:
@@ -239,15 +241,15 @@ def _planned(
     fit: Fit | CupFit, q_start: ArrayLike | None, cell: Cell, heights: HeightMap, hover: bool, spot: int
 ) -> Decision | Rejected:
     """The decision for a fit, with the arm's way there if an arm is planned for, or why not."""
-    plan = None
+    plan, felt = None, isinstance(fit, Fit) and fit.felt
     if q_start is not None:
         try:
-            plan = safe_plan(fit.T_base_tcp, fit.opening, q_start, cell, heights, hover, spot)
+            plan = safe_plan(fit.T_base_tcp, fit.opening, q_start, cell, heights, hover, spot, felt)
         except Unreachable as error:
             return Rejected(fit.grasp.pixel, "unreachable", str(error))
         except UnsafePlan as error:
             return Rejected(fit.grasp.pixel, "unsafe", str(error))
-    found = Decision("grasp", (), None, fit.T_base_grasp, fit.T_base_tcp, fit.opening, plan)
+    found = Decision("grasp", (), None, fit.T_base_grasp, fit.T_base_tcp, fit.opening, plan, felt=felt)
     return replace(found, grasp=fit.grasp) if isinstance(fit, Fit) else replace(found, cup=fit.grasp)
 
 
@@ -259,11 +261,13 @@ def safe_plan(
     heights: HeightMap,
     hover: bool = False,
     spot: int = 0,
+    felt: bool = False,
 ) -> Plan:
     """The arm's way to a grasp and to the tote, if the safety check passes it.
 
-    T_base_tcp is the TCP (4, 4) when the jaws close, opening [m] that of the jaws before the descent; the other
-    arguments are those of `decide`.
+    T_base_tcp is the TCP (4, 4) when the jaws close, opening [m] that of the jaws before the descent; felt: not all of
+    the ground below was seen, and the way down is guarded from the height of what may stand there. The other arguments
+    are those of `decide`.
 
     Raises:
         Unreachable: the arm cannot get there.
@@ -273,10 +277,12 @@ def safe_plan(
     if hover:
         return check(plan_hover(T_base_tcp, q_start, cell, top), cell, q_start, heights)
     free_z = free_height(heights, T_base_tcp, opening, cell.gripper)
+    felt_from = cell.workspace.table_z + cell.limits.unknown_height if felt else None
     for hasty in ways_in_haste(cell):
         try:
-            return check(plan_pick(T_base_tcp, opening, q_start, hasty, top, spot, free_z), cell, q_start, heights)
+            plan = plan_pick(T_base_tcp, opening, q_start, hasty, top, spot, free_z, felt_from)
+            return check(plan, cell, q_start, heights)
         except (Unreachable, UnsafePlan):  # the short way is not safe here: a longer one may be
             pass
-    slow = without_haste(cell)
-    return check(plan_pick(T_base_tcp, opening, q_start, slow, top, spot), cell, q_start, heights)
+    slow = plan_pick(T_base_tcp, opening, q_start, without_haste(cell), top, spot, None, felt_from)
+    return check(slow, cell, q_start, heights)

@@ -83,6 +83,21 @@ class Segment:
     into: float
 
 
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What stands on the table.
+
+    Attributes:
+        known: the height map, NaN where nobody knows.
+        assumed: the same, as high as what may stand there in place of NaN.
+        terrain: for bodies of the arm that pass over it.
+    """
+
+    known: HeightMap
+    assumed: HeightMap
+    terrain: Terrain
+
+
 class _Broken(UnsafePlan):
     """A limit that is broken, without advice."""
 
@@ -112,8 +127,7 @@ def _judge(plan: Plan, cell: Cell, q_start: ArrayLike, heights: HeightMap | None
     _judge_numbers(plan, q_start)
     _judge_start(plan, cell, np.asarray(q_start, dtype=np.float64))
     _judge_task(plan, cell, heights)
-    terrain = None if heights is None else Terrain(heights, _unknown_top(cell))
-    assumed = None if heights is None else _assumed(heights, cell)
+    grounds = {} if heights is None else _grounds(heights, cell)
     for step in plan.steps:
         if isinstance(step, Grip):
             _judge_grip(step, cell)
@@ -139,13 +153,14 @@ def _judge(plan: Plan, cell: Cell, q_start: ArrayLike, heights: HeightMap | None
         if segment.eased:
             _judge_pace(segment, body, cell)
             _judge_unmeasured(segment, body, plan.hang, cell)
-        if heights is not None and terrain is not None and assumed is not None:
-            _judge_unknown(segment, plan.hang, cell, heights)
-            _judge_heap(segment, body, cell, assumed, terrain)
+        ground = grounds.get(plan.task == "pick" and _feels(segment))
+        if ground is not None:
+            _judge_unknown(segment, plan.hang, cell, ground.known)
+            _judge_heap(segment, body, cell, ground)
             if plan.task == "hover":
-                _judge_hover(segment, cell, terrain)
+                _judge_hover(segment, cell, ground.terrain)
         if segment.holding:
-            _judge_held(segment, body, plan.hang, cell, terrain)
+            _judge_held(segment, body, plan.hang, cell, None if ground is None else ground.terrain)
 
 
 def _require(name: str, what: str, values: ArrayLike, low: float, high: float, unit: str = "") -> None:
@@ -466,6 +481,27 @@ def _judge_unknown(segment: Segment, hang: float, cell: Cell, heights: HeightMap
             _require(name, what, low, limits.unknown_height, np.inf, "m")
 
 
+def _feels(segment: Segment) -> bool:
+    """Whether a move of a pick may feel its way into holes that are too narrow to hide a whole object.
+
+    Its guarded descent is slow, straight, and ends where it meets something. Straight up from there is the way it came.
+    """
+    return segment.move.kind == "descend" or (segment.fresh and _is_vertical(segment))
+
+
+def _grounds(heights: HeightMap, cell: Cell) -> dict[bool, Ground]:
+    """What a move is judged by, by whether it feels its way."""
+    felt, seen = heights.felt(cell.limits.felt_width), _ground(heights, cell)
+    return {False: seen, True: seen if felt is heights else _ground(felt, cell)}
+
+
+def _ground(known: HeightMap, cell: Cell) -> Ground:
+    """A height map with what is made of it."""
+    top = _unknown_top(cell)
+    z = np.where(np.isfinite(known.z), known.z, np.float32(top))
+    return Ground(known, HeightMap(known.origin, known.side, z), Terrain(known, top))
+
+
 def _footprint(T_base_tcp: NDArray[np.float64], opening: float, cell: Cell, side: float) -> NDArray[np.float64]:
     """Points (n, 2) in base [m] under the tool's widest parts, at most `side` apart [m]; the corners are among them."""
     gripper, cup = cell.gripper, cell.cup
@@ -488,15 +524,9 @@ def _unknown_top(cell: Cell) -> float:
     return cell.workspace.table_z + cell.limits.unknown_height
 
 
-def _assumed(heights: HeightMap, cell: Cell) -> HeightMap:
-    """The map with its unknown cells as high as what may stand there."""
-    z = np.where(np.isfinite(heights.z), heights.z, np.float32(_unknown_top(cell)))
-    return HeightMap(heights.origin, heights.side, z)
-
-
-def _judge_heap(segment: Segment, body: Spheres, cell: Cell, heights: HeightMap, terrain: Terrain) -> None:
+def _judge_heap(segment: Segment, body: Spheres, cell: Cell, ground: Ground) -> None:
     """Arm and tool keep off the measured surface; on vertical lines the exact columns of jaw or cup count."""
-    limits, name = cell.limits, segment.move.name
+    limits, name, heights, terrain = cell.limits, segment.move.name, ground.assumed, ground.terrain
     tool: set[str] = set()
     lowest = segment.T_base_tcp[np.argmin(segment.T_base_tcp[:, 2, 3])]
     if (_is_vertical(segment) or segment.into > 0.0) and heights.covers(

@@ -167,6 +167,8 @@ def decision_values(decision: Decision) -> dict[str, Any]:
             "T_base_tcp": np.round(decision.T_base_tcp, 6).tolist(),
             "insertion_m": round(decision.insertion, 5),
         }
+    if decision.felt:
+        values["felt"] = True
     return values
 
 

@@ -181,6 +181,19 @@ def over_hole(dx: float, z: float, cell: Cell = CELL) -> Arguments:
     return lowered(0.60, 0.0, z, cell, heap(0.0, (0.60 + dx, 0.0, 0.005, np.nan)))
 
 
+def felt_pick(
+    felt_from: float = 0.25,
+    half: float = 0.02,
+    cell: Cell = CELL,
+    hole: tuple[float, float] = (0.65, 0.05),
+    **lift: Any,
+) -> Arguments:
+    """A pick over a square hole of the height map whose way down is felt from a height on; with another lift."""
+    plan = plan_pick(down(0.65, 0.05, 0.03, 0.3), 0.05, HOME, cell, 0.25, felt_from=felt_from)
+    steps = tuple(dataclasses.replace(step, **lift) if step.name == "lift" else step for step in plan.steps)
+    return dataclasses.replace(plan, steps=steps), cell, HOME, heap(0.0, (*hole, half, np.nan))
+
+
 def wall_gap(gap: float) -> Arguments:
     """The home pose with a post beside the outer finger, at a distance."""
     reach = CELL.gripper.stroke / 2 + CELL.gripper.finger_thickness / 2 + np.hypot(0.012, 0.022) / 2
@@ -289,7 +302,7 @@ SWEEPS: dict[str, tuple[Callable[[float], Arguments], list[float], list[float], 
     "linear acceleration": (lambda v: line(acceleration=v), [0.01, 1.5], [0.0, 1.6, -1.0], "acceleration"),
     "descent speed": (lambda v: descent(speed=v), [0.001, 0.05], [0.0, 0.051], "speed"),
     "descent force": (lambda v: descent(force_limit=v), [1.0, 50.0], [0.0, 0.9, 51.0], "force limit"),
-    "descent length": (lambda v: descent(T=shifted(dz=-v)), [0.05, 0.119], [0.121, 0.2], "length"),
+    "descent length": (lambda v: descent(T=shifted(dz=-v)), [0.05, 0.259], [0.261, 0.3], "length"),
     "descent sideways": (lambda v: descent(T=shifted(dx=v, dz=-0.05)), [0.0, 0.005], [0.03, 0.06], "sideways"),
     "descent upwards": (lambda v: descent(T=shifted(dz=v)), [-0.02], [0.02], "sideways"),
     "start": (lambda v: (*line()[:2], HOME + [0, v, 0, 0, 0, 0], None), [-0.0199, 0.0199], [-0.021, 0.021], "start"),
@@ -436,6 +449,14 @@ SWEEPS: dict[str, tuple[Callable[[float], Arguments], list[float], list[float], 
         lambda v: over_hole(0.0, 0.15, limited(unknown_height=v)),
         [0.06, 0.149],
         [0.151, 0.4],
+        "unknown ground",
+    ),
+    "felt from": (felt_pick, [0.25, 0.28], [0.249, 0.1], "unknown ground"),
+    "hole that is felt": (lambda v: felt_pick(half=v), [0.004, 0.0221], [0.0261, 0.05], "unknown ground"),
+    "width of a hole that is felt": (
+        lambda v: felt_pick(cell=limited(felt_width=v)),
+        [0.2, 0.05],
+        [0.036, 0.01, 0.0],
         "unknown ground",
     ),
     "palm beside unknown ground": (lambda v: over_hole(v, 0.20), [0.10, 0.05], [0.044, 0.0, -0.044], "unknown ground"),
@@ -728,6 +749,14 @@ REFUSALS: dict[str, tuple[Callable[[], Arguments], Callable[[], Arguments]]] = {
     "low off the map and beside the tote": (
         lambda: lowered(0.32, -0.65, 0.09),
         lambda: (*toted(z=0.09, holding=False)[:3], heap()),
+    ),
+    "sideways out of a hole": (
+        lambda: felt_pick(hole=(0.69, 0.05), T_base_tcp=down(0.66, 0.05, 0.2, 0.3)),
+        lambda: felt_pick(hole=(0.69, 0.05)),
+    ),
+    "touch in a hole": (
+        lambda: touch(0.0, heap(0.0, (0.65, 0.05, 0.01, np.nan))),
+        lambda: touch(0.0),
     ),
     "five joints": (lambda: (*line()[:2], HOME[:5], None), line),
     "post at the camera on the flange": (
