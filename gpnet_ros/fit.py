@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gpnet_ros.cell import Cell, Limits
+from gpnet_ros.cell import Cell
 from gpnet_ros.clearance import Clearance, finger_clearance, tip_height
 from gpnet_ros.errors import NoClearance, NotSeen
 from gpnet_ros.frame import Frame, Intrinsics
@@ -28,8 +28,8 @@ from gpnet_ros.standing import LEFT_HEIGHT
 WIDTH_DOUBT = 1.6
 #: With every further share of this that crowds the fingers, a pick is e times less likely to succeed.
 CROWDED = 0.04
-#: A pick whose way down is felt succeeds so much less often than one whose ground was seen.
-FELT_CHANCE = 1.0
+#: Where no hand-eye is known, nothing moves: only what is outside of the picture refuses, and holes so wide [m].
+FELT_IN_VIEW = 0.3
 
 
 @dataclass
@@ -113,8 +113,7 @@ class Fit:
         P counts once more than in Q*: Q differs more between objects than their chances do, since it also says how
         many of a pixel's neighbours have a true grasp. docs/notebook.md holds what each factor is worth.
         """
-        seen = FELT_CHANCE if self.felt else 1.0
-        return seen * self.grasp.score * self.grasp.priority * math.exp(-self.clear.crowding / CROWDED)
+        return self.grasp.score * self.grasp.priority * math.exp(-self.clear.crowding / CROWDED)
 
 
 def likeliest_first(fits: Iterable[Fit | Rejected], compare: int) -> Iterator[Fit | Rejected]:
@@ -262,7 +261,7 @@ def fit_in_view(
     near, hidden = _cut(frame, holes, grasp.pixel, reach, grasp.depth + 0.06)
     heights = height_map(near, T_view_camera, Cell(workspace=around, gripper=gripper), hidden)
     T_view_tcp[2, 3] = z - gripper.finger_depth
-    return _fit(grasp, heights, T_view_tcp, Limits().felt_width, gripper)
+    return _fit(grasp, heights, T_view_tcp, FELT_IN_VIEW, gripper)
 
 
 def _cut(
