@@ -24,7 +24,7 @@ from gpnet_ros.reach import at_height, best_yaw, finite_pose, home_height, joint
 from gpnet_ros.release import carry_height, may_fall, release_pose
 
 __all__ = [
-    "Grip", "Move", "Plan", "plan_home", "plan_hover", "plan_pick", "plan_place", "ways_in_haste", "without_haste",
+    "Grip", "Move", "Plan", "plan_home", "plan_hover", "plan_pick", "plan_place", "ways", "without_haste",
 ]  # fmt: skip
 
 #: Height of a heap that nobody has measured [m]; higher than any object of the cell stands.
@@ -141,12 +141,15 @@ def _let_go(place: Transform, q_place: Joints, width: float, cell: Cell) -> tupl
     return tuple(steps)
 
 
-def ways_in_haste(cell: Cell) -> tuple[Cell, ...]:
-    """The cell as it makes haste, then with a higher way over the heap; empty where it makes none."""
-    if without_haste(cell) == cell:
-        return ()
-    higher = replace(cell.motion, clearance=min(cell.motion.clearance + HIGHER, 0.2))
-    return cell, replace(cell, motion=higher)
+def ways(cell: Cell) -> tuple[Cell, ...]:
+    """Cells by which a pick is planned, the shortest way first: in haste, if it makes any, and without; each also higher."""
+    slow = without_haste(cell)
+    return tuple(way for each in ((cell, slow) if cell != slow else (slow,)) for way in (each, _higher(each)))
+
+
+def _higher(cell: Cell) -> Cell:
+    """The cell with a higher way over the heap."""
+    return replace(cell, motion=replace(cell.motion, clearance=min(cell.motion.clearance + HIGHER, 0.2)))
 
 
 def without_haste(cell: Cell) -> Cell:

@@ -27,7 +27,7 @@ from gpnet_ros.grasp import Grasp, Rejected, SelectSettings, candidates
 from gpnet_ros.hand_eye_check import check_hand_eye
 from gpnet_ros.height_map import HeightMap, height_map
 from gpnet_ros.maps import Maps
-from gpnet_ros.motion import Plan, plan_hover, plan_pick, ways_in_haste, without_haste
+from gpnet_ros.motion import Plan, plan_hover, plan_pick, ways
 from gpnet_ros.pose import Transform
 from gpnet_ros.safety import check
 from gpnet_ros.standing import in_workspace, standing_cells
@@ -37,6 +37,8 @@ from gpnet_ros.strays import around, fetching, stray_fits, strays
 LEFT_AREA = 0.5e-4
 #: Exposures on which a pick is decided, where only what they did not see is in its way.
 LOOKS = 3
+#: A way down is felt from this far [m] above what may stand on unseen ground: the arm's poses are rounded.
+FELT_SPARE = 0.002
 #: Status of a decision.
 DecisionStatus = Literal["grasp", "nothing_left", "nothing_graspable", "not_seen"]
 
@@ -277,12 +279,12 @@ def safe_plan(
     if hover:
         return check(plan_hover(T_base_tcp, q_start, cell, top), cell, q_start, heights)
     free_z = free_height(heights, T_base_tcp, opening, cell.gripper)
-    felt_from = cell.workspace.table_z + cell.limits.unknown_height if felt else None
-    for hasty in ways_in_haste(cell):
+    felt_from = cell.workspace.table_z + cell.limits.unknown_height + FELT_SPARE if felt else None
+    refusals: list[Unreachable | UnsafePlan] = []
+    for way in ways(cell):
         try:
-            plan = plan_pick(T_base_tcp, opening, q_start, hasty, top, spot, free_z, felt_from)
+            plan = plan_pick(T_base_tcp, opening, q_start, way, top, spot, free_z, felt_from)
             return check(plan, cell, q_start, heights)
-        except (Unreachable, UnsafePlan):  # the short way is not safe here: a longer one may be
-            pass
-    slow = plan_pick(T_base_tcp, opening, q_start, without_haste(cell), top, spot, None, felt_from)
-    return check(slow, cell, q_start, heights)
+        except (Unreachable, UnsafePlan) as refusal:  # the short way is not safe here: a longer one may be
+            refusals.append(refusal)
+    raise refusals[-2]  # of the longest way itself; the last is that of its higher variant

@@ -136,7 +136,7 @@ def test_beside_a_narrow_hole_the_way_down_is_felt() -> None:
     moves = {step.name: step for step in decision.plan.steps if isinstance(step, Move)}
     high, low = moves["pregrasp"].T_base_tcp, moves["descend"].T_base_tcp
     assert high is not None and low is not None
-    assert high[2, 3] == pytest.approx(CELL.limits.unknown_height) and low[2, 3] < 0.05
+    assert high[2, 3] == pytest.approx(CELL.limits.unknown_height, abs=0.003) and low[2, 3] < 0.05
     assert moves["descend"].force_limit and moves["descend"].speed <= CELL.limits.descent_speed
     careful = replace(CELL, limits=replace(CELL.limits, felt_width=0.0))
     refused = decide(frame, sight(1.0, 0.05).maps, T_BASE_CAMERA, careful, HOME)
