@@ -142,7 +142,7 @@ def _let_go(place: Transform, q_place: Joints, width: float, cell: Cell) -> tupl
 
 
 def ways(cell: Cell) -> tuple[Cell, ...]:
-    """Cells by which a pick is planned, the shortest way first: in haste, if it makes any, and without; each also higher."""
+    """Cells by which a pick is planned, the shortest way first: in haste if it makes any, then not; each higher too."""
     slow = without_haste(cell)
     return tuple(way for each in ((cell, slow) if cell != slow else (slow,)) for way in (each, _higher(each)))
 
