@@ -110,7 +110,8 @@ def check(plan: Plan, cell: Cell, q_start: ArrayLike, heights: HeightMap | None 
         cell: geometry and limits.
         q_start: joints of the arm now, (6,) [rad].
         heights: measured surface of the heap; without it only a `home` plan passes over the heap unjudged. Where it is
-            NaN nobody has seen what stands: as high as the cell's `unknown_height`, for all that passes there.
+            NaN nobody has seen what stands: as high as the cell's `unknown_height`, for all that passes there but the
+            guarded descent of a pick into a hole narrower than `felt_width`, and the lift straight up from there.
 
     Raises:
         UnsafePlan: names the move and the limit.
@@ -133,6 +134,7 @@ def _judge(plan: Plan, cell: Cell, q_start: ArrayLike, heights: HeightMap | None
             _judge_grip(step, cell)
         else:
             _judge_move(step, plan.task, cell)
+    before: Segment | None = None
     for segment in _segments(plan, cell):
         _judge_joints(segment, cell)
         _judge_tcp(segment, cell)
@@ -153,8 +155,11 @@ def _judge(plan: Plan, cell: Cell, q_start: ArrayLike, heights: HeightMap | None
         if segment.eased:
             _judge_pace(segment, body, cell)
             _judge_unmeasured(segment, body, plan.hang, cell)
-        ground = grounds.get(plan.task == "pick" and _feels(segment))
+        feels = plan.task == "pick" and _feels(segment, before, cell)
+        ground, before = grounds.get(feels), segment
         if ground is not None:
+            if feels and segment.move.kind == "descend":  # from above what may stand there, not from within
+                _judge_unknown(_begun(segment), plan.hang, cell, grounds[False].known)
             _judge_unknown(segment, plan.hang, cell, ground.known)
             _judge_heap(segment, body, cell, ground)
             if plan.task == "hover":
@@ -481,12 +486,23 @@ def _judge_unknown(segment: Segment, hang: float, cell: Cell, heights: HeightMap
             _require(name, what, low, limits.unknown_height, np.inf, "m")
 
 
-def _feels(segment: Segment) -> bool:
+def _feels(segment: Segment, before: Segment | None, cell: Cell) -> bool:
     """Whether a move of a pick may feel its way into holes that are too narrow to hide a whole object.
 
-    Its guarded descent is slow, straight, and ends where it meets something. Straight up from there is the way it came.
+    Its guarded descent is slow, and ends where it meets something. Straight up from there is the way it came. A cup
+    feels nothing, for its lip gives; nor does a jaw that holds something.
     """
-    return segment.move.kind == "descend" or (segment.fresh and _is_vertical(segment))
+    if cell.tool != "jaw" or not _is_vertical(segment):
+        return False
+    if segment.move.kind == "descend":
+        return not segment.holding
+    descended = before is not None and before.move.kind == "descend"
+    return segment.fresh and descended and bool(segment.T_base_tcp[-1, 2, 3] >= segment.T_base_tcp[0, 2, 3])
+
+
+def _begun(segment: Segment) -> Segment:
+    """The place alone where a move begins."""
+    return replace(segment, q=segment.q[:1], T_base_tcp=segment.T_base_tcp[:1])
 
 
 def _grounds(heights: HeightMap, cell: Cell) -> dict[bool, Ground]:

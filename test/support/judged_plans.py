@@ -185,13 +185,36 @@ def felt_pick(
     felt_from: float = 0.25,
     half: float = 0.02,
     cell: Cell = CELL,
-    hole: tuple[float, float] = (0.65, 0.05),
-    **lift: Any,
 ) -> Arguments:
-    """A pick over a square hole of the height map whose way down is felt from a height on; with another lift."""
+    """A pick over a square hole of the height map whose way down is felt from a height on."""
     plan = plan_pick(down(0.65, 0.05, 0.03, 0.3), 0.05, HOME, cell, 0.25, felt_from=felt_from)
-    steps = tuple(dataclasses.replace(step, **lift) if step.name == "lift" else step for step in plan.steps)
-    return dataclasses.replace(plan, steps=steps), cell, HOME, heap(0.0, (*hole, half, np.nan))
+    return plan, cell, HOME, heap(0.0, (0.65, 0.05, half, np.nan))
+
+
+def steps_in_hole(*steps: Move | Grip, start: float = 0.30, cell: Cell = CELL, half: float = 0.015) -> Arguments:
+    """Steps of a pick that begins `start` [m] above a square hole of the height map that may be felt for."""
+    q = CELL.kinematics.on_branch(
+        down(0.65, 0.05, start, 0.3) @ np.linalg.inv(cell.T_flange_tcp), CELL.kinematics.branch_of(HOME), HOME
+    )
+    return Plan("pick", steps, q), cell, q, heap(0.0, (0.65, 0.05, half, np.nan))
+
+
+def felt_at(z: float, dx: float = 0.0, yaw: float = 0.3, name: str = "down", **changes: Any) -> Move:
+    """A guarded descent to a height over that hole, or another move with the same end."""
+    values = {"kind": "descend", "speed": 0.05, "acceleration": 0.3, "force_limit": 30.0, **changes}
+    return Move(name, T_base_tcp=down(0.65 + dx, 0.05, z, yaw), **values)
+
+
+def straight_at(z: float, dx: float = 0.0) -> Move:
+    """An unguarded, fast line straight up or down, or aside, to a height over that hole."""
+    return felt_at(z, dx, name="line", kind="linear", speed=0.4, force_limit=None)
+
+
+def touch_in_hole(half: float) -> Arguments:
+    """A touch with closed jaws from above what may stand in a hole of that half width [m]."""
+    jaws, down_ = Grip("close", 0.0, 40.0, 0.1), felt_at(0.0, speed=0.02, force_limit=20.0, contact_from=0.02)
+    plan, *others = steps_in_hole(jaws, down_, start=0.252, half=half)
+    return dataclasses.replace(plan, task="touch"), *others
 
 
 def wall_gap(gap: float) -> Arguments:
@@ -719,6 +742,7 @@ def _plan(task: str, steps: tuple[Move | Grip, ...]) -> Arguments:
 UP = Move("up", "linear", 0.1, 0.5, T_base_tcp=shifted(dz=0.02))
 DOWN = Move("down", "descend", 0.05, 0.5, T_base_tcp=shifted(dz=-0.05), force_limit=30.0)
 JAWS = Grip("jaws", 0.05, 40.0, 0.1)
+CLOSE = Grip("close", 0.0, 40.0, 0.1, takes=True)
 LOW_TOUCH = down(0.65, 0.05, -0.002, 0.3)
 #: name -> (plan that is refused, its twin that passes)
 REFUSALS: dict[str, tuple[Callable[[], Arguments], Callable[[], Arguments]]] = {
@@ -751,12 +775,56 @@ REFUSALS: dict[str, tuple[Callable[[], Arguments], Callable[[], Arguments]]] = {
         lambda: (*toted(z=0.09, holding=False)[:3], heap()),
     ),
     "sideways out of a hole": (
-        lambda: felt_pick(hole=(0.69, 0.05), T_base_tcp=down(0.66, 0.05, 0.2, 0.3)),
-        lambda: felt_pick(hole=(0.69, 0.05)),
+        lambda: steps_in_hole(felt_at(0.10), CLOSE, straight_at(0.28, dx=0.02), start=0.26),
+        lambda: steps_in_hole(felt_at(0.10), CLOSE, straight_at(0.28), start=0.26),
+    ),
+    "descent that begins in a hole": (
+        lambda: steps_in_hole(felt_at(0.03), start=0.20),
+        lambda: steps_in_hole(felt_at(0.03), start=0.252),
+    ),
+    "descent into a hole that slants": (
+        lambda: steps_in_hole(felt_at(0.03, dx=0.02), start=0.252),
+        lambda: steps_in_hole(felt_at(0.03, dx=0.001), start=0.252),
+    ),
+    "descent into a hole that turns": (
+        lambda: steps_in_hole(felt_at(0.03, yaw=0.4), start=0.252),
+        lambda: steps_in_hole(felt_at(0.03, yaw=0.3), start=0.252),
+    ),
+    "line down into a hole": (
+        lambda: steps_in_hole(straight_at(0.03)),
+        lambda: steps_in_hole(straight_at(0.26)),
+    ),
+    "down into a hole after the jaws have closed above it": (
+        lambda: steps_in_hole(CLOSE, straight_at(0.03)),
+        lambda: steps_in_hole(CLOSE, straight_at(0.26)),
+    ),
+    "deeper into a hole after a grip": (
+        lambda: steps_in_hole(felt_at(0.10), CLOSE, straight_at(0.03), start=0.26),
+        lambda: steps_in_hole(felt_at(0.10), CLOSE, straight_at(0.28), start=0.26),
+    ),
+    "up out of a hole that was not felt for": (
+        lambda: steps_in_hole(CLOSE, straight_at(0.28), start=0.10),
+        lambda: steps_in_hole(felt_at(0.10), CLOSE, straight_at(0.28), start=0.26),
+    ),
+    "up out of a hole, and then home": (
+        lambda: steps_in_hole(felt_at(0.10), CLOSE, straight_at(0.20), straight_at(0.28), start=0.26),
+        lambda: steps_in_hole(felt_at(0.10), CLOSE, straight_at(0.26), straight_at(0.28), start=0.26),
+    ),
+    "up out of a hole with empty jaws": (
+        lambda: steps_in_hole(felt_at(0.10), straight_at(0.28), start=0.26),
+        lambda: steps_in_hole(felt_at(0.10), CLOSE, straight_at(0.28), start=0.26),
+    ),
+    "into a hole with something held": (
+        lambda: (dataclasses.replace(steps_in_hole(felt_at(0.10))[0], holding=True), *steps_in_hole()[1:]),
+        lambda: steps_in_hole(felt_at(0.10)),
+    ),
+    "into a hole with the cup": (
+        lambda: steps_in_hole(felt_at(0.10), start=0.26, cell=CUP_CELL),
+        lambda: steps_in_hole(felt_at(0.26), start=0.28, cell=CUP_CELL),
     ),
     "touch in a hole": (
-        lambda: touch(0.0, heap(0.0, (0.65, 0.05, 0.01, np.nan))),
-        lambda: touch(0.0),
+        lambda: touch_in_hole(0.015),
+        lambda: touch_in_hole(-1.0),  # a hole without cells
     ),
     "five joints": (lambda: (*line()[:2], HOME[:5], None), line),
     "post at the camera on the flange": (
