@@ -39,6 +39,8 @@ LEFT_AREA = 0.5e-4
 LOOKS = 3
 #: A way down is felt from this far [m] above what may stand on unseen ground: the arm's poses are rounded.
 FELT_SPARE = 0.002
+#: What a person is told of a place to which the way cannot be felt for; why not comes after it.
+NO_FELT_WAY = "Not all of the ground under the jaw was seen, and no way down feels for it."
 #: Status of a decision.
 DecisionStatus = Literal["grasp", "nothing_left", "nothing_graspable", "not_seen"]
 
@@ -247,10 +249,11 @@ def _planned(
     if q_start is not None:
         try:
             plan = safe_plan(fit.T_base_tcp, fit.opening, q_start, cell, heights, hover, spot, felt)
-        except Unreachable as error:
-            return Rejected(fit.grasp.pixel, "unreachable", str(error))
-        except UnsafePlan as error:
-            return Rejected(fit.grasp.pixel, "unsafe", str(error))
+        except (Unreachable, UnsafePlan) as error:
+            reason = "unreachable" if isinstance(error, Unreachable) else "unsafe"
+            if felt:  # another exposure may show that ground
+                return Rejected(fit.grasp.pixel, "not_seen", f"{NO_FELT_WAY} {error}")
+            return Rejected(fit.grasp.pixel, reason, str(error))
     found = Decision("grasp", (), None, fit.T_base_grasp, fit.T_base_tcp, fit.opening, plan, felt=felt)
     return replace(found, grasp=fit.grasp) if isinstance(fit, Fit) else replace(found, cup=fit.grasp)
 

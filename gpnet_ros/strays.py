@@ -63,9 +63,13 @@ class Stray:
 
 
 def fetching(cell: Cell) -> Cell:
-    """The cell with the square from which strays are fetched, in place of that over which the heap lies."""
+    """The cell with the square from which strays are fetched, in place of that over which the heap lies.
+
+    No way down is felt there: what was not seen around the workspace may belong to the cell.
+    """
     side = cell.workspace.side + 2 * cell.fetch_border
-    return replace(cell, workspace=replace(cell.workspace, side=side))
+    limits = replace(cell.limits, felt_width=0.0)
+    return replace(cell, workspace=replace(cell.workspace, side=side), limits=limits)
 
 
 def strays(heights: HeightMap, cell: Cell) -> list[Stray]:

@@ -194,6 +194,19 @@ def test_a_map_around_a_stray_reaches_over_it_and_no_unknown_edge() -> None:
     assert [isinstance(fit, Rejected) for fit in fits] == sorted(isinstance(fit, Rejected) for fit in fits)
 
 
+def test_beside_the_workspace_nothing_is_felt_for() -> None:
+    shown = see([box(0.42, 0.05, SIZE)])
+    wide = height_map(shown, T_CAMERA, fetching(CELL))
+    (stray,) = strays(wide, CELL)
+    part = around(wide, stray, CELL)
+    z, (row, column) = part.z.copy(), part.cells([0.42 + SIZE[0] / 2 + 0.012, 0.05])
+    z[row - 22 : row + 23, column - 2 : column + 3] = np.nan  # under a finger of every grasp across it
+    hole, feels = replace(part, z=z), replace(fetching(CELL), limits=CELL.limits)
+    for cell, felt in ((fetching(CELL), False), (feels, True)):
+        fits = stray_fits(stray, shown, hole, T_CAMERA, cell, Memory())
+        assert any(isinstance(fit, Fit) and fit.felt for fit in fits) is felt
+
+
 def test_the_basis_of_a_decision_tells_what_stood_there() -> None:
     of = (HOME, T_CAMERA)
     assert DecisionBasis(*of, standing=((0.65, 0.25),)).to_dict()["standing"] == [[0.65, 0.25]]

@@ -17,6 +17,7 @@ from gpnet_ros.grasp import Grasp, Rejected
 from gpnet_ros.height_map import HeightMap, height_map
 from gpnet_ros.motion import Move, plan_hover, plan_pick
 from gpnet_ros.pick import Decision, decide, safe_plan, something_left, unseen_parts
+from gpnet_ros.picking.record import decision_values, how_chosen
 from gpnet_ros.pose import transform
 from gpnet_ros.safety import check
 from gpnet_ros.settings import GripperGeometry
@@ -142,6 +143,18 @@ def test_beside_a_narrow_hole_the_way_down_is_felt() -> None:
     refused = decide(frame, sight(1.0, 0.05).maps, T_BASE_CAMERA, careful, HOME)
     assert refused.status == "nothing_graspable"
     assert not decided(among([seen], [])).felt
+    short = replace(CELL, limits=replace(CELL.limits, descent_length=0.12))
+    refused = decide(frame, sight(1.0, 0.05).maps, T_BASE_CAMERA, short, HOME)
+    assert refused.status == "nothing_graspable" and refused.may_be_seen  # another exposure may show that ground
+    assert any("no way down feels" in r.detail and "length of the descent" in r.detail for r in refused.rejected)
+
+
+@pytest.mark.parametrize("felt", [True, False])
+def test_a_person_and_the_record_are_told_that_the_way_down_is_felt(felt: bool) -> None:
+    hidden = [box(CENTRE[0] + 0.045, CENTRE[1], (0.026, 0.06, 0.03))] if felt else []
+    values = decision_values(decided(among([box(*CENTRE, (0.04, 0.10, 0.05))], hidden)))
+    assert values.get("felt", False) is felt
+    assert ("feels its way down" in how_chosen(values)) is felt
 
 
 @pytest.mark.parametrize(("half", "narrow"), [(0.004, True), (0.022, True), (0.026, False), (0.06, False)])

@@ -179,11 +179,16 @@ def where_chosen(values: Mapping[str, Any]) -> str:
 
 
 def how_chosen(values: Mapping[str, Any]) -> str:
-    """How the grasp of `decision_values` takes its object, for a person: opening [mm] of jaws, seal of a cup."""
+    """How the grasp of `decision_values` takes its object, for a person: opening [mm] of jaws, seal of a cup.
+
+    And whether not all of the ground beside it was seen, so that the way down is felt.
+    """
     if "suction" in values:
         return f"suction {values['suction']:.2f}, score {values['score']:.2f}"
+    felt = ", feels its way down past ground that was not seen" if values.get("felt") else ""
     return (
         f"turned {values['angle_deg']:.0f} deg, opening {values['width_m'] * 1e3:.0f} mm, score {values['score']:.2f}"
+        f"{felt}"
     )
 
 

@@ -374,6 +374,7 @@ NEAR, FAR = SHIPPED.motion.descent_contact - 1e-3, SHIPPED.motion.descent_contac
         (CUP_CELL, CUP_CELL.cup.contact_from + 1e-3, PickStatus.COLLISION),
         (SHIPPED, NEAR, PickStatus.PICKED),
         (SHIPPED, FAR, PickStatus.COLLISION),
+        (SHIPPED, 0.2, PickStatus.COLLISION),  # where the way down was felt
         (CELL, NEAR, PickStatus.COLLISION),
     ],
 )

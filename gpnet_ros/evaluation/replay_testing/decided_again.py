@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,11 +48,22 @@ def decide_all_again(path: Path, cell_file: Path | None = None, model: str | Non
     """
     with Bag(path) as bag:
         stored = read_setup(bag).get("cell")
-        cell = from_dict(Cell, stored, str(path)) if stored and cell_file is None else load_cell(cell_file)
+        cell = stored_cell(stored, str(path)) if stored and cell_file is None else load_cell(cell_file)
         network = None if model is None else _Network(model, cell)
         for recorded in read_decisions(bag):
             maps = recorded.maps if network is None else network.maps(recorded)
             yield decide_again(recorded, maps, cell)
+
+
+def stored_cell(stored: Mapping[str, Any], where: str) -> Cell:
+    """The cell of a bag, by which no hole was felt for where it does not know of that.
+
+    Args:
+        stored: plain values.
+        where: it stands, for messages.
+    """
+    limits = {"felt_width": 0.0, **stored.get("limits", {})}
+    return from_dict(Cell, {**stored, "limits": limits}, where)
 
 
 def decide_again(recorded: RecordedDecision, maps: Maps | None, cell: Cell) -> DecidedAgain:
@@ -63,7 +74,7 @@ def decide_again(recorded: RecordedDecision, maps: Maps | None, cell: Cell) -> D
     """
     decision = _decided(recorded, maps, cell)
     again = json.loads(json.dumps(decision_values(decision)))
-    known = {"pixel", "angle_deg", "score", "width_m", "T_base_grasp", "T_base_tcp", "insertion_m", *again}
+    known = {"pixel", "angle_deg", "score", "width_m", "T_base_grasp", "T_base_tcp", "insertion_m", "felt", *again}
     pairs = {key: (recorded.record.get(key), again.get(key)) for key in sorted(known)}
     differs = {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
     return DecidedAgain(recorded.frame.stamp, str(recorded.record["status"]), differs)

@@ -132,6 +132,7 @@ class RosPick:
             "tcp_in_base": pose_values(r.get("T_base_tcp")),
             "tcp_in_base_link": pose_values(r.get("T_base_link_tcp")),
             "insertion_m": r.get("insertion_m"),
+            "felt": bool(r.get("felt", False)),
             "force_peak_n": r.get("force_peak_n"),
             "seconds": round(self.seconds, 2),
             "time_s": r.get("time_s", {}),

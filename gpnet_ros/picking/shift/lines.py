@@ -67,7 +67,7 @@ def turn_line(record: PickRecord, at: float, slider: float | None, picture: str)
         Plain values: lengths in [m], times in [s].
     """
     turn, told = record.turn, record.to_dict()
-    kept = ("predicted_width_m", "score", "contact_m", "force_peak_n", "step", "holding", "time_s")
+    kept = ("predicted_width_m", "score", "contact_m", "force_peak_n", "step", "holding", "felt", "time_s")
     line = {
         "kind": "turn", "at": round(at, 3), "status": turn.status, "message": turn.message, "halt": turn.halt,
         "finished": record.finished, "pick": record.pick, "executed": turn.result is not None, "speed": slider,

@@ -23,7 +23,7 @@ from gpnet_ros.cli import main
 from gpnet_ros.data.bags.bag import Bag
 from gpnet_ros.data.bags.decisions import read_decisions, read_setup
 from gpnet_ros.errors import BagRefused
-from gpnet_ros.evaluation.replay_testing.decided_again import decide_all_again
+from gpnet_ros.evaluation.replay_testing.decided_again import decide_all_again, stored_cell
 from gpnet_ros.fit import Memory
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.nodes.arriving.exposures import Exposure
@@ -120,6 +120,13 @@ def test_what_was_decided_is_decided_again_to_the_last_bit(cell: Cell, capsys: p
     assert not any(one.differs for one in again)
     assert main(["bag", "check", str(bag)]) == 0
     assert "3 decisions made again, 0 differ" in capsys.readouterr().out
+
+
+def test_a_bag_of_before_holes_were_felt_for_is_decided_again_without() -> None:
+    stored = json.loads(json.dumps(setup_values(CELL, load_hand_eye())))["cell"]
+    assert stored_cell(stored, "bag") == CELL and CELL.limits.felt_width > 0.0
+    del stored["limits"]["felt_width"]
+    assert stored_cell(stored, "bag") == replace(CELL, limits=replace(CELL.limits, felt_width=0.0))
 
 
 def test_frame_maps_basis_and_setup_come_back_as_they_were(cell: Cell) -> None:
