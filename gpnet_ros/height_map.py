@@ -23,6 +23,8 @@ MAP_BORDER = 0.10
 FILL_RADIUS = 0.05
 #: The height of the heap is that below which this share of the cells lie: single flying pixels do not raise it.
 TOP_QUANTILE = 0.999
+#: Readings narrower than this [m] within a hole do not make two narrow ones of it: a black object gives such.
+SPECK = 0.006
 #: Step of the heights at which a shadow is probed [m].
 BOUND_STEP = 0.004
 
@@ -69,7 +71,9 @@ class HeightMap:
         """The map for whoever feels its way down: holes narrower than `width` [m] count as free down to the table.
 
         What stands in one of them is met, and the contact ends a guarded descent. A wider hole may hide a whole object,
-        as likely there as not: it stays unknown, and so does everything outside of the map.
+        as likely there as not: it stays unknown wherever a disc of that width fits into it, its corners do not; and so
+        does everything outside of the map. Readings within a hole that cover less than `SPECK` are noise, and do not
+        part it.
         """
         return _felt(self, width)
 
@@ -113,7 +117,9 @@ def _felt(heights: HeightMap, width: float) -> HeightMap:
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     # Beyond its border nothing is known either: a hole there goes on.
     around = cv2.copyMakeBorder(unknown.astype(np.uint8), *(size,) * 4, cv2.BORDER_CONSTANT, value=1)
-    wide = cv2.morphologyEx(around, cv2.MORPH_OPEN, disc)[size:-size, size:-size] > 0
+    speck = np.ones((max(round(SPECK / heights.side), 1),) * 2, np.uint8)
+    hole = 1 - cv2.morphologyEx(1 - around, cv2.MORPH_OPEN, speck)
+    wide = cv2.morphologyEx(hole, cv2.MORPH_OPEN, disc)[size:-size, size:-size] > 0
     return replace(heights, z=np.where(unknown & ~wide, heights.z[~unknown].min(), heights.z))
 
 

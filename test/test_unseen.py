@@ -69,6 +69,17 @@ def test_scattered_readings_of_a_black_object_do_not_make_it_seen(share: float) 
     heights = height_map(frame, T_BASE_CAMERA, CELL)
     around = np.array(CENTRE) + np.stack(np.meshgrid(np.linspace(-0.015, 0.015, 7), np.linspace(-0.04, 0.04, 17)), -1)
     assert np.isnan(heights.at(around)).mean() > 0.95
+    assert np.isnan(heights.felt(CELL.limits.felt_width).at(around)).mean() > 0.95  # nor narrow
+
+
+@pytest.mark.parametrize(("seen", "parted"), [(0.0021, False), (0.0041, True)])
+def test_a_speck_does_not_part_a_hole_and_what_is_seen_does(seen: float, parted: bool) -> None:
+    """Readings of that half width along the middle of a hole that is wide without them."""
+    z = with_hole(FLAT, 0.65, 0.0, 0.034).z.copy()
+    x = FLAT.origin[0] + FLAT.side * np.arange(z.shape[1])
+    z[:, np.abs(x - 0.65) <= seen - 0.0011] = 0.0
+    felt = HeightMap(FLAT.origin, FLAT.side, z).felt(0.05)
+    assert np.isfinite(felt.at([0.63, 0.0])) == parted
 
 
 def test_the_operator_is_told_where_and_how_large() -> None:
