@@ -118,6 +118,7 @@ def test_removing_a_whole_judge_is_caught(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # 155 mutants by 397 plans: five minutes of a busy core
 def test_every_mutant_is_caught() -> None:
     tests, broken = cases(), list(mutants())
     assert len(broken) > 60, "too few mutants: the mutator no longer fits the file"
