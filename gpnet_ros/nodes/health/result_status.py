@@ -39,7 +39,7 @@ def decision_health(decision: Decision, sight: Sight) -> Health:
         "stamp": sight.frame.stamp, "status": decision.status, "candidates_rejected": len(decision.rejected),
         **{f"rejected_{reason}": count for reason, count in sorted(lost.items())}, **decision_values(decision),
     }  # fmt: skip
-    if decision.grasp is not None:
+    if decision.status == "grasp":  # of a jaw or of a cup
         return Health("decision", Level.OK, decision.status, flat(values))
     level = Level.OK if decision.status == "nothing_left" else Level.WARN
     return Health("decision", level, f"{decision.status}: {decision.unseen_sentence}".rstrip(": "), flat(values))

@@ -10,6 +10,7 @@ import pytest
 from support.scenes import sight
 
 from gpnet_ros.cell import load_cell, load_hand_eye
+from gpnet_ros.cup import CupGrasp
 from gpnet_ros.nodes.health.parts import Level
 from gpnet_ros.nodes.health.result_status import decision_health, flat, result_health, result_level
 from gpnet_ros.pick import Decision, decide
@@ -79,6 +80,12 @@ def test_a_decision_tells_what_was_chosen_and_why_the_others_lost(decision: Deci
     assert int(told.values["candidates_rejected"]) == len(decision.rejected)
     counts = [int(n) for name, n in told.values.items() if name.startswith("rejected_")]
     assert sum(counts) == len(decision.rejected)
+
+
+def test_a_place_for_the_cup_is_well_decided_too() -> None:
+    up = np.array([0.0, 0.0, -1.0])
+    cup = CupGrasp((40.0, 30.0), 0.0, 0.8, up, 0.001, score=0.7, suction=0.8, arm=0.01, index=0, rises=0.0)
+    assert decision_health(Decision("grasp", cup=cup), sight()).level == Level.OK
 
 
 @pytest.mark.parametrize(("status", "level"), [("nothing_left", Level.OK), ("nothing_graspable", Level.WARN)])
