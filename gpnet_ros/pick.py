@@ -249,13 +249,17 @@ def _planned(
     if q_start is not None:
         try:
             plan = safe_plan(fit.T_base_tcp, fit.opening, q_start, cell, heights, hover, spot, felt)
-        except (Unreachable, UnsafePlan) as error:
-            reason = "unreachable" if isinstance(error, Unreachable) else "unsafe"
-            if felt:  # another exposure may show that ground
-                return Rejected(fit.grasp.pixel, "not_seen", f"{NO_FELT_WAY} {error}")
-            return Rejected(fit.grasp.pixel, reason, str(error))
+        except Unreachable as error:
+            return _no_way(Rejected(fit.grasp.pixel, "unreachable", str(error)), felt)
+        except UnsafePlan as error:
+            return _no_way(Rejected(fit.grasp.pixel, "unsafe", str(error)), felt)
     found = Decision("grasp", (), None, fit.T_base_grasp, fit.T_base_tcp, fit.opening, plan, felt=felt)
     return replace(found, grasp=fit.grasp) if isinstance(fit, Fit) else replace(found, cup=fit.grasp)
+
+
+def _no_way(refused: Rejected, felt: bool) -> Rejected:
+    """A place to which no way leads; one to which it would be felt counts as not seen: another exposure may show it."""
+    return replace(refused, reason="not_seen", detail=f"{NO_FELT_WAY} {refused.detail}") if felt else refused
 
 
 def safe_plan(
