@@ -113,14 +113,21 @@ def _felt(heights: HeightMap, width: float) -> HeightMap:
     unknown = ~np.isfinite(heights.z)
     if width <= 0.0 or not unknown.any() or unknown.all():
         return heights
-    size = 2 * round(width / heights.side / 2) + 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    # Beyond its border nothing is known either: a hole there goes on.
-    around = cv2.copyMakeBorder(unknown.astype(np.uint8), *(size,) * 4, cv2.BORDER_CONSTANT, value=1)
-    speck = np.ones((max(round(SPECK / heights.side), 1),) * 2, np.uint8)
-    hole = 1 - cv2.morphologyEx(1 - around, cv2.MORPH_OPEN, speck)
-    wide = cv2.morphologyEx(hole, cv2.MORPH_OPEN, disc)[size:-size, size:-size] > 0
+    speck = max(round(SPECK / heights.side), 1)
+    reach = round(width / heights.side / 2)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    # Beyond its border nothing is known either: a hole there goes on, and no disc from farther away reaches the map.
+    edge = reach + speck
+    around = cv2.copyMakeBorder(unknown.astype(np.uint8), *(edge,) * 4, cv2.BORDER_CONSTANT, value=1)
+    known = cv2.morphologyEx(1 - around, cv2.MORPH_OPEN, np.ones((speck, speck), np.uint8))
+    wide = _any_within(disc, ~_any_within(disc, known > 0))[edge:-edge, edge:-edge]
     return replace(heights, z=np.where(unknown & ~wide, heights.z[~unknown].min(), heights.z))
+
+
+def _any_within(disc: NDArray[np.uint8], cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether any of the cells (h, w) lies within a disc (d, d) around each; counted: large discs dilate slowly."""
+    count = cv2.filter2D(cells.astype(np.float32), -1, disc.astype(np.float32), borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(count > 0.5, dtype=bool)
 
 
 def height_map(frame: Frame, T_base_camera: Transform, cell: Cell, holes: NDArray[np.bool_] | None = None) -> HeightMap:
