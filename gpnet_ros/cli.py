@@ -60,6 +60,7 @@ COMMANDS: dict[str, str] = {
     "bench families": "bench_families",
     "bench latency": "bench_latency",
     "bench protocol": "bench_protocol",
+    "bench ranking": "bench_ranking",
     "bench real": "bench_real",
     "bench ros": "bench_ros",
     "compare-noise": "compare_noise",

@@ -20,7 +20,7 @@ from gpnet_ros.training.recipe import GONE_SETTINGS, TrainSettings, load_recipe,
 
 #: Tables of `gpnet tables` in which a row may stand, and ways to rank its maps; "published" decodes as the network's
 #: public code does, known bugs included.
-TABLES = ("table1", "rgb", "depth", "parts", "losses", "table2", "table3", "ingredients")
+TABLES = ("table1", "rgb", "depth", "parts", "losses", "table2", "table3", "ingredients", "equal")
 RANKINGS = (*PRIORITIES, "published")
 #: Fields of a recipe that say where and with which dice it runs, not what or how long it trains.
 INCIDENTAL = ("seed", "threads", "checkpoint_seconds", "epochs", "minutes")

@@ -60,6 +60,11 @@ _PICTURE_TABLES = {
         "The paper's figures: networks trained on REGRAD, judged on VMRD.",
     ),
     "ingredients": _PictureTable("What recipe best owes to its parts, {}", "best"),
+    "equal": _PictureTable(
+        "The same views for every network, {}",
+        "equal-m",
+        note="Each network has the recipe of its own code or size; those as shipped were trained longer.",
+    ),
 }
 
 

@@ -398,6 +398,7 @@ def test_the_command_writes_everything_with_missing_models(
         "rgb",
         "depth",
         "parts",
+        "equal",
         "losses",
         "table2-unseen-test",
         "table3",
