@@ -1,5 +1,6 @@
 """What a person sees of a decision in RViz: the cell, the grasp as a gripper, its way, and candidates that lost.
 
+The way is yellow, orange where the last of it is felt past ground that was not seen.
 Namespaces, which RViz can show and hide: `workspace`, `tote`, `keep_out`, `chosen`, `way`, `rejected`, `reason`.
 """
 
@@ -23,7 +24,8 @@ from gpnet_ros.settings import Box, CupShape
 from gpnet_ros.tool_path import tool_path
 
 GREEN, GRAY, RED = (0.1, 0.85, 0.25, 0.8), (0.6, 0.6, 0.6, 0.35), (0.9, 0.2, 0.15, 0.9)
-BLUE, PALE_BLUE, PALE_RED, YELLOW = (0.2, 0.5, 0.95, 0.8), (0.2, 0.5, 0.95, 0.35), (0.9, 0.2, 0.15, 0.2), (1, 0.8, 0, 1)
+BLUE, PALE_BLUE, PALE_RED = (0.2, 0.5, 0.95, 0.8), (0.2, 0.5, 0.95, 0.35), (0.9, 0.2, 0.15, 0.2)
+YELLOW, ORANGE = (1, 0.8, 0, 1), (1, 0.45, 0, 1)
 FRAME = "base_link"
 #: Width of drawn lines, and height of letters [m].
 _LINE, _LETTER = 0.003, 0.012
@@ -50,7 +52,7 @@ def markers(decision: Decision, sight: Sight, T_base_camera: Transform, cell: Ce
     elif decision.T_base_tcp is not None and decision.opening is not None:
         found.extend(gripper_ghost(decision.T_base_tcp, decision.opening, cell, "chosen", GREEN, PALM))
     if decision.plan is not None:
-        found.append(_line(tool_path(decision.plan, cell), "way", YELLOW))
+        found.append(_line(tool_path(decision.plan, cell), "way", ORANGE if decision.felt else YELLOW))
     for number, marker in enumerate(found):
         marker.header = convert.header(sight.frame.stamp, FRAME)
         marker.id = number

@@ -62,6 +62,12 @@ def test_the_chosen_grasp_stands_on_the_box_and_its_way_goes_through_it() -> Non
     assert HEIGHT - 0.03 < DECISION.T_base_tcp[2, 3] < HEIGHT
 
 
+@pytest.mark.parametrize(("felt", "green"), [(False, 0.8), (True, 0.45)])
+def test_a_way_that_is_felt_has_another_colour(felt: bool, green: float) -> None:
+    (way,) = scene(replace(DECISION, felt=felt))["way"]
+    assert (way.color.r, way.color.g, way.color.b) == pytest.approx((1.0, green, 0.0))
+
+
 def test_tote_and_keep_out_boxes_are_those_of_the_cell() -> None:
     found = scene()
     for name, boxes in (("tote", CELL.tote.walls), ("keep_out", CELL.keep_out)):
