@@ -17,7 +17,8 @@ from gpnet_ros.sim.hand.foresight import disturbs
 from gpnet_ros.sim.hand.hand import Hand
 from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.sim.labels.exact import ExactView, Solids
-from gpnet_ros.sim.labels.grasps import YAWS, GraspLabels, LabelSettings, grasp_labels
+from gpnet_ros.sim.labels.grasps import GraspLabels, LabelSettings, grasp_labels
+from gpnet_ros.sim.labels.jaw_grades import YAWS
 from gpnet_ros.sim.scenes.arrangement import Arrangement
 
 LabelKind = Literal["positive", "negative", "best"]

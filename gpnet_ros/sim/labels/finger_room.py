@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -37,12 +38,13 @@ class SurfaceLattice:
     origin: tuple[float, float]
     cell: float
 
-    def at(self, xy: NDArray[np.floating]) -> Floats:
-        """Height (...) of the cells nearest to points (..., 2) [m]; the border's value outside."""
-        origin = np.array(self.origin, dtype=np.float32)
-        index = np.rint((xy - origin) / np.float32(self.cell)).astype(np.int32)
+    def cells(self, xy: NDArray[np.floating]) -> NDArray[np.int32]:
+        """Index (...) into the flat heights of the cells nearest to points (..., 2) [m]; at the border if outside."""
         rows, columns = self.height.shape
-        return self.height[np.clip(index[..., 1], 0, rows - 1), np.clip(index[..., 0], 0, columns - 1)]
+        column, row = (
+            np.rint((xy[..., k] - np.float32(self.origin[k])) / np.float32(self.cell)).astype(np.int32) for k in (0, 1)
+        )
+        return np.asarray(np.clip(row, 0, rows - 1) * np.int32(columns) + np.clip(column, 0, columns - 1))
 
     def highest_under(self, size: tuple[float, float], angle: float) -> SurfaceLattice:
         """Highest surface under a rectangle (along, across) [m] turned by `angle` [rad], per centre."""
@@ -50,13 +52,7 @@ class SurfaceLattice:
 
     def lowest_towards(self, start: float, stop: float, angle: float) -> SurfaceLattice:
         """Lowest value met between two distances [m] from each point in direction `angle` [rad]."""
-        reach = int(np.ceil(stop / self.cell)) + 1
-        kernel = np.zeros((2 * reach + 1, 2 * reach + 1), dtype=np.uint8)
-        steps = np.arange(start, stop + self.cell / 2, self.cell) / self.cell
-        kernel[
-            np.rint(reach + steps * np.sin(angle)).astype(int), np.rint(reach + steps * np.cos(angle)).astype(int)
-        ] = 1
-        low = cv2.erode(self.height, kernel, borderType=cv2.BORDER_REPLICATE)
+        low = cv2.erode(self.height, _ray(start, stop, angle, self.cell), borderType=cv2.BORDER_REPLICATE)
         return SurfaceLattice(low, self.origin, self.cell)
 
     def coarser(self, factor: int) -> SurfaceLattice:
@@ -91,40 +87,73 @@ def surface_lattice(
     return SurfaceLattice(height, (float(x[0]), float(y[0])), CELL)
 
 
-class FingerRoom:
-    """Room that fingers and palm of a gripper find, for one opening direction."""
+class FingerRooms:
+    """Room that fingers and palm of a gripper find, for each of several opening directions."""
 
-    def __init__(self, heights: SurfaceLattice, coarse: SurfaceLattice, gripper: GripperGeometry, angle: float) -> None:
-        self._gripper = gripper
-        self._axis = np.array([np.cos(angle), np.sin(angle)], dtype=np.float32)
-        self._finger = heights.highest_under((gripper.finger_thickness, gripper.pad_width), angle)
-        self._palm = coarse.highest_under(gripper.palm, angle)
+    def __init__(
+        self, heights: SurfaceLattice, gripper: GripperGeometry, angles: Sequence[float] | NDArray[np.float64]
+    ) -> None:
+        """Look under fingers and palm everywhere.
+
+        Args:
+            heights: what lies there.
+            gripper: its geometry.
+            angles: opening directions in base [rad].
+        """
+        self._gripper, self._fine, self._coarse = gripper, heights, heights.coarser(PALM_COARSER)
+        self._axes = np.array([[np.cos(angle), np.sin(angle)] for angle in angles], dtype=np.float32)
         half = gripper.finger_thickness / 2
-        self._sides = [self._finger.lowest_towards(half, gripper.stroke / 2 + half, a) for a in (angle, angle + np.pi)]
+        fingers = [heights.highest_under((gripper.finger_thickness, gripper.pad_width), angle) for angle in angles]
+        sides = [
+            np.maximum(*(f.lowest_towards(half, gripper.stroke / 2 + half, a).height for a in (angle, angle + np.pi)))
+            for f, angle in zip(fingers, angles, strict=True)
+        ]
+        palms = [self._coarse.highest_under(gripper.palm, angle).height for angle in angles]
+        self._finger, self._side, self._palm = (
+            np.stack(maps).reshape(len(maps), -1) for maps in ([f.height for f in fingers], sides, palms)
+        )
 
-    def possible(self, xy: Floats, tip: Floats) -> NDArray[np.bool_]:
-        """Whether palm and, at some opening, each finger find room: a quick test (n,) before rays are cast."""
-        limit = tip - np.float32(SAFETY)
-        room = self._palm.at(xy) < limit + np.float32(self._gripper.finger_length)
-        for side in self._sides:
-            room &= side.at(xy) < limit
-        return room
+    def possible(self, xy: Floats, tips: Floats) -> NDArray[np.bool_]:
+        """Whether palm and, at some opening, each finger find room: a quick test before rays are cast.
 
-    def fits(self, xy: Floats, tip: Floats, opening: Floats) -> NDArray[np.bool_]:
-        """Whether both fingers find room at an opening (n,) [m] around points (n, 2), tips at `tip` (n,)."""
-        offset = (opening[:, None] + np.float32(self._gripper.finger_thickness)) / 2 * self._axis
-        highest = np.maximum(self._finger.at(xy + offset), self._finger.at(xy - offset))
-        return highest < tip - np.float32(SAFETY)
+        Args:
+            xy: n points (n, 2) in base [m].
+            tips: heights of the fingertips in base that are tried above each, (k, n) [m].
+
+        Returns:
+            (k, angles, n).
+        """
+        limit = (tips - np.float32(SAFETY))[:, None]
+        side, palm = self._side[:, self._fine.cells(xy)], self._palm[:, self._coarse.cells(xy)]
+        return np.asarray((side < limit) & (palm < limit + np.float32(self._gripper.finger_length)))
+
+    def fits(self, xy: Floats, tip: Floats, opening: Floats, direction: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Whether both fingers find room (n,).
+
+        Args:
+            xy: points (n, 2) between the fingers, in base [m].
+            tip: height of the fingertips in base (n,) [m].
+            opening: of the jaw (n,) [m].
+            direction: index (n,) of the opening direction.
+        """
+        reach = (opening + np.float32(self._gripper.finger_thickness)) / 2
+        offset = reach[:, None] * self._axes[direction]
+        first, second = (self._finger[direction, self._fine.cells(at)] for at in (xy + offset, xy - offset))
+        return np.asarray(np.maximum(first, second) < tip - np.float32(SAFETY))
 
 
-def finger_rooms(
-    heights: SurfaceLattice, gripper: GripperGeometry, angles: Sequence[float] | NDArray[np.float64]
-) -> list[FingerRoom]:
-    """One `FingerRoom` per opening direction [rad] in base."""
-    coarse = heights.coarser(PALM_COARSER)
-    return [FingerRoom(heights, coarse, gripper, angle) for angle in angles]
+@lru_cache(maxsize=128)
+def _ray(start: float, stop: float, angle: float, cell: float) -> NDArray[np.uint8]:
+    """Cells (k, k) between two distances [m] from the middle in a direction."""
+    reach = int(np.ceil(stop / cell)) + 1
+    kernel = np.zeros((2 * reach + 1, 2 * reach + 1), dtype=np.uint8)
+    steps = np.arange(start, stop + cell / 2, cell) / cell
+    rows, columns = (np.rint(reach + steps * along).astype(int) for along in (np.sin(angle), np.cos(angle)))
+    kernel[rows, columns] = 1
+    return kernel
 
 
+@lru_cache(maxsize=128)
 def _rectangle(size: tuple[float, float], angle: float, cell: float) -> NDArray[np.uint8]:
     """Cells (k, k) under a turned rectangle, with a border of half a cell."""
     reach = int(np.ceil(np.hypot(*size) / 2 / cell))

@@ -25,113 +25,131 @@ _PAD_HEIGHTS, _PAD_LATERAL = (-SAFETY, 0.008, 0.020, 0.036), (-0.0105, -0.0052, 
 
 
 @dataclass(frozen=True, eq=False)
-class SurfacePoints:
-    """Surface points between the pads.
+class Descents:
+    """Jaws that come down on surface points, each in an opening direction of its own.
 
     Attributes:
-        surface: (n, 3) in base [m].
+        surface: (n, 3) points between the pads in base [m].
         tip: (n,) height of the fingertips in base [m].
         object: (n,) index of the object that the point is on.
+        yaw: (n,) index of the opening direction.
+        axis: (n, 2) opening direction in base, horizontal unit vectors.
     """
 
     surface: Floats
     tip: Floats
     object: NDArray[np.int32]
+    yaw: NDArray[np.intp]
+    axis: Floats
 
-    def rows(self, index: NDArray[np.int64]) -> SurfacePoints:
-        """The points of the rows `index` (k,)."""
-        return SurfacePoints(self.surface[index], self.tip[index], self.object[index])
+    def rows(self, index: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Descents:
+        """Those of the rows `index`."""
+        return Descents(self.surface[index], self.tip[index], self.object[index], self.yaw[index], self.axis[index])
 
 
 def between_pads(
-    scene: EmbreeScene, points: SurfacePoints, axis: Floats, stroke: float
+    scene: EmbreeScene, jaws: Descents, stroke: float
 ) -> tuple[NDArray[np.int64], list[tuple[Floats, Floats]]]:
-    """Points whose object ends on both sides within the stroke, by the centre rays alone: most are ruled out.
+    """Jaws whose object ends on both sides within the stroke, by the centre rays alone: most are ruled out.
 
     Args:
         scene: all solids; geometry i is object i.
-        points: n of them.
-        axis: opening direction in base, (3,).
+        jaws: n of them.
         stroke: of the gripper [m].
 
     Returns:
         Their rows (k,), and for +axis and -axis distances [m] and cosines (k, heights), as `exits_beside` returns them.
     """
-    rows = np.arange(len(points.tip))
+    rows = np.arange(len(jaws.tip))
     found: list[tuple[Floats, Floats]] = []
     for side in (1, -1):
-        one = _exits(scene, points.rows(rows), side * axis, _LATERAL[:1], stroke)
+        one = _exits(scene, jaws.rows(rows), side, _LATERAL[:1], stroke)
         leaves = np.isfinite(one[0]).any(axis=1)
         rows = rows[leaves]
         found = [*((d[leaves], c[leaves]) for d, c in found), (one[0][leaves], one[1][leaves])]
-    reach = [np.where(np.isfinite(d), d, 0.0).max(axis=1, initial=0.0) for d, _ in found]
+    reach = [nearest_pad(d) for d, _ in found]
     narrow = reach[0] + reach[1] <= stroke - 2 * PAD_MARGINS[-1]
     return rows[narrow], [(d[narrow], c[narrow]) for d, c in found]
 
 
-def exits_beside(scene: EmbreeScene, points: SurfacePoints, direction: Floats, stroke: float) -> tuple[Floats, Floats]:
+def nearest_pad(distance: Floats) -> Floats:
+    """How far a pad is from the point (n,) at least [m], by distances (n, k) of some of the rays on its side."""
+    return np.asarray(np.where(np.isfinite(distance), distance, np.float32(0.0)).max(axis=1, initial=0.0))
+
+
+def exits_beside(scene: EmbreeScene, jaws: Descents, side: int, stroke: float) -> tuple[Floats, Floats]:
     """Where rays on either side of the centre of a pad leave the object of each point.
 
     Args:
         scene: all solids; geometry i is object i.
-        points: n of them, inside their objects.
-        direction: from the points towards the pad, (3,).
+        jaws: n of them, their points inside their objects.
+        side: of the pad, 1 along the opening direction and -1 against it.
         stroke: of the gripper [m].
 
     Returns:
         Distance [m] and cosine between normal and ray, (n, 2 * heights); infinite and 0 where the ray did not start
         inside the object of the point, or leaves it beyond the stroke.
     """
-    return _exits(scene, points, direction, _LATERAL[1:], stroke)
+    return _exits(scene, jaws, side, _LATERAL[1:], stroke)
 
 
 def _exits(
-    scene: EmbreeScene, points: SurfacePoints, direction: Floats, lateral: Sequence[float], reach: float
+    scene: EmbreeScene, jaws: Descents, side: int, lateral: Sequence[float], reach: float
 ) -> tuple[Floats, Floats]:
     """As `exits_beside`, (n, heights * laterals), of rays `lateral` beside the centre [m] and `reach` long [m]."""
-    across = np.array([-direction[1], direction[0], 0.0], dtype=np.float32)
-    band = points.surface[:, 2] - points.tip
+    direction = np.float32(side) * jaws.axis
+    band = jaws.surface[:, 2] - jaws.tip
     n, m = len(band), len(_HEIGHTS) * len(lateral)
     origins = np.empty((n, len(lateral), len(_HEIGHTS), 3), dtype=np.float32)
+    for k, beside in enumerate(lateral):
+        _set_beside(origins[:, k], jaws.surface, direction, beside)
     for k, share in enumerate(_HEIGHTS):
-        beside = np.array(lateral, dtype=np.float32)[None, :, None] * across[:2]
-        origins[:, :, k, :2] = points.surface[:, None, :2] + beside
-        origins[:, :, k, 2] = (points.tip + np.float32(share) * band)[:, None]
-    rays = np.empty((n * m, 3), dtype=np.float32)
-    rays[:] = direction
-    hit = scene.run(origins.reshape(-1, 3), rays, output=1)
-    normal = hit["Ng"]
-    cosine = (normal @ direction) / np.maximum(np.linalg.norm(normal, axis=1), 1e-20)
+        origins[:, :, k, 2] = (jaws.tip + np.float32(share) * band)[:, None]
+    rays = _horizontal(direction, m)
+    # Nothing beyond the stroke counts, so no ray looks there.
+    hit = scene.run(origins.reshape(-1, 3), rays, dists=float(reach), output=1)
+    normal = hit["Ng"].T
+    x, y, z = normal
+    cosine = (x * rays[:, 0] + y * rays[:, 1]) / np.maximum(np.sqrt(x * x + y * y + z * z), 1e-20)
     # A ray that starts outside meets a face that looks towards it, or another object, first.
-    inside = (hit["geomID"] == np.repeat(points.object, m)) & (cosine > 0) & (hit["tfar"] < reach)
-    distance = np.where(inside, hit["tfar"], np.inf).astype(np.float32)
-    return distance.reshape(n, m), np.where(inside, cosine, 0.0).astype(np.float32).reshape(n, m)
+    inside = (hit["geomID"] == np.repeat(jaws.object, m)) & (cosine > 0) & (hit["tfar"] < reach)
+    distance = np.where(inside, hit["tfar"], np.float32(np.inf))
+    return distance.reshape(n, m), np.where(inside, cosine, np.float32(0.0)).reshape(n, m)
 
 
-def free_to_close(
-    scene: EmbreeScene, points: SurfacePoints, direction: Floats, contact: Floats, gap: Floats
-) -> NDArray[np.bool_]:
+def _set_beside(origins: Floats, xy: Floats, direction: Floats, beside: float) -> None:
+    """Set x and y of origins (n, k, 3) to points (n, 2 or 3) moved sideways of directions (n, 2) by `beside` [m]."""
+    origins[:, :, 0] = (xy[:, 0] + np.float32(beside) * -direction[:, 1])[:, None]
+    origins[:, :, 1] = (xy[:, 1] + np.float32(beside) * direction[:, 0])[:, None]
+
+
+def _horizontal(direction: Floats, m: int) -> Floats:
+    """Directions (n, 2) as horizontal rays (n * m, 3), each m times."""
+    rays = np.zeros((len(direction), m, 3), dtype=np.float32)
+    rays[:, :, :2] = direction[:, None]
+    return rays.reshape(-1, 3)
+
+
+def free_to_close(scene: EmbreeScene, jaws: Descents, side: int, contact: Floats, gap: Floats) -> NDArray[np.bool_]:
     """Whether the pad on one side meets nothing but the object of its point (n,) while the jaw closes.
 
     Args:
         scene: all solids.
-        points: between the pads.
-        direction: from the points towards this pad, (3,).
-        contact: distance at which it touches the object (n,) [m].
+        jaws: n of them.
+        side: of this pad, 1 along the opening direction and -1 against it.
+        contact: distance from the point at which it touches the object (n,) [m].
         gap: how far it stands from there while open (n,) [m].
     """
-    across = np.array([-direction[1], direction[0]], dtype=np.float32)
+    direction = np.float32(side) * jaws.axis
     n, m = len(gap), len(_PAD_HEIGHTS) * len(_PAD_LATERAL)
     origins = np.empty((n, len(_PAD_LATERAL), len(_PAD_HEIGHTS), 3), dtype=np.float32)
-    xy = points.surface[:, :2] + (contact + gap)[:, None] * direction[:2]
+    xy = jaws.surface[:, :2] + (contact + gap)[:, None] * direction
     for k, lateral in enumerate(_PAD_LATERAL):
-        origins[:, k, :, :2] = (xy + np.float32(lateral) * across)[:, None]
-    origins[..., 2] = points.tip[:, None, None] + np.array(_PAD_HEIGHTS, dtype=np.float32)
-    rays = np.empty((n * m, 3), dtype=np.float32)
-    rays[:] = -direction
-    hit = scene.run(origins.reshape(-1, 3), rays, output=1)
+        _set_beside(origins[:, k], xy, direction, lateral)
+    origins[..., 2] = jaws.tip[:, None, None] + np.array(_PAD_HEIGHTS, dtype=np.float32)
     reach = np.repeat(gap + np.float32(CONTACT_DEPTH), m)
-    other = (hit["geomID"] >= 0) & (hit["geomID"] != np.repeat(points.object, m)) & (hit["tfar"] < reach)
+    hit = scene.run(origins.reshape(-1, 3), _horizontal(-direction, m), dists=reach.copy(), output=1)
+    other = (hit["geomID"] >= 0) & (hit["geomID"] != np.repeat(jaws.object, m)) & (hit["tfar"] < reach)
     return np.asarray(~other.reshape(n, m).any(axis=1))
 
 

@@ -20,7 +20,7 @@ from gpnet_ros.sim.heap.bin import Bin
 from gpnet_ros.sim.heap.heap import Heap
 from gpnet_ros.sim.labels.amodal import Amodal, amodal
 from gpnet_ros.sim.labels.exact import ExactView, Solids
-from gpnet_ros.sim.labels.grasps import GraspLabels, LabelledGrasp, LabelSettings, grasp_labels
+from gpnet_ros.sim.labels.grasps import GraspLabeller, GraspLabels, LabelledGrasp, LabelSettings
 from gpnet_ros.sim.labels.relations import Relations
 from gpnet_ros.sim.labels.suction import suction_quality
 from gpnet_ros.sim.looks.style import random_bin, random_object, random_style
@@ -141,13 +141,13 @@ def photograph(arrangement: Arrangement, recipe: SceneRecipe) -> Scene:
     """Pictures and labels of what lies there already; nothing moves."""
     scenery = random_style(arrangement.look)
     meshes, poses = scene_meshes(arrangement.heap, arrangement.look, scenery.floor)
-    rays = RayScene(meshes)
+    rays, labeller = RayScene(meshes), GraspLabeller(Solids.of(arrangement.heap), _LABELS)
     views = []
     for k, shot in enumerate(arrangement.shots):
         # Things look the same from everywhere; lights and the camera's look are those of the shot.
         style = replace(random_style(shot.style), table=scenery.table, decals=scenery.decals, floor=scenery.floor)
         picture = render(rays, poses, shot.intrinsics, shot.T_base_camera, style, "high")
-        views.append(_labelled(arrangement, shot, picture, f"view_{k}", recipe))
+        views.append(_labelled(arrangement, labeller, shot, picture, f"view_{k}", recipe))
     graspable = np.zeros(len(arrangement.heap.objects), dtype=bool)
     for view in views:
         graspable |= graspable_objects(view.labels, len(graspable))
@@ -178,9 +178,11 @@ def scene_meshes(heap: Heap, look: int, floor: Texture | None) -> tuple[list[Mes
     return meshes, poses
 
 
-def _labelled(arrangement: Arrangement, shot: Shot, picture: View, name: str, recipe: SceneRecipe) -> SceneView:
+def _labelled(
+    arrangement: Arrangement, labeller: GraspLabeller, shot: Shot, picture: View, name: str, recipe: SceneRecipe
+) -> SceneView:
     stride = label_stride(recipe.size)
-    labels = _labels(arrangement.heap, shot, picture, stride)
+    labels = labeller.labels(_exact_view(shot, picture, stride))
     rectangles = grasp_rectangles(labels.grasps, shot.intrinsics, shot.T_base_camera)
     whole = suction = None
     if recipe.labels == "all":
@@ -199,7 +201,8 @@ def label_stride(size: tuple[int, int]) -> int:
     return next(s for s in range(wanted, 0, -1) if size[0] % s == 0 and size[1] % s == 0)
 
 
-def _labels(heap: Heap, shot: Shot, picture: View, stride: int) -> GraspLabels:
+def _exact_view(shot: Shot, picture: View, stride: int) -> ExactView:
+    """What the labels are made of: every `stride`-th pixel of a picture."""
     k, first = shot.intrinsics, stride // 2
     coarse = Intrinsics(
         k.width // stride,
@@ -211,7 +214,7 @@ def _labels(heap: Heap, shot: Shot, picture: View, stride: int) -> GraspLabels:
     )
     depth = np.ascontiguousarray(picture.depth[first::stride, first::stride])
     ids = np.ascontiguousarray(picture.ids[first::stride, first::stride])
-    return grasp_labels(Solids.of(heap), ExactView(depth, ids, coarse, shot.T_base_camera), _LABELS)
+    return ExactView(depth, ids, coarse, shot.T_base_camera)
 
 
 def grasp_rectangles(grasps: Sequence[LabelledGrasp], intrinsics: Intrinsics, T_base_camera: Transform) -> Rectangles:

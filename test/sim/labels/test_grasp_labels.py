@@ -13,8 +13,11 @@ from gpnet_ros.pose import look_at, opening_axis, transform
 from gpnet_ros.settings import GripperGeometry
 from gpnet_ros.sim.camera.meshes import table_mesh
 from gpnet_ros.sim.camera.raycast import Mesh, RayScene
+from gpnet_ros.sim.labels import jaw_grades
 from gpnet_ros.sim.labels.exact import ExactView, Solids
-from gpnet_ros.sim.labels.grasps import FRICTION, RAISES, YAWS, GraspLabels, LabelSettings, grasp_labels
+from gpnet_ros.sim.labels.grasps import FRICTION, GraspLabeller, GraspLabels, LabelSettings, grasp_labels
+from gpnet_ros.sim.labels.jaw_grades import RAISES, YAWS
+from gpnet_ros.sim.labels.pad_contacts import Descents, between_pads
 from gpnet_ros.sim.objects import shapes
 
 GRIPPER = GripperGeometry()
@@ -250,3 +253,62 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
         grasp_labels(Solids([mesh], [at()]), ExactView(depth, ids * 2, CAMERA, ABOVE))
     with pytest.raises(BadInput, match="differ in size"):
         grasp_labels(Solids([mesh], [at()]), ExactView(depth[:100], ids, CAMERA, ABOVE))
+
+
+CROWD = (
+    [shapes.box((0.10, 0.03, 0.05)), shapes.box((0.04, 0.04, 0.04)), shapes.box((0.06, 0.02, 0.03))],
+    [at(yaw=20.0, z=0.025), at(y=0.06, z=0.02), at(y=-0.03, yaw=70.0, z=0.065)],
+)
+
+
+def crowd_view(T_base_camera: NDArray[np.float64]) -> tuple[Solids, ExactView]:
+    """Three boxes, one of them on another, as a camera sees them."""
+    parts, poses = CROWD
+    scene = RayScene([table_mesh(), *(Mesh(p.vertices, p.faces, i + 1) for i, p in enumerate(parts))])
+    depth, ids = scene.place([np.eye(4), *poses]).depth(CAMERA, T_base_camera)
+    return Solids([(p.vertices, p.faces) for p in parts], poses), ExactView(depth, ids, CAMERA, T_base_camera)
+
+
+def same(a: GraspLabels, b: GraspLabels) -> bool:
+    """Whether two labels are equal to the last bit, and hold grasps at all."""
+    maps = [(getattr(a, name), getattr(b, name)) for name in ("quality", "angle", "opening", "tip")]
+    grasps = [np.array([(g.score, g.opening, *g.T_base_tcp.ravel()) for g in labels.grasps]) for labels in (a, b)]
+    return a.quality.max() > 0 and all(np.array_equal(x, y, equal_nan=True) for x, y in [*maps, grasps])
+
+
+def test_one_labeller_gives_every_view_the_labels_it_has_alone() -> None:
+    solids, _ = crowd_view(ABOVE)
+    labeller = GraspLabeller(solids)
+    shared = [labeller.labels(crowd_view(T)[1]) for T in (ABOVE, TILTED)]
+    alone = [grasp_labels(*crowd_view(T)) for T in (ABOVE, TILTED)]
+    assert same(shared[0], alone[0]) and same(shared[1], alone[1])
+    assert not same(shared[0], shared[1])
+
+
+@pytest.mark.parametrize("at_once", [1, 97, 100_000])
+def test_how_many_jaws_are_looked_at_together_changes_nothing(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    solids, view = crowd_view(TILTED)
+    before = grasp_labels(solids, view)
+    if at_once == 1:  # one by one takes long: a corner of the picture is enough
+        keep = np.arange(view.ids.size).reshape(view.ids.shape) % 41 == 0
+        view = ExactView(view.depth, np.where(keep, view.ids, 0), view.intrinsics, view.T_base_camera)
+        before = grasp_labels(solids, view)
+    monkeypatch.setattr(jaw_grades, "_AT_ONCE", at_once)
+    assert same(grasp_labels(solids, view), before)
+
+
+def test_no_jaw_is_ruled_out_early_that_the_last_test_would_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second pad is looked at only where the first one holds; looking everywhere finds the same grasps."""
+    solids, view = crowd_view(TILTED)
+    before = grasp_labels(solids, view)
+    asked: list[int] = []
+
+    def every_jaw(self: jaw_grades.JawGrades, jaws: Descents) -> tuple:
+        rows, sides = between_pads(self._scene, jaws, GRIPPER.stroke)
+        some = jaws.rows(rows)
+        asked.append(len(rows))
+        return rows, *(self._contact(some, sign, *side) for sign, side in zip((1, -1), sides, strict=True))
+
+    monkeypatch.setattr(jaw_grades.JawGrades, "_contacts", every_jaw)
+    assert same(grasp_labels(solids, view), before)
+    assert sum(asked) > (before.quality > 0).sum()  # there were such that lost later
