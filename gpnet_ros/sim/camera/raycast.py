@@ -129,6 +129,8 @@ class PlacedScene:
         self.scene = scene
         self._poses = T_base_mesh
         placed = [t @ T[:3, :3].T + T[:3, 3] for t, T in zip(scene._triangles, T_base_mesh, strict=True)]
+        #: (n, 2, 3) lowest and highest corner of each mesh in base [m].
+        self.boxes = np.array([[t.min(axis=(0, 1)), t.max(axis=(0, 1))] for t in placed])
         self._embree = EmbreeScene()
         TriangleMesh(self._embree, np.ascontiguousarray(np.concatenate(placed), dtype=np.float32))
 
@@ -184,8 +186,7 @@ class PlacedScene:
         self, origins: NDArray[np.float32], directions: NDArray[np.float32], reach: NDArray[np.float32] | float
     ) -> NDArray[np.bool_]:
         """Whether something lies on the rays (n, 3) within `reach` lengths of their directions."""
-        n = len(origins)
-        dists = np.array(np.broadcast_to(reach, (n,)), dtype=np.float32)  # embree refuses a read-only view
+        dists = reach if isinstance(reach, float) else np.array(reach, dtype=np.float32)  # embree writes into these
         answer = self._embree.run(
             np.ascontiguousarray(origins, dtype=np.float32),
             np.ascontiguousarray(directions, dtype=np.float32),

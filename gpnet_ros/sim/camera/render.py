@@ -15,7 +15,8 @@ from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.pose import Transform
 from gpnet_ros.sim.camera.raycast import CHUNK, Hits, PlacedScene, RayScene, pixel_rays
-from gpnet_ros.sim.camera.shading import expose, radiance, visibility
+from gpnet_ros.sim.camera.shading import expose, radiance
+from gpnet_ros.sim.camera.visibility import visibility
 from gpnet_ros.sim.looks.decals import lay
 from gpnet_ros.sim.looks.style import Style
 

@@ -1,61 +1,23 @@
-"""Light on surfaces: soft shadows, ambient occlusion, gloss, and a camera that exposes itself."""
+"""Light on surfaces: what lights and surroundings send to the eye, and a camera that exposes itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from gpnet_ros.arrays import Floats
-from gpnet_ros.sim.camera.raycast import CHUNK, RAY_OFFSET, Hits, PlacedScene
+from gpnet_ros.sim.camera.raycast import Hits
 from gpnet_ros.sim.looks.style import Light, Style
-
-#: Surroundings nearer than this darken a corner [m].
-AO_REACH = 0.20
 
 #: Reflectance of plastics, paint and varnish at normal incidence (refractive index 1.5).
 F0_DIELECTRIC = 0.04
 
-#: Turn between neighbours of a spiral that covers a sphere evenly (Vogel 1979) [rad].
-_GOLDEN_ANGLE = np.pi * (3.0 - np.sqrt(5.0))
-
 #: The automatic exposure brings the mean of the picture here, and its 99th percentile to the
 #: start of the shoulder at most (linear, full scale 1).
 MEAN_TARGET, BRIGHT_TARGET = 0.22, 0.80
-
-
-def visibility(placed: PlacedScene, hits: Hits, style: Style, rays: int, rng: np.random.Generator) -> Floats:
-    """Share of every light, and at last of the surroundings, that reaches flat hits: (n, lights + 1)."""
-    parts = [
-        _visibility(placed, hits.part(slice(k, k + CHUNK)), style, rays, rng)
-        for k in range(0, max(len(hits.mesh), 1), CHUNK)
-    ]
-    return np.concatenate(parts)
-
-
-def _visibility(placed: PlacedScene, hits: Hits, style: Style, rays: int, rng: np.random.Generator) -> Floats:
-    """As `visibility`, all at once."""
-    seen = np.ones((len(hits.mesh), len(style.lights) + 1), dtype=np.float32)
-    solid = np.flatnonzero(hits.mesh >= 0)
-    normals = hits.normals[solid]
-    origins = hits.points[solid] + RAY_OFFSET * normals
-    for k, light in enumerate(style.lights):
-        lit = np.flatnonzero(np.einsum("nj,nj->n", normals, _to_light(light, origins)) > 0)
-        free = np.zeros(len(lit), dtype=np.float32)
-        for jitter in _on_sphere(rng, len(lit), rays):
-            jitter *= np.float32(light.radius)
-            free += ~placed.blocked(origins[lit], _to_light(light, origins[lit]) + jitter, 1.0)
-        seen[solid[lit], k] = free / rays
-    open_sky = np.zeros(len(solid), dtype=np.float32)
-    for tip in _on_sphere(rng, len(solid), rays):
-        # A point on the unit sphere around the tip of the normal is distributed by the cosine.
-        direction = normals + np.float32(0.999) * tip
-        direction /= np.sqrt(np.einsum("nj,nj->n", direction, direction))[:, None]
-        open_sky += ~placed.blocked(origins, direction, AO_REACH)
-    seen[solid, -1] = open_sky / rays
-    return seen
 
 
 def radiance(hits: Hits, albedo: Floats, finish: Floats, seen: Floats, eye: Floats, style: Style) -> Floats:
@@ -133,17 +95,6 @@ def _to_light(light: Light, points: Floats) -> Floats:
 
 def _f32(values: Sequence[float]) -> Floats:
     return np.asarray(values, dtype=np.float32)
-
-
-def _on_sphere(rng: np.random.Generator, n: int, rays: int) -> Iterator[Floats]:
-    """`rays` times n points (n, 3) on the unit sphere; those of one row are spread evenly over it."""
-    height = rng.random(n, dtype=np.float32)
-    turn = rng.random(n, dtype=np.float32) * np.float32(2 * np.pi)
-    for k in range(rays):
-        z = (height + k) * np.float32(2.0 / rays) - 1.0
-        r = np.sqrt(1.0 - z * z)
-        angle = turn + np.float32(k * _GOLDEN_ANGLE)
-        yield np.stack([r * np.cos(angle), r * np.sin(angle), z], axis=1)
 
 
 def expose(linear: Floats, style: Style, rng: np.random.Generator) -> NDArray[np.uint8]:
