@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gpnet_ros.errors import BadInput
 from gpnet_ros.frame import Intrinsics
 from gpnet_ros.pose import Transform
+from gpnet_ros.sim.camera.vectors import dot
 from gpnet_ros.sim.looks.texture import Texture
 
 #: Faces that meet at less than this angle are shaded as one smooth surface.
@@ -92,10 +93,12 @@ class RayScene:
         self.ids = np.array([m.id for m in meshes], dtype=np.int32)
         counts = [len(m.faces) for m in meshes]
         self._face_mesh = np.repeat(np.arange(len(meshes), dtype=np.int32), counts)
+        self._face_id = np.repeat(self.ids, counts)
         #: (n, 2, 3) lowest and highest corner of each mesh in its frame [m].
         self.bounds = np.array([[m.vertices.min(axis=0), m.vertices.max(axis=0)] for m in meshes], dtype=np.float32)
         self._triangles = [np.asarray(m.vertices, dtype=np.float64)[m.faces] for m in meshes]
-        self._corner_normals = np.concatenate([corner_normals(m) for m in meshes]).astype(np.float32)
+        corners = np.concatenate([corner_normals(m) for m in meshes]).astype(np.float32)
+        self._corner_normals = np.ascontiguousarray(corners.transpose(1, 2, 0))  # (3 corners, 3, faces)
         normals = np.concatenate([_face_normals(t) for t in self._triangles])
         axis = np.abs(normals).argmax(axis=1)
         self._face_side = (2 * axis + (normals[np.arange(len(axis)), axis] < 0)).astype(np.int8)
@@ -145,7 +148,7 @@ class PlacedScene:
         """Depth (H, W) [m], NaN on a miss, and ids (H, W): the fast way when no picture is needed."""
         rays = pixel_rays(intrinsics)
         z, prim, _, _ = self._first_hits(rays, T_base_camera)
-        ids = np.where(prim >= 0, self.scene.ids[self.scene._face_mesh[prim]], 0).astype(np.int32)
+        ids = np.where(prim >= 0, self.scene._face_id[prim], 0).astype(np.int32)
         shape = (intrinsics.height, intrinsics.width)
         return z.reshape(shape), ids.reshape(shape)
 
@@ -155,32 +158,35 @@ class PlacedScene:
         Returns:
             Hits whose arrays are flat, (n, ...).
         """
-        parts = [self._trace(rays[k : k + CHUNK], T_base_camera) for k in range(0, max(len(rays), 1), CHUNK)]
-        return Hits(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Hits)))
+        n = len(rays)
+        numbers = (np.empty(n, dtype=kind) for kind in (np.float32, np.int32, np.int32))
+        hits = Hits(*numbers, *(np.empty((n, 3), dtype=np.float32) for _ in range(3)), np.empty(n, dtype=np.int8))
+        for k in range(0, n, CHUNK):
+            self._trace(rays[k : k + CHUNK], T_base_camera, hits.part(slice(k, k + CHUNK)))
+        return hits
 
-    def _trace(self, rays: NDArray[np.float32], T_base_camera: Transform) -> Hits:
-        """As `trace`, all at once."""
+    def _trace(self, rays: NDArray[np.float32], T_base_camera: Transform, hits: Hits) -> None:
+        """As `trace`, all at once, into `hits`."""
         scene = self.scene
-        z, prim, bary, directions = self._first_hits(rays, T_base_camera)
-        mesh = np.where(prim >= 0, scene._face_mesh[prim], -1).astype(np.int32)
-        origin = T_base_camera[:3, 3].astype(np.float32)
-        points = origin + directions * np.where(prim >= 0, z, np.float32(1.0))[:, None]
-        u, v = (b[:, None] for b in bary)
-        corners = scene._corner_normals[prim]
-        normals = corners[:, 0] * (1 - u - v)
-        normals += corners[:, 1] * u
-        normals += corners[:, 2] * v
+        hits.z[:], prim, (u, v), directions = self._first_hits(rays, T_base_camera)
+        hits.mesh[:] = np.where(prim >= 0, scene._face_mesh[prim], -1)
+        hits.id[:] = np.where(prim >= 0, scene._face_id[prim], 0)
+        hits.side[:] = scene._face_side[prim]
+        towards = np.ascontiguousarray(directions.T)
+        points = T_base_camera[:3, 3, None].astype(np.float32) + towards * np.where(prim >= 0, hits.z, np.float32(1.0))
+        first, second, third = np.take(scene._corner_normals, prim, axis=2)
+        normals = first * (1 - u - v)
+        normals += second * u
+        normals += third * v
         local = np.empty_like(points)
         for k in range(len(scene.meshes)):
-            rows = np.flatnonzero(mesh == k)
+            rows = np.flatnonzero(hits.mesh == k)
             R, t = self._poses[k, :3, :3].astype(np.float32), self._poses[k, :3, 3].astype(np.float32)
-            normals[rows] = normals[rows] @ R.T
-            local[rows] = (points[rows] - t) @ R
-        away = np.einsum("nj,nj->n", normals, directions) > 0
-        length = np.sqrt(np.einsum("nj,nj->n", normals, normals))
-        normals *= (np.where(away, -1, 1) / np.maximum(length, 1e-9)).astype(np.float32)[:, None]
-        ids = np.where(mesh >= 0, scene.ids[mesh], 0).astype(np.int32)
-        return Hits(z, mesh, ids, normals, points, local, scene._face_side[prim])
+            normals[:, rows] = R @ normals[:, rows]
+            local[:, rows] = R.T @ (points[:, rows] - t[:, None])
+        turn = np.where(dot(normals, towards) > 0, np.float32(-1.0), np.float32(1.0))
+        normals *= turn / np.maximum(np.sqrt(dot(normals, normals)), np.float32(1e-9))
+        hits.points[:], hits.normals[:], hits.local[:] = points.T, normals.T, local.T
 
     def blocked(
         self, origins: NDArray[np.float32], directions: NDArray[np.float32], reach: NDArray[np.float32] | float

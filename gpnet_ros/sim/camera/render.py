@@ -107,24 +107,7 @@ def linear_light(
 
 def _light(placed: PlacedScene, hits: Hits, seen: Floats, eye: Floats, style: Style) -> Floats:
     """Linear light (n, 3) from flat hits; where nothing was hit, the floor and a dim room."""
-    light = np.empty((len(hits.mesh), 3), dtype=np.float32)
-    for k in range(0, len(light), CHUNK):
-        rows = slice(k, k + CHUNK)
-        light[rows] = _light_at_once(placed, hits.part(rows), seen[rows], eye, style)
-    return light
-
-
-def _light_at_once(placed: PlacedScene, hits: Hits, seen: Floats, eye: Floats, style: Style) -> Floats:
-    """As `_light`, of as many hits as the cache holds."""
-    albedo = np.zeros((len(hits.mesh), 3), dtype=np.float32)
-    finish = np.zeros((len(hits.mesh), 2), dtype=np.float32)
-    for k, mesh in enumerate(placed.scene.meshes):
-        rows = np.flatnonzero(hits.mesh == k)
-        local = hits.local[rows]
-        texture = mesh.texture or style.table
-        albedo[rows], finish[rows] = texture.surface(local, hits.side[rows], placed.scene.bounds[k])
-        if mesh.texture is None and style.decals:
-            albedo[rows] = lay(style.decals, local, albedo[rows])
+    albedo, finish = _surfaces(placed, hits, style)
     missed = np.flatnonzero(hits.mesh < 0)
     if len(missed):
         hits, seen = _on_floor(hits, seen, missed, eye)
@@ -134,6 +117,22 @@ def _light_at_once(placed: PlacedScene, hits: Hits, seen: Floats, eye: Floats, s
     above = missed[hits.points[missed, 2] > _FLOOR_Z + 0.01]
     light[above] = np.multiply(style.ground, 0.3 * style.ambient)
     return light
+
+
+def _surfaces(placed: PlacedScene, hits: Hits, style: Style) -> tuple[Floats, Floats]:
+    """Linear albedo (n, 3), and gloss and metallic (n, 2), of flat hits; 0 where nothing was hit."""
+    albedo = np.zeros((len(hits.mesh), 3), dtype=np.float32)
+    finish = np.zeros((len(hits.mesh), 2), dtype=np.float32)
+    for k, mesh in enumerate(placed.scene.meshes):
+        everywhere = np.flatnonzero(hits.mesh == k)
+        texture = mesh.texture or style.table
+        for first in range(0, len(everywhere), CHUNK):
+            rows = everywhere[first : first + CHUNK]
+            local = hits.local[rows]
+            albedo[rows], finish[rows] = texture.surface(local, hits.side[rows], placed.scene.bounds[k])
+            if mesh.texture is None and style.decals:
+                albedo[rows] = lay(style.decals, local, albedo[rows])
+    return albedo, finish
 
 
 def _on_floor(hits: Hits, seen: Floats, missed: NDArray[np.int64], eye: Floats) -> tuple[Hits, Floats]:

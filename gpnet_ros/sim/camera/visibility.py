@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gpnet_ros.arrays import Floats
 from gpnet_ros.sim.camera.raycast import CHUNK, RAY_OFFSET, Hits, PlacedScene
+from gpnet_ros.sim.camera.vectors import dot
 from gpnet_ros.sim.looks.style import Light, Style
 
 #: Surroundings nearer than this darken a corner [m].
@@ -72,11 +73,6 @@ def _open_sky(
         cast = np.flatnonzero(~risen.misses(start, direction, AO_REACH))
         free[near[cast]] -= placed.blocked(start[:, cast].T, direction[:, cast].T, AO_REACH)
     return np.asarray(free / rays, dtype=np.float32)
-
-
-def dot(a: Floats, b: Floats) -> Floats:
-    """Scalar products (n,) of vectors (3, n); always summed in this order."""
-    return np.asarray(a[0] * b[0] + a[1] * b[1] + a[2] * b[2])
 
 
 @dataclass(frozen=True, eq=False)
