@@ -46,8 +46,8 @@ def from_xyz_quat(position: ArrayLike, quaternion: ArrayLike) -> Transform:
 
 
 def to_xyz_quat(T: Transform) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Position [m] and unit quaternion xyzw with w >= 0."""
-    return T[:3, 3].copy(), Rotation.from_matrix(T[:3, :3]).as_quat(canonical=True)
+    """Positions (..., 3) [m] and unit quaternions xyzw (..., 4) with w >= 0 of transforms (..., 4, 4)."""
+    return T[..., :3, 3].copy(), Rotation.from_matrix(T[..., :3, :3]).as_quat(canonical=True)
 
 
 def from_rotvec(pose: ArrayLike) -> Transform:

@@ -131,6 +131,8 @@ class PlacedScene:
     def __init__(self, scene: RayScene, T_base_mesh: NDArray[np.float64]) -> None:
         self.scene = scene
         self._poses = T_base_mesh
+        # Frames that are the base frame, such as the table's, need no turning of what their pixels show.
+        self._moved = np.flatnonzero((T_base_mesh != np.eye(4)).any(axis=(1, 2)))
         placed = [t @ T[:3, :3].T + T[:3, 3] for t, T in zip(scene._triangles, T_base_mesh, strict=True)]
         #: (n, 2, 3) lowest and highest corner of each mesh in base [m].
         self.boxes = np.array([[t.min(axis=(0, 1)), t.max(axis=(0, 1))] for t in placed])
@@ -159,8 +161,15 @@ class PlacedScene:
             Hits whose arrays are flat, (n, ...).
         """
         n = len(rays)
-        numbers = (np.empty(n, dtype=kind) for kind in (np.float32, np.int32, np.int32))
-        hits = Hits(*numbers, *(np.empty((n, 3), dtype=np.float32) for _ in range(3)), np.empty(n, dtype=np.int8))
+        hits = Hits(
+            z=np.empty(n, dtype=np.float32),
+            mesh=np.empty(n, dtype=np.int32),
+            id=np.empty(n, dtype=np.int32),
+            normals=np.empty((n, 3), dtype=np.float32),
+            points=np.empty((n, 3), dtype=np.float32),
+            local=np.empty((n, 3), dtype=np.float32),
+            side=np.empty(n, dtype=np.int8),
+        )
         for k in range(0, n, CHUNK):
             self._trace(rays[k : k + CHUNK], T_base_camera, hits.part(slice(k, k + CHUNK)))
         return hits
@@ -178,8 +187,8 @@ class PlacedScene:
         normals = first * (1 - u - v)
         normals += second * u
         normals += third * v
-        local = np.empty_like(points)
-        for k in range(len(scene.meshes)):
+        local = points.copy()
+        for k in self._moved:
             rows = np.flatnonzero(hits.mesh == k)
             R, t = self._poses[k, :3, :3].astype(np.float32), self._poses[k, :3, 3].astype(np.float32)
             normals[:, rows] = R @ normals[:, rows]

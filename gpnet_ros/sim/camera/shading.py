@@ -38,8 +38,10 @@ def radiance(hits: Hits, albedo: Floats, finish: Floats, seen: Floats, eye: Floa
     for k in range(0, len(light), _AT_ONCE):
         rows = slice(k, k + _AT_ONCE)
         # Vectors as three planes (3, n): loops over the points are long, those over x, y, z would be short.
-        vectors = (np.ascontiguousarray(v[rows].T) for v in (hits.points, hits.normals, albedo, finish, seen))
-        light[rows] = _radiance(*vectors, eye, style).T
+        points, normals, colors, shine, reaches = (
+            np.ascontiguousarray(v[rows].T) for v in (hits.points, hits.normals, albedo, finish, seen)
+        )
+        light[rows] = _radiance(points, normals, colors, shine, reaches, eye, style).T
     return light
 
 
@@ -88,10 +90,10 @@ def _from_light(
     half /= np.sqrt(np.maximum(dot(half, half), 1e-9))
     lobe = np.clip(dot(normals, half), 0.0, 1.0)
     # The lamp's own size blurs its reflection: variances of lobe and lamp add up.
-    shininess = 1.0 / (1.0 / shininess + 0.25 * np.float32(light.radius) ** 2 / distance2)
-    gleam = np.exp(shininess * np.log(np.maximum(lobe, 1e-6))) * (shininess + 8.0) / 8.0
+    sharp = 1.0 / (1.0 / shininess + 0.25 * np.float32(light.radius) ** 2 / distance2)
+    gleam = np.exp(sharp * np.log(np.maximum(lobe, 1e-6))) * (sharp + 8.0) / 8.0
     strength = np.float32(light.power / np.pi) * incidence * seen / distance2
-    return (diffuse + fresnel * gleam) * strength * _f32(light.color)
+    return np.asarray((diffuse + fresnel * gleam) * strength * _f32(light.color))
 
 
 def _surroundings(direction: Floats, gloss: Floats, style: Style) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,10 +51,12 @@ class Bin:
         """Height in base on which things stand [m]."""
         return self.wall
 
-    @property
+    @cached_property
     def T_base_bin(self) -> Transform:
         """Pose (4, 4) of the frame on the table under the middle of the bin, x along its length, z up."""
-        return transform(Rotation.from_euler("z", self.yaw).as_matrix(), [*self.centre, 0.0])
+        T = transform(Rotation.from_euler("z", self.yaw).as_matrix(), [*self.centre, 0.0])
+        T.setflags(write=False)  # asked for in every look at a heap that settles
+        return T
 
     def boxes(self) -> tuple[tuple[Doubles, Doubles], ...]:
         """Full size and centre (3,) in the bin's frame [m] of floor and walls."""

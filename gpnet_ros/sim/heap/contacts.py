@@ -134,14 +134,12 @@ def support_forces(model: mujoco.MjModel, data: mujoco.MjData, bodies: ArrayLike
     row[ids] = np.arange(len(ids))
     up = np.zeros((len(ids), len(ids)))
     wrench = np.zeros(6)
-    for k in range(data.ncon):
-        contact = data.contact[k]
-        i, j = (row[model.geom_bodyid[g]] for g in contact.geom)
-        if i < 0 or j < 0:
-            continue
-        mujoco.mj_contactForce(model, data, k, wrench)
+    pairs, frames = row[model.geom_bodyid[data.contact.geom]], data.contact.frame.reshape(-1, 3, 3)
+    for k in np.flatnonzero((pairs >= 0).all(axis=1)):
+        i, j = pairs[k]
+        mujoco.mj_contactForce(model, data, int(k), wrench)
         # The frame's rows are the contact axes; the force acts on the second geom.
-        lift = float(contact.frame.reshape(3, 3)[:, 2] @ wrench[:3])
+        lift = float(frames[k, :, 2] @ wrench[:3])
         up[j, i] += lift
         up[i, j] -= lift
     return up

@@ -103,9 +103,9 @@ class SettlingWorld:
         """
         spare = 0 if len(self.objects) <= 4 else int(rng.integers(2))
         for index in range(len(self.objects)):
-            before = self._state()
+            before, top = self._state(), self._top(index)
             for _ in range(_TRIES):
-                self._place(index, self._aim(index, rng))
+                self._place(index, self._aim(index, top, rng))
                 wanted = min(index, _STACK_MAX - 1) - spare
                 if self._settle(index + 1) and int(self.supports().sum()) >= wanted:
                     break
@@ -114,8 +114,8 @@ class SettlingWorld:
                 return False
         return self._stands()
 
-    def _aim(self, index: int, rng: np.random.Generator) -> Transform:
-        """A pose that just does not touch what lies there, above one of the objects."""
+    def _aim(self, index: int, top: float, rng: np.random.Generator) -> Transform:
+        """A pose that just does not touch what lies there up to `top` [m], above one of the objects."""
         model = self.objects[index]
         # A shortest edge that points up, give or take, stays where it is put more often than not.
         flat = np.roll(np.eye(3), int(np.argmin(model.extent)) - 2, axis=1).T
@@ -125,8 +125,9 @@ class SettlingWorld:
         if index:
             xy = self.data.qpos[self._at(int(rng.integers(index)))][:2] + rng.uniform(-0.015, 0.015, 2)
         low = float((model.vertices @ R.T)[:, 2].min())
-        z = self._top(index) - low + 2 * _GAP
-        while z > _GAP - low and not self._touches(index, transform(R, [*xy, z - _GAP])):
+        z = top - low + 2 * _GAP
+        set_pose(self.model, self.data, self.names[index], transform(R, [*xy, z]))
+        while z > _GAP - low and not self._touches(index, z - _GAP):
             z -= _GAP
         return transform(R, [*xy, z])
 
@@ -136,9 +137,9 @@ class SettlingWorld:
         tops = [(o.vertices @ T[2, :3]).max() + T[2, 3] for o, T in zip(self.objects, poses, strict=False)]
         return float(max(tops, default=0.0))
 
-    def _touches(self, index: int, T: Transform) -> bool:
-        """Whether the object would touch anything at T."""
-        set_pose(self.model, self.data, self.names[index], T)
+    def _touches(self, index: int, z: float) -> bool:
+        """Whether the object would touch anything if it were at the height z [m], where it is and as it is turned."""
+        self.data.qpos[self._at(index)][2] = z
         mujoco.mj_kinematics(self.model, self.data)
         mujoco.mj_collision(self.model, self.data)
         owners = self.model.geom_bodyid[self.data.contact.geom]
@@ -146,13 +147,14 @@ class SettlingWorld:
 
     def _settle(self, count: int) -> bool:
         """Run until the first `count` objects rest; False if they roll away or do not come to rest."""
-        calm = 0
+        calm, qvel = 0, self.data.qvel
+        velocity = qvel.reshape(-1, 6)
         for look in range(int(_SETTLE_TIME / c.TIMESTEP_SETTLE / _LOOK_EVERY)):
             mujoco.mj_step(self.model, self.data, _LOOK_EVERY)
             if look * _LOOK_EVERY * c.TIMESTEP_SETTLE > _CALM_AFTER:
-                self.data.qvel *= _CALM_FACTOR
-            velocity = np.abs(self.data.qvel.reshape(-1, 6))
-            slow = velocity[:, :3].max() < _SLOW[0] and velocity[:, 3:].max() < _SLOW[1]
+                qvel *= _CALM_FACTOR
+            speed = np.abs(velocity)
+            slow = speed[:, :3].max() < _SLOW[0] and speed[:, 3:].max() < _SLOW[1]
             calm = calm + 1 if slow else 0
             if calm >= _LOOKS_CALM:
                 return self._inside(count)

@@ -55,12 +55,18 @@ def hull(points: ArrayLike) -> Part:
     found = ConvexHull(p)
     # qhull gives each facet's outward normal but not the order of its corners.
     a, b, c = (p[found.simplices[:, k]] for k in range(3))
-    inward = np.einsum("ij,ij->i", np.cross(b - a, c - a), found.equations[:, :3]) < 0
+    inward = np.einsum("ij,ij->i", _cross(b - a, c - a), found.equations[:, :3]) < 0
     faces = found.simplices.copy()
     faces[inward] = faces[inward][:, ::-1]
     index = np.full(len(p), -1)
     index[found.vertices] = np.arange(len(found.vertices))
     return Part(p[found.vertices], index[faces].astype(np.int32))
+
+
+def _cross(a: Doubles, b: Doubles) -> Doubles:
+    """Vector products (n, 3), as `np.cross` gives them: that looks at its arguments for longer than it multiplies."""
+    (x, y, z), (u, v, w) = a.T, b.T
+    return np.column_stack([y * w - z * v, z * u - x * w, x * v - y * u])
 
 
 def box(size: ArrayLike, offset: ArrayLike = (0.0, 0.0, 0.0)) -> Part:

@@ -33,7 +33,7 @@ def scene_about(scene: Scene) -> dict[str, Any]:
     """Content of scene.json: plain numbers in SI units, poses in base, ids from 1."""
     about = scene.arrangement.to_dict()
     about |= {
-        "objects": [entry | _object(scene, k) for k, entry in enumerate(about["objects"])],
+        "objects": [entry | more for entry, more in zip(about["objects"], _objects(scene), strict=True)],
         "views": [entry | {"grasps": _grasps(view)} for entry, view in zip(about["views"], scene.views, strict=True)],
     }
     return {"version": SCENE_VERSION, **rounded({**about, "recipe": _recipe(scene.recipe)})}
@@ -58,27 +58,31 @@ def _recipe(recipe: SceneRecipe) -> dict[str, Any]:
     return about
 
 
-def _object(scene: Scene, index: int) -> dict[str, Any]:
-    """What scene.json says of an object beyond family, seed and pose."""
-    model = scene.heap.objects[index]
-    return {
-        "id": index + 1,
-        "mesh": f"object_{index + 1}.ply",
-        "mass": model.mass,
-        "friction": model.friction,
-        "top_level": bool(scene.relations.top_level[index]),
-        "layer": int(scene.layer[index]),
-        "graspable": bool(scene.graspable[index]),
-    }
+def _objects(scene: Scene) -> list[dict[str, Any]]:
+    """What scene.json says of each object beyond family, seed and pose."""
+    top_level, layer = scene.relations.top_level, scene.layer
+    return [
+        {
+            "id": k + 1,
+            "mesh": f"object_{k + 1}.ply",
+            "mass": model.mass,
+            "friction": model.friction,
+            "top_level": bool(top_level[k]),
+            "layer": int(layer[k]),
+            "graspable": bool(scene.graspable[k]),
+        }
+        for k, model in enumerate(scene.heap.objects)
+    ]
 
 
 def _grasps(view: SceneView) -> dict[str, Any]:
     """The rectangles' grasps in space, in their order."""
     grasps = view.labels.grasps
-    poses = [to_xyz_quat(grasp.T_base_tcp) for grasp in grasps]
+    T_base_tcp = np.array([grasp.T_base_tcp for grasp in grasps]).reshape(-1, 4, 4)
+    position, quaternion = to_xyz_quat(T_base_tcp)
     return {
-        "position": [position.tolist() for position, _ in poses],
-        "quaternion": [quaternion.tolist() for _, quaternion in poses],
+        "position": position.tolist(),
+        "quaternion": quaternion.tolist(),
         "opening": [grasp.opening for grasp in grasps],
         "score": [grasp.score for grasp in grasps],
         "object_id": [grasp.object + 1 for grasp in grasps],
