@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from gpnet_ros.commands.priority_source import add_priority
@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--rounds", type=int, default=20, help="how many frozen heaps of each K (20)")
     add("--objects", type=objects_range, default=(5, 5), help="K, objects per heap, or a range as 3-7 (5)")
     add("--kinds", default="all", help="some of " + ",".join(k.field for k in ERROR_KINDS) + " (all)")
+    add("--sizes", type=float, nargs="+", metavar="SIZE", help="of the errors, only these in mm or degrees (all)")
     add_priority(parser)
     add("--model", default="gpnet", help="name in models/ or path of a model folder (gpnet)")
     add("--workers", type=int, default=0, help="processes (number of cores)")
@@ -45,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Try all errors, print the curve and write it."""
-    kinds = _kinds(args.kinds)
+    kinds = _kinds(args.kinds, args.sizes)
     heaps = first_frozen(args.objects, args.rounds)
     args.out.mkdir(parents=True, exist_ok=True)
     policy = Policy("core", args.priority, args.model, scene_model=second_model(args.priority, args.scene_model))
@@ -65,15 +66,22 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _kinds(names: str) -> tuple[ErrorKind, ...]:
-    """The kinds of errors that a user named, separated by commas, or all.
+def _kinds(names: str, sizes: list[float] | None) -> tuple[ErrorKind, ...]:
+    """The kinds of errors that a user named, separated by commas, or all, with the sizes that were named, or all.
 
     Raises:
-        BadInput: a name is not known.
+        BadInput: a name is not known, or a size is none of a kind.
     """
     known = {kind.field: kind for kind in ERROR_KINDS}
     wanted = list(known) if names == "all" else names.split(",")
     unknown = [name for name in wanted if name not in known]
     if unknown:
         raise BadInput(f"--kinds names {unknown[0]!r}, which is no error: choose from {', '.join(known)}.")
-    return tuple(known[name] for name in wanted)
+    chosen = tuple(known[name] for name in wanted)
+    if sizes is None:
+        return chosen
+    for kind in chosen:
+        if not set(sizes) <= set(kind.sizes):
+            own = ", ".join(f"{size:g}" for size in kind.sizes)
+            raise BadInput(f"--sizes names what is no size of {kind.field}: choose from {own}.")
+    return tuple(replace(kind, sizes=tuple(dict.fromkeys(sizes))) for kind in chosen)

@@ -18,7 +18,7 @@ from gpnet_ros.evaluation.real_frames.frames import REAL_FRAMES
 from gpnet_ros.evaluation.real_frames.judged_frames import FrameTally, frames_table, judge_frames
 from gpnet_ros.evaluation.real_frames.sheet import FORMATS, write_sheet
 from gpnet_ros.grasp import SelectSettings
-from gpnet_ros.network import detector
+from gpnet_ros.network import checkpoint, detector
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
     if args.sheet is not None:
         write_sheet(args.sheet, judged)
     if args.json:
+        who = {"model": args.model, "weights": checkpoint.vouched_card(args.model).sha256}
         totals = {"decision": decision.to_dict(), "argmax": argmax.to_dict()}
-        print(json.dumps({"model": args.model, **totals, "frames": [each.to_dict() for each in judged]}))
+        print(json.dumps({**who, **totals, "frames": [each.to_dict() for each in judged]}))
     return 1 if decision.hits < args.at_least else 0

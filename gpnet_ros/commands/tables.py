@@ -12,12 +12,14 @@
   table3       closed loop on frozen heaps, 3 to 7 objects, per priority and network, beside the oracle
   ingredients  what recipe best owes to each of its parts
   graspnext    the multi-task networks on equal images and at equal core-hours, beside the paper's Table 1
+  targets      what must hold: every call makes it, from the shipped model's card and what the commands that stand in
+               its lines left in --runs; alone it measures nothing
 
 Models come from `gpnet ablate` (--models), three seeds each; where there are none yet, the shipped model stands in,
 and the rest is named below its table with the command that trains it. Beside ours stand the paper's figures, measured
 on other data.
 Whatever was judged or played is kept in runs/, so that an interrupted call goes on and a second one is quick. Figures
-of what must hold that a call does not measure stay as they were, in targets.json beside the page (or in --out).
+of what must hold that a call does not find stay as they were, in targets.json beside the page (or in --out).
 """
 
 from __future__ import annotations
@@ -27,9 +29,8 @@ import json
 from pathlib import Path
 
 from gpnet_ros.data.loaders.sets import LOADERS
-from gpnet_ros.paper.measuring import ROUNDS
 from gpnet_ros.paper.rows import TABLES, read_ablation_rows
-from gpnet_ros.paper.tables import SCENES, TablesRequest, make_tables
+from gpnet_ros.paper.tables import SCENES, TARGETS, TablesRequest, make_tables
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--out", type=Path, required=True, help="folder for tables.md, one CSV and one picture per table")
     add("--models", type=Path, default=Path("runs/ablations"), help="folder of gpnet ablate (runs/ablations)")
-    add("--tables", nargs="+", choices=(*TABLES, SCENES), default=[*TABLES, SCENES], help="only these (all)")
+    names = [*TABLES, SCENES, TARGETS]
+    add("--tables", nargs="+", choices=names, default=names, help="only these, and targets (all)")
     add("--data", default="stack-test", help="set of all tables of pictures but table2 (stack-test)")
     add("--public", nargs="+", default=[], metavar="NAME=FOLDER", help=f"public sets of table2: {', '.join(LOADERS)}")
     add("--scenes", type=int, help="only the first pictures of each set (all)")
@@ -49,8 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--config", type=Path, help="other rows than those of config/ablations.yaml")
     add("--page", type=Path, help="fill the generated parts of this page too, as docs/results.md")
-    add("--errors", type=Path, default=Path("runs/errors/errors.json"), help="of gpnet bench errors, for the targets")
-    add("--ros", type=Path, default=ROUNDS / "ros.jsonl", help="log of bench clearing --path ros, for the targets")
+    add("--runs", type=Path, default=Path("runs"), help="folder of what the targets are read from (runs)")
     add("--graspnext", type=Path, default=Path("runs/graspnext"), help="folder of gpnet ablate graspnext (%(default)s)")
     add("--latency", type=Path, default=Path("runs/latency.json"), help="of gpnet bench graspnext --out (%(default)s)")
     add("--workers", type=int, default=0, help="processes (number of cores)")
@@ -69,8 +70,7 @@ def run(args: argparse.Namespace) -> int:
         scenes=args.scenes,
         rounds=args.rounds,
         page=args.page,
-        errors=args.errors,
-        ros=args.ros,
+        runs=args.runs,
         graspnext=args.graspnext,
         latency=args.latency,
         workers=args.workers,

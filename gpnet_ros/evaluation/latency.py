@@ -59,7 +59,7 @@ class Latency:
         nets_ms: of each net alone in torch [ms]; nets_best_ms: in its best round [ms].
         net_ratio: of each net, over the net of the model.
         device, threads, torch, processor: where and with what it was measured.
-        model: name or path; rounds: how many were measured.
+        model: name or path; weights: SHA-256 of its weights; rounds: how many were measured.
         told: the runtime that was asked for; runtimes: all that are installed.
     """
 
@@ -72,6 +72,7 @@ class Latency:
     torch: str
     processor: str
     model: str
+    weights: str
     rounds: int
     told: str
     runtimes: tuple[RuntimeLatency, ...]
@@ -126,6 +127,7 @@ def measure_latency(
         torch=torch.__version__,
         processor=platform.processor() or platform.machine(),
         model=model,
+        weights=detector.card.sha256,
         rounds=rounds,
         told=detector.told,
         runtimes=_compared(detectors, paths, frame),

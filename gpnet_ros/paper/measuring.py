@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
 
 from gpnet_ros.evaluation.closed_loop import core
@@ -38,10 +37,8 @@ def judge_model(
     return evaluate(model, pictures, settings, most=scenes, workers=workers, cache=EVALUATIONS)
 
 
-def play_heaps(
-    model: Path | None, priority: str, *, rounds: int, also: Collection[tuple[int, str]] = (), workers: int = 0
-) -> list[RoundRow]:
-    """Play the first frozen heaps of each K, those after them that were played before, and some others.
+def play_heaps(model: Path | None, priority: str, *, rounds: int, workers: int = 0) -> list[RoundRow]:
+    """Play the first frozen heaps of each K, and those after them that were played before.
 
     Rounds are kept in `ROUNDS`, under a name that hashes the code that decides.
 
@@ -49,7 +46,6 @@ def play_heaps(
         model: its folder; None plays the oracle.
         priority: how the maps are ranked; "oracle" for the oracle.
         rounds: heaps of each K.
-        also: the others, by `HeapName.key`.
         workers: processes; 0 takes one per core.
     """
     frozen.require(frozen.COUNTS[0], rounds)
@@ -60,10 +56,10 @@ def play_heaps(
     log = ROUNDS / f"{weights}-{priority}{seen}-{core.core_code()}.jsonl"  # other code, other rounds
     there = {row.key for row in read_rounds(log)} if log.is_file() else set()
     heaps: list[HeapName] = []
-    whole = True
     for number in range(frozen.HEAPS):
         block = [HeapName(count, number=number) for count in frozen.COUNTS]
-        whole = whole and (number < rounds or all(heap.key in there for heap in block))
-        heaps += block if whole else [heap for heap in block if heap.key in also]
+        if number >= rounds and not all(heap.key in there for heap in block):
+            break
+        heaps += block
     policy = Policy("core", priority, None if model is None else str(model), scene_model=scene_model)
     return core.clear_heaps(heaps, policy, log, True, workers)

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from gpnet_ros.data.loaders.sets import LOADERS
 from gpnet_ros.errors import BadInput
-from gpnet_ros.evaluation.closed_loop.rows import read_rounds
 from gpnet_ros.evaluation.judging.judged_pictures import open_pictures
 from gpnet_ros.paper import paper_figures
 from gpnet_ros.paper.lines import table_lines
-from gpnet_ros.paper.measuring import ROUNDS, judge_model, play_heaps
+from gpnet_ros.paper.measuring import judge_model, play_heaps
 from gpnet_ros.paper.pages import Table, fill
 from gpnet_ros.paper.paper_figures import PaperFigure
 from gpnet_ros.paper.pictures import MeasuredLine, measure_line, picture_table
@@ -21,10 +20,11 @@ from gpnet_ros.paper.plots import draw_bars, draw_clearing
 from gpnet_ros.paper.rows import TABLES, AblationRow
 from gpnet_ros.paper.scene_table import read_latency, read_runs, scene_table
 from gpnet_ros.paper.table3 import ClearedLine, clear_line, clearing_table, line_of_rounds
-from gpnet_ros.paper.targets import TargetSources, read_errors, targets_table
+from gpnet_ros.paper.target_figures import ShippedFiles
+from gpnet_ros.paper.targets import targets_table
 
-#: The table of the multi-task networks, which has no rows of ablations.
-SCENES = "graspnext"
+#: Tables that have no rows of ablations: of the multi-task networks, and of what must hold.
+SCENES, TARGETS = "graspnext", "targets"
 _REGRAD = "The paper's figures: REGRAD, rectangle rule, a GTX 1080 Ti; not all inputs of its baselines are stated."
 
 
@@ -75,13 +75,13 @@ class TablesRequest:
     Attributes:
         out: folder of tables.md, and of one CSV and one picture per table.
         models: folder of `gpnet ablate`.
-        tables: some of `TABLES`.
+        tables: some of `TABLES`, `SCENES` and `TARGETS`, which every call makes.
         data: set of all tables of pictures but table2.
         public: (loader, folder) of each public set of table2.
         scenes: only the first so many pictures of each set; None takes all.
         rounds: frozen heaps of each K in table3, and more of a line that has more already.
         page: Markdown page whose generated parts are filled too; None fills none.
-        errors: file of `gpnet bench errors`; ros: log of `gpnet bench clearing --path ros`; both for the targets.
+        runs: folder of what the commands beside the targets leave.
         graspnext: folder of `gpnet ablate graspnext`; latency: file of `gpnet bench graspnext --out`.
         workers: processes; 0 takes one per core.
 
@@ -91,14 +91,13 @@ class TablesRequest:
 
     out: Path
     models: Path = Path("runs/ablations")
-    tables: tuple[str, ...] = (*TABLES, SCENES)
+    tables: tuple[str, ...] = (*TABLES, SCENES, TARGETS)
     data: str = "stack-test"
     public: tuple[tuple[str, str], ...] = ()
     scenes: int | None = None
     rounds: int = 100
     page: Path | None = None
-    errors: Path = Path("runs/errors/errors.json")
-    ros: Path = ROUNDS / "ros.jsonl"
+    runs: Path = Path("runs")
     graspnext: Path = Path("runs/graspnext")
     latency: Path = Path("runs/latency.json")
     workers: int = 0
@@ -135,14 +134,13 @@ def make_tables(rows: tuple[AblationRow, ...], asked: TablesRequest) -> tuple[li
     asked.out.mkdir(parents=True, exist_ok=True)
     found: list[Table] = []
     by_set: dict[str, dict[str, MeasuredLine]] = {}
-    for name in (table for table in asked.tables if table not in ("table3", SCENES)):
+    for name in (table for table in asked.tables if table not in ("table3", SCENES, TARGETS)):
         own = "unseen-test" if name == "table2" else asked.data
         for source, data in [("own", own), *(asked.public if name == "table2" else ())]:
             table, measured = _picture_table(name, rows, asked, source, data)
             found.append(table)
             by_set.setdefault(data, {}).update({line.line.key: line for line in measured})
             draw_bars(asked.out / f"{table.name}.png", table.title, measured, _PICTURE_TABLES[name].paper)
-    clearing: list[ClearedLine] = []
     if "table3" in asked.tables:
         clearing = _clearing(rows, asked)
         found.append(clearing_table(clearing, "gpnet", asked.models))
@@ -150,7 +148,10 @@ def make_tables(rows: tuple[AblationRow, ...], asked: TablesRequest) -> tuple[li
     if SCENES in asked.tables:
         found.append(scene_table(read_runs(asked.graspnext), read_latency(asked.latency)))
     kept = (asked.out if asked.page is None else asked.page.parent) / "targets.json"
-    found.insert(0, targets_table(_target_sources(by_set, clearing, rows, asked), kept))
+    shipped = ShippedFiles(asked.runs)
+    found.insert(0, targets_table(shipped, by_set.get("stack-test", {}), kept))
+    for sentence in dict.fromkeys(shipped.left_out):
+        print(sentence)
     return found, _write(asked.out, found, asked.page)
 
 
@@ -179,28 +180,6 @@ def _clearing(rows: tuple[AblationRow, ...], asked: TablesRequest) -> list[Clear
     play = partial(play_heaps, rounds=asked.rounds, workers=asked.workers)
     oracle = line_of_rounds("oracle", "oracle (plans from the truth)", play(None, "oracle"))
     return [oracle, *(clear_line(line, play) for line in table_lines("table3", rows, asked.models))]
-
-
-def _target_sources(
-    by_set: Mapping[str, Mapping[str, MeasuredLine]],
-    clearing: Sequence[ClearedLine],
-    rows: tuple[AblationRow, ...],
-    asked: TablesRequest,
-) -> TargetSources:
-    """What the targets are read from; the default model is judged on unseen-test, too."""
-    ours = next((line for line in table_lines("table1", rows, asked.models) if line.key == "gpnet"), None)
-    model = ours.models[0] if ours and ours.models else None
-    unseen: dict[str, MeasuredLine] = {}
-    if ours is not None and model is not None and "stack-test" in by_set and "table1" in asked.tables:
-        pictures = open_pictures("unseen-test")
-        judge = partial(judge_model, pictures=pictures, scenes=asked.scenes, workers=asked.workers)
-        unseen["gpnet"] = measure_line(ours, judge)
-    ros = read_rounds(asked.ros) if clearing and asked.ros.is_file() else []
-    heaps = {row.key for row in ros}
-    core = play_heaps(model, "learned", rounds=0, also=heaps, workers=asked.workers) if heaps and model else []
-    by_key = {line.key: line for line in clearing}
-    card = ours.cards()[0].metric if ours and model else {}
-    return TargetSources(by_set.get("stack-test", {}), unseen, by_key, ros, core, read_errors(asked.errors), card)
 
 
 def _write(out: Path, found: Sequence[Table], page: Path | None) -> list[Path]:

@@ -55,6 +55,13 @@ def test_curve_falls_where_picking_does_and_is_not_played_twice(
     assert json.loads((tmp_path / "errors.json").read_text()) == answer
 
 
+def test_only_the_sizes_that_are_asked_for_are_tried(played: list[tuple[str, Errors]], tmp_path: Path) -> None:
+    words = ["--rounds", "1", "--kinds", "hand_eye,tcp", "--sizes", "3", "--workers", "1", "--out", str(tmp_path)]
+    assert main(["bench", "errors", *words]) == 0
+    assert [errors for _, errors in played] == [Errors(), Errors(hand_eye=0.003), Errors(tcp=0.003)]
+    assert (tmp_path / "hand_eye_3mm.jsonl").is_file(), "the name by which gpnet tables knows it"
+
+
 def test_sizes_arrive_in_si_units(played: list[tuple[str, Errors]], tmp_path: Path) -> None:
     kinds = [kind for kind in ERROR_KINDS if kind.field in ("hand_eye_turn", "tcp")]
     error_curve(kinds, first_frozen((5, 5), 1), Policy(priority="none"), tmp_path, 1)
@@ -72,6 +79,7 @@ def test_errors_of_a_round_are_part_of_who_played_it() -> None:
     ("words", "said"),
     [
         (["--kinds", "wind"], "which is no error"),
+        (["--kinds", "tcp,hand_eye_turn", "--sizes", "3"], "no size of hand_eye_turn"),
         (["--rounds", "0"], "at least one"),
         (["--objects", "9"], "no frozen"),
     ],

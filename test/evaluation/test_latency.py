@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gpnet_ros.cli import main
-from gpnet_ros.network.card import Card
+from gpnet_ros.network.card import Card, read_card
 from gpnet_ros.network.checkpoint import build, save
 
 
@@ -26,7 +26,7 @@ def test_every_stage_and_every_net_is_measured(tmp_path: Path, capsys: pytest.Ca
     assert list(path) == ["grid", "normalise", "net", "decode", "total"] and min(path.values()) > 0
     assert path["total"] >= max(path[name] for name in ("grid", "normalise", "net", "decode"))
     assert {"gpnet-s", "gpnet-m", "ggcnn", "ggcnn2", "grconvnet"} <= set(answer["nets_ms"])
-    assert answer["threads"] == 1
+    assert answer["threads"] == 1 and answer["weights"] == read_card(tmp_path).sha256
     for name, value in answer["nets_ms"].items():
         assert 0 < answer["nets_best_ms"][name] <= value
         assert answer["net_ratio"][name] > 0

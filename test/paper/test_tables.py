@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,14 +24,14 @@ from gpnet_ros.evaluation.judging.evaluation import Results
 from gpnet_ros.network.card import Card
 from gpnet_ros.network.checkpoint import build, save
 from gpnet_ros.paper import measuring, paper_figures, tables
-from gpnet_ros.paper import targets as target_rows
 from gpnet_ros.paper.cells import Outcomes, cell, difference
 from gpnet_ros.paper.lines import Line, table_lines, untrained
-from gpnet_ros.paper.pages import Table, fill, marks
+from gpnet_ros.paper.pages import fill, marks
 from gpnet_ros.paper.pictures import measure_line, picture_table
 from gpnet_ros.paper.rows import AblationRow, decisive_settings, read_ablation_rows
 from gpnet_ros.paper.table3 import ALL, clearing_table, line_of_rounds
-from gpnet_ros.paper.targets import NOT_YET, TargetSources, targets_table
+from gpnet_ros.paper.target_figures import NOT_YET, ShippedFiles
+from gpnet_ros.paper.targets import targets_table
 
 N = 200
 NAMES = tuple(f"scene-{k}" for k in range(N))
@@ -227,72 +227,6 @@ def test_rounds_beyond_those_asked_for_count_where_they_are_whole(
     log.write_text("".join(log.read_text().splitlines(keepends=True)[:-1]))  # the last K of the third is lost
     measuring.play_heaps(None, "oracle", rounds=1)
     assert asked[-1] == (10, 1)
-    measuring.play_heaps(None, "oracle", rounds=1, also={(5, "k5-000"), (5, "k5-030"), (5, "other")})
-    assert asked[-1] == (11, 30), "those, whatever lies between"
-
-
-def figures(table: Table) -> dict[str, str]:
-    return {r["measure"]: r["our figure"] for r in table.rows}
-
-
-def test_targets_say_met_not_met_or_not_measured(cards: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(target_rows, "PICTURES", N)
-    monkeypatch.setattr(target_rows, "CLEARING_HEAPS", 20 * 5)
-    assert set(figures(targets_table(TargetSources({}, {}, {}))).values()) == {NOT_YET}
-    stack = {
-        key: measure_line(line(won, name=key), judged)
-        for key, won in (("gpnet", "180"), ("best", "180"), ("grconvnet", "120"))
-    }
-    unseen = {"gpnet": measure_line(line("120"), judged)}
-    clearing = {
-        key: line_of_rounds(key, key, rounds([k < right for k in range(20)]))
-        for key, right in (("gpnet", 16), ("gpnet, height", 12), ("gpnet, none", 8), ("oracle", 20))
-    }
-    kept = tmp_path / "targets.json"
-    first = figures(targets_table(TargetSources(stack, unseen, clearing), kept))
-    told = list(first.values())
-    assert "90.0" in told[0] and told[0].split(" (")[0].endswith(": met")
-    assert ": not met" in told[1] and ": not met" in told[2] and ": met" in told[3]
-    assert NOT_YET in told[4] or "not measured" in told[4]
-    assert "over height: +20.0" in told[5] and ": met" in told[5]
-    assert "-20.0" in told[6] and ": not met" in told[6]
-    assert told[7] == told[8] == NOT_YET
-    again = figures(targets_table(TargetSources({}, {}, {}), kept))
-    assert again == first, "what a later call does not measure is kept"
-
-
-def test_a_part_says_something_only_where_its_interval_leaves_no_doubt_and_replaces_nothing(
-    cards: None, tmp_path: Path
-) -> None:
-    kept = tmp_path / "targets.json"
-    card = {"stack-test": {"lift": {"rate": 0.9, "low": 0.87, "high": 0.92, "n": 500}}}
-    whole = list(figures(targets_table(TargetSources({}, {}, {}, card=card), kept)).values())
-    assert whole[0].startswith("90.0 [87, 92], n = 500: met") and whole[1] == NOT_YET
-    stack = {"gpnet": measure_line(line("100"), judged)}
-    part = list(figures(targets_table(TargetSources(stack, {}, {}))).values())
-    assert part[0] == f"50.0 [43, 57], on {N} of 500: not met"
-    for won, said in ((172, "too few to say"), (190, "met")):
-        close = {"gpnet": measure_line(line(str(won)), judged)}
-        assert next(iter(figures(targets_table(TargetSources(close, {}, {}))).values())).endswith(
-            f"on {N} of 500: {said}"
-        )
-    assert next(iter(figures(targets_table(TargetSources(stack, {}, {}), kept)).values())) == whole[0]
-    kept.write_text('{"x": "90"}')
-    with pytest.raises(BadInput, match="cannot be read"):
-        targets_table(TargetSources({}, {}, {}), kept)
-
-
-def test_ros_is_compared_on_the_same_heaps_and_errors_are_read(cards: None) -> None:
-    core, equal, worse = (rounds([k < won for k in range(40)], objects=(5,)) for won in (30, 28, 8))
-    curve = [{"error": "none", "size": 0.0, "pick_rate": {"rate": 0.9}}]
-    curve += [{"error": "hand_eye", "size": size, "pick_rate": {"rate": 0.9 - size / 10}} for size in (1.0, 3.0)]
-    told = {}
-    for name, ros in (("equal", equal), ("worse", worse)):
-        told[name] = list(figures(targets_table(TargetSources({}, {}, {}, ros, core, {"curve": curve}))).values())
-    assert (
-        told["equal"][7].endswith(": met") and told["worse"][7].endswith(": not met") and "n = 40" in told["worse"][7]
-    )
-    assert "hand-eye 60 %" in told["equal"][8] and "80 %" not in told["equal"][8]
 
 
 def test_a_page_gets_its_parts_and_keeps_everything_else(tmp_path: Path) -> None:
@@ -317,9 +251,12 @@ def test_the_page_of_results_has_a_part_for_every_table() -> None:
         begin, end = marks(name)
         assert page.count(begin) == page.count(end) == 1 and page.index(begin) < page.index(end)
     kept = json.loads((Path(__file__).parents[2] / "docs" / "targets.json").read_text("utf-8"))
-    for asked in targets_table(TargetSources({}, {}, {})).rows:
-        figure = kept.get(asked["measure"], {"text": NOT_YET})["text"]
-        assert f"| {asked['measure']} | {asked['at least now']} | {asked['we aim at']} | {figure} |" in page
+    asked = targets_table(ShippedFiles(Path("none")), {}).rows
+    assert set(kept) <= {line["measure"] for line in asked}, "nothing is remembered that no line asks for"
+    for line in asked:
+        entry = kept.get(line["measure"])
+        figure = f"{NOT_YET} |" if entry is None else f"{entry['text']} ({entry['day']}"
+        assert f"| {line['measure']} | {line['at least now']} | {line['we aim at']} | {figure}" in page
 
 
 def save_tiny(folder: Path) -> None:
@@ -365,12 +302,8 @@ def test_the_command_writes_everything_with_missing_models(
 
     monkeypatch.setattr(measuring, "evaluate", evaluated)
     monkeypatch.setattr(tables, "open_pictures", lambda name, source="own": type("P", (), {"name": name, "note": ""})())
-    asked: list[Collection[tuple[int, str]]] = []
 
-    def played(
-        model: Path | None, priority: str, also: Collection[tuple[int, str]] = (), **_: object
-    ) -> list[RoundRow]:
-        asked.append(also)
+    def played(model: Path | None, priority: str, **_: object) -> list[RoundRow]:
         return rounds([True] * 5 + [priority != "none"])
 
     monkeypatch.setattr(tables, "play_heaps", played)
@@ -387,9 +320,7 @@ def test_the_command_writes_everything_with_missing_models(
         str(page),
         "--json",
     ]
-    ros = rounds([True] * 2, objects=(5,))
-    (tmp_path / "ros.jsonl").write_text("".join(json.dumps(row.to_dict()) + "\n" for row in ros))
-    words += ["--errors", str(tmp_path / "none.json"), "--ros", str(tmp_path / "ros.jsonl")]
+    words += ["--runs", str(tmp_path / "none")]
     assert cli.main(words) == 0
     answer = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert set(answer["tables"]) == {
@@ -411,7 +342,6 @@ def test_the_command_writes_everything_with_missing_models(
     assert "87.5 ± 2.5" in text and text.count("Not trained yet: ") == 9, "one sentence per table"
     assert "best-no-cgc best-plain" in text and "| GP-Net, recipe paper, RGB |  | not trained |" in text
     assert "87.5 ± 2.5" in page.read_text() and "Table 3" in page.read_text()
-    assert asked[-1] == {(5, "k5-000"), (5, "k5-001")}, "the heaps that ROS had, without ROS"
     assert (tmp_path / "targets.json").is_file() and not (tmp_path / "out" / "targets.json").exists()
     with (tmp_path / "out" / "table1.csv").open() as file:
         found = [r for r in csv.DictReader(file) if (r["method"], r["metric"], r["decode"]) == ("best", "lift", "cell")]

@@ -7,11 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.closed_loop.rows import RoundRow, read_rounds
 from gpnet_ros.evaluation.intervals import paired
 
 Value = Literal["all_right", "cleared"]
+#: Drawings of the bootstrap over heaps.
+_DRAWINGS = 2000
 
 
 def compare_rounds(first: Sequence[RoundRow], second: Sequence[RoundRow], value: Value = "all_right") -> dict[str, Any]:
@@ -42,6 +46,39 @@ def compare_rounds(first: Sequence[RoundRow], second: Sequence[RoundRow], value:
     counts = sorted({k for k, _, _ in pairs})
     rows = [{"objects": k, **part(lambda n, k=k: n == k)} for k in counts]  # type: ignore[misc]
     return {"value": value, "all": part(lambda _: True), "rows": rows}
+
+
+def compare_picks(first: Sequence[RoundRow], second: Sequence[RoundRow]) -> dict[str, Any]:
+    """Picks that brought an object, of two policies over the heaps that both have played whole.
+
+    Args:
+        first, second: rows of two policies.
+
+    Returns:
+        Rates "first" and "second" in 0..1; "difference", second minus first, with "low" and "high", its 95 % interval
+        by the bootstrap over heaps, for picks of one heap are no independent cases; "n", the heaps.
+
+    Raises:
+        BadInput: they share no heap in which both picked.
+    """
+    other = {row.key: row for row in second if not row.failed}
+    pairs = [(row, other[row.key]) for row in first if not row.failed and row.key in other]
+    counts = np.array([[sum(_executed(row)), len(_executed(row))] for pair in pairs for row in pair])
+    counts = counts.reshape(-1, 4)  # brought and made, of the first and of the second
+    counts = counts[(counts[:, 1] > 0) & (counts[:, 3] > 0)]
+    if not len(counts):
+        raise BadInput("The two runs share no heap in which both picked: run both with the same --heaps and --objects.")
+    drawn = np.random.default_rng(0).integers(len(counts), size=(_DRAWINGS, len(counts)))
+    sums = counts[drawn].sum(axis=1)
+    low, high = np.percentile(sums[:, 2] / sums[:, 3] - sums[:, 0] / sums[:, 1], (2.5, 97.5))
+    brought, made, brought_second, made_second = counts.sum(axis=0)
+    rates = {"first": float(brought / made), "second": float(brought_second / made_second)}
+    gap = {"difference": rates["second"] - rates["first"], "low": float(low), "high": float(high)}
+    return {**rates, **gap, "n": len(counts)}
+
+
+def _executed(row: RoundRow) -> list[bool]:
+    return [pick.ok for pick in row.picks if pick.executed]
 
 
 def compare_files(first: Path, second: Path) -> dict[str, Any]:

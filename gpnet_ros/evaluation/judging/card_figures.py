@@ -7,25 +7,42 @@ from pathlib import Path
 from typing import Any
 
 from gpnet_ros.errors import BadInput
+from gpnet_ros.evaluation.intervals import share_of
 from gpnet_ros.evaluation.judging.evaluation import Results
-from gpnet_ros.evaluation.judging.judgement import Metric
-from gpnet_ros.evaluation.judging.report import usual_decode
+from gpnet_ros.evaluation.judging.judgement import Decode, Metric
 from gpnet_ros.network.card import write_card
 from gpnet_ros.network.checkpoint import vouched_card
 
-#: What a card tells of each set.
-CARD_METRICS: tuple[Metric, ...] = ("lift", "lift_any", "top", "top50", "any", "object")
+#: What a card tells of each set, and in which decode.
+CARD_METRICS: dict[Metric, Decode] = {
+    **{"lift": "cell", "lift_any": "cell"},
+    **{"top": "argmax", "top50": "argmax", "any": "argmax", "object": "argmax"},
+    "on_top": "cell",
+}
 
 
 def card_figures(results: Results) -> dict[str, Any]:
-    """Figures on one set: each metric that it can tell, in the decode that is usual for it, and times."""
+    """Figures on one set: each metric that it can tell, and times."""
     found: dict[str, Any] = {}
-    for metric in CARD_METRICS:
+    for metric, decode in CARD_METRICS.items():
         try:
-            found[metric] = {"decode": usual_decode(metric), **results.rate(metric, usual_decode(metric))}
+            won = _centres_on_top(results, decode) if metric == "on_top" else results.won(metric, decode)
         except BadInput:  # the set cannot tell
             continue
+        found[metric] = {"decode": decode, **share_of(won)}
     return {**found, "time_ms": results.time_ms()}
+
+
+def _centres_on_top(results: Results, decode: Decode) -> list[bool]:
+    """Whether each centre lies on a topmost object; a picture without a grasp has none there.
+
+    Raises:
+        BadInput: the set cannot tell.
+    """
+    told = [row.verdicts[decode] for row in results.rows if decode in row.verdicts]
+    if not told or any(verdict.on_top is None and verdict.pixel is not None for verdict in told):
+        return results.won("on_top", decode)
+    return [bool(verdict.on_top) for verdict in told]
 
 
 def write_figures(folder: Path, figures: dict[str, dict[str, Any]], notes: str | None = None) -> None:

@@ -16,7 +16,7 @@ from support.rounds import BY, round_row
 from gpnet_ros.cli import main
 from gpnet_ros.errors import BadInput
 from gpnet_ros.evaluation.closed_loop import core as clearing_core
-from gpnet_ros.evaluation.closed_loop.compare import compare_rounds
+from gpnet_ros.evaluation.closed_loop.compare import compare_picks, compare_rounds
 from gpnet_ros.evaluation.closed_loop.heaps import HeapName
 from gpnet_ros.evaluation.closed_loop.players import PlayedBy, Policy, played_code
 from gpnet_ros.evaluation.closed_loop.ros import MODULES, SETTINGS
@@ -178,6 +178,22 @@ def test_comparison_pairs_heaps_whatever_their_order() -> None:
         compare_rounds([row(0, True)], [row(1, True)])
     with pytest.raises(BadInput, match="no heap in common"):
         compare_rounds([row(0, True)], [replace(row(0, True), failed=True)])
+
+
+def test_picks_are_compared_over_the_heaps_that_both_played_and_heaps_make_the_interval() -> None:
+    def played(won: int, picks: int) -> list[RoundRow]:
+        return [round_row(HeapName(5, number=k), k < won, picks=picks) for k in range(20)]
+
+    found = compare_picks(played(18, 2), [*played(14, 5), row(30, True)])
+    assert (found["first"], found["second"], found["n"]) == (pytest.approx(0.9), pytest.approx(0.7), 20)
+    assert found["difference"] == pytest.approx(-0.2) and found["low"] < -0.2 < found["high"] < 0
+    more = compare_picks(played(18, 20), played(14, 50))
+    assert (more["low"], more["high"]) == (found["low"], found["high"]), "more picks of a heap are no more heaps"
+    same = compare_picks(played(18, 2), played(18, 5))
+    assert same["low"] == same["difference"] == same["high"] == 0.0
+    for other in (row(1, True), replace(row(0, True), failed=True), replace(row(0, True), picks=())):
+        with pytest.raises(BadInput, match="share no heap"):
+            compare_picks([row(0, True)], [other])
 
 
 def test_command_compares_two_logs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

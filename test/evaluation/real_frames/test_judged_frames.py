@@ -19,6 +19,7 @@ from gpnet_ros.evaluation.real_frames.sheet import frame_tile, frames_sheet, wri
 from gpnet_ros.frame import Frame, Intrinsics
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.maps import Grid, Maps
+from gpnet_ros.network.checkpoint import vouched_card
 
 BOX, BOOK = (40, 40, 70, 90), (140, 60, 200, 120)  # u0, v0, u1, v1 [px]
 CAMERA = Intrinsics(240, 180, 300.0, 300.0, 119.5, 89.5)
@@ -134,6 +135,7 @@ def test_the_command_reports_both_readings_and_says_no_below_the_bar(
     answer = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert answer["decision"]["hits"] == answer["argmax"]["hits"] == answer["decision"]["n"] == 1
     assert answer["frames"][0]["decision"]["object"] == "box"
+    assert answer["weights"] == vouched_card("gpnet").sha256
     assert cv2.imread(str(tmp_path / "sheet.png")) is not None
     assert main([*words, "--at-least", "2"]) == 1
 
