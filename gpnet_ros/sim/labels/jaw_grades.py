@@ -19,10 +19,10 @@ from gpnet_ros.sim.labels.finger_room import FingerRooms, surface_lattice
 from gpnet_ros.sim.labels.pad_contacts import (
     PAD_MARGINS,
     Descents,
-    between_pads,
-    exits_beside,
+    exits,
     free_to_close,
-    nearest_pad,
+    leaves_at_centre,
+    may_hold,
     pad_contact,
 )
 
@@ -58,10 +58,14 @@ class JawGrades:
             friction: of pad on object that a grasp must hold with.
         """
         T_base_object = np.asarray(solids.T_base_object, dtype=np.float64)
+        self._axes = np.array([[np.cos(yaw), np.sin(yaw)] for yaw in YAWS], dtype=np.float32)
         triangles = _triangles(solids, T_base_object)
-        self._scene = EmbreeScene()
+        self._scene, may = EmbreeScene(), []
         for corners in triangles:  # one geometry per object: the hit's geomID is the object
-            TriangleMesh(self._scene, np.ascontiguousarray(corners, dtype=np.float32))
+            met = np.ascontiguousarray(corners, dtype=np.float32)
+            TriangleMesh(self._scene, met)
+            may.append(may_hold(met, self._axes, friction))
+        self._may_hold = np.array(may)
         everything = np.concatenate(triangles).reshape(-1, 3)
         heights = surface_lattice(self._scene, everything.min(axis=0), everything.max(axis=0), solids.table_z)
         self._rooms = FingerRooms(heights, gripper, YAWS)
@@ -70,14 +74,13 @@ class JawGrades:
 
     def all_yaws(self, points: SurfacePoints) -> Floats:
         """Score, opening [m] and raise of the tips [m], (3, n, yaws), 0 where there is no grasp."""
-        axes = np.array([[np.cos(yaw), np.sin(yaw)] for yaw in YAWS], dtype=np.float32)
         raises, factors = np.array(RAISES, dtype=np.float32).T
         tips, chosen, yaws, rows = self._first_raise(points, raises)
         grades = np.zeros((3, len(points.tip), len(YAWS)), dtype=np.float32)
         for k in range(0, len(rows), _AT_ONCE):
             some = slice(k, k + _AT_ONCE)
             row, yaw, raised = rows[some], yaws[some], chosen[some]
-            jaws = Descents(points.surface[row], tips[raised, row], points.object[row], yaw, axes[yaw])
+            jaws = Descents(points.surface[row], tips[raised, row], points.object[row], yaw, self._axes[yaw])
             score, opening = self._score(jaws)
             grades[:, row, yaw] = factors[raised] * score, opening, raises[raised] * (score > 0)
         return grades
@@ -101,10 +104,10 @@ class JawGrades:
         """Score and opening [m], (n,) each."""
         stroke = self._stroke
         score, opening = np.zeros((2, len(jaws.tip)), dtype=np.float32)
-        rows, (right, grip_right, area_right), (left, grip_left, area_left) = self._contacts(jaws)
+        rows, ((right, grip_right, area_right), (left, grip_left, area_left)) = self._contacts(jaws)
         width, offset = right + left, np.abs(right - left) / 2
         antipodal = np.minimum(grip_right, grip_left)
-        good = (antipodal > 0) & (width <= stroke - 2 * PAD_MARGINS[-1])
+        good = width <= stroke - 2 * PAD_MARGINS[-1]
         good &= offset <= np.maximum(OFFSET_MAX, OFFSET_SHARE * width)
         wide, margin = np.zeros_like(width), np.zeros_like(width)
         kept = np.flatnonzero(good)
@@ -123,20 +126,16 @@ class JawGrades:
         opening[rows[kept]] = wide[kept]
         return score, opening
 
-    def _contacts(self, jaws: Descents) -> tuple[NDArray[np.intp], tuple[Floats, ...], tuple[Floats, ...]]:
+    def _contacts(self, jaws: Descents) -> tuple[NDArray[np.intp], list[tuple[Floats, ...]]]:
         """Rows (k,) of the jaws that may hold, and `pad_contact` of both pads; no ray is cast for a jaw that cannot."""
-        stroke = self._stroke
-        rows, (right, left) = between_pads(self._scene, jaws, stroke)
-        first = self._contact(jaws.rows(rows), 1, *right)
-        holds = (first[1] > 0) & (first[0] + nearest_pad(left[0]) <= stroke - 2 * PAD_MARGINS[-1])
-        rows = rows[holds]
-        second = self._contact(jaws.rows(rows), -1, *(side[holds] for side in left))
-        return rows, tuple(part[holds] for part in first), second
-
-    def _contact(self, jaws: Descents, side: int, distance: Floats, cosine: Floats) -> tuple[Floats, ...]:
-        """`pad_contact` of one pad, from what its centre rays met (n, heights) and the rays beside them."""
-        beside = exits_beside(self._scene, jaws, side, self._stroke)
-        return pad_contact(np.hstack([distance, beside[0]]), np.hstack([cosine, beside[1]]), self._friction)
+        rows = np.flatnonzero(self._may_hold[jaws.object, jaws.yaw])
+        found: list[tuple[Floats, ...]] = []
+        for side in (1, -1):
+            distance, cosine = exits(self._scene, jaws.rows(rows), side, self._stroke)
+            contact = pad_contact(distance, cosine, self._friction)
+            holds = leaves_at_centre(distance) & (contact[1] > 0)
+            rows, found = rows[holds], [tuple(part[holds] for part in pad) for pad in (*found, contact)]
+        return rows, found
 
 
 def _opening(jaws: Descents, half: Floats, rooms: FingerRooms, stroke: float) -> tuple[Floats, Floats]:

@@ -5,7 +5,6 @@ Distances are measured from the surface point of a pixel along the opening, [m].
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,38 +46,8 @@ class Descents:
         return Descents(self.surface[index], self.tip[index], self.object[index], self.yaw[index], self.axis[index])
 
 
-def between_pads(
-    scene: EmbreeScene, jaws: Descents, stroke: float
-) -> tuple[NDArray[np.int64], list[tuple[Floats, Floats]]]:
-    """Jaws whose object ends on both sides within the stroke, by the centre rays alone: most are ruled out.
-
-    Args:
-        scene: all solids; geometry i is object i.
-        jaws: n of them.
-        stroke: of the gripper [m].
-
-    Returns:
-        Their rows (k,), and for +axis and -axis distances [m] and cosines (k, heights), as `exits_beside` returns them.
-    """
-    rows = np.arange(len(jaws.tip))
-    found: list[tuple[Floats, Floats]] = []
-    for side in (1, -1):
-        one = _exits(scene, jaws.rows(rows), side, _LATERAL[:1], stroke)
-        leaves = np.isfinite(one[0]).any(axis=1)
-        rows = rows[leaves]
-        found = [*((d[leaves], c[leaves]) for d, c in found), (one[0][leaves], one[1][leaves])]
-    reach = [nearest_pad(d) for d, _ in found]
-    narrow = reach[0] + reach[1] <= stroke - 2 * PAD_MARGINS[-1]
-    return rows[narrow], [(d[narrow], c[narrow]) for d, c in found]
-
-
-def nearest_pad(distance: Floats) -> Floats:
-    """How far a pad is from the point (n,) at least [m], by distances (n, k) of some of the rays on its side."""
-    return np.asarray(np.where(np.isfinite(distance), distance, np.float32(0.0)).max(axis=1, initial=0.0))
-
-
-def exits_beside(scene: EmbreeScene, jaws: Descents, side: int, stroke: float) -> tuple[Floats, Floats]:
-    """Where rays on either side of the centre of a pad leave the object of each point.
+def exits(scene: EmbreeScene, jaws: Descents, side: int, stroke: float) -> tuple[Floats, Floats]:
+    """Where rays towards a pad leave the object of each point.
 
     Args:
         scene: all solids; geometry i is object i.
@@ -87,34 +56,31 @@ def exits_beside(scene: EmbreeScene, jaws: Descents, side: int, stroke: float) -
         stroke: of the gripper [m].
 
     Returns:
-        Distance [m] and cosine between normal and ray, (n, 2 * heights); infinite and 0 where the ray did not start
-        inside the object of the point, or leaves it beyond the stroke.
+        Distance [m] and cosine between normal and ray, (n, 9): at three heights at the centre of the pad, then beside
+        it; infinite and 0 where the ray did not start inside the object of the point, or leaves it beyond the stroke.
     """
-    return _exits(scene, jaws, side, _LATERAL[1:], stroke)
-
-
-def _exits(
-    scene: EmbreeScene, jaws: Descents, side: int, lateral: Sequence[float], reach: float
-) -> tuple[Floats, Floats]:
-    """As `exits_beside`, (n, heights * laterals), of rays `lateral` beside the centre [m] and `reach` long [m]."""
     direction = np.float32(side) * jaws.axis
     band = jaws.surface[:, 2] - jaws.tip
-    n, m = len(band), len(_HEIGHTS) * len(lateral)
-    origins = np.empty((n, len(lateral), len(_HEIGHTS), 3), dtype=np.float32)
-    for k, beside in enumerate(lateral):
+    n, m = len(band), len(_HEIGHTS) * len(_LATERAL)
+    origins = np.empty((n, len(_LATERAL), len(_HEIGHTS), 3), dtype=np.float32)
+    for k, beside in enumerate(_LATERAL):
         _set_beside(origins[:, k], jaws.surface, direction, beside)
     for k, share in enumerate(_HEIGHTS):
         origins[:, :, k, 2] = (jaws.tip + np.float32(share) * band)[:, None]
     rays = _horizontal(direction, m)
     # Nothing beyond the stroke counts, so no ray looks there.
-    hit = scene.run(origins.reshape(-1, 3), rays, dists=float(reach), output=1)
-    normal = hit["Ng"].T
-    x, y, z = normal
+    hit = scene.run(origins.reshape(-1, 3), rays, dists=float(stroke), output=1)
+    x, y, z = hit["Ng"].T
     cosine = (x * rays[:, 0] + y * rays[:, 1]) / np.maximum(np.sqrt(x * x + y * y + z * z), 1e-20)
     # A ray that starts outside meets a face that looks towards it, or another object, first.
-    inside = (hit["geomID"] == np.repeat(jaws.object, m)) & (cosine > 0) & (hit["tfar"] < reach)
+    inside = (hit["geomID"] == np.repeat(jaws.object, m)) & (cosine > 0) & (hit["tfar"] < stroke)
     distance = np.where(inside, hit["tfar"], np.float32(np.inf))
     return distance.reshape(n, m), np.where(inside, cosine, np.float32(0.0)).reshape(n, m)
+
+
+def leaves_at_centre(distance: Floats) -> NDArray[np.bool_]:
+    """Whether any ray at the centre of the pad left the object (n,), by distances (n, 9) of `exits`."""
+    return np.asarray(np.isfinite(distance[:, : len(_HEIGHTS)]).any(axis=1))
 
 
 def _set_beside(origins: Floats, xy: Floats, direction: Floats, beside: float) -> None:
@@ -153,11 +119,37 @@ def free_to_close(scene: EmbreeScene, jaws: Descents, side: int, contact: Floats
     return np.asarray(~other.reshape(n, m).any(axis=1))
 
 
+def may_hold(triangles: Floats, axes: Floats, friction: float) -> NDArray[np.bool_]:
+    """Opening directions (yaws,) in which a solid has faces for both pads to hold at all.
+
+    A pad holds by the mean cosine of the faces that it touches, so one of them must look far enough towards it.
+
+    Args:
+        triangles: (m, 3, 3) of the solid, as rays meet them [m].
+        axes: (yaws, 2) opening directions, horizontal unit vectors.
+        friction: coefficient of pad on object.
+    """
+    first, second = triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
+    normals = np.cross(first, second)
+    length = np.linalg.norm(normals, axis=1)
+    # The normal of a sliver is mostly rounding: it may look anywhere.
+    sliver = length < 1e-3 * np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    cosine = (normals[:, :2] / np.maximum(length, 1e-20)[:, None]) @ axes.T
+    least = _cone(friction) - 0.01
+    right, left = ((sliver[:, None] | (towards > least)).any(axis=0) for towards in (cosine, -cosine))
+    return np.asarray(right & left)
+
+
+def _cone(friction: float) -> float:
+    """Cosine of the half angle of the friction cone."""
+    return float(1.0 / np.sqrt(1.0 + friction**2))
+
+
 def pad_contact(distance: Floats, cosine: Floats, friction: float) -> tuple[Floats, Floats, Floats]:
     """What a flat pad touches first when it comes in from outside: the farthest exits.
 
     Args:
-        distance, cosine: of k rays per point, (n, k), as `exits_beside` returns them.
+        distance, cosine: of k rays per point, (n, k), as `exits` returns them.
         friction: coefficient of pad on object.
 
     Returns:
@@ -168,6 +160,6 @@ def pad_contact(distance: Floats, cosine: Floats, friction: float) -> tuple[Floa
     touches = distance >= pad[:, None] - np.float32(CONTACT_DEPTH)
     count = touches.sum(axis=1)
     mean = np.where(touches, cosine, 0.0).sum(axis=1) / count
-    cone = 1.0 / np.sqrt(1.0 + friction**2)
+    cone = _cone(friction)
     margin = np.clip((mean - cone) / (1.0 - cone), 0.0, 1.0)
     return pad.astype(np.float32), margin.astype(np.float32), (count / distance.shape[1]).astype(np.float32)

@@ -17,7 +17,7 @@ from gpnet_ros.sim.labels import jaw_grades
 from gpnet_ros.sim.labels.exact import ExactView, Solids
 from gpnet_ros.sim.labels.grasps import FRICTION, GraspLabeller, GraspLabels, LabelSettings, grasp_labels
 from gpnet_ros.sim.labels.jaw_grades import RAISES, YAWS
-from gpnet_ros.sim.labels.pad_contacts import Descents, between_pads
+from gpnet_ros.sim.labels.pad_contacts import Descents, exits, leaves_at_centre, may_hold, pad_contact
 from gpnet_ros.sim.objects import shapes
 
 GRIPPER = GripperGeometry()
@@ -298,17 +298,32 @@ def test_how_many_jaws_are_looked_at_together_changes_nothing(at_once: int, monk
 
 
 def test_no_jaw_is_ruled_out_early_that_the_last_test_would_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second pad is looked at only where the first one holds; looking everywhere finds the same grasps."""
+    """Where no face looks towards a pad, or one pad does not hold, no ray is cast; casting them changes nothing."""
     solids, view = crowd_view(TILTED)
     before = grasp_labels(solids, view)
     asked: list[int] = []
 
     def every_jaw(self: jaw_grades.JawGrades, jaws: Descents) -> tuple:
-        rows, sides = between_pads(self._scene, jaws, GRIPPER.stroke)
-        some = jaws.rows(rows)
-        asked.append(len(rows))
-        return rows, *(self._contact(some, sign, *side) for sign, side in zip((1, -1), sides, strict=True))
+        sides = [exits(self._scene, jaws, side, GRIPPER.stroke) for side in (1, -1)]
+        pads = [pad_contact(*side, FRICTION) for side in sides]
+        holds = np.logical_and.reduce([leaves_at_centre(d) & (p[1] > 0) for (d, _), p in zip(sides, pads, strict=True)])
+        asked.append(len(holds))
+        return np.flatnonzero(holds), [tuple(part[holds] for part in pad) for pad in pads]
 
     monkeypatch.setattr(jaw_grades.JawGrades, "_contacts", every_jaw)
     assert same(grasp_labels(solids, view), before)
     assert sum(asked) > (before.quality > 0).sum()  # there were such that lost later
+
+
+def test_a_box_may_be_held_across_its_faces_alone_and_a_cylinder_anywhere() -> None:
+    axes = np.column_stack([np.cos(YAWS), np.sin(YAWS)]).astype(np.float32)
+
+    def yaws_of(part: shapes.Part) -> NDArray[np.bool_]:
+        return may_hold(part.vertices[part.faces].astype(np.float32), axes, FRICTION)
+
+    off = np.abs((np.degrees(YAWS) + 45) % 90 - 45)  # from the nearest face of a box
+    cone = np.degrees(np.arctan(FRICTION))
+    box = yaws_of(shapes.box((0.05, 0.03, 0.04)))
+    assert box[off < cone].all() and not box[off > cone + 2].any()
+    assert yaws_of(shapes.frustum(0.02, 0.02, 0.0, 0.1)).all()
+    assert not yaws_of(shapes.frustum(0.06, 0.0, 0.0, 0.02)).any()  # too flat a cone: pads slip up
