@@ -22,7 +22,7 @@ from gpnet_ros.sim.scenes.recipe import TEST_SET_SCENES
 
 NOT_YET = "not measured yet"
 #: (least K, greatest K), heaps of each: of the rounds, of those through ROS, of those with errors.
-CLEARING_HEAPS, ROS_HEAPS, ERROR_HEAPS = ((3, 7), 50), ((5, 5), 40), ((3, 7), 20)
+CLEARING_HEAPS, ROS_HEAPS, ERROR_HEAPS = ((3, 7), 50), ((5, 5), 40), ((3, 7), 50)
 REAL_FRAMES, CORES = 16, 2
 
 

@@ -155,12 +155,12 @@ def test_rounds_through_ros_are_compared_on_the_same_heaps(tmp_path: Path) -> No
 
 def test_picks_with_an_error_are_compared_with_those_without(tmp_path: Path) -> None:
     wrong = Policy(errors=Errors(hand_eye=0.003))
-    keep(tmp_path, "errors/none.jsonl", LEARNED, first(19, 20), picks=5)
-    keep(tmp_path, "errors/hand_eye_3mm.jsonl", wrong, first(19, 20), picks=4)
-    assert figure(PICKS, tmp_path) == "+0.0 [+0.0, +0.0], 95.0 % for 95.0 % without, n = 100: met"
-    keep(tmp_path, "errors/hand_eye_3mm.jsonl", wrong, first(15, 20), picks=4)
+    keep(tmp_path, "errors/none.jsonl", LEARNED, first(45, 50), picks=5)
+    keep(tmp_path, "errors/hand_eye_3mm.jsonl", wrong, first(45, 50), picks=4)
+    assert figure(PICKS, tmp_path) == "+0.0 [+0.0, +0.0], 90.0 % for 90.0 % without, n = 250: met"
+    keep(tmp_path, "errors/hand_eye_3mm.jsonl", wrong, first(35, 50), picks=4)
     assert figure(PICKS, tmp_path).startswith("-20.0 [") and figure(PICKS, tmp_path).endswith(": not met")
-    keep(tmp_path, "errors/hand_eye_3mm.jsonl", LEARNED, first(19, 20))
+    keep(tmp_path, "errors/hand_eye_3mm.jsonl", LEARNED, first(45, 50))
     assert figure(PICKS, tmp_path) == NOT_YET, "rounds without an error are not those with one"
 
 
