@@ -3,10 +3,11 @@
     gpnet generate --out data/val --scenes 100 --seed 2199 --profile stack --views 2
     gpnet bench ranking gpnet gpnet-s runs/mine/last --data data/val
 
-Per model: the chance that of a topmost and another object P is higher on the topmost one (0.5: by chance), the share of
-objects whose mean P is on the right side of 0.5, the cross entropy of P on objects, and how often the argmax of Q* lies
-on a topmost object; last the same with P times its own mean over each true mask, what a perfect grouping would give.
-Models are compared with the first in pairs. All pictures are seen through an average D435, so that this is
+Per model: the chance that of a topmost and another object, of all pictures together, P is higher on the topmost one
+(0.5: by chance), the share of objects whose mean P is on the right side of 0.5, the cross entropy of P on objects, and
+how often the argmax of Q* lies on a topmost object; last the same with P times its own mean over each true mask, what a
+perfect grouping would give. Models are compared with the first in pairs; intervals take pictures for independent, two
+views of one heap too. All pictures are seen through an average D435, so that this is
 quick and fit to follow a training; what is lifted, `gpnet evaluate` says. Exit status: 0 done, 2 bad input.
 """
 
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     for model, (_, card) in zip(args.models, loaded, strict=True):
         _refuse_without_priority(model, card)
     pictures = Dataset.load(args.data)
-    print(f"{'model':24} weights  views of its run  ranking  told  entropy  argmax topmost      by true masks")
+    print(f"{'model':24} weights  its last run's views  ranking  told  entropy  argmax topmost      by true masks")
     answers: list[dict[str, Any]] = []
     first: Sequence[RankedPicture] = ()
     for model, (net, card) in zip(args.models, loaded, strict=True):
@@ -75,7 +76,7 @@ def _line(figures: dict[str, Any]) -> str:
 
     on_top, by_object, over = figures["on_top"], figures["on_top_by_object"], figures["over_first"]
     views = "-" if figures["views"] is None else f"{figures['views']:,}"
-    head = f"{Path(figures['model']).name:24} {figures['weights'] / 1e6:5.2f} M {views:>17} "
+    head = f"{Path(figures['model']).name:24} {figures['weights'] / 1e6:5.2f} M {views:>21} "
     said = f"{number(figures['ranking'], 3):>8} {number(figures['told'], 3):>5} {number(figures['entropy'], 3):>8}  "
     hits = f"{100 * on_top['rate']:.1f} % [{100 * on_top['low']:.0f}, {100 * on_top['high']:.0f}]  "
     beside = f"{100 * over['difference']:+.1f} [{100 * over['low']:+.1f}, {100 * over['high']:+.1f}]"

@@ -11,6 +11,7 @@
   table2       colour only, on data never trained on: unseen-test, and public sets given with --public
   table3       closed loop on frozen heaps, 3 to 7 objects, per priority and network, beside the oracle
   ingredients  what recipe best owes to each of its parts
+  equal        every network in its own size and batch, all with the same views
   graspnext    the multi-task networks on equal images and at equal core-hours, beside the paper's Table 1
   targets      what must hold: every call makes it, from the shipped model's card and what the commands that stand in
                its lines left in --runs; alone it measures nothing

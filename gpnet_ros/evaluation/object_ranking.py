@@ -40,7 +40,7 @@ class RankedPicture:
         objects: those that are seen well enough, if there are two or more in the picture.
         entropy: mean cross entropy of P over the pixels of objects [nat]; None without any.
         on_top: the argmax of Q* lies on a topmost object; on_top_by_object: the same where P is multiplied by its own
-            mean over each true mask, which is what a perfect grouping of pixels would give.
+            mean over each true mask and over the table, which is what a perfect grouping of pixels would give.
     """
 
     objects: tuple[RankedObject, ...]
@@ -58,7 +58,7 @@ def rank_picture(output: Floats, ids: NDArray[np.uint8], layer: Sequence[int]) -
     """
     priority = np.clip(output[4], 0.0, 1.0)
     topmost = np.array([False, *(each == 0 for each in layer)])
-    pooled, objects = np.zeros_like(priority), []
+    pooled, objects = np.where(ids > 0, 0.0, priority.mean(where=ids == 0) if (ids == 0).any() else 0.0), []
     for number in np.unique(ids[ids > 0]):
         mask = ids == number
         mean = float(priority[mask].mean())

@@ -21,7 +21,7 @@ from gpnet_ros.paper.rows import TABLES, AblationRow
 from gpnet_ros.paper.scene_table import read_latency, read_runs, scene_table
 from gpnet_ros.paper.table3 import ClearedLine, clear_line, clearing_table, line_of_rounds
 from gpnet_ros.paper.target_figures import ShippedFiles
-from gpnet_ros.paper.targets import targets_table
+from gpnet_ros.paper.targets import refuse_targets, targets_table
 
 #: Tables that have no rows of ablations: of the multi-task networks, and of what must hold.
 SCENES, TARGETS = "graspnext", "targets"
@@ -132,6 +132,8 @@ def make_tables(rows: tuple[AblationRow, ...], asked: TablesRequest) -> tuple[li
         BadInput: a set, a page or a file cannot be read.
     """
     asked.out.mkdir(parents=True, exist_ok=True)
+    kept = (asked.out if asked.page is None else asked.page.parent) / "targets.json"
+    refuse_targets(ShippedFiles(asked.runs), kept)
     found: list[Table] = []
     by_set: dict[str, dict[str, MeasuredLine]] = {}
     for name in (table for table in asked.tables if table not in ("table3", SCENES, TARGETS)):
@@ -147,7 +149,6 @@ def make_tables(rows: tuple[AblationRow, ...], asked: TablesRequest) -> tuple[li
         draw_clearing(asked.out / "table3.png", clearing)
     if SCENES in asked.tables:
         found.append(scene_table(read_runs(asked.graspnext), read_latency(asked.latency)))
-    kept = (asked.out if asked.page is None else asked.page.parent) / "targets.json"
     shipped = ShippedFiles(asked.runs)
     found.insert(0, targets_table(shipped, by_set.get("stack-test", {}), kept))
     for sentence in dict.fromkeys(shipped.left_out):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from gpnet_ros.errors import BadInput
@@ -164,11 +164,7 @@ def _by_rivals(stack: Mapping[str, MeasuredLine]) -> list[Target]:
 
 def _remembered(asked: Sequence[Target], weights: str, kept: Path) -> dict[str, str]:
     """Texts of the figures, of earlier calls where those saw more of the same weights; all are kept for later ones."""
-    try:
-        known = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
-        earlier = {name: _Remembered(**entry) for name, entry in known.items()}
-    except (ValueError, TypeError, AttributeError) as error:
-        raise BadInput(f"{kept} cannot be read ({error!r}): remove it, and measure again.") from error
+    earlier = _read_remembered(kept)
     today = datetime.date.today().isoformat()
     found: dict[str, _Remembered] = {}
     for target in asked:
@@ -182,6 +178,27 @@ def _remembered(asked: Sequence[Target], weights: str, kept: Path) -> dict[str, 
     written = {name: asdict(entry) for name, entry in found.items()}
     kept.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
     return {t.measure: found[t.measure].told(weights) if t.measure in found else NOT_YET for t in asked}
+
+
+def _read_remembered(kept: Path) -> dict[str, _Remembered]:
+    """What earlier calls found, by measure; entries of earlier versions, without day and weights, are passed over."""
+    names = {each.name for each in fields(_Remembered)}
+    try:
+        known = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
+        return {name: _Remembered(**entry) for name, entry in known.items() if names <= set(entry.keys())}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise BadInput(f"{kept} cannot be read ({error!r}): remove it, and measure again.") from error
+
+
+def refuse_targets(shipped: ShippedFiles, kept: Path) -> None:
+    """Read all that the table of targets is made of, before hours of measuring.
+
+    Raises:
+        BadInput: a file is not what it must be.
+        ModelRefused: there is no shipped model, or it was edited.
+    """
+    _read_remembered(kept)
+    targets_table(shipped, {}, None)
 
 
 def _ahead(measured: Mapping[str, MeasuredLine], rival: str, least: float | None = None) -> TargetFigure:

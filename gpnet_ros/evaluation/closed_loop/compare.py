@@ -59,14 +59,13 @@ def compare_picks(first: Sequence[RoundRow], second: Sequence[RoundRow]) -> dict
         by the bootstrap over heaps, for picks of one heap are no independent cases; "n", the heaps.
 
     Raises:
-        BadInput: they share no heap in which both picked.
+        BadInput: they share no heap, or one of them never picked there.
     """
     other = {row.key: row for row in second if not row.failed}
     pairs = [(row, other[row.key]) for row in first if not row.failed and row.key in other]
     counts = np.array([[sum(_executed(row)), len(_executed(row))] for pair in pairs for row in pair])
     counts = counts.reshape(-1, 4)  # brought and made, of the first and of the second
-    counts = counts[(counts[:, 1] > 0) & (counts[:, 3] > 0)]
-    if not len(counts):
+    if not len(counts) or not counts[:, [1, 3]].sum(axis=0).all():
         raise BadInput("The two runs share no heap in which both picked: run both with the same --heaps and --objects.")
     drawn = np.random.default_rng(0).integers(len(counts), size=(_DRAWINGS, len(counts)))
     sums = counts[drawn].sum(axis=1)

@@ -59,7 +59,7 @@ def add_table(spec: mujoco.MjSpec) -> None:
 
 def add_bin(spec: mujoco.MjSpec, bin: Bin) -> list[str]:
     """Add floor and walls of a bin that stands still; returns the names of their geoms."""
-    yaw = Rotation.from_matrix(bin.T_base_bin[:3, :3]).as_quat(canonical=True)[[3, 0, 1, 2]]
+    yaw = Rotation.from_matrix(bin.T_base_bin[:3, :3].copy()).as_quat(canonical=True)[[3, 0, 1, 2]]
     names = []
     for k, (size, centre) in enumerate(bin.boxes()):
         geom = spec.worldbody.add_geom(name=f"bin_{k}", type=mujoco.mjtGeom.mjGEOM_BOX)

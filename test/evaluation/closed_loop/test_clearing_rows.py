@@ -191,6 +191,8 @@ def test_picks_are_compared_over_the_heaps_that_both_played_and_heaps_make_the_i
     assert (more["low"], more["high"]) == (found["low"], found["high"]), "more picks of a heap are no more heaps"
     same = compare_picks(played(18, 2), played(18, 5))
     assert same["low"] == same["difference"] == same["high"] == 0.0
+    idle = [*played(18, 2)[:-1], replace(played(18, 2)[-1], picks=())]
+    assert compare_picks(played(18, 2), idle)["n"] == 20, "a heap in which one side never picked counts"
     for other in (row(1, True), replace(row(0, True), failed=True), replace(row(0, True), picks=())):
         with pytest.raises(BadInput, match="share no heap"):
             compare_picks([row(0, True)], [other])
