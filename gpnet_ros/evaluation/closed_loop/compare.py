@@ -69,6 +69,7 @@ def compare_picks(first: Sequence[RoundRow], second: Sequence[RoundRow]) -> dict
         raise BadInput("The two runs share no heap in which both picked: run both with the same --heaps and --objects.")
     drawn = np.random.default_rng(0).integers(len(counts), size=(_DRAWINGS, len(counts)))
     sums = counts[drawn].sum(axis=1)
+    sums = sums[(sums[:, [1, 3]] > 0).all(axis=1)]  # of few heaps a drawing may hold those without a pick only
     low, high = np.percentile(sums[:, 2] / sums[:, 3] - sums[:, 0] / sums[:, 1], (2.5, 97.5))
     brought, made, brought_second, made_second = counts.sum(axis=0)
     rates = {"first": float(brought / made), "second": float(brought_second / made_second)}

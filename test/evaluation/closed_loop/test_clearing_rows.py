@@ -193,6 +193,8 @@ def test_picks_are_compared_over_the_heaps_that_both_played_and_heaps_make_the_i
     assert same["low"] == same["difference"] == same["high"] == 0.0
     idle = [*played(18, 2)[:-1], replace(played(18, 2)[-1], picks=())]
     assert compare_picks(played(18, 2), idle)["n"] == 20, "a heap in which one side never picked counts"
+    few = compare_picks(played(18, 2)[:2], [played(18, 2)[0], replace(played(18, 2)[1], picks=())])
+    assert few["low"] == few["difference"] == few["high"] == 0.0, "drawings without any pick tell no rate"
     for other in (row(1, True), replace(row(0, True), failed=True), replace(row(0, True), picks=())):
         with pytest.raises(BadInput, match="share no heap"):
             compare_picks([row(0, True)], [other])
