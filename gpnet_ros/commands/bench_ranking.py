@@ -7,8 +7,8 @@ Per model: the chance that of a topmost and another object, of all pictures toge
 (0.5: by chance), the share of objects whose mean P is on the right side of 0.5, the cross entropy of P on objects, and
 how often the argmax of Q* lies on a topmost object; last the same with P times its own mean over each true mask, what a
 perfect grouping would give. Models are compared with the first in pairs; intervals take pictures for independent, two
-views of one heap too. All pictures are seen through an average D435, so that this is
-quick and fit to follow a training; what is lifted, `gpnet evaluate` says. Exit status: 0 done, 2 bad input.
+views of one heap too. All pictures are seen through an average D435, so that this is quick and fit to follow a
+training; what is lifted, `gpnet evaluate` says. Exit status: 0 done, 2 bad input.
 """
 
 from __future__ import annotations
@@ -51,7 +51,11 @@ def run(args: argparse.Namespace) -> int:
         seen = Dataset(pictures.records[: args.scenes], ViewSettings(normalisation=card.normalisation))
         found = rank_pictures(net, seen, card.channels)
         first = first or found
-        figures = ranking_figures(found) | {"model": str(model), "weights": card.parameters, "views": _views(card)}
+        figures = ranking_figures(found) | {
+            "model": str(model),
+            "weights": card.parameters,
+            "views": card.views_seen or None,
+        }
         figures["over_first"] = paired([(a.on_top, b.on_top) for a, b in zip(first, found, strict=True)])
         print(_line(figures), flush=True)
         answers.append(figures)
@@ -63,11 +67,6 @@ def run(args: argparse.Namespace) -> int:
 def _refuse_without_priority(model: str, card: Card) -> None:
     if card.architecture == checkpoint.SCENE or len(card.golden) != 5:
         raise BadInput(f"{model} has no map of priority: give GP-Nets, or others that have one.")
-
-
-def _views(card: Card) -> int | None:
-    steps, batch = card.recipe.get("steps"), card.recipe.get("batch")
-    return None if steps is None or batch is None else int(steps) * int(batch)
 
 
 def _line(figures: dict[str, Any]) -> str:

@@ -58,12 +58,11 @@ def rank_picture(output: Floats, ids: NDArray[np.uint8], layer: Sequence[int]) -
     """
     priority = np.clip(output[4], 0.0, 1.0)
     topmost = np.array([False, *(each == 0 for each in layer)])
-    pooled, objects = np.where(ids > 0, 0.0, priority.mean(where=ids == 0) if (ids == 0).any() else 0.0), []
-    for number in np.unique(ids[ids > 0]):
+    pooled, objects = np.empty_like(priority), []
+    for number in np.unique(ids):
         mask = ids == number
-        mean = float(priority[mask].mean())
-        pooled[mask] = mean
-        if mask.sum() >= PIXELS_MIN:
+        pooled[mask] = mean = float(priority[mask].mean())
+        if number and mask.sum() >= PIXELS_MIN:
             objects.append(RankedObject(mean, bool(topmost[number])))
     maps = score.as_maps(np.concatenate([output[:4], priority[None]]))
     by_object = score.as_maps(np.concatenate([output[:4], (priority * pooled)[None]]))

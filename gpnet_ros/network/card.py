@@ -58,6 +58,11 @@ class Card:
         return hashlib.sha256(json.dumps(_known(said), sort_keys=True).encode()).hexdigest()
 
     @property
+    def views_seen(self) -> int:
+        """Training views of the run that ended in this model, without those of what it began with; 0 if untold."""
+        return int(self.recipe.get("steps") or 0) * int(self.recipe.get("batch") or 0)
+
+    @property
     def planes(self) -> int:
         """Number of input planes.
 

@@ -179,14 +179,9 @@ def _numbers(
     return found or [{**about, "metric": None, **theirs}]
 
 
-def _views_seen(card: Card) -> float:
-    """Training views that a model has seen."""
-    return float(card.recipe.get("steps") or 0) * float(card.recipe.get("batch") or 0)
-
-
 def _budget(measured: Sequence[MeasuredLine]) -> list[str]:
     """A sentence if the models of a table were not trained equally."""
-    seen = {m.line.key: float(np.mean([_views_seen(card) for card in m.cards])) for m in measured if m.cards}
+    seen = {m.line.key: float(np.mean([card.views_seen for card in m.cards])) for m in measured if m.cards}
     views = {c.data.get("views") for m in measured for c in m.cards}
     found = []
     if seen and max(seen.values()) > _BUDGET_RATIO * min(seen.values()):

@@ -75,9 +75,9 @@ def state_of(series: SceneSeries, name: str) -> str:
     folder = series.out / name
     if not is_trained(folder):
         return "begun" if (folder / RUN / STATE).is_file() else "to do"
-    recipe = read_card(folder).recipe
-    seen = int(recipe.get("steps", 0)) * int(recipe.get("batch", 0))
-    if seen < series.images or seen >= series.images + int(recipe["batch"]):
+    card = read_card(folder)
+    seen = card.views_seen
+    if seen < series.images or seen >= series.images + int(card.recipe["batch"]):
         raise BadInput(f"{folder} learned from {seen} images, not {series.images}: remove it, or choose another --out.")
     return "finished"
 

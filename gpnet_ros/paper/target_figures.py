@@ -187,13 +187,11 @@ def latency_figure(told: Mapping[str, Any] | None, most: Mapping[str, float]) ->
         told: what `gpnet bench latency --json` tells.
         most: longest time of each runtime [ms].
     """
-    if told is None:
+    if told is None or (told["threads"], told["device"]) != (CORES, "cpu"):  # of another machine than is asked about
         return TargetFigure()
     rows = [(*row["told"].split(), row["frame_to_grasp_ms"]["total"]) for row in told["runtimes"]]
     took = {row[0]: row[-1] for row in rows if row[-2] == "float32"}
     text = ", ".join(f"{name} {took[name]:.1f} ms" if name in took else f"{name} {NOT_YET}" for name in most)
-    if (told["threads"], told["device"]) != (CORES, "cpu"):  # of another machine than is asked about
-        return TargetFigure()
     return TargetFigure(text, all(took[name] <= most[name] for name in most) if set(most) <= set(took) else None)
 
 
