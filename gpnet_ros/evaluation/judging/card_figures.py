@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from gpnet_ros.errors import BadInput
-from gpnet_ros.evaluation.intervals import share_of
 from gpnet_ros.evaluation.judging.evaluation import Results
 from gpnet_ros.evaluation.judging.judgement import Decode, Metric
 from gpnet_ros.network.card import write_card
@@ -26,23 +25,10 @@ def card_figures(results: Results) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for metric, decode in CARD_METRICS.items():
         try:
-            won = _centres_on_top(results, decode) if metric == "on_top" else results.won(metric, decode)
+            found[metric] = {"decode": decode, **results.rate(metric, decode)}
         except BadInput:  # the set cannot tell
             continue
-        found[metric] = {"decode": decode, **share_of(won)}
     return {**found, "time_ms": results.time_ms()}
-
-
-def _centres_on_top(results: Results, decode: Decode) -> list[bool]:
-    """Whether each centre lies on a topmost object; a picture without a grasp has none there.
-
-    Raises:
-        BadInput: the set cannot tell.
-    """
-    told = [row.verdicts[decode] for row in results.rows if decode in row.verdicts]
-    if not told or any(verdict.on_top is None and verdict.pixel is not None for verdict in told):
-        return results.won("on_top", decode)
-    return [bool(verdict.on_top) for verdict in told]
 
 
 def write_figures(folder: Path, figures: dict[str, dict[str, Any]], notes: str | None = None) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gpnet_ros.cell import Cell, load_cell
 from gpnet_ros.data.noise import DepthNoise, d435_exposures
@@ -251,7 +252,7 @@ def cell_of(arrangement: Arrangement | None) -> Cell:
 def _verdict(choice: Choice, maps: Maps, sample: Sample) -> Verdict:
     """What is known of a choice before it is judged."""
     if choice.pixel is None:
-        return Verdict(choice.status, rank=choice.rank)
+        return Verdict(choice.status, rank=choice.rank, on_top=None if _topmost(sample) is None else False)
     column, row = (int(i) for i in np.rint(maps.grid.to_grid(choice.pixel)))
     on, top = _object_at(sample, choice.pixel)
     return Verdict(
@@ -277,9 +278,15 @@ def _object_at(sample: Sample, pixel: tuple[float, float]) -> tuple[int | None, 
     height, width = sample.ids.shape
     column, row = (int(np.clip(round(at), 0, size - 1)) for at, size in zip(pixel, (width, height), strict=True))
     found = int(sample.ids[row, column])
-    if sample.objects is None or sample.objects.top_level is None:
-        return found, None
-    return found, found in sample.objects.ids[sample.objects.top_level]
+    top = _topmost(sample)
+    return found, None if top is None else found in top
+
+
+def _topmost(sample: Sample) -> NDArray[np.int64] | None:
+    """Ids of the topmost objects; None where the picture does not say them, or not whose its pixels are."""
+    if sample.ids is None or sample.objects is None or sample.objects.top_level is None:
+        return None
+    return sample.objects.ids[sample.objects.top_level]
 
 
 def as_rectangle(verdict: Verdict, sample: Sample, pad: bool) -> Rectangles | None:

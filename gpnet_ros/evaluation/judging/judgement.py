@@ -17,7 +17,7 @@ METRICS: tuple[Metric, ...] = get_args(Metric)
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether one chosen grasp is right; None where the data set does not say, or there is no grasp.
+    """Whether one chosen grasp is right, which none is that is not there; None where the data set does not say.
 
     Attributes:
         status: "grasp", or why nothing is executed: "hole", "nothing_left", "nothing_graspable", "not_seen".

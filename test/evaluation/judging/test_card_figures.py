@@ -10,7 +10,8 @@ from gpnet_ros.evaluation.judging.card_figures import CARD_METRICS, card_figures
 from gpnet_ros.evaluation.judging.judgement import JudgedPicture, Verdict
 
 NOTHING = Verdict(
-    "nothing_graspable", top=False, top50=False, any=False, object_level=False, lift_top=False, lift_any=False
+    "nothing_graspable",
+    **dict.fromkeys(("on_top", "top", "top50", "any", "object_level", "lift_top", "lift_any"), False),
 )
 
 

@@ -76,7 +76,7 @@ def test_true_maps_win_by_every_measure_in_both_decodes(perfect: JudgedPicture) 
 def test_a_network_that_says_nothing_loses(model: str) -> None:
     row = Judge(model, JudgeSettings()).row(0, picture())
     for verdict in row.verdicts.values():
-        assert verdict.won("lift") is False and verdict.won("top") is False
+        assert [verdict.won(metric) for metric in ("lift", "top", "on_top")] == [False, False, False]
     assert row.verdicts["argmax"].failure == "edge" and row.verdicts["argmax"].object == 0
     assert row.verdicts["cell"].failure == "refused" and row.verdicts["cell"].pixel is None
 
