@@ -92,6 +92,21 @@ class ShippedFiles:
                 return []
         return rows
 
+    def rounds_beside(self, others: Sequence[RoundRow], name: str, policy: Policy) -> list[RoundRow]:
+        """Rounds as `rounds` gives them, to be compared with others; none where other code decided those.
+
+        Raises:
+            BadInput: the file is no log.
+        """
+        rows = self.rounds(name, policy)
+        if rows and len({row.by.code for row in (*rows, *others)}) > 1:
+            self.left_out.append(
+                f"{self.runs / name} is left out: its rounds, or those they are compared with, are of other code: play "
+                "both again."
+            )
+            return []
+        return rows
+
     def answer(self, name: str, *keys: str) -> dict[str, Any] | None:
         """The JSON object in the last line of what a command with --json wrote; None where there is none of this model.
 
@@ -135,12 +150,7 @@ def rounds_figure(rows: Sequence[RoundRow], least: float) -> TargetFigure:
 
 
 def priorities_figure(learned: Sequence[RoundRow], others: Mapping[str, Sequence[RoundRow]]) -> TargetFigure:
-    """The learned priority less others, by their names: met if it is ahead of each outside the interval.
-
-    Rounds that different code decided are not compared.
-    """
-    if not all(_one_code(learned, rows) for rows in others.values()):
-        return TargetFigure()
+    """The learned priority less others, by their names: met if it is ahead of each outside the interval."""
     gaps = {name: _paired(rows, learned, CLEARING_HEAPS) for name, rows in others.items()}
     known = {name: gap for name, gap in gaps.items() if gap is not None}
     if len(known) < len(gaps):
@@ -160,9 +170,7 @@ def ros_figure(core: Sequence[RoundRow], ros: Sequence[RoundRow]) -> TargetFigur
 
 
 def errors_figure(exact: Sequence[RoundRow], wrong: Sequence[RoundRow], least: float) -> TargetFigure:
-    """Picks that brought an object with an error, less those without; none where different code decided them."""
-    if not _one_code(exact, wrong):
-        return TargetFigure()
+    """Picks that brought an object with an error, less those without."""
     try:
         gap = compare_picks(_on(exact, ERROR_HEAPS), _on(wrong, ERROR_HEAPS))
     except BadInput:
@@ -193,10 +201,6 @@ def latency_figure(told: Mapping[str, Any] | None, most: Mapping[str, float]) ->
     took = {row[0]: row[-1] for row in rows if row[-2] == "float32"}
     text = ", ".join(f"{name} {took[name]:.1f} ms" if name in took else f"{name} {NOT_YET}" for name in most)
     return TargetFigure(text, all(took[name] <= most[name] for name in most) if set(most) <= set(took) else None)
-
-
-def _one_code(*logs: Sequence[RoundRow]) -> bool:
-    return len({row.by.code for rows in logs for row in rows}) <= 1
 
 
 def _on(rows: Sequence[RoundRow], heaps: tuple[tuple[int, int], int]) -> list[RoundRow]:

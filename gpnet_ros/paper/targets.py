@@ -111,12 +111,13 @@ def _by_card(shipped: ShippedFiles) -> list[Target]:
 
 def _by_rounds(shipped: ShippedFiles) -> list[Target]:
     """Lines of the closed loop, which logs of rounds tell."""
-    learned, height, none = (
-        shipped.rounds(f"clearing/{name}.jsonl", Policy(priority=name)) for name in ("learned", "height", "none")
+    learned = shipped.rounds("clearing/learned.jsonl", Policy())
+    height, none = (
+        shipped.rounds_beside(learned, f"clearing/{name}.jsonl", Policy(priority=name)) for name in ("height", "none")
     )
     ros = shipped.rounds("clearing/ros.jsonl", Policy("ros", pace="fast"))
     exact = shipped.rounds("errors/none.jsonl", Policy())
-    wrong = shipped.rounds("errors/hand_eye_3mm.jsonl", Policy(errors=Errors(hand_eye=3e-3)))
+    wrong = shipped.rounds_beside(exact, "errors/hand_eye_3mm.jsonl", Policy(errors=Errors(hand_eye=3e-3)))
     loop = "`gpnet bench clearing {} --heaps frozen --objects {} --rounds {} --log {}/clearing/{}.jsonl --resume`"
     every = "3-7", "50", shipped.runs
     return [Target(*words) for words in (

@@ -141,7 +141,9 @@ def test_the_learned_priority_must_be_ahead_of_both_outside_the_interval(tmp_pat
     assert figure(PRIORITIES, tmp_path).endswith(": not met"), "ahead, but inside the interval"
     older = Policy(priority="height").played_by("older code")
     keep(tmp_path, "clearing/height.jsonl", Policy(priority="height"), first(30, 50), by=older)
-    assert figure(PRIORITIES, tmp_path) == NOT_YET, "what other code decided tells nothing of the priority"
+    shipped = ShippedFiles(tmp_path)
+    assert of_line(targets_table(shipped, {}), PRIORITIES) == NOT_YET, "other code tells nothing of the priority"
+    assert "height.jsonl" in shipped.left_out[0] and len(shipped.left_out) == 1
 
 
 def test_rounds_through_ros_are_compared_on_the_same_heaps(tmp_path: Path) -> None:
