@@ -93,10 +93,20 @@ class Dataset:
         """
         if len(parts) != len(self.counts):
             raise BadInput(f"mix has {len(parts)} parts for {len(self.counts)} folders of --data: give one for each.")
-        mixed = Dataset(self.records, self.views, self.made)
+        mixed = self.with_views(self.views)
         each = np.repeat(np.asarray(parts, dtype=np.float64) / self.counts, self.counts)
-        mixed.counts, mixed.chances = self.counts, each / each.sum()
+        mixed.chances = each / each.sum()
         return mixed
+
+    def with_views(self, views: ViewSettings) -> Dataset:
+        """The same pictures, not read again, of which other views are drawn.
+
+        Raises:
+            BadInput: the pictures were read without what these views need.
+        """
+        other = Dataset(self.records, views, self.made)
+        other.counts, other.chances = self.counts, self.chances
+        return other
 
     def __len__(self) -> int:
         return len(self.records)

@@ -15,7 +15,9 @@ from pathlib import Path
 import yaml
 
 from gpnet_ros import settings as setting_files
+from gpnet_ros.data.dataset import Dataset
 from gpnet_ros.data.shards.index import read_index
+from gpnet_ros.data.view_settings import ViewSettings
 from gpnet_ros.errors import BadInput, GpnetError
 from gpnet_ros.network.trainer import STATE
 from gpnet_ros.paper.rows import (
@@ -153,7 +155,7 @@ def train_left(jobs: Sequence[AblationJob], options: SeriesOptions) -> list[str]
     Returns:
         Names of the trainings that failed; their reasons were printed.
     """
-    failed = []
+    failed, read = [], ReadOnce()
     for job in (j for j in jobs if j.is_left):
         with _alone(job.folder) as free:
             if not free:
@@ -161,7 +163,7 @@ def train_left(jobs: Sequence[AblationJob], options: SeriesOptions) -> list[str]
             elif not is_trained(job.folder):  # finished by another one in the meantime
                 left = sum(not is_trained(j.folder) for j in jobs if j.is_left)
                 print(f"{job.row.name}, seed {job.seed}: {_left(left, options.minutes)}", flush=True)
-                if not _train(job, options):
+                if not _train(job, options, read):
                     failed.append(f"{job.row.name}/seed{job.seed}")
     return failed
 
@@ -179,7 +181,27 @@ def _alone(folder: Path) -> Iterator[bool]:
         yield True
 
 
-def _train(job: AblationJob, options: SeriesOptions) -> bool:
+class ReadOnce:
+    """Reads folders for trainings that follow one another: their pictures are in memory once, whatever views are drawn.
+
+    Read anew for each training, they took its time, and memory in which the system found no room for the next ones.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[Path, ...], Dataset] = {}
+
+    def __call__(self, folders: Sequence[Path], views: ViewSettings) -> Dataset:
+        """The pictures of folders, see `Dataset.load`."""
+        key = tuple(folders)
+        kept = self._kept.get(key)
+        if kept is None or (views.quality == "gaussian" and kept.views.quality != "gaussian"):
+            del kept
+            self._kept.pop(key, None)  # never two of them at a time
+            kept = self._kept[key] = Dataset.load(folders, views)
+        return kept.with_views(views)
+
+
+def _train(job: AblationJob, options: SeriesOptions, read: ReadOnce) -> bool:
     """One training, from the start or from its last state; whether it came to its end."""
     settings = dataclasses.replace(job.row.train_settings(), seed=job.seed)
     run, recipe = job.folder / _RUN, job.folder / _RECIPE
@@ -193,7 +215,8 @@ def _train(job: AblationJob, options: SeriesOptions) -> bool:
     how = RunOptions(job.folder, run, resume=begun, device=options.device)
     try:
         judged_on = [options.validation] if options.validation else []
-        train_folders(options.data, judged_on, settings, how, minutes=options.minutes, epochs=options.epochs)
+        length = {"minutes": options.minutes, "epochs": options.epochs}
+        train_folders(options.data, judged_on, settings, how, **length, read=read)
     except (GpnetError, OSError) as error:
         print(f"{job.folder}: {error}", file=sys.stderr)
         return False

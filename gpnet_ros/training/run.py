@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -33,6 +33,8 @@ from gpnet_ros.training.validation import judge_views, views_summary
 LAST = "last"
 #: Steps between two looks at the loss: reading it makes a GPU wait.
 _LOOK = 20
+#: Reads the pictures of folders, of which such views are drawn.
+Reader = Callable[[Sequence[Path], ViewSettings], Dataset]
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,11 @@ def profile_folders(data: Sequence[Path], recipe: TrainSettings, device: str, st
         BadInput: no shards there, no such device, or fewer than one step.
     """
     where = training_device(device)
-    return step_times(_learned(data, recipe), recipe, where, steps)
+    return step_times(_learned(data, recipe, Dataset.load), recipe, where, steps)
 
 
-def _learned(data: Sequence[Path], recipe: TrainSettings) -> Dataset:
-    pictures = Dataset.load(data, recipe.views())
+def _learned(data: Sequence[Path], recipe: TrainSettings, read: Reader) -> Dataset:
+    pictures = read(data, recipe.views())
     return pictures.mixed(recipe.mix) if recipe.mix else pictures
 
 
@@ -90,6 +92,7 @@ def train_folders(
     *,
     minutes: float | None = None,
     epochs: float | None = None,
+    read: Reader | None = None,
 ) -> Card | None:
     """Train on the pictures of folders; what can be refused is refused before the run begins.
 
@@ -99,6 +102,7 @@ def train_folders(
         recipe: network, views and method.
         options: where the run lies and what computes it.
         minutes: length of the run [min]; epochs: passes over the data. Without both the recipe says.
+        read: what reads the pictures, in place of `Dataset.load`.
 
     Returns:
         The card of the model, see `train`.
@@ -110,12 +114,13 @@ def train_folders(
     training_device(options.device)
     Budget.of(recipe, 1, minutes, epochs)  # refused before minutes of reading
     make_folders(options.out, options.folder)
-    training = _learned(data, recipe)
+    read = read or Dataset.load
+    training = _learned(data, recipe, read)
     refuse_unseen(training, recipe)
     refuse_graspless(training, "--data")
     # All recipes are judged on the same grasps, with priority as their own says.
     seen = ViewSettings(normalisation=recipe.normalisation, priority=recipe.priority)
-    judged_on = Dataset.load(validation, seen) if validation else None
+    judged_on = read(validation, seen) if validation else None
     if judged_on is not None:
         refuse_graspless(judged_on, "--val")
     return train(training, judged_on, recipe, Budget.of(recipe, len(training), minutes, epochs), options)

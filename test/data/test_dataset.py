@@ -323,6 +323,19 @@ def test_gaussian_quality_peaks_at_centres_and_falls_along_the_opening_first() -
     assert min(np.hypot(row - r, column - c) for r, c in ((88, 88), (128, 138))) <= 1.5
 
 
+def test_pictures_with_other_views_are_what_they_would_be_if_they_were_read_for_them() -> None:
+    pictures = [picture(number) for number in range(3)]
+    binary = ViewSettings(quality="binary", normalisation="published-1")
+    mixed = Dataset(pictures).mixed([1.0]).with_views(binary)
+    views, chances = mixed.views, mixed.chances
+    assert views == binary and chances is not None and np.allclose(chances, 1 / 3)
+    x, target = mixed.sample(1, np.random.default_rng(5))
+    expected, wanted = Dataset(pictures, binary).sample(1, np.random.default_rng(5))
+    assert np.array_equal(x, expected) and all(np.array_equal(target[name], wanted[name]) for name in wanted)
+    with pytest.raises(BadInput, match="gaussian"):
+        mixed.with_views(ViewSettings(quality="gaussian"))
+
+
 def test_gaussian_quality_without_rectangles_is_refused() -> None:
     with pytest.raises(BadInput, match="needs rectangles"):
         record(sample(), centred=True)

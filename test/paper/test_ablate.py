@@ -18,6 +18,7 @@ from support.bars import Bars
 
 from gpnet_ros import cli
 from gpnet_ros.data.dataset import Dataset
+from gpnet_ros.data.view_settings import ViewSettings
 from gpnet_ros.errors import BadInput
 from gpnet_ros.network.card import Card, read_card, write_card
 from gpnet_ros.network.trainer import STATE
@@ -160,6 +161,25 @@ def test_the_file_may_say_the_budget_of_all_rows(tmp_path: Path, bars: None) -> 
     path.write_text("common: {epochs: 2}\n" + path.read_text())
     assert ablate(tmp_path, "--seeds", "1") == 0
     assert read_card(tmp_path / "out" / "gpnet" / "seed0").recipe["steps"] == 4
+
+
+def test_pictures_are_read_once_for_all_rows_and_again_only_for_what_they_lack(
+    tmp_path: Path, bars: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[str] = []
+
+    def load(folders: object, views: ViewSettings) -> Bars:
+        reads.append(views.quality)
+        return Bars(4, views=views)
+
+    monkeypatch.setattr(Dataset, "load", load)
+    analytic = "analytic: {recipe: TINY, settings: {quality: analytic}, title: a, tables: [losses]}"
+    gaussian = "gaussian: {recipe: TINY, settings: {quality: gaussian}, title: g, tables: [losses]}"
+    write_rows(tmp_path, "binary: {recipe: TINY, settings: {quality: binary}, title: b}", gaussian, analytic)
+    assert ablate(tmp_path, "--seeds", "1", "--epochs", "1") == 0
+    assert reads == ["binary", "gaussian"], "only bells need another reading"
+    recipes = [read_card(tmp_path / "out" / name / "seed0").recipe for name in ("binary", "gaussian", "analytic")]
+    assert [recipe["quality"] for recipe in recipes] == ["binary", "gaussian", "analytic"]
 
 
 def test_what_is_finished_is_skipped_and_a_failure_does_not_stop_the_rest(

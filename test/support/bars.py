@@ -17,10 +17,13 @@ class Bars:
     """One bar 3 cm high on a table 0.8 m away: graspable along its middle, across its length."""
 
     def __init__(self, count: int, offset: int = 0, views: ViewSettings | None = None) -> None:
-        self._count, self._offset, self._version = count, offset, (views or ViewSettings()).normalisation
+        self._count, self._offset, self.views = count, offset, views or ViewSettings()
 
     def __len__(self) -> int:
         return self._count
+
+    def with_views(self, views: ViewSettings) -> Bars:
+        return Bars(self._count, self._offset, views)
 
     def sample(
         self, index: int, rng: np.random.Generator, *, crop: int, augment: bool, channels: str
@@ -36,7 +39,7 @@ class Bars:
         cos2, sin2 = encode_angle(theta)
         grasp = middle.astype(np.float32)
         target = dict(zip(TARGETS, (grasp, grasp * cos2, grasp * sin2, grasp * 28 / WIDTH_SCALE, bar), strict=True))
-        return normalise(color, depth, channels, self._version), {
+        return normalise(color, depth, channels, self.views.normalisation), {
             k: np.asarray(v, dtype=np.float32) for k, v in target.items()
         }
 
