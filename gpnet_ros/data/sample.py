@@ -102,11 +102,16 @@ class Sample:
 
     def top_rectangles(self) -> Rectangles | None:
         """Rectangles on top-level objects; None if rectangles, their objects or the relations are not known."""
-        if self.rectangles is None or self.rectangles.object_id is None:
+        top = self.top_ids()
+        if top is None or self.rectangles is None or self.rectangles.object_id is None:
             return None
+        return self.rectangles.take(np.isin(self.rectangles.object_id, top))
+
+    def top_ids(self) -> NDArray[np.int64] | None:
+        """Ids of top-level objects; None if the relations are not known."""
         if self.objects is None or self.objects.top_level is None:
             return None
-        return self.rectangles.take(np.isin(self.rectangles.object_id, self.objects.ids[self.objects.top_level]))
+        return self.objects.ids[self.objects.top_level]
 
 
 class DataSet(Protocol):

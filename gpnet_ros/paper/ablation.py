@@ -184,7 +184,7 @@ def _alone(folder: Path) -> Iterator[bool]:
 class ReadOnce:
     """Reads folders for trainings that follow one another: their pictures are in memory once, whatever views are drawn.
 
-    Read anew for each training, they took its time, and memory in which the system found no room for the next ones.
+    Reading them again for each training takes time, and memory grows until the system ends the series.
     """
 
     def __init__(self) -> None:

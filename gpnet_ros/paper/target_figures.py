@@ -60,7 +60,8 @@ class ShippedFiles:
     Attributes:
         runs: folder of these files.
         model: name or path of the shipped model.
-        left_out: a sentence for each file that tells of something else than this model as it is shipped.
+        left_out: a sentence for each file that tells of something else than this model as it is shipped, or that
+            cannot be compared.
     """
 
     runs: Path = Path("runs")
@@ -93,7 +94,7 @@ class ShippedFiles:
         return rows
 
     def rounds_beside(self, others: Sequence[RoundRow], name: str, policy: Policy) -> list[RoundRow]:
-        """Rounds as `rounds` gives them, to be compared with others; none where other code decided those.
+        """Rounds as `rounds` gives them, to be compared with others; none unless one code decided all of them.
 
         Raises:
             BadInput: the file is no log.
@@ -101,8 +102,8 @@ class ShippedFiles:
         rows = self.rounds(name, policy)
         if rows and len({row.by.code for row in (*rows, *others)}) > 1:
             self.left_out.append(
-                f"{self.runs / name} is left out: its rounds, or those they are compared with, are of other code: play "
-                "both again."
+                f"{self.runs / name} is left out: not one code decided its rounds and those they are compared with. Play "
+                "the older ones again."
             )
             return []
         return rows

@@ -33,7 +33,7 @@ from gpnet_ros.training.validation import judge_views, views_summary
 LAST = "last"
 #: Steps between two looks at the loss: reading it makes a GPU wait.
 _LOOK = 20
-#: Reads the pictures of folders, of which such views are drawn.
+#: Reads the pictures of folders for the views that a training draws of them.
 Reader = Callable[[Sequence[Path], ViewSettings], Dataset]
 
 

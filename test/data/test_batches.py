@@ -18,6 +18,7 @@ from gpnet_ros.data import dataset
 from gpnet_ros.data.batches import BatchSettings, batches, worker_count
 from gpnet_ros.data.dataset import Dataset
 from gpnet_ros.data.record import Record
+from gpnet_ros.data.view_settings import ViewSettings
 from gpnet_ros.errors import BadInput
 
 SETTINGS = BatchSettings(seed=3, size=6, crop=64, channels="rgbd", dropout=0.3)
@@ -73,6 +74,9 @@ def test_folders_are_mixed_in_the_parts_that_the_recipe_says(monkeypatch: pytest
     mixed = loaded.mixed((3.0, 1.0))
     assert mixed.chances is not None
     assert mixed.chances.tolist() == pytest.approx([0.375] * 2 + [1 / 24] * 6)
+    other = loaded.with_views(ViewSettings(quality="binary")).mixed((3.0, 1.0)).with_views(ViewSettings())
+    assert other.counts == (2, 6) and other.chances is not None, "which folder a picture is of does not depend on views"
+    assert other.chances.tolist() == mixed.chances.tolist()
     drawn = np.concatenate([batch_module._drawn(mixed, SETTINGS.rng(step), 100) for step in range(20)])
     assert np.mean(drawn < 2) == pytest.approx(0.75, abs=0.05)
     evenly = np.concatenate([batch_module._drawn(loaded, SETTINGS.rng(step), 100) for step in range(20)])

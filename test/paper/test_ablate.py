@@ -167,6 +167,7 @@ def test_pictures_are_read_once_for_all_rows_and_again_only_for_what_they_lack(
     tmp_path: Path, bars: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads: list[str] = []
+    default = ViewSettings().quality
 
     def load(folders: object, views: ViewSettings) -> Bars:
         reads.append(views.quality)
@@ -176,8 +177,8 @@ def test_pictures_are_read_once_for_all_rows_and_again_only_for_what_they_lack(
     analytic = "analytic: {recipe: TINY, settings: {quality: analytic}, title: a, tables: [losses]}"
     gaussian = "gaussian: {recipe: TINY, settings: {quality: gaussian}, title: g, tables: [losses]}"
     write_rows(tmp_path, "binary: {recipe: TINY, settings: {quality: binary}, title: b}", gaussian, analytic)
-    assert ablate(tmp_path, "--seeds", "1", "--epochs", "1") == 0
-    assert reads == ["binary", "gaussian"], "only bells need another reading"
+    assert ablate(tmp_path, "--seeds", "1", "--epochs", "1", "--val", str(tmp_path / "val")) == 0
+    assert reads == ["binary", default, "gaussian"], "validation once, and only bells need another reading"
     recipes = [read_card(tmp_path / "out" / name / "seed0").recipe for name in ("binary", "gaussian", "analytic")]
     assert [recipe["quality"] for recipe in recipes] == ["binary", "gaussian", "analytic"]
 

@@ -165,6 +165,9 @@ def test_picks_with_an_error_are_compared_with_those_without(tmp_path: Path) -> 
     assert figure(PICKS, tmp_path) == "+0.0 [+0.0, +0.0], 90.0 % for 90.0 % without, n = 250: met"
     keep(tmp_path, "errors/hand_eye_3mm.jsonl", wrong, first(35, 50), picks=4)
     assert figure(PICKS, tmp_path).startswith("-20.0 [") and figure(PICKS, tmp_path).endswith(": not met")
+    keep(tmp_path, "errors/hand_eye_3mm.jsonl", wrong, first(45, 50), by=wrong.played_by("older code"))
+    shipped = ShippedFiles(tmp_path)
+    assert of_line(targets_table(shipped, {}), PICKS) == NOT_YET and "hand_eye_3mm.jsonl" in shipped.left_out[0]
     keep(tmp_path, "errors/hand_eye_3mm.jsonl", LEARNED, first(45, 50))
     assert figure(PICKS, tmp_path) == NOT_YET, "rounds without an error are not those with one"
 

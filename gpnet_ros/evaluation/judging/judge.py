@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gpnet_ros.cell import Cell, load_cell
 from gpnet_ros.data.noise import DepthNoise, d435_exposures
@@ -252,7 +251,8 @@ def cell_of(arrangement: Arrangement | None) -> Cell:
 def _verdict(choice: Choice, maps: Maps, sample: Sample) -> Verdict:
     """What is known of a choice before it is judged."""
     if choice.pixel is None:
-        return Verdict(choice.status, rank=choice.rank, on_top=None if _topmost(sample) is None else False)
+        told = sample.ids is not None and sample.top_ids() is not None
+        return Verdict(choice.status, rank=choice.rank, on_top=False if told else None)
     column, row = (int(i) for i in np.rint(maps.grid.to_grid(choice.pixel)))
     on, top = _object_at(sample, choice.pixel)
     return Verdict(
@@ -278,15 +278,8 @@ def _object_at(sample: Sample, pixel: tuple[float, float]) -> tuple[int | None, 
     height, width = sample.ids.shape
     column, row = (int(np.clip(round(at), 0, size - 1)) for at, size in zip(pixel, (width, height), strict=True))
     found = int(sample.ids[row, column])
-    top = _topmost(sample)
+    top = sample.top_ids()
     return found, None if top is None else found in top
-
-
-def _topmost(sample: Sample) -> NDArray[np.int64] | None:
-    """Ids of the topmost objects; None where the picture does not say them, or not whose its pixels are."""
-    if sample.ids is None or sample.objects is None or sample.objects.top_level is None:
-        return None
-    return sample.objects.ids[sample.objects.top_level]
 
 
 def as_rectangle(verdict: Verdict, sample: Sample, pad: bool) -> Rectangles | None:

@@ -76,7 +76,7 @@ def _told(picture: Picture) -> frozenset[str]:
         known |= {"any", "any50"} | ({"object"} if sample.rectangles.object_id is not None else set())
     if sample.top_rectangles() is not None:
         known |= {"top", "top50"}
-    if sample.ids is not None and sample.objects is not None and sample.objects.top_level is not None:
+    if sample.ids is not None and sample.top_ids() is not None:
         known.add("on_top")
     return frozenset(known)
 

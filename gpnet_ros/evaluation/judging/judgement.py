@@ -17,7 +17,7 @@ METRICS: tuple[Metric, ...] = get_args(Metric)
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether one chosen grasp is right, which none is that is not there; None where the data set does not say.
+    """Whether one chosen grasp is right: False where there is no grasp, None where the data set does not say.
 
     Attributes:
         status: "grasp", or why nothing is executed: "hole", "nothing_left", "nothing_graspable", "not_seen".
@@ -25,7 +25,7 @@ class Verdict:
         opening: to which the jaws open [m]; depth: of the surface [m].
         score: Q*; quality, priority: Q and P there.
         rank: candidates that were rejected before it.
-        object: id on which the centre lies, 0 for none; on_top: whether it is a topmost one.
+        object: id on which the centre lies, 0 for none, None without a grasp; on_top: whether it is a topmost one.
         top, any, object_level, top50, any50: the rectangle rule, see `Metric`; 50: overlap above 0.5.
         lift: status of the execution; lift_top, lift_clean, lift_any: whether a topmost object, nothing but topmost
             ones, or any, came up.
