@@ -102,8 +102,8 @@ class ShippedFiles:
         rows = self.rounds(name, policy)
         if rows and len({row.by.code for row in (*rows, *others)}) > 1:
             self.left_out.append(
-                f"{self.runs / name} is left out: not one code decided its rounds and those they are compared with. Play "
-                "the older ones again."
+                f"{self.runs / name} is left out: not one code decided its rounds and those they are compared with. "
+                "Play the older ones again."
             )
             return []
         return rows
