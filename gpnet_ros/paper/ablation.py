@@ -193,12 +193,11 @@ class ReadOnce:
     def __call__(self, folders: Sequence[Path], views: ViewSettings) -> Dataset:
         """The pictures of folders, see `Dataset.load`."""
         key = tuple(folders)
-        kept = self._kept.get(key)
-        if kept is None or (views.quality == "gaussian" and kept.views.quality != "gaussian"):
-            del kept
-            self._kept.pop(key, None)  # never two of them at a time
-            kept = self._kept[key] = Dataset.load(folders, views)
-        return kept.with_views(views)
+        if key in self._kept and views.quality == "gaussian" and self._kept[key].views.quality != "gaussian":
+            del self._kept[key]  # read without bells; never two of them in memory
+        if key not in self._kept:
+            self._kept[key] = Dataset.load(folders, views)
+        return self._kept[key].with_views(views)
 
 
 def _train(job: AblationJob, options: SeriesOptions, read: ReadOnce) -> bool:
@@ -215,8 +214,8 @@ def _train(job: AblationJob, options: SeriesOptions, read: ReadOnce) -> bool:
     how = RunOptions(job.folder, run, resume=begun, device=options.device)
     try:
         judged_on = [options.validation] if options.validation else []
-        length = {"minutes": options.minutes, "epochs": options.epochs}
-        train_folders(options.data, judged_on, settings, how, **length, read=read)
+        minutes, epochs = options.minutes, options.epochs
+        train_folders(options.data, judged_on, settings, how, minutes=minutes, epochs=epochs, read=read)
     except (GpnetError, OSError) as error:
         print(f"{job.folder}: {error}", file=sys.stderr)
         return False

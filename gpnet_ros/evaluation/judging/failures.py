@@ -180,8 +180,9 @@ def nearest_true(verdict: Verdict, sample: Sample) -> int | None:
         return None
     cost = np.linalg.norm(truth.center - np.array(verdict.pixel), axis=1)
     cost = cost + 0.3 * truth.opening * np.abs(wrap_half_turn(truth.angle - verdict.angle)) / ANGLE_MAX
-    if truth.object_id is not None and sample.objects is not None and sample.objects.top_level is not None:
-        top = np.isin(truth.object_id, sample.objects.ids[sample.objects.top_level])
+    top_ids = sample.top_ids()
+    if truth.object_id is not None and top_ids is not None:
+        top = np.isin(truth.object_id, top_ids)
         if top.any():
             cost = np.where(top, cost, np.inf)
     return int(np.argmin(cost))
