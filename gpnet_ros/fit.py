@@ -28,6 +28,8 @@ from gpnet_ros.standing import LEFT_HEIGHT
 WIDTH_DOUBT = 1.6
 #: With every further share of this that crowds the fingers, a pick is e times less likely to succeed.
 CROWDED = 0.04
+#: P counts this many times beside Q*: it is nearly the chance that nothing lies on an object, and Q* says much else.
+TURN = 3
 #: Where no hand-eye is known, nothing moves: only what is outside of the picture refuses, and holes so wide [m].
 FELT_IN_VIEW = 0.3
 
@@ -110,10 +112,10 @@ class Fit:
     def chance(self) -> float:
         """How likely a pick is to succeed, compared with the other fits of the same frame; not a probability.
 
-        P counts once more than in Q*: Q differs more between objects than their chances do, since it also says how
+        P counts more than in Q*: Q differs more between objects than their chances do, since it also says how
         many of a pixel's neighbours have a true grasp. docs/notebook.md holds what each factor is worth.
         """
-        return self.grasp.score * self.grasp.priority * math.exp(-self.clear.crowding / CROWDED)
+        return self.grasp.score * self.grasp.priority**TURN * math.exp(-self.clear.crowding / CROWDED)
 
 
 def likeliest_first(fits: Iterable[Fit | Rejected], compare: int) -> Iterator[Fit | Rejected]:

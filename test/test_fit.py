@@ -43,6 +43,11 @@ def test_no_more_are_looked_at_than_are_compared() -> None:
     assert names(row) == [4, 5, 6, 7, 8]
 
 
+def test_whose_turn_it_is_counts_more_than_how_well_it_is_held() -> None:
+    assert fit(0, 0.8, priority=0.9).chance < fit(1, 0.62).chance
+    assert fit(0, 0.8, priority=0.99).chance > fit(1, 0.7).chance
+
+
 @pytest.mark.parametrize("worse", [{"score": 0.79}, {"priority": 0.9}, {"crowding": 0.01}])
 def test_score_priority_and_room_each_tell_two_fits_apart(worse: dict[str, float]) -> None:
     assert fit(0, **{"score": 0.8, **worse}).chance < fit(1, 0.8).chance

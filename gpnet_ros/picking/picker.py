@@ -116,7 +116,7 @@ class Picker:
             decision, basis = self._decide(sight)
             self.listener.decided(decision, sight, basis)
             times = {"look": times["look"] + looked - began, "decide": times["decide"] + self.clock() - looked}
-            if not decision.may_be_seen:
+            if decision.status != "nothing_graspable":
                 break
         if decision.plan is None and self.mode != "dry_run" and not self.manipulator.is_home():
             self._home_again()

@@ -20,7 +20,7 @@ from gpnet_ros.devices.fake import FakeArm, FakeGripper
 from gpnet_ros.errors import DeviceError, FrameRefused, HandEyeRefused
 from gpnet_ros.grasp import Rejected
 from gpnet_ros.motion import Move, plan_pick
-from gpnet_ros.pick import Decision, decide
+from gpnet_ros.pick import LOOKS, Decision, decide
 from gpnet_ros.picking import picker
 from gpnet_ros.picking.attention import Attention, Sight
 from gpnet_ros.picking.loop_settings import LoopSettings
@@ -114,12 +114,9 @@ def test_what_is_seen_at_the_second_look_is_picked() -> None:
     assert statuses == ["not_seen", "picked", "nothing_left"]
 
 
-@pytest.mark.parametrize(("reason", "looks"), [("not_seen", 2), ("clearance", 1)])
-def test_a_pick_looks_again_where_only_something_unseen_is_in_its_way(
-    reason: str, looks: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lost = Decision("nothing_graspable", (Rejected((0.0, 0.0), reason, "for the test"),))
-    first = iter((lost,))
+@pytest.mark.parametrize(("lost", "looks"), [(1, 2), (LOOKS - 1, LOOKS), (LOOKS, LOOKS)])
+def test_a_pick_looks_again_where_nothing_is_graspable(lost: int, looks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = iter([Decision("nothing_graspable", (Rejected((0.0, 0.0), "clearance", "for the test"),))] * lost)
     monkeypatch.setattr(picker, "decide", lambda *a, **k: next(first, None) or decide(*a, **k))
     with bench() as b:
         b.until_state("idle")
@@ -127,8 +124,8 @@ def test_a_pick_looks_again_where_only_something_unseen_is_in_its_way(
         status = b.result()["status"]
         b.until_state("idle")
     assert len(b.notes.decisions) == looks
-    assert status == ("picked" if looks == 2 else "nothing_graspable")
-    assert b.loop.picker.tally.failures == (looks == 1)
+    assert status == ("picked" if lost < LOOKS else "nothing_graspable")
+    assert b.loop.picker.tally.failures == (lost == LOOKS)
 
 
 def test_one_pick_is_one_pick() -> None:

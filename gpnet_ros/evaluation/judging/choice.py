@@ -29,7 +29,6 @@ class Choice:
         pixel: (u, v) in the picture [px]; angle: of the opening axis [rad]; opening_px: in the picture [px].
         depth: of the surface under the pixel [m].
         T_base_tcp: where the TCP goes; opening: to which the jaws open [m].
-        may_be_seen: whether another exposure may give a grasp, see `pick.Decision.may_be_seen`.
     """
 
     status: str
@@ -40,7 +39,6 @@ class Choice:
     depth: float | None = None
     T_base_tcp: Transform | None = None
     opening: float | None = None
-    may_be_seen: bool = False
 
 
 def at_argmax(
@@ -88,7 +86,7 @@ def in_cell(maps: Maps, frame: Frame, T_base_camera: Transform, cell: Cell) -> C
     decision = decide(frame, maps, T_base_camera, cell, None, select=_SELECT)
     grasp, rank = decision.grasp, len(decision.rejected)
     if grasp is None:
-        return Choice(decision.status, rank, may_be_seen=decision.may_be_seen)
+        return Choice(decision.status, rank)
     opening_px = max(grasp.width_px / maps.grid.scale, 1.0)
     where = (grasp.pixel, grasp.angle, opening_px, grasp.depth)
     return Choice(decision.status, rank, *where, decision.T_base_tcp, decision.opening)

@@ -120,10 +120,10 @@ class Judge:
     def _in_cell(
         self, picture: Picture, maps: Maps, frame: Frame, T_base_camera: Transform, cell: Cell
     ) -> tuple[Choice, Maps, Frame]:
-        """What the cell chooses, which looks again where only what was not seen is in its way."""
+        """What the cell chooses, which looks again where nothing is graspable."""
         choice = in_cell(maps, frame, T_base_camera, cell)
         for look in range(1, LOOKS):
-            if not choice.may_be_seen or not self.settings.noise:
+            if choice.status != "nothing_graspable" or not self.settings.noise:
                 break
             frame = seen(picture.sample, picture.arrangement, self.settings, look)
             maps = self.maps(picture, frame)

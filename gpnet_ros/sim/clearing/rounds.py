@@ -226,10 +226,10 @@ class _Player:
         self.hand = hand_of(cell, heap)
 
     def look(self) -> _Sight:
-        """Look at what is left and decide, on another exposure where that may show what was in the way."""
+        """Look at what is left and decide, on another exposure where nothing is graspable."""
         for _ in range(LOOKS - 1):
             sight = self._one_look()
-            if not sight.decision.may_be_seen:
+            if sight.decision.status != "nothing_graspable":
                 return sight
         return self._one_look()
 

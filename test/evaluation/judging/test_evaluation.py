@@ -315,10 +315,10 @@ def test_a_picture_made_on_the_way_is_that_of_the_shards(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("looks", "status"), [(LOOKS - 1, "grasp"), (LOOKS, "nothing_graspable")])
-def test_the_cell_looks_again_where_only_what_was_not_seen_is_in_its_way(
+def test_the_cell_looks_again_where_nothing_is_graspable(
     looks: int, status: str, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    blind, frames = [Choice("nothing_graspable", may_be_seen=True)] * looks, []
+    blind, frames = [Choice("nothing_graspable")] * looks, []
 
     def choose(maps: Maps, frame: Frame, T_base_camera: Transform, cell: Cell) -> Choice:
         frames.append(frame)
