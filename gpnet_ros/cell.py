@@ -120,7 +120,7 @@ class Limits:
     touch_speed: float = setting(0.02, "TCP on the descent of a touch.", unit="m/s", low=0.002, high=0.05)
     touch_force: float = setting(30.0, "Greatest force threshold of a touch.", unit="N", low=1.0, high=60.0)
     touch_depth: float = setting(0.015, "How far below what it touches it may aim.", unit="m", low=0.0, high=0.04)
-    descent_contact: float = setting(0.016, "Greatest descent_contact of the jaw.", unit="m", low=0.0, high=0.02)
+    descent_contact: float = setting(0.015, "Greatest descent_contact of the jaw.", unit="m", low=0.0, high=0.02)
     grip_force: float = setting(100.0, "Greatest grip force.", unit="N", low=5.0, high=235.0)
     grip_speed: float = setting(0.15, "Greatest speed of the jaws.", unit="m/s", low=0.01, high=0.2)
     # The jaw bounds what it holds across its opening only. These are for objects of up to 300 mm, held near the middle

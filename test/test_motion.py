@@ -54,7 +54,7 @@ def grid(n_x: int, n_yaw: int, heights: tuple[float, ...]) -> list[Transform]:
 def judge_all(grasps: list[Transform]) -> None:
     """Plan and judge each grasp with room to spare to mast, camera and singularities."""
     strict = dataclasses.replace(
-        CELL, limits=dataclasses.replace(CELL.limits, box_gap=0.05, wrist_sine=0.9, elbow_sine=0.4, shoulder_radius=0.3)
+        CELL, limits=dataclasses.replace(CELL.limits, box_gap=0.04, wrist_sine=0.9, elbow_sine=0.4, shoulder_radius=0.3)
     )
     for i, grasp in enumerate(grasps):
         top = None if i % 2 else float(grasp[2, 3]) + 0.025

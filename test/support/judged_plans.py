@@ -866,7 +866,7 @@ REFUSALS: dict[str, tuple[Callable[[], Arguments], Callable[[], Arguments]]] = {
         lambda: touch(contact_from=None),
     ),
     "meant contact of jaws": (
-        lambda: descent(contact_from=0.01),
+        lambda: descent(contact_from=0.016),
         lambda: (_with_descent(descent()[0], contact_from=None), *descent()[1:]),
     ),
     "meant contact of jaws on a line": (
