@@ -52,7 +52,7 @@ def grid(n_x: int, n_yaw: int, heights: tuple[float, ...]) -> list[Transform]:
 
 
 def judge_all(grasps: list[Transform]) -> None:
-    """Plan and judge each grasp with room to spare to mast, camera and singularities."""
+    """Plan and judge each grasp with room to spare (10 mm more than asked to the camera) and far from singularities."""
     strict = dataclasses.replace(
         CELL, limits=dataclasses.replace(CELL.limits, box_gap=0.04, wrist_sine=0.9, elbow_sine=0.4, shoulder_radius=0.3)
     )
@@ -136,13 +136,17 @@ def test_half_a_turn_makes_no_difference(yaw: float) -> None:
 
 
 def test_fingers_may_stand_on_something_near_the_end_of_a_descent_and_what_they_hold_hangs_deeper() -> None:
-    for contact in (0.0, 0.004):
+    for contact in (0.0, 0.004, CELL.limits.descent_contact):
         cell = dataclasses.replace(CELL, motion=dataclasses.replace(CELL.motion, descent_contact=contact))
         plan = plan_pick(down(0.65, 0.0, 0.02), 0.05, HOME, cell, heap_top=0.03)
         safety.check(plan, cell, HOME, FLAT)
         (descend,) = [s for s in plan.steps if isinstance(s, Move) and s.kind == "descend"]
         assert descend.contact_from == (contact or None)
         assert plan.hang == pytest.approx(0.02 + contact)
+
+
+def test_contact_is_meant_lower_for_the_jaw_than_for_the_cup() -> None:
+    assert CELL.limits.descent_contact < CELL.cup.contact_from, "else a plan of the cup passes where the jaw hangs"
 
 
 def test_the_branch_of_the_home_pose_is_never_left() -> None:

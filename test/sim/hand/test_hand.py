@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from gpnet_ros.cell import load_cell
 from gpnet_ros.errors import BadInput
 from gpnet_ros.pose import transform
 from gpnet_ros.settings import GripperGeometry
@@ -21,6 +22,7 @@ from gpnet_ros.sim.objects.model import GRASPABLE, ObjectModel, make_object
 BOX = make_object("box", 0)
 DOWN = np.diag([1.0, -1.0, -1.0])  # opening along base x, approach down
 SINK = 2e-5  # depth of a resting contact [m]
+SHIPPED_CONTACT = load_cell().motion.descent_contact
 
 
 def lying(model: ObjectModel, x: float, y: float, below: float = 0.0) -> np.ndarray:
@@ -126,7 +128,14 @@ def test_the_jaws_close_no_faster_than_they_are_told():
 
 
 @pytest.mark.parametrize(
-    ("contact", "below", "collides"), [(0.005, 0.003, False), (0.0, 0.003, True), (0.005, 0.008, True)]
+    ("contact", "below", "collides"),
+    [
+        (0.005, 0.003, False),
+        (0.0, 0.003, True),
+        (0.005, 0.008, True),
+        (SHIPPED_CONTACT, SHIPPED_CONTACT - 0.002, False),
+        (SHIPPED_CONTACT, SHIPPED_CONTACT + 0.003, True),
+    ],
 )
 def test_fingers_that_stand_on_something_are_a_collision_but_near_their_end(contact, below, collides):
     outcome = Hand(two_boxes(), contact=contact).pick(across(0.65, 0, -below), BOX.extent[1] + 0.02)
