@@ -77,7 +77,8 @@ def test_one_pick_after_the_other_is_safe_without_going_home() -> None:
         T = FAST.kinematics.forward(end) @ FAST.T_flange_tcp
         aside = np.abs(T[:2, 3] - FAST.tote.centre)
         assert (aside < np.array(FAST.tote.inner) / 2 - 0.05).all()
-        falls = T[2, 3] - (grasp[2, 3] - FAST.workspace.table_z) - FAST.tote.floor_z  # where nothing was met on the way down
+        hangs = grasp[2, 3] - FAST.workspace.table_z  # where the fingers met nothing on their way down
+        falls = T[2, 3] - hangs - FAST.tote.floor_z
         assert FAST.tote.height + FAST.limits.tote_gap < falls <= FAST.motion.drop
         assert not blocks_view(end, FAST, T_BASE_CAMERA, CAMERA), "the next look begins here"
         with pytest.raises(UnsafePlan, match="tote wall"):
