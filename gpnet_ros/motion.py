@@ -21,7 +21,7 @@ from gpnet_ros.moves import joint_move, linear_move, slowed
 from gpnet_ros.plan import Grip, Move, Plan
 from gpnet_ros.pose import Transform
 from gpnet_ros.reach import at_height, best_yaw, finite_pose, home_height, joints_at
-from gpnet_ros.release import carry_height, may_fall, release_pose
+from gpnet_ros.release import carry_height, contact_height, may_fall, release_pose
 
 __all__ = [
     "Grip", "Move", "Plan", "plan_home", "plan_hover", "plan_pick", "plan_place", "ways", "without_haste",
@@ -90,13 +90,9 @@ def _descend(grasp: Transform, cell: Cell) -> Move:
 
 
 def _contact(cell: Cell) -> tuple[float | None, float]:
-    """How high over its end [m] a descent may end by contact, None where it may not, and at which force [N].
-
-    A cup stops where it meets the surface, which may be higher than the end of the descent; so may fingers, a little.
-    """
-    if cell.tool == "suction":
-        return cell.cup.contact_from, cell.cup.descent_force
-    return cell.motion.descent_contact or None, cell.motion.descent_force
+    """How high over its end [m] a descent may end by contact, None where it may not, and at which force [N]."""
+    force = cell.cup.descent_force if cell.tool == "suction" else cell.motion.descent_force
+    return contact_height(cell) or None, force
 
 
 def _guarded(grasp_z: float, free_z: float | None, felt_from: float | None, cell: Cell) -> float:
@@ -112,7 +108,7 @@ def _guarded(grasp_z: float, free_z: float | None, felt_from: float | None, cell
 def _heights(grasp_z: float, cell: Cell, heap_top: float | None) -> tuple[float, float, float]:
     """How far what is held may reach below the tips, and the TCP's heights in base above the grasp and lifted [m]."""
     motion, top = cell.motion, HEAP_TOP_UNKNOWN if heap_top is None else heap_top
-    hang = max(grasp_z + (_contact(cell)[0] or 0.0) - cell.workspace.table_z, 0.0)
+    hang = max(grasp_z + contact_height(cell) - cell.workspace.table_z, 0.0)
     above_z = max(grasp_z + motion.above, top + motion.clearance)
     lift_z = max(above_z, top + hang + motion.clearance)
     if may_fall(cell):  # so that the way over the walls is level

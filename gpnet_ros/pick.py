@@ -35,9 +35,6 @@ from gpnet_ros.strays import around, fetching, stray_fits, strays
 
 #: Something is left if this much area [m^2] of the workspace stands on the table.
 LEFT_AREA = 0.5e-4
-#: Exposures that are looked at before a pick is given up because nothing in them is graspable: noise, and much of what
-#: a D435 misses, change from one to the next.
-LOOKS = 5
 #: A way down is felt from this far [m] above what may stand on unseen ground: the arm's poses are rounded.
 FELT_SPARE = 0.002
 #: What a person is told of a place to which the way cannot be felt for; why not comes after it.

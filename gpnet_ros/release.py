@@ -37,8 +37,17 @@ def release_pose(cell: Cell, spot: int, hang: float, q_lift: Joints) -> tuple[Tr
 
 
 def may_fall(cell: Cell) -> bool:
-    """Whether what is held may fall from above the tote's walls."""
-    return cell.motion.drop >= cell.tote.height + cell.limits.tote_gap + PLACE_SPARE + DROP_SPARE
+    """Whether what is held may fall from above the tote's walls, however high contact ended the descent."""
+    falls = cell.tote.height + cell.limits.tote_gap + PLACE_SPARE + contact_height(cell) + DROP_SPARE
+    return cell.motion.drop >= falls
+
+
+def contact_height(cell: Cell) -> float:
+    """How high [m] above its end a descent may end by contact, so that what is held hangs that much deeper; 0: nowhere.
+
+    A cup stops where it meets the surface, which may be higher than the end of the descent; so may fingers, a little.
+    """
+    return cell.cup.contact_from if cell.tool == "suction" else cell.motion.descent_contact
 
 
 def carry_height(cell: Cell, hang: float) -> float:

@@ -86,10 +86,23 @@ def test_one_pick_after_the_other_is_safe_without_going_home() -> None:
         q = end
 
 
-def test_a_fall_that_is_too_deep_is_none() -> None:
-    shallow = replace(FAST, motion=replace(FAST.motion, drop=0.12))
-    plan = plan_pick(down(0.65, 0.0, 0.05), 0.06, HOME, shallow, 0.1)
-    assert [step.name for step in plan.steps] == LONG, "it is put down, and the arm goes home"
+@pytest.mark.parametrize("contact", [0.0, 0.005, 0.015])
+def test_a_fall_that_is_too_deep_is_none(contact: float) -> None:
+    """What the fingers met nothing above hangs as deep as the grasp is planned, and falls from the highest."""
+    grasp = down(0.65, 0.0, 0.05)
+
+    def way(drop: float) -> Plan:
+        motion = replace(FAST.motion, drop=drop, descent_contact=contact)
+        return plan_pick(grasp, 0.06, HOME, replace(FAST, motion=motion), 0.1)
+
+    fallen = way(0.3)
+    assert [step.name for step in fallen.steps] == SHORT
+    end = moves(fallen)["carry"].q
+    assert end is not None
+    released = (FAST.kinematics.forward(end) @ FAST.T_flange_tcp)[2, 3]
+    falls = released - (grasp[2, 3] - FAST.workspace.table_z) - FAST.tote.floor_z
+    assert [step.name for step in way(falls + 1e-4).steps] == SHORT
+    assert [step.name for step in way(falls - 1e-4).steps] == LONG, "it is put down, and the arm goes home"
 
 
 def test_what_is_held_moves_at_its_own_share() -> None:

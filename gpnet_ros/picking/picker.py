@@ -15,7 +15,8 @@ from gpnet_ros.errors import HandEyeRefused
 from gpnet_ros.fit import Memory
 from gpnet_ros.grasp import SelectSettings
 from gpnet_ros.height_map import height_map
-from gpnet_ros.pick import LOOKS, Decision, decide
+from gpnet_ros.look_again import look_again
+from gpnet_ros.pick import Decision, decide
 from gpnet_ros.picking.attention import Attention, Sight
 from gpnet_ros.picking.manipulator import Manipulator
 from gpnet_ros.picking.record import DecisionBasis, LoopListener, LoopTally, Turn
@@ -108,16 +109,18 @@ class Picker:
         if self.mode != "dry_run":
             self._tidy()
         times = {"look": 0.0, "decide": 0.0}
-        for _ in range(LOOKS):
+
+        def decided(_: int) -> tuple[Sight, Decision]:
             began = self.clock()
             self._version = self.rest.version  # before all that frame and decision are judged by
             sight = self._look()
             looked = self.clock()
             decision, basis = self._decide(sight)
             self.listener.decided(decision, sight, basis)
-            times = {"look": times["look"] + looked - began, "decide": times["decide"] + self.clock() - looked}
-            if decision.status != "nothing_graspable":
-                break
+            times.update(look=times["look"] + looked - began, decide=times["decide"] + self.clock() - looked)
+            return sight, decision
+
+        sight, decision = look_again(decided, lambda seen: seen[1].status)
         if decision.plan is None and self.mode != "dry_run" and not self.manipulator.is_home():
             self._home_again()
         if decision.plan is not None:
@@ -127,11 +130,10 @@ class Picker:
         if decision.status == "nothing_left":
             return Turn("nothing_left", "The workspace is empty.", times, sight, decision, finished="nothing_left")
         self.tally.failures += 1
-        unseen = decision.unseen_sentence
         if decision.status == "not_seen":  # another exposure may show more; a person is told in the end
             finished = "not_seen" if self.tally.failures >= self.failures_max else None
-            return Turn("not_seen", unseen, times, sight, decision, finished=finished)
-        message = f"No candidate passed; each has its reason. {unseen}".rstrip()
+            return Turn("not_seen", decision.unseen_sentence, times, sight, decision, finished=finished)
+        message = f"No candidate passed; each has its reason. {decision.unseen_sentence}".rstrip()
         return Turn("nothing_graspable", message, times, sight, decision)
 
     def execute(self, turn: Turn) -> Turn:

@@ -19,8 +19,9 @@ from gpnet_ros.devices.arm import MoveResult, MoveStatus
 from gpnet_ros.devices.fake import FakeArm, FakeGripper
 from gpnet_ros.errors import DeviceError, FrameRefused, HandEyeRefused
 from gpnet_ros.grasp import Rejected
+from gpnet_ros.look_again import LOOKS
 from gpnet_ros.motion import Move, plan_pick
-from gpnet_ros.pick import LOOKS, Decision, decide
+from gpnet_ros.pick import Decision, decide
 from gpnet_ros.picking import picker
 from gpnet_ros.picking.attention import Attention, Sight
 from gpnet_ros.picking.loop_settings import LoopSettings

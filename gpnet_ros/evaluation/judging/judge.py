@@ -22,10 +22,10 @@ from gpnet_ros.evaluation.judging.substitution import Substitute, substituted
 from gpnet_ros.evaluation.second_network import ObjectTeller
 from gpnet_ros.frame import Frame
 from gpnet_ros.free_objects import free_first
+from gpnet_ros.look_again import LOOKS, look_again
 from gpnet_ros.maps import Grid, Maps, prioritise, workspace_grid
 from gpnet_ros.merged_frame import merged_depth
 from gpnet_ros.network.detector import Detector
-from gpnet_ros.pick import LOOKS
 from gpnet_ros.pose import Transform
 from gpnet_ros.rectangle import Rectangles
 from gpnet_ros.rectangle_metric import JAW_SHARE, matches, predicted
@@ -121,14 +121,13 @@ class Judge:
         self, picture: Picture, maps: Maps, frame: Frame, T_base_camera: Transform, cell: Cell
     ) -> tuple[Choice, Maps, Frame]:
         """What the cell chooses, which looks again where nothing is graspable."""
-        choice = in_cell(maps, frame, T_base_camera, cell)
-        for look in range(1, LOOKS):
-            if choice.status != "nothing_graspable" or not self.settings.noise:
-                break
-            frame = seen(picture.sample, picture.arrangement, self.settings, look)
-            maps = self.maps(picture, frame)
-            choice = in_cell(maps, frame, T_base_camera, cell)
-        return choice, maps, frame
+
+        def chosen(look: int) -> tuple[Choice, Maps, Frame]:
+            at = seen(picture.sample, picture.arrangement, self.settings, look) if look else frame
+            told = self.maps(picture, at) if look else maps
+            return in_cell(told, at, T_base_camera, cell), told, at
+
+        return look_again(chosen, lambda found: found[0].status, LOOKS if self.settings.noise else 1)
 
     def maps(self, picture: Picture, frame: Frame) -> Maps:
         """The maps of a picture's frame, with the priority and the substitutes that were asked for."""

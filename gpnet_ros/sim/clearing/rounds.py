@@ -21,8 +21,9 @@ from gpnet_ros.detections import Detections
 from gpnet_ros.fit import Memory
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import SelectSettings
+from gpnet_ros.look_again import LOOKS, look_again
 from gpnet_ros.maps import Maps
-from gpnet_ros.pick import LOOKS, Decision, decide
+from gpnet_ros.pick import Decision, decide
 from gpnet_ros.pose import Transform
 from gpnet_ros.sim.camera.d435 import D435_640x480
 from gpnet_ros.sim.camera.render import View
@@ -226,17 +227,17 @@ class _Player:
         self.hand = hand_of(cell, heap)
 
     def look(self) -> _Sight:
-        """Look at what is left and decide, on another exposure where nothing is graspable."""
-        for _ in range(LOOKS - 1):
-            sight = self._one_look()
-            if sight.decision.status != "nothing_graspable":
-                return sight
-        return self._one_look()
+        """Look at what is left and decide, on another exposure where nothing is graspable; the oracle's are all one."""
+        return look_again(lambda _: self._one_look(), lambda sight: sight.decision.status, 1 if self._knows else LOOKS)
+
+    @property
+    def _knows(self) -> bool:
+        """Whether the truth decides (the oracle)."""
+        return (self._options.objects if self._cell.tool == "suction" else self._perceive) is None
 
     def _one_look(self) -> _Sight:
         camera, cell, options, present = self._camera, self._cell, self._options, self.hand.heap
-        is_cup = cell.tool == "suction"
-        if (options.objects if is_cup else self._perceive) is None:
+        if self._knows:
             view = camera.depth(present)
             told = (camera.T_base_camera, cell, self._q_start, self._memory, options.rehearsals)
             return _Sight(view, Frame(None, view.depth, D435_640x480), None, true_decision(view, present, *told))
@@ -244,11 +245,11 @@ class _Player:
         frame = self._errors.frame(camera.frame(view))
         seen: Detections | None = None
         if options.objects is not None:
-            exact = view.depth if is_cup else None
+            exact = view.depth if cell.tool == "suction" else None
             told_of = (present, view.ids, frame, camera.T_base_camera)
             seen = options.objects(frame, lambda: true_detections(*told_of, exact))
         believed = (self._T_base_believed, cell, self._q_start)
-        if is_cup:
+        if cell.tool == "suction":
             assert seen is not None
             place = decide_cup(frame, seen, *believed, memory=self._memory, select=options.cup)
             return _Sight(view, frame, None, place)

@@ -24,10 +24,10 @@ from gpnet_ros.evaluation.judging.judge import Judge, JudgeSettings, as_rectangl
 from gpnet_ros.evaluation.judging.judged_pictures import MadeTestSet, Picture, Shards, open_pictures
 from gpnet_ros.evaluation.judging.judgement import JudgedPicture, Verdict
 from gpnet_ros.frame import Frame
+from gpnet_ros.look_again import LOOKS
 from gpnet_ros.maps import Maps
 from gpnet_ros.network.card import read_card
 from gpnet_ros.network.checkpoint import find
-from gpnet_ros.pick import LOOKS
 from gpnet_ros.pose import Transform
 from gpnet_ros.settings import GripperGeometry
 

@@ -13,8 +13,9 @@ from gpnet_ros.detections import Detections
 from gpnet_ros.evaluation.closed_loop.core import Perception
 from gpnet_ros.frame import Frame
 from gpnet_ros.grasp import Rejected
+from gpnet_ros.look_again import LOOKS
 from gpnet_ros.maps import Grid, Maps
-from gpnet_ros.pick import LOOKS, Decision, DecisionStatus
+from gpnet_ros.pick import Decision, DecisionStatus
 from gpnet_ros.pose import Transform
 from gpnet_ros.sim.clearing import rounds
 from gpnet_ros.sim.clearing.injected import Errors
@@ -103,6 +104,12 @@ def test_a_heap_with_nothing_graspable_is_looked_at_again_before_a_pick_counts_a
     done = clear_heap(heap, 5, blind, CELL, HAND_EYE)
     assert done.faults == ("nothing_graspable",) * faults + ("overlooked",)
     assert next(said, None) is None
+
+
+def test_the_oracle_sees_the_same_each_time_and_looks_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    heap, said = stack_heap(5, 1, ("box",)), iter([CROWDED, EMPTY])
+    monkeypatch.setattr(rounds, "true_decision", lambda *_, **__: next(said))
+    assert clear_heap(heap, 5, None, CELL, HAND_EYE).faults == ("nothing_graspable", "overlooked")
 
 
 def test_only_what_lies_outside_of_the_square_has_strayed() -> None:
