@@ -8,6 +8,8 @@ not be taken for the table around it.
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +64,26 @@ def unexplained_holes(depth: Floats, intrinsics: Intrinsics) -> NDArray[np.bool_
     for _ in range(2):  # in two steps: around a corner, not across what was measured
         grown = cv2.dilate(grown, _disc(GROWTH / 2 / pixel)) & hole
     return np.asarray(grown > 0, dtype=bool)
+
+
+def wide_parts(holes: NDArray[np.bool_], width: float) -> NDArray[np.bool_]:
+    """The parts of holes that a disc of some width reaches without touching what was seen.
+
+    Outside of the picture nothing was seen: a hole at its border goes on there.
+
+    Args:
+        holes: (H, W), see `unexplained_holes`.
+        width: of the disc [px]; 0 fits everywhere.
+    """
+    if width <= 0:
+        return holes
+    edge, radius = math.ceil(width), width / 2
+    around = np.pad(holes, edge, constant_values=True).astype(np.uint8)
+    room = cv2.distanceTransform(around, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)  # to what was seen
+    if not (room > radius).any():
+        return np.zeros_like(holes)
+    away = cv2.distanceTransform((room <= radius).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray((away <= radius)[edge:-edge, edge:-edge] & holes, dtype=bool)
 
 
 def _along_edges(inverse: Floats, seen: NDArray[np.bool_], intrinsics: Intrinsics) -> NDArray[np.bool_]:

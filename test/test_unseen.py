@@ -187,6 +187,38 @@ def test_a_hole_at_the_edge_of_the_map_goes_on_beyond_it() -> None:
     assert np.isnan(nothing.felt(0.05).z).all()
 
 
+@pytest.mark.parametrize("across", [False, True])
+@pytest.mark.parametrize(("width", "refused"), [(0.032, False), (0.042, False), (0.062, True)])
+def test_a_hole_is_as_wide_as_the_camera_saw_it_however_high_the_heap_is(
+    width: float, refused: bool, across: bool
+) -> None:
+    """Beside a tower a hole may hide what is as high: its map is as much wider as the camera looks aslant."""
+    size = (0.14, width, 0.004) if across else (width, 0.14, 0.004)
+    hidden, tower = [box(0.66, 0.0, size)], box(0.52, -0.13, (0.03, 0.03, 0.2))
+    low = height_map(among([], hidden), T_BASE_CAMERA, CELL)
+    high = height_map(among([tower], hidden), T_BASE_CAMERA, CELL)
+    assert np.isnan(low.at([0.66, 0.0])) and np.isnan(high.z).sum() > 1.2 * np.isnan(low.z).sum()
+    for heights in (low, high):
+        felt = heights.felt(CELL.limits.felt_width)
+        near = np.hypot(*(np.moveaxis(np.indices(felt.z.shape) * felt.side, 0, -1) + felt.origin[::-1] - (0.0, 0.66)).T)
+        assert np.isnan(felt.z[near.T < 0.05]).any() == refused
+    careful = replace(CELL, limits=replace(CELL.limits, felt_width=0.0))
+    never = height_map(among([tower], hidden), T_BASE_CAMERA, careful)
+    assert not never.felt(0.0).narrow.any() and np.isnan(never.felt(0.0).at([0.66, 0.0]))
+
+
+def test_a_hole_that_the_picture_ends_in_is_not_narrow() -> None:
+    frame = see([])
+    assert frame.depth is not None
+    depth = frame.depth.copy()
+    row = round(float(D435.project(np.linalg.inv(T_CAMERA)[:3] @ [0.65, 0.0, 0.0, 1.0])[1]))
+    depth[row - 12 : row + 12, 280:380] = np.nan
+    ends = Frame(None, depth[: row + 12], replace(D435, height=row + 12))
+    cell = CELL.limits.felt_width
+    assert np.isnan(height_map(ends, T_BASE_CAMERA, CELL).felt(cell).at([0.65, 0.0]))
+    assert not np.isnan(height_map(Frame(None, depth, D435), T_BASE_CAMERA, CELL).felt(cell).at([0.65, 0.0]))
+
+
 def test_over_unknown_ground_the_arm_travels_above_what_may_stand_there() -> None:
     seen = box(*CENTRE, (0.04, 0.10, 0.05))
     apart, free = among([seen], [box(0.76, -0.12, (0.05, 0.05, 0.12))]), among([seen], [])
