@@ -155,7 +155,10 @@ def height_map(frame: Frame, T_base_camera: Transform, cell: Cell, holes: NDArra
         raise FrameRefused("A height map needs depth and its camera model; use an RGB-D camera with camera_info.")
     holes = unexplained_holes(frame.depth, frame.intrinsics) if holes is None else holes
     measured = measured_map(frame, T_base_camera, cell, holes)
-    wide = wide_parts(holes, _least_width(cell, T_base_camera, frame.intrinsics))
+    wide = holes
+    if holes.any():
+        scale = _table_scale(cell, T_base_camera, frame.intrinsics)
+        wide = wide_parts(holes, cell.limits.felt_width * scale, SPECK * float(scale.max()))
     filled, narrow = _fill(measured.z, measured.origin, frame, T_base_camera, holes, wide)
     return replace(measured, z=_in_picture(filled, measured.origin, frame, T_base_camera), narrow=narrow)
 
@@ -277,11 +280,15 @@ def _bound(
     return bound, (inside & holes[v, u]).any(axis=0), (~inside | wide[v, u]).any(axis=0)
 
 
-def _least_width(cell: Cell, T_base_camera: Transform, intrinsics: Intrinsics) -> float:
-    """Width [px] of a flat disc of `Limits.felt_width` on the table where it looks smallest: in the farthest corner."""
-    half, (x, y) = cell.workspace.side / 2, cell.workspace.centre
-    corners = np.array([(x + i * half, y + j * half, cell.workspace.table_z) for i in (-1, 1) for j in (-1, 1)])
-    rays = corners - T_base_camera[:3, 3]
-    leaning = np.abs(rays[:, 2]) / np.linalg.norm(rays, axis=1)
-    depth = rays @ T_base_camera[:3, 2]
-    return float((cell.limits.felt_width * intrinsics.fx * leaning / np.maximum(depth, 1e-3)).min())
+def _table_scale(cell: Cell, T_base_camera: Transform, intrinsics: Intrinsics) -> NDArray[np.float64]:
+    """How large (H, W) [px] a metre on the table looks in the direction in which it looks shortest.
+
+    What is higher looks larger. 0 where the camera does not look down on the table.
+    """
+    x = (np.arange(intrinsics.width) - intrinsics.cx) / intrinsics.fx
+    y = (np.arange(intrinsics.height)[:, None] - intrinsics.cy) / intrinsics.fy
+    # Of rays that are 1 long along the optical axis.
+    down = np.maximum(-(T_base_camera[2, 0] * x + T_base_camera[2, 1] * y + T_base_camera[2, 2]), 0.0)
+    over = max(float(T_base_camera[2, 3]) - cell.workspace.table_z, 1e-3)
+    aslant = down / np.sqrt(1.0 + x**2 + y**2)
+    return np.asarray(intrinsics.fx * down / over * aslant)

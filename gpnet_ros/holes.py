@@ -12,7 +12,7 @@ import math
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from gpnet_ros.arrays import Floats
 from gpnet_ros.frame import Intrinsics
@@ -66,24 +66,26 @@ def unexplained_holes(depth: Floats, intrinsics: Intrinsics) -> NDArray[np.bool_
     return np.asarray(grown > 0, dtype=bool)
 
 
-def wide_parts(holes: NDArray[np.bool_], width: float) -> NDArray[np.bool_]:
-    """The parts of holes that a disc of some width reaches without touching what was seen.
+def wide_parts(holes: NDArray[np.bool_], width: ArrayLike, speck: float = 0.0) -> NDArray[np.bool_]:
+    """The parts of holes that a disc reaches without touching what was seen.
 
     Outside of the picture nothing was seen: a hole at its border goes on there.
 
     Args:
         holes: (H, W), see `unexplained_holes`.
-        width: of the disc [px]; 0 fits everywhere.
+        width: of the disc, around each pixel (H, W) or everywhere () [px]; one of 0 fits everywhere.
+        speck: readings into which no square of this side [px] fits are noise, and do not part a hole.
     """
-    if width <= 0:
-        return holes
-    edge, radius = math.ceil(width), width / 2
+    radius = np.broadcast_to(np.asarray(width, dtype=np.float32) / 2, holes.shape)
+    edge, side = math.ceil(2 * radius.max()), max(math.ceil(speck), 1)
     around = np.pad(holes, edge, constant_values=True).astype(np.uint8)
+    around = 1 - cv2.morphologyEx(1 - around, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
     room = cv2.distanceTransform(around, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)  # to what was seen
-    if not (room > radius).any():
+    middle = room > np.pad(radius, edge, mode="edge")
+    if not middle.any():
         return np.zeros_like(holes)
-    away = cv2.distanceTransform((room <= radius).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.asarray((away <= radius)[edge:-edge, edge:-edge] & holes, dtype=bool)
+    away = cv2.distanceTransform((~middle).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray((away <= radius.max())[edge : edge + holes.shape[0], edge : edge + holes.shape[1]] & holes)
 
 
 def _along_edges(inverse: Floats, seen: NDArray[np.bool_], intrinsics: Intrinsics) -> NDArray[np.bool_]:

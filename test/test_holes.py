@@ -152,7 +152,18 @@ def test_the_wider_the_disc_the_less_it_reaches_and_beyond_the_picture_a_hole_go
         assert not (wide & ~cv2.dilate(before.astype(np.uint8), np.ones((3, 3))).astype(bool)).any(), "but for a pixel"
         before = wide
     assert 0 < before.sum() < holes.sum()
+    half = np.where(np.arange(160) < 80, 4.0, 24.0) * np.ones((120, 1))
+    assert (wide_parts(holes, half)[:, :60] == wide_parts(holes, 4.0)[:, :60]).mean() > 0.9
     edge = np.zeros((120, 160), dtype=bool)
     edge[:, :6] = True
     assert wide_parts(edge, 30.0).all(where=edge)
     assert not wide_parts(np.roll(edge, 8, axis=1), 30.0)[30:90].any(), "but for where it meets the border"
+
+
+@pytest.mark.parametrize(("seen", "parted"), [(2, False), (4, False), (6, True)])
+def test_a_speck_does_not_part_a_hole(seen: int, parted: bool) -> None:
+    holes = np.zeros((120, 160), dtype=bool)
+    holes[40:80, 30:130] = True
+    holes[60 - seen // 2 : 60 + seen // 2] = False
+    assert wide_parts(holes, 30.0, 4.6).any() != parted
+    assert not wide_parts(holes, 30.0).any()
