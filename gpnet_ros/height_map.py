@@ -156,7 +156,7 @@ def height_map(frame: Frame, T_base_camera: Transform, cell: Cell, holes: NDArra
     holes = unexplained_holes(frame.depth, frame.intrinsics) if holes is None else holes
     measured = measured_map(frame, T_base_camera, cell, holes)
     wide = holes
-    if holes.any():
+    if holes.any() and cell.limits.felt_width > 0.0:
         scale = _table_scale(cell, T_base_camera, frame.intrinsics)
         wide = wide_parts(holes, cell.limits.felt_width * scale, SPECK * float(scale.max()))
     filled, narrow = _fill(measured.z, measured.origin, frame, T_base_camera, holes, wide)
@@ -283,12 +283,14 @@ def _bound(
 def _table_scale(cell: Cell, T_base_camera: Transform, intrinsics: Intrinsics) -> NDArray[np.float64]:
     """How large (H, W) [px] a metre on the table looks in the direction in which it looks shortest.
 
-    What is higher looks larger. 0 where the camera does not look down on the table.
+    What is higher looks larger. 0 where the camera does not look down on the table, or is not above it.
     """
+    over = float(T_base_camera[2, 3]) - cell.workspace.table_z
+    if over <= 0.0:
+        return np.zeros((intrinsics.height, intrinsics.width))
     x = (np.arange(intrinsics.width) - intrinsics.cx) / intrinsics.fx
     y = (np.arange(intrinsics.height)[:, None] - intrinsics.cy) / intrinsics.fy
     # Of rays that are 1 long along the optical axis.
     down = np.maximum(-(T_base_camera[2, 0] * x + T_base_camera[2, 1] * y + T_base_camera[2, 2]), 0.0)
-    over = max(float(T_base_camera[2, 3]) - cell.workspace.table_z, 1e-3)
     aslant = down / np.sqrt(1.0 + x**2 + y**2)
     return np.asarray(intrinsics.fx * down / over * aslant)

@@ -73,11 +73,14 @@ def wide_parts(holes: NDArray[np.bool_], width: ArrayLike, speck: float = 0.0) -
 
     Args:
         holes: (H, W), see `unexplained_holes`.
-        width: of the disc, around each pixel (H, W) or everywhere () [px]; one of 0 fits everywhere.
-        speck: readings into which no square of this side [px] fits are noise, and do not part a hole.
+        width: of the disc, around each pixel (H, W) or everywhere () [px]; one of 0 fits everywhere, and one of more
+            than twice the picture counts as that.
+        speck: readings into which no square of this side [px] fits are noise, and do not part a hole; at most the
+            picture's side.
     """
-    radius = np.broadcast_to(np.asarray(width, dtype=np.float32) / 2, holes.shape)
-    edge, side = math.ceil(2 * radius.max()), max(math.ceil(speck), 1)
+    most = max(holes.shape)
+    radius = np.minimum(np.broadcast_to(np.asarray(width, dtype=np.float32) / 2, holes.shape), np.float32(most))
+    edge, side = math.ceil(2 * radius.max()), min(max(math.ceil(speck), 1), most)
     around = np.pad(holes, edge, constant_values=True).astype(np.uint8)
     around = 1 - cv2.morphologyEx(1 - around, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
     room = cv2.distanceTransform(around, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)  # to what was seen

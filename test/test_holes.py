@@ -160,6 +160,17 @@ def test_the_wider_the_disc_the_less_it_reaches_and_beyond_the_picture_a_hole_go
     assert not wide_parts(np.roll(edge, 8, axis=1), 30.0)[30:90].any(), "but for where it meets the border"
 
 
+def test_no_disc_takes_more_room_than_the_picture() -> None:
+    """A camera that hangs low over what it calls the table asks for discs of any size."""
+    holes = np.zeros((60, 80), dtype=bool)
+    holes[20:40, 20:60] = holes[:4, 20:60] = True
+    wide = wide_parts(holes, 1e9, 1e9)
+    assert (wide == holes).all(), "nothing but noise was seen"
+    wide = wide_parts(holes, 1e9)
+    assert not wide[20:40].any() and wide[0, 40]
+    assert (wide == wide_parts(holes, 160.0)).all()
+
+
 @pytest.mark.parametrize(("seen", "parted"), [(2, False), (4, False), (6, True)])
 def test_a_speck_does_not_part_a_hole(seen: int, parted: bool) -> None:
     holes = np.zeros((120, 160), dtype=bool)

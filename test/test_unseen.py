@@ -243,6 +243,20 @@ def test_a_hole_that_the_picture_ends_in_is_not_narrow() -> None:
     assert not np.isnan(height_map(Frame(None, depth, D435), T_BASE_CAMERA, CELL).felt(cell).at([0.65, 0.0]))
 
 
+@pytest.mark.parametrize(
+    ("table_z", "known"), [(0.0, True), (0.84, False), (0.8499, False), (0.85, False), (1.0, False)]
+)
+def test_a_camera_that_is_hardly_above_the_table_or_below_it_knows_no_hole_to_be_narrow(
+    table_z: float, known: bool
+) -> None:
+    """The height of the table is a number that somebody wrote down; nor does it take all memory."""
+    hidden = box(0.66, 0.0, (0.032, 0.14, 0.004))
+    cell = replace(CELL, workspace=replace(CELL.workspace, table_z=table_z))
+    heights = height_map(among([], [hidden]), T_BASE_CAMERA, cell)
+    assert heights.narrow is not None and np.isnan(heights.at([0.66, 0.0]))
+    assert heights.narrow.any() == known
+
+
 def test_over_unknown_ground_the_arm_travels_above_what_may_stand_there() -> None:
     seen = box(*CENTRE, (0.04, 0.10, 0.05))
     apart, free = among([seen], [box(0.76, -0.12, (0.05, 0.05, 0.12))]), among([seen], [])
