@@ -37,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "tables": "tables",
     "models judge": "models_judge",  # before `models`: the first that fits is taken
     "models halve": "models_halve",
+    "models mirror": "models_mirror",
     "models": "models",
     "export": "export",
     "evaluate": "evaluate",

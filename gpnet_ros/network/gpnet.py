@@ -62,9 +62,12 @@ class GPNet(nn.Module):
             grid of that branch each costs 2 % of the network and lets it see 64 px further: whether something lies
             on an object is often seen at the object's other end.
         probabilities: Q and P leave the network through a sigmoid, as loss `likelihood` needs them.
+        mirrored: in evaluation mode P (before the sigmoid) is the mean of what it is for the picture and for its
+            mirror image, upside down. It costs as much time again, is no matter of training, and is this project's
+            own: what lies on what does not depend on the side from which it is looked at.
 
     Raises:
-        BadInput: unknown context, or a count below 1.
+        BadInput: unknown context, a count below 1, or no P that could be mirrored.
     """
 
     def __init__(
@@ -76,10 +79,13 @@ class GPNet(nn.Module):
         modules: int = 1,
         latent: int = 1,
         probabilities: bool = False,
+        mirrored: bool = False,
     ) -> None:
         super().__init__()
         if context not in CONTEXTS:
             raise BadInput(f"The context {context!r} is unknown; allowed: {', '.join(CONTEXTS)}.")
+        if mirrored and not gpp:
+            raise BadInput("A network without a priority head has no P to be mirrored: leave mirrored out.")
         if modules < 1 or latent < 1:
             raise BadInput(f"{modules} modules with {latent} latent convolutions: there must be 1 or more of each.")
         first, second, third = widths
@@ -104,7 +110,7 @@ class GPNet(nn.Module):
             _transposed(first, last, 4, stride=2, padding=1),  # 112 -> 224
         )
         self.heads = nn.Conv2d(last, 5 if gpp else 4, 1)
-        self.probabilities = probabilities
+        self.probabilities, self.mirrored = probabilities, mirrored
         self.apply(_initialise)
         for module in self.modules():
             if isinstance(module, GlobalContext):
@@ -119,6 +125,9 @@ class GPNet(nn.Module):
             BadInput: H or W is not divisible by 4.
         """
         maps = self.maps(self.features(x))
+        if self.mirrored and not self.training:
+            mirror_image = self.maps(self.features(x.flip(-2))).flip(-2)
+            maps = torch.cat([maps[:, :4], (maps[:, 4:] + mirror_image[:, 4:]) / 2], dim=1)
         return with_probabilities(maps) if self.probabilities else maps
 
     def features(self, x: Tensor) -> Tensor:

@@ -109,8 +109,8 @@ def _shapes(layer: dict[str, torch.Tensor]) -> dict[str, torch.Size]:
 
 
 def _same_weights(card: Card) -> dict[str, Any]:
-    """Arguments of a network without the side of its images, which no weight depends on."""
-    kept = {name: value for name, value in card.kwargs.items() if name != "side"}
+    """Arguments of a network without the side of its images and the mirror image, which no weight depends on."""
+    kept = {name: value for name, value in card.kwargs.items() if name not in ("side", "mirrored")}
     plain: dict[str, Any] = json.loads(json.dumps(kept))  # a card that was read has lists for tuples
     return plain
 

@@ -92,6 +92,33 @@ def test_a_model_is_halved_by_a_command(tiny: Path, tmp_path: Path, capsys: pyte
     assert cli.main(["models", "halve", "nowhere", "--out", str(tmp_path / "x")]) == 2
 
 
+def test_a_model_looks_at_the_mirror_image_too_or_no_longer_by_a_command(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for model, words, out in (
+        (tiny, [], "both"),
+        (tmp_path / "both", [], "again"),
+        (tmp_path / "both", ["--off"], "one"),
+    ):
+        assert cli.main(["models", "mirror", str(model), "--out", str(tmp_path / out), *words, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["mirrored"] == (not words)
+    x = torch.randn(1, 1, 64, 64)
+    maps = {name: load(tmp_path / name)[0](x) for name in ("both", "again", "one")} | {"tiny": load(tiny)[0](x)}
+    assert torch.equal(maps["one"], maps["tiny"]) and torch.equal(maps["both"], maps["again"])
+    assert torch.equal(maps["both"][:, :4], maps["tiny"][:, :4]) and not torch.equal(maps["both"], maps["tiny"])
+    assert read_card(tmp_path / "both").kwargs == read_card(tiny).kwargs | {"mirrored": True}
+    assert read_card(tmp_path / "one") == read_card(tiny)
+
+
+def test_only_a_gpnet_with_priorities_is_mirrored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, kwargs in (("ggcnn", {}), ("gpnet", {"widths": [4, 8, 16], "gpp": False})):
+        card = Card(name, kwargs, "depth")
+        save(build(card), card, tmp_path / name)
+        assert cli.main(["models", "mirror", str(tmp_path / name), "--out", str(tmp_path / "x")]) == 2
+        assert not (tmp_path / "x").exists() and capsys.readouterr().err
+    assert cli.main(["models", "mirror", "nowhere", "--out", str(tmp_path / "x")]) == 2
+
+
 def test_a_model_is_listed_with_what_its_card_says_and_lacks(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, answer = listed(tiny.parent, capsys)
     (model,) = answer["models"]

@@ -26,6 +26,7 @@ pytest.importorskip("onnxruntime")
 NETS = {
     "gpnet": ("gpnet", {"widths": [4, 8, 16]}, "rgbd"),
     "best": ("gpnet", {"widths": [4, 8, 16], "modules": 3, "latent": 4, "probabilities": True}, "rgbd"),
+    "mirrored": ("gpnet", {"widths": [4, 8, 16], "probabilities": True, "mirrored": True}, "rgbd"),
     "joined": ("joined", {"widths": [4, 8, 16], "probabilities": True}, "rgbd"),
     "ggcnn": ("ggcnn", {}, "depth"),
     "ggcnn2": ("ggcnn2", {}, "rgb"),

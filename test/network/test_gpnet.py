@@ -137,3 +137,25 @@ def test_probabilities_lie_between_0_and_1_and_only_quality_and_priority_are_som
     maps = net(torch.randn(1, 4, 64, 64))[0]
     assert ((maps[[0, 4]] >= 0) & (maps[[0, 4]] <= 1)).all()
     assert (maps[1:4].abs() > 1).any()
+
+
+@pytest.mark.parametrize("probabilities", [False, True])
+def test_mirrored_priority_is_the_same_from_both_sides_and_all_else_as_without(probabilities: bool) -> None:
+    torch.manual_seed(0)
+    once = GPNet(widths=WIDTHS["s"], probabilities=probabilities)
+    mirrored = GPNet(widths=WIDTHS["s"], probabilities=probabilities, mirrored=True)
+    mirrored.load_state_dict(once.state_dict())
+    x = torch.randn(2, 4, 64, 96)
+    torch.testing.assert_close(mirrored.train()(x), once.train()(x), msg="it is no matter of training")
+    plain, maps = once.eval()(x), mirrored.eval()(x)
+    plain_of_mirror, of_mirror = once(x.flip(-2)), mirrored(x.flip(-2))
+    torch.testing.assert_close(maps[:, :4], plain[:, :4], rtol=0, atol=0)
+    torch.testing.assert_close(of_mirror[:, 4].flip(-2), maps[:, 4])
+    assert not torch.allclose(plain_of_mirror[:, 4].flip(-2), plain[:, 4], atol=1e-3)
+    low, high = torch.stack([plain[:, 4], plain_of_mirror[:, 4].flip(-2)]).aminmax(dim=0)
+    assert ((maps[:, 4] >= low - 1e-6) & (maps[:, 4] <= high + 1e-6)).all(), "a mean lies between"
+
+
+def test_without_priority_nothing_is_mirrored() -> None:
+    with pytest.raises(BadInput, match="mirrored"):
+        GPNet(gpp=False, mirrored=True)

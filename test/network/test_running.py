@@ -26,6 +26,7 @@ from gpnet_ros.network.runtimes import RUNTIMES, install_line, missing_packages,
 
 NETS = {
     "gpnet": ("gpnet", {"widths": [4, 8, 16], "modules": 1, "latent": 4, "probabilities": True}, "rgbd"),
+    "mirrored": ("gpnet", {"widths": [4, 8, 16], "probabilities": True, "mirrored": True}, "rgbd"),
     "joined": ("joined", {"widths": [4, 8, 16], "probabilities": True}, "rgbd"),
     "ggcnn": ("ggcnn", {}, "depth"),
     "grconvnet": ("grconvnet", {"width": 4}, "rgb"),
