@@ -18,6 +18,7 @@ from gpnet_ros.network.baselines.ggcnn import Heads
 from gpnet_ros.network.baselines.published import AsPublished, Bugs
 from gpnet_ros.network.card import Card
 from gpnet_ros.network.checkpoint import GRASP_ARCHITECTURES, load
+from gpnet_ros.network.freed_memory import keep_freed_memory
 from gpnet_ros.network.graspnext.lite import LiteBlock
 from gpnet_ros.network.running import make_runner
 from gpnet_ros.normalise import normalise
@@ -67,6 +68,8 @@ class Detector:
         self.device = find_device("cpu" if device == "auto" and runtime not in ("auto", "torch") else device)
         if threads is not None:
             torch.set_num_threads(threads)
+        if self.device.type == "cpu":
+            keep_freed_memory()
         net, self.card = load(model, self.device)
         if self.card.architecture not in GRASP_ARCHITECTURES:
             raise ModelRefused(

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from gpnet_ros.errors import ModelRefused
 
-#: What a network can be run by, the fastest on a CPU first (`gpnet bench latency`).
+#: What a network can be run by.
 RUNTIMES = ("openvino", "onnxruntime", "torch")
-#: What a person may ask for; auto: the first of these that is installed and computes what the card says.
+#: What a person may ask for; auto: the first of AUTO that is installed and computes what the card says.
 RUNTIME_CHOICES = ("auto", *RUNTIMES)
+#: What auto tries, the fastest on a CPU first (`gpnet bench latency`); what is no faster than torch is left out.
+AUTO = ("openvino", "torch")
 #: What is multiplied in; bfloat16 only where that is faster, else float32.
 PRECISIONS = ("float32", "bfloat16")
 #: Runtime -> packages that it needs beside torch; the extra that installs them has its name.
@@ -64,7 +66,7 @@ def to_try(runtime: str, precision: str, on_gpu: bool) -> tuple[str, ...]:
         raise ModelRefused(f"Precision {precision!r} is unknown; allowed: {', '.join(PRECISIONS)}.")
     able = [name for name in RUNTIMES if name == "torch" or not (on_gpu or (name, precision) == _NONE)]
     if runtime == "auto":
-        return tuple(name for name in able if not missing_packages(name))
+        return tuple(name for name in AUTO if name in able and not missing_packages(name))
     if runtime != "torch" and on_gpu:
         raise ModelRefused(f"Runtime {runtime} runs on the CPU only: use device cpu, or runtime torch.")
     if runtime not in able:

@@ -143,7 +143,21 @@ def test_an_export_that_is_wrong_at_the_size_of_the_frame_is_refused_with_the_fr
         seen(model, (96, 68), runtime=runtime)
 
 
-def test_auto_takes_the_next_one_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def every(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Auto tries every runtime, so that there is a next one wherever one beside torch is installed."""
+    monkeypatch.setattr(runtimes, "AUTO", RUNTIMES)
+
+
+def test_auto_tries_only_what_is_faster_than_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtimes, "missing_packages", lambda name: [])
+    assert to_try("auto", "float32", on_gpu=False) == ("openvino", "torch")
+    assert to_try("onnxruntime", "float32", on_gpu=False) == ("onnxruntime",), "whoever asks for it has it"
+    monkeypatch.setattr(runtimes, "missing_packages", lambda name: [name] if name != "torch" else [])
+    assert to_try("auto", "float32", on_gpu=False) == ("torch",)
+
+
+def test_auto_takes_the_next_one_and_says_why(tmp_path: Path, every: None, monkeypatch: pytest.MonkeyPatch) -> None:
     model, installed = saved(tmp_path), [name for name in RUNTIMES if not missing_packages(name)]
     detector = Detector(model, "cpu", runtime="auto")
     assert detector.told.startswith(installed[0]) and detector.note == ""
@@ -169,7 +183,7 @@ def counted_exports(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 
 
 def test_auto_goes_on_with_the_next_one_where_only_the_size_of_the_frame_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, every: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed = [name for name in RUNTIMES if not missing_packages(name)]
     if len(installed) == 1:
@@ -205,7 +219,9 @@ def test_a_size_that_was_refused_is_not_exported_for_every_frame(
     assert np.isfinite(detector(Frame(COLOR, DEPTH)).quality).all(), "another size is as good as before"
 
 
-def test_a_runtime_that_breaks_while_it_runs_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_runtime_that_breaks_while_it_runs_is_left(
+    tmp_path: Path, every: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("onnxruntime")
     real, broken = running.exported_runtime, []
 
