@@ -29,7 +29,7 @@ WIDTH_DOUBT = 1.6
 #: With every further share of this that crowds the fingers, a pick is e times less likely to succeed.
 CROWDED = 0.04
 #: P counts this many times beside Q*: it is nearly the chance that nothing lies on an object, and Q* says much else.
-TURN = 4
+TURN = 3
 #: Where no hand-eye is known, nothing moves: only what is outside of the picture refuses, and holes so wide [m].
 FELT_IN_VIEW = 0.3
 

@@ -190,16 +190,16 @@ def real_figure(told: Mapping[str, Any] | None, least: int) -> TargetFigure:
 
 
 def latency_figure(told: Mapping[str, Any] | None, most: Mapping[str, float]) -> TargetFigure:
-    """Frame to grasp on two cores, by the runtimes for which something is asked.
+    """Frame to grasp in float32 on two cores, by the runtimes for which something is asked.
 
     Args:
         told: what `gpnet bench latency --json` tells.
-        most: longest time of each runtime and precision, such as "torch in float32" [ms].
+        most: longest time of each runtime [ms].
     """
     if told is None or (told["threads"], told["device"]) != (CORES, "cpu"):  # of another machine than is asked about
         return TargetFigure()
-    rows = [(row["told"].split(), row["frame_to_grasp_ms"]["total"]) for row in told["runtimes"]]
-    took = {f"{words[0]} in {words[-1]}": total for words, total in rows}
+    rows = [(*row["told"].split(), row["frame_to_grasp_ms"]["total"]) for row in told["runtimes"]]
+    took = {row[0]: row[-1] for row in rows if row[-2] == "float32"}
     text = ", ".join(f"{name} {took[name]:.1f} ms" if name in took else f"{name} {NOT_YET}" for name in most)
     return TargetFigure(text, all(took[name] <= most[name] for name in most) if set(most) <= set(took) else None)
 

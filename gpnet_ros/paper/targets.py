@@ -144,8 +144,8 @@ def _by_answers(shipped: ShippedFiles) -> list[Target]:
             "15 each", "16", real_figure(real, 15), f"`gpnet bench real --json > {shipped.runs}/real.json`",
         ),
         Target(
-            "frame to grasp on two cores", "40 ms in float32, 20 ms by OpenVINO in bfloat16", "10 ms",
-            latency_figure(latency, {"torch in float32": 40.0, "openvino in bfloat16": 20.0}),
+            "frame to grasp on two cores", "40 ms with torch, 20 ms by OpenVINO", "10 ms",
+            latency_figure(latency, {"torch": 40.0, "openvino": 20.0}),
             f"`gpnet bench latency --threads 2 --json > {shipped.runs}/frame_to_grasp.json`",
         ),
     ]  # fmt: skip
