@@ -1,7 +1,7 @@
-"""Write a GP-Net whose P is the mean over the picture and its mirror image: a better order of objects, twice the time.
+"""Write a GP-Net whose P is the mean over the picture and its mirror image: a little better, in twice the time.
 
-    gpnet models mirror runs/mine/last --out models/gpnet
-    gpnet models mirror gpnet --off --out runs/quick
+    gpnet models mirror gpnet --out models/gpnet-mirrored
+    gpnet models mirror gpnet-mirrored --off --out runs/once
 
 The weights stay as they are; the card says it (`mirrored`), and its figures are those that were measured before: gpnet
 models judge measures them anew. --off writes the network that looks once.

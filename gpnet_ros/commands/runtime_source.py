@@ -18,7 +18,7 @@ def add_runtime(parser: argparse.ArgumentParser, default: str = "torch") -> None
         "--runtime",
         choices=RUNTIME_CHOICES,
         default=default,
-        help="what runs the network; auto: the first of these that is installed (%(default)s)",
+        help="what runs the network; auto: the first of openvino and torch that is installed (%(default)s)",
     )
     parser.add_argument(
         "--precision",

@@ -108,7 +108,7 @@ class InferenceSettings(SquareSettings):
     runtime: str = fixed(
         declaring.NETWORK,
         "auto",
-        "What runs it; auto: the first of the others that is installed and computes what the model's card says.",
+        "What runs it; auto: the first of openvino and torch that is there and computes what the model's card says.",
         choices=RUNTIME_CHOICES,
     )
     precision: str = fixed(
