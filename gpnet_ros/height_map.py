@@ -293,4 +293,4 @@ def _table_scale(cell: Cell, T_base_camera: Transform, intrinsics: Intrinsics) -
     # Of rays that are 1 long along the optical axis.
     down = np.maximum(-(T_base_camera[2, 0] * x + T_base_camera[2, 1] * y + T_base_camera[2, 2]), 0.0)
     aslant = down / np.sqrt(1.0 + x**2 + y**2)
-    return np.asarray(intrinsics.fx * down / over * aslant)
+    return np.asarray(min(intrinsics.fx, intrinsics.fy) * down / over * aslant)

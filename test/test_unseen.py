@@ -210,23 +210,24 @@ def test_a_hole_is_as_wide_as_the_camera_saw_it_however_high_the_heap_is(
 @pytest.mark.parametrize("aslant", [0.0, 15.0, 35.0, 50.0])
 @pytest.mark.parametrize(("width", "wide"), [(0.6, False), (1.06, True)])
 @pytest.mark.parametrize("place", [(0.65, 0.0), (0.55, 0.1), (0.75, -0.1)])
+@pytest.mark.parametrize("camera", [D435, replace(D435, fx=1.1 * D435.fx), replace(D435, fy=1.1 * D435.fy)])
 def test_where_a_disc_of_that_width_may_lie_nothing_is_felt_for(
-    aslant: float, width: float, wide: bool, place: tuple[float, float]
+    aslant: float, width: float, wide: bool, place: tuple[float, float], camera: Intrinsics
 ) -> None:
-    """However the camera looks at the table; a tower makes the hole larger on the map."""
+    """However the camera looks, with pixels that are no squares, too; a tower makes the map of the hole larger."""
     a = np.deg2rad(aslant)
     across, along = np.array([0.0, -1.0, 0.0]), np.array([-np.sin(a), 0.0, -np.cos(a)])
     T = transform(
         np.stack([across, np.cross(along, across), along], axis=-1), np.array([0.65, 0.0, 0.0]) - 0.85 * along
     )
     rows, columns = np.mgrid[0:480, 0:640]
-    rays = D435.deproject(np.stack([columns, rows], axis=-1), np.ones((480, 640))) @ T[:3, :3].T
+    rays = camera.deproject(np.stack([columns, rows], axis=-1), np.ones((480, 640))) @ T[:3, :3].T
     depth = T[2, 3] / np.maximum(-rays[..., 2], 1e-3)
     x, y = (T[k, 3] + depth * rays[..., k] for k in (0, 1))
     tower = np.hypot(x - 0.65, y - 0.15) < 0.02
     hidden = np.hypot(x - place[0], y - place[1]) < width * CELL.limits.felt_width / 2
     depth = np.where(hidden, np.nan, np.where(tower, 0.75 * depth, depth)).astype(np.float32)
-    heights = height_map(Frame(None, depth, D435), T, CELL)
+    heights = height_map(Frame(None, depth, camera), T, CELL)
     assert np.isnan(heights.at(np.array(place))) or not wide
     assert np.isnan(heights.felt(CELL.limits.felt_width).at(np.array(place))) == wide
 
