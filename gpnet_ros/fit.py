@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gpnet_ros.cell import Cell, Limits
+from gpnet_ros.cell import Cell
 from gpnet_ros.clearance import Clearance, finger_clearance, tip_height
 from gpnet_ros.errors import NoClearance, NotSeen
 from gpnet_ros.frame import Frame, Intrinsics
@@ -261,9 +261,7 @@ def fit_in_view(
         assert frame.depth is not None
         holes = unexplained_holes(frame.depth, frame.intrinsics)
     near, hidden = _cut(frame, holes, grasp.pixel, reach, grasp.depth + 0.06)
-    # There is no table on which a hole could be measured.
-    cell = Cell(workspace=around, gripper=gripper, limits=Limits(felt_width=0.0))
-    heights = height_map(near, T_view_camera, cell, hidden)
+    heights = height_map(near, T_view_camera, Cell(workspace=around, gripper=gripper), hidden)
     T_view_tcp[2, 3] = z - gripper.finger_depth
     return _fit(grasp, heights, T_view_tcp, FELT_IN_VIEW, gripper)
 

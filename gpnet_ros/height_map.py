@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from gpnet_ros.cell import Cell
 from gpnet_ros.errors import FrameRefused, NoDepth
-from gpnet_ros.frame import Frame, Intrinsics
-from gpnet_ros.holes import unexplained_holes, wide_parts
+from gpnet_ros.frame import Frame
+from gpnet_ros.holes import unexplained_holes
 from gpnet_ros.pose import Transform
 
 #: Side of a cell of the height map [m]; a D435 pixel covers 1.4 mm at 0.85 m (640x480).
@@ -38,14 +38,11 @@ class HeightMap:
         side: of a cell [m].
         z: heights in base, (ny, nx) float32 [m]; rows along y, columns along x; NaN unknown: what stands there has not
             been seen, and may be of any height.
-        narrow: (ny, nx), unknown cells that are hidden by no hole as wide, in the picture, as `Limits.felt_width` of
-            the cell for which the map was made; None: no cell is known to be.
     """
 
     origin: tuple[float, float]
     side: float
     z: NDArray[np.float32]
-    narrow: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         z = np.array(self.z, dtype=np.float32)
@@ -76,8 +73,7 @@ class HeightMap:
         What stands in one of them is met, and the contact ends a guarded descent. A wider hole may hide a whole object,
         as likely there as not: it stays unknown wherever a disc of that width fits into it, its corners do not; and so
         does everything outside of the map. Readings within a hole that cover less than `SPECK` are noise, and do not
-        part it. Where the camera looks aslant a hole is wider on the map than it was seen, the more the higher it may
-        hide something: what was seen to be narrow (`narrow`) is.
+        part it.
         """
         return _felt(self, width)
 
@@ -125,8 +121,7 @@ def _felt(heights: HeightMap, width: float) -> HeightMap:
     around = cv2.copyMakeBorder(unknown.astype(np.uint8), *(edge,) * 4, cv2.BORDER_CONSTANT, value=1)
     known = cv2.morphologyEx(1 - around, cv2.MORPH_OPEN, np.ones((speck, speck), np.uint8))
     wide = _any_within(disc, ~_any_within(disc, known > 0))[edge:-edge, edge:-edge]
-    free = unknown & ~wide if heights.narrow is None else unknown & (~wide | heights.narrow)
-    return replace(heights, z=np.where(free, heights.z[~unknown].min(), heights.z))
+    return replace(heights, z=np.where(unknown & ~wide, heights.z[~unknown].min(), heights.z))
 
 
 def _any_within(disc: NDArray[np.uint8], cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -155,12 +150,8 @@ def height_map(frame: Frame, T_base_camera: Transform, cell: Cell, holes: NDArra
         raise FrameRefused("A height map needs depth and its camera model; use an RGB-D camera with camera_info.")
     holes = unexplained_holes(frame.depth, frame.intrinsics) if holes is None else holes
     measured = measured_map(frame, T_base_camera, cell, holes)
-    wide = holes
-    if holes.any() and cell.limits.felt_width > 0.0:
-        scale = _table_scale(cell, T_base_camera, frame.intrinsics)
-        wide = wide_parts(holes, cell.limits.felt_width * scale, SPECK * float(scale.max()))
-    filled, narrow = _fill(measured.z, measured.origin, frame, T_base_camera, holes, wide)
-    return replace(measured, z=_in_picture(filled, measured.origin, frame, T_base_camera), narrow=narrow)
+    filled = _fill(measured.z, measured.origin, frame, T_base_camera, holes)
+    return replace(measured, z=_in_picture(filled, measured.origin, frame, T_base_camera))
 
 
 def measured_map(
@@ -199,20 +190,17 @@ def _fill(
     frame: Frame,
     T_base_camera: Transform,
     holes: NDArray[np.bool_],
-    wide: NDArray[np.bool_],
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+) -> NDArray[np.float32]:
     """Fill unknown cells with the mean of the known cells around them that may continue there; far ones stay NaN.
-
-    And which cells (ny, nx) only holes may hide that are not wide (H, W), and all of that is in the picture.
 
     A cell in a shadow cannot be higher than the ray that grazes the edge which casts the shadow. So
     the top of the occluder itself does not count, and an object does not grow into its shadow.
     """
     rows, columns = np.nonzero(~np.isfinite(z))
     if not len(rows) or not np.isfinite(z).any():
-        return z, np.zeros(z.shape, dtype=bool)
+        return z
     x, y = origin[0] + columns * CELL_SIDE, origin[1] + rows * CELL_SIDE
-    bound, hidden, hidden_wide = _bound(x, y, z, frame, T_base_camera, holes, wide)
+    bound, hidden = _bound(x, y, z, frame, T_base_camera, holes)
     steps = int(FILL_RADIUS / CELL_SIDE)
     reach = np.unique(np.r_[-2:3, -steps : steps + 1 : 4])  # dense near, thinner farther away
     offsets = np.array([(r, c) for r in reach for c in reach if np.hypot(r, c) <= steps])
@@ -225,9 +213,7 @@ def _fill(
     mean = (np.where(counts, around, np.float32(0)) @ weight) / np.where(total > 0, total, np.float32(1))
     filled = z.copy()
     filled[rows, columns] = np.where((total > 0) & ~hidden, mean, np.float32(np.nan))
-    narrow = np.zeros(z.shape, dtype=bool)
-    narrow[rows, columns] = hidden & ~hidden_wide
-    return filled, narrow
+    return filled
 
 
 def _in_picture(
@@ -255,12 +241,10 @@ def _bound(
     frame: Frame,
     T_base_camera: Transform,
     holes: NDArray[np.bool_],
-    wide: NDArray[np.bool_],
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Greatest height (n,) [m] that each column x, y (n,) may have without hiding what the camera saw.
 
-    And whether it crosses an unexplained hole (n,): then it may have any height; and whether it crosses a wide one, or
-    leaves the picture (n,).
+    And whether it crosses an unexplained hole (n,): then it may have any height.
     """
     assert frame.depth is not None and frame.intrinsics is not None
     levels = np.arange(float(np.nanmin(z)), float(np.nanmax(z)) + BOUND_STEP, BOUND_STEP)
@@ -277,20 +261,4 @@ def _bound(
     blocked = ~free
     last = len(levels) - 1 - np.argmax(blocked[::-1], axis=0)
     bound = np.where(blocked.any(axis=0), levels[last], levels[0])
-    return bound, (inside & holes[v, u]).any(axis=0), (~inside | wide[v, u]).any(axis=0)
-
-
-def _table_scale(cell: Cell, T_base_camera: Transform, intrinsics: Intrinsics) -> NDArray[np.float64]:
-    """How large (H, W) [px] a metre on the table looks in the direction in which it looks shortest.
-
-    What is higher looks larger. 0 where the camera does not look down on the table, or is not above it.
-    """
-    over = float(T_base_camera[2, 3]) - cell.workspace.table_z
-    if over <= 0.0:
-        return np.zeros((intrinsics.height, intrinsics.width))
-    x = (np.arange(intrinsics.width) - intrinsics.cx) / intrinsics.fx
-    y = (np.arange(intrinsics.height)[:, None] - intrinsics.cy) / intrinsics.fy
-    # Of rays that are 1 long along the optical axis.
-    down = np.maximum(-(T_base_camera[2, 0] * x + T_base_camera[2, 1] * y + T_base_camera[2, 2]), 0.0)
-    aslant = down / np.sqrt(1.0 + x**2 + y**2)
-    return np.asarray(min(intrinsics.fx, intrinsics.fy) * down / over * aslant)
+    return bound, (inside & holes[v, u]).any(axis=0)

@@ -8,11 +8,9 @@ not be taken for the table around it.
 
 from __future__ import annotations
 
-import math
-
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from gpnet_ros.arrays import Floats
 from gpnet_ros.frame import Intrinsics
@@ -64,31 +62,6 @@ def unexplained_holes(depth: Floats, intrinsics: Intrinsics) -> NDArray[np.bool_
     for _ in range(2):  # in two steps: around a corner, not across what was measured
         grown = cv2.dilate(grown, _disc(GROWTH / 2 / pixel)) & hole
     return np.asarray(grown > 0, dtype=bool)
-
-
-def wide_parts(holes: NDArray[np.bool_], width: ArrayLike, speck: float = 0.0) -> NDArray[np.bool_]:
-    """The parts of holes that a disc reaches without touching what was seen.
-
-    Outside of the picture nothing was seen: a hole at its border goes on there.
-
-    Args:
-        holes: (H, W), see `unexplained_holes`.
-        width: of the disc, around each pixel (H, W) or everywhere () [px]; one of 0 fits everywhere, and one of more
-            than twice the picture counts as that.
-        speck: readings into which no square of this side [px] fits are noise, and do not part a hole; at most the
-            picture's side.
-    """
-    most = max(holes.shape)
-    radius = np.minimum(np.broadcast_to(np.asarray(width, dtype=np.float32) / 2, holes.shape), np.float32(most))
-    edge, side = math.ceil(2 * radius.max()), min(max(math.ceil(speck), 1), most)
-    around = np.pad(holes, edge, constant_values=True).astype(np.uint8)
-    around = 1 - cv2.morphologyEx(1 - around, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
-    room = cv2.distanceTransform(around, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)  # to what was seen
-    middle = room > np.pad(radius, edge, mode="edge")
-    if not middle.any():
-        return np.zeros_like(holes)
-    away = cv2.distanceTransform((~middle).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.asarray((away <= radius.max())[edge : edge + holes.shape[0], edge : edge + holes.shape[1]] & holes)
 
 
 def _along_edges(inverse: Floats, seen: NDArray[np.bool_], intrinsics: Intrinsics) -> NDArray[np.bool_]:

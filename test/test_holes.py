@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from support.boxes import D435
 
 from gpnet_ros.frame import Intrinsics
-from gpnet_ros.holes import GROWTH, HOLE_AREA, HOLE_WIDTH, STEREO_BASE, STRIP, unexplained_holes, wide_parts
+from gpnet_ros.holes import GROWTH, HOLE_AREA, HOLE_WIDTH, STEREO_BASE, STRIP, unexplained_holes
 
 TABLE = 0.85
 #: Size of a pixel on the table [m].
@@ -131,50 +131,3 @@ def test_all_or_nothing_seen() -> None:
     assert not unexplained_holes(table(), D435).any()
     assert unexplained_holes(np.full_like(table(), np.nan), D435).all()
     assert unexplained_holes(np.zeros_like(table()), D435).all()
-
-
-@pytest.mark.parametrize("turned", [False, True])
-@pytest.mark.parametrize(("width", "fits"), [(0.0, True), (9.0, True), (19.0, True), (21.5, False), (60.0, False)])
-def test_a_disc_fits_into_a_strip_as_wide(width: float, fits: bool, turned: bool) -> None:
-    holes = np.zeros((120, 160), dtype=bool)
-    holes[50:70, 30:130] = True
-    wide = wide_parts(holes.T if turned else holes, width)
-    assert wide.any() == fits and not (wide & ~(holes.T if turned else holes)).any()
-    if fits:
-        assert wide[(80, 60) if turned else (60, 80)] and wide.mean() > 0.9 * holes.mean()
-
-
-def test_the_wider_the_disc_the_less_it_reaches_and_beyond_the_picture_a_hole_goes_on() -> None:
-    holes = cv2.GaussianBlur(np.random.default_rng(3).normal(size=(120, 160)), (0, 0), 8) > 0
-    before = holes
-    for width in (0.0, 4.0, 8.0, 16.0, 24.0):
-        wide = wide_parts(holes, width)
-        assert not (wide & ~cv2.dilate(before.astype(np.uint8), np.ones((3, 3))).astype(bool)).any(), "but for a pixel"
-        before = wide
-    assert 0 < before.sum() < holes.sum()
-    half = np.where(np.arange(160) < 80, 4.0, 24.0) * np.ones((120, 1))
-    assert (wide_parts(holes, half)[:, :60] == wide_parts(holes, 4.0)[:, :60]).mean() > 0.9
-    edge = np.zeros((120, 160), dtype=bool)
-    edge[:, :6] = True
-    assert wide_parts(edge, 30.0).all(where=edge)
-    assert not wide_parts(np.roll(edge, 8, axis=1), 30.0)[30:90].any(), "but for where it meets the border"
-
-
-def test_no_disc_takes_more_room_than_the_picture() -> None:
-    """A camera that hangs low over what it calls the table asks for discs of any size."""
-    holes = np.zeros((60, 80), dtype=bool)
-    holes[20:40, 20:60] = holes[:4, 20:60] = True
-    wide = wide_parts(holes, 1e9, 1e9)
-    assert (wide == holes).all(), "nothing but noise was seen"
-    wide = wide_parts(holes, 1e9)
-    assert not wide[20:40].any() and wide[0, 40]
-    assert (wide == wide_parts(holes, 160.0)).all()
-
-
-@pytest.mark.parametrize(("seen", "parted"), [(2, False), (4, False), (6, True)])
-def test_a_speck_does_not_part_a_hole(seen: int, parted: bool) -> None:
-    holes = np.zeros((120, 160), dtype=bool)
-    holes[40:80, 30:130] = True
-    holes[60 - seen // 2 : 60 + seen // 2] = False
-    assert wide_parts(holes, 30.0, 4.6).any() != parted
-    assert not wide_parts(holes, 30.0).any()

@@ -8,12 +8,12 @@ import ctypes
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 #: Blocks up to this size [bytes] come from the heap: the largest layer of GP-Net has 6 MB. The most that glibc allows.
 _BLOCK = 32 << 20
-#: So much free memory [bytes] at the end of the heap is kept; beyond it is given back.
+#: So much free memory [bytes] at the end of a heap is kept, the rest given back. Threads may have heaps of their own.
 _KEPT = 256 << 20
 
 
 def keep_freed_memory() -> bool:
-    """Let this process keep what it frees, up to 256 MB; False where the C library is not glibc, which has this option.
+    """Let this process keep what it frees, up to 256 MB of each heap; False where the C library has no such option.
 
     Else every block of some megabytes is given back as soon as a layer is done with it, and the next layer's is taken
     anew: its pages are zeroed one by one, when they are touched first. `gpnet bench latency` shows what that costs.
