@@ -187,6 +187,18 @@ def test_a_hole_at_the_edge_of_the_map_goes_on_beyond_it() -> None:
     assert np.isnan(nothing.felt(0.05).z).all()
 
 
+@pytest.mark.parametrize(
+    ("tall", "side", "high"), [(0.08, 0.06, 0.03), (0.12, 0.06, 0.06), (0.16, 0.08, 0.03), (0.2, 0.1, 0.03)]
+)
+def test_what_stands_half_behind_something_seen_is_not_felt_for(tall: float, side: float, high: float) -> None:
+    """Little of it is to be seen beside the tower, and that looks narrow; it goes on behind."""
+    x = 0.64 - side / 2
+    tower, hidden = box(0.66, 0.0, (0.04, 0.16, tall)), box(x, 0.0, (side, side, high))
+    felt = height_map(among([tower], [hidden]), T_BASE_CAMERA, CELL).felt(CELL.limits.felt_width)
+    under = np.stack(np.meshgrid(*(np.arange(-side / 2, side / 2, 0.002) + c for c in (x, 0.0))), axis=-1)
+    assert np.isnan(felt.at(under)).mean() > 0.8
+
+
 def test_over_unknown_ground_the_arm_travels_above_what_may_stand_there() -> None:
     seen = box(*CENTRE, (0.04, 0.10, 0.05))
     apart, free = among([seen], [box(0.76, -0.12, (0.05, 0.05, 0.12))]), among([seen], [])
