@@ -5,9 +5,9 @@ processor is quicker in it; the maps are compared with those of torch in float32
 says; auto is what inference_node takes.
 
 All nets see 224x224 px, batch 1, with batch norm folded, in interleaved rounds of the same run, so that a
-busy machine disturbs all alike; each runs twice, and the second time counts, as in a node, which runs one network
-alone. Values are medians, with the best round beside them. Baselines have random weights: their time does not depend
-on them. "fused" is a baseline with its four heads as one convolution: the same function, faster.
+busy machine disturbs all alike; values are medians, with the best round beside them. Baselines have random
+weights: their time does not depend on them. "fused" is a baseline with its four heads as one convolution:
+the same function, faster.
 """
 
 from __future__ import annotations

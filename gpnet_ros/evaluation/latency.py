@@ -6,8 +6,6 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -25,7 +23,6 @@ from gpnet_ros.network.gpnet import WIDTHS, GPNet
 from gpnet_ros.network.running import MAP_TOLERANCE
 from gpnet_ros.network.runtimes import PRECISIONS, RUNTIMES, to_try
 
-_Measured = TypeVar("_Measured")
 _MAPS = ("quality", "cos2", "sin2", "width", "priority")
 _STAGES = ("grid", "normalise", "net", "decode", "total")
 #: Camera of the measured frame: nominal colour intrinsics of a RealSense D435 at 640x480.
@@ -110,8 +107,8 @@ def measure_latency(
     paths: dict[str, list[dict[str, float]]] = {told: [] for told in detectors}
     times: dict[str, list[float]] = {name: [] for name in nets}
     for number in range(rounds + 1):
-        walked = {told: _settled(partial(_path, each, frame)) for told, each in detectors.items()}
-        alone = {name: _settled(partial(_timed, net, detector.device)) for name, net in nets.items()}
+        walked = {told: _path(each, frame) for told, each in detectors.items()}
+        alone = {name: _timed(net, detector.device) for name, net in nets.items()}
         if number == 0:  # the first round only warms up
             continue
         for told, path in walked.items():
@@ -177,15 +174,6 @@ def _grasp(maps: Maps, frame: Frame) -> tuple[float, ...] | None:
 
 def _medians(paths: list[dict[str, float]]) -> dict[str, float]:
     return {name: round(float(np.median([path[name] for path in paths])), 2) for name in _STAGES}
-
-
-def _settled(measure: Callable[[], _Measured]) -> _Measured:
-    """What is measured the second time, as in a node, which runs one network alone.
-
-    The first time the threads of the runtime before still wait for work, and the caches hold its weights.
-    """
-    measure()
-    return measure()
 
 
 def _path(detector: Detector, frame: Frame) -> dict[str, float]:

@@ -16,7 +16,8 @@ def keep_freed_memory() -> bool:
     """Let this process keep what it frees, up to 256 MB of each heap; False where the C library has no such option.
 
     Else every block of some megabytes is given back as soon as a layer is done with it, and the next layer's is taken
-    anew: its pages are zeroed one by one, when they are touched first. `gpnet bench latency` shows what that costs.
+    anew: its pages are zeroed one by one, when they are touched first. docs/notebook.md holds what that costs
+    (Threads and memory); beside other runtimes in one process, as in `gpnet bench latency`, it may not show.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

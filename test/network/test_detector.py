@@ -15,6 +15,7 @@ from gpnet_ros.cli import main
 from gpnet_ros.errors import BadInput, ModelRefused
 from gpnet_ros.frame import Frame
 from gpnet_ros.maps import Grid
+from gpnet_ros.network import detector
 from gpnet_ros.network.card import Card
 from gpnet_ros.network.checkpoint import build, load, save
 from gpnet_ros.network.detector import Detector, fold
@@ -138,3 +139,10 @@ def test_maps_that_are_not_finite_are_refused(tmp_path: Path) -> None:
         p.data.fill_(float("nan"))
     with pytest.raises(BadInput, match="NaN"):
         detector(Frame(COLOR, DEPTH))
+
+
+def test_on_the_cpu_freed_memory_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(detector, "keep_freed_memory", lambda: asked.append(True))
+    Detector(_save(tmp_path), "cpu")
+    assert asked

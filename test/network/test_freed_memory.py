@@ -13,10 +13,11 @@ from gpnet_ros.network import freed_memory
 
 #: Pages that the tenth round of taking and giving back 48 MB touches for the first time.
 FAULTS = """
-import resource, sys
+import resource
 import numpy as np
 from gpnet_ros.network.freed_memory import keep_freed_memory
-assert {keep} is False or keep_freed_memory()
+if {keep}:
+    assert keep_freed_memory()
 for number in range(10):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     layers = [np.ones(6_000_000, dtype=np.uint8) for _ in range(8)]

@@ -24,8 +24,8 @@ from gpnet_ros.data.batches import Batches, BatchSettings, drop_modality
 from gpnet_ros.data.dataset import Dataset
 from gpnet_ros.errors import BadInput, GpnetError, SettingsError
 from gpnet_ros.network import trainer as trainer_module
-from gpnet_ros.network.card import read_card
-from gpnet_ros.network.checkpoint import build, find, load
+from gpnet_ros.network.card import Card, read_card
+from gpnet_ros.network.checkpoint import build, find, load, save
 from gpnet_ros.network.loss import Targets
 from gpnet_ros.network.ranks import Ranks
 from gpnet_ros.network.trainer import STATE, Method, Trainer, one_cycle, rate_share
@@ -317,6 +317,15 @@ def test_the_shipped_weights_can_be_trained_again_from_their_card() -> None:
     recipe = setting_files.from_dict(TrainSettings, {k: v for k, v in card.recipe.items() if k in known - {"minutes"}})
     blank = recipe.blank_card()
     assert (blank.architecture, blank.kwargs, blank.channels) == (card.architecture, card.kwargs, card.channels)
+
+
+def test_a_run_starts_from_a_mirrored_network_as_from_one_that_looks_once(tmp_path: Path) -> None:
+    mirrored = Card("gpnet", {"widths": [4, 8, 16], "mirrored": True}, "depth")
+    save(build(mirrored), mirrored, tmp_path)
+    net, _ = first_weights(dataclasses.replace(mirrored, kwargs={"widths": [4, 8, 16]}), str(tmp_path))
+    assert all(torch.equal(a, b) for a, b in zip(net.parameters(), load(tmp_path)[0].parameters(), strict=True))
+    with pytest.raises(BadInput, match="--init"):
+        first_weights(dataclasses.replace(mirrored, kwargs={"widths": [8, 8, 16]}), str(tmp_path))
 
 
 def test_a_card_that_names_settings_which_are_gone_loads_and_a_run_can_start_from_it() -> None:
