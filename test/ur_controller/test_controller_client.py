@@ -160,6 +160,7 @@ def test_unreachable_line_ends_in_a_protective_stop():
             r, c = receive(), control()
             p = r.getActualTCPPose()
             moved = c.moveL([p[0] * 4] + p[1:], 0.3, 1.0)
+            until(r.isProtectiveStopped)  # the receiving half may hear of the stop after the commanding half
             done(moved=moved, stopped=r.isProtectiveStopped(), bits=r.getSafetyStatusBits(), mode=r.getSafetyMode(),
                  runtime=r.getRuntimeState())
         """)
