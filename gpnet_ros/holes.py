@@ -22,6 +22,8 @@ EDGE_REACH, EDGE_PIXELS = 0.013, 8.0
 EDGE_JUMP = 0.047
 #: Distance of a D435's colour imager from its right infrared one [m], on whose side near things throw no shadow.
 STEREO_BASE = 0.065
+#: The slope of the table is measured over this many pixels: a D435's depth comes in steps.
+SLOPE_STEP = 8
 #: Speckles are narrower than this [m]; whoever is wider has not been seen.
 HOLE_WIDTH = 0.024
 #: Speckles are smaller than this [m^2]; a pen without depth is narrow, and larger.
@@ -54,6 +56,7 @@ def unexplained_holes(depth: Floats, intrinsics: Intrinsics) -> NDArray[np.bool_
         return hole
     pixel = float(np.median(depth[seen])) / intrinsics.fx
     inverse = np.where(seen, 1.0 / np.where(seen, depth, 1.0), 0.0).astype(np.float32)
+    inverse = _levelled(inverse, seen)
     expected = _along_edges(inverse, seen, intrinsics) | _in_stereo_shadow(inverse, seen, intrinsics)
     core = _core((hole & ~expected).astype(np.uint8), pixel)
     if not core.any():
@@ -65,10 +68,25 @@ def unexplained_holes(depth: Floats, intrinsics: Intrinsics) -> NDArray[np.bool_
 
 
 def _along_edges(inverse: Floats, seen: NDArray[np.bool_], intrinsics: Intrinsics) -> NDArray[np.bool_]:
-    """Pixels (H, W) near which both sides of an edge were measured; inverse: of the depth [1/m], 0 where unknown."""
-    far = np.where(seen, inverse, np.float32(1e3))
+    """Pixels (H, W) near which both sides of an edge were measured; inverse: of the depth [1/m]."""
+    near, far = (np.where(seen, inverse, np.float32(unknown)) for unknown in (-1e3, 1e3))
     window = _disc(_edge_reach(intrinsics))
-    return np.asarray(cv2.dilate(inverse, window) - cv2.erode(far, window) > EDGE_JUMP, dtype=bool)
+    return np.asarray(cv2.dilate(near, window) - cv2.erode(far, window) > EDGE_JUMP, dtype=bool)
+
+
+def _levelled(inverse: Floats, seen: NDArray[np.bool_]) -> Floats:
+    """The inverse depth (H, W) [1/m] without the slope of the table, which would be an edge where it is seen aslant.
+
+    A plane's inverse depth changes by the same from each pixel to the next, and most of what is seen is the table, or
+    parallel to it: its slope is the median change from one of every `SLOPE_STEP` pixels to the next.
+    """
+    coarse, known = inverse[::SLOPE_STEP, ::SLOPE_STEP], seen[::SLOPE_STEP, ::SLOPE_STEP]
+    slopes = [np.float32(0), np.float32(0)]
+    for axis, both in enumerate((known[1:] & known[:-1], known[:, 1:] & known[:, :-1])):
+        if both.any():
+            slopes[axis] = np.median(np.diff(coarse, axis=axis)[both]) / SLOPE_STEP
+    rows, columns = (np.arange(n, dtype=np.float32) for n in inverse.shape)
+    return np.asarray(inverse - slopes[0] * rows[:, None] - slopes[1] * columns, dtype=np.float32)
 
 
 def _in_stereo_shadow(inverse: Floats, seen: NDArray[np.bool_], intrinsics: Intrinsics) -> NDArray[np.bool_]:

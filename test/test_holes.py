@@ -86,6 +86,19 @@ def test_the_band_along_an_edge_that_was_seen_is_explained_by_it() -> None:
         assert unexplained_holes(beside(0.08, 0.040, side), D435).any(), "an object without depth beside one with"
 
 
+@pytest.mark.parametrize("slope", [(0.0019, 0.0), (-0.0019, 0.0), (0.0013, 0.0013), (0.0, -0.0019)])
+def test_a_table_seen_aslant_is_no_edge(slope: tuple[float, float]) -> None:
+    rows, columns = (np.arange(n, dtype=np.float32) - n / 2 for n in (480, 640))
+    lean = slope[0] * rows[:, None] + slope[1] * columns  # of the inverse depth [1/m]: by 45 degrees, 0.85 m away
+    dish = table()
+    cut(dish, 0.05, 0.05)
+    for depth in (dish, beside(0.08, 0.017), beside(0.0, 0.017), beside(0.08, 0.040)):
+        aslant = (1.0 / (1.0 / depth + lean)).astype(np.float32)
+        assert (unexplained_holes(aslant, D435).any()) == unexplained_holes(depth, D435).any()
+        coarse, half = aslant[::2, ::2], Intrinsics(320, 240, D435.fx / 2, D435.fy / 2, D435.cx / 2, D435.cy / 2)
+        assert unexplained_holes(coarse, half).any() == unexplained_holes(depth[::2, ::2], half).any()
+
+
 def test_the_stereo_shadow_lies_on_one_side_and_is_as_wide_as_the_step_makes_it() -> None:
     jump = 0.30
     shadow = STEREO_BASE * (1 / (TABLE - jump) - 1 / TABLE) * D435.fx * PIXEL
