@@ -36,6 +36,9 @@ STUCK_AT_FULL_SPEED = 0.3
 #: Shares of the speed [0..1]: below the first the slider is at zero, for which there is no time limit. What limits
 #: the arm besides counts for no less than the second.
 SLIDER_ZERO, LEAST_LIMIT = 1e-3, 0.02
+#: A descent whose program has finished short of its goal met something if the force has changed by more than this
+#: share of what it allows: an arm that gives way stands there without ever reaching the limit.
+HELD_SHARE = 0.5
 #: A stop that has not come to rest after this long [s] is reported as it is.
 STOP_PATIENCE = 4.0
 #: Forces are averaged over this long [s] at rest before a descent; the descent starts after it.
@@ -177,9 +180,9 @@ class RunningMove:
             limit = self.order.force_limit
             self.end(MoveStatus.CONTACT, f"Contact: {change:.1f} N, the limit is {limit:.1f} N.", sample.time)
             return
-        self._judge_progress(sample)
+        self._judge_progress(sample, change)
 
-    def _judge_progress(self, sample: ArmSample) -> None:
+    def _judge_progress(self, sample: ArmSample, change: float) -> None:
         """Stop a move that stands short of its goal for no reason; patience runs out as fast as it should move."""
         seconds, self._time = sample.time - self._time, sample.time
         left = self._left(sample)
@@ -189,10 +192,18 @@ class RunningMove:
         elif not self.waits:
             self._patience -= seconds / (STUCK_FINISHED if sample.finished else patience(sample))
         if self._patience < 0.0 and (missing := self._missing(sample)):
-            status = MoveStatus.STOPPED if sample.finished else MoveStatus.TIMEOUT
-            cause = "the program ended early" if sample.finished else "see the pendant for what holds the arm"
-            slider = f"at a speed slider of {sample.slider:.0%}"
-            self.end(status, f"Stood still {missing} short of the goal {slider}: {cause}.", sample.time)
+            self.end(*self._stuck(sample, change, missing), sample.time)
+
+    def _stuck(self, sample: ArmSample, change: float, missing: str) -> tuple[MoveStatus, str]:
+        """How a move ends that stands short of its goal, by the change of the force [N]."""
+        if not sample.finished:
+            status, cause = MoveStatus.TIMEOUT, "see the pendant for what holds the arm"
+        elif self.order.kind == "descend" and change > HELD_SHARE * self.order.force_limit:
+            return MoveStatus.CONTACT, f"Contact: {change:.1f} N hold the tool {missing} short of the goal."
+        else:
+            status, cause = MoveStatus.STOPPED, "the program ended early"
+        slider = f"at a speed slider of {sample.slider:.0%}"
+        return status, f"Stood still {missing} short of the goal {slider}: {cause}."
 
     def _arrival(self, sample: ArmSample) -> MoveOutcome | None:
         if sample.finished and self._still >= STILL_SAMPLES and not self._missing(sample):

@@ -239,6 +239,24 @@ def test_program_that_ends_early_is_a_stop() -> None:
     assert status(robot.feed(1.0, START, finished=True)) is MoveStatus.STOPPED
 
 
+@pytest.mark.parametrize(("force", "kind", "finished", "verdict"), [
+    (20.0, "descend", True, MoveStatus.CONTACT),  # the arm gives way, and the limit of 30 N is never reached
+    (20.0, "linear", True, MoveStatus.STOPPED),
+    (10.0, "descend", True, MoveStatus.STOPPED),  # nothing holds it: somebody ended the program
+    (20.0, "descend", False, MoveStatus.TIMEOUT),
+])  # fmt: skip
+def test_descent_that_is_held_short_of_its_goal_met_something(
+    force: float, kind: str, finished: bool, verdict: MoveStatus
+) -> None:
+    robot, short = Robot(kind), [*GOAL[:2], GOAL[2] + 0.002, *GOAL[3:]]
+    assert robot.feed(0.5, START, force=7.0) is None  # what hangs there weighs, and is not counted
+    assert robot.feed(0.2, short, speed=0.2, force=7.0) is None
+    outcome = robot.feed(STUCK_MOVING + 1.0, short, force=7.0 + force, finished=finished)
+    assert status(outcome) is verdict
+    if verdict is MoveStatus.CONTACT:
+        assert outcome is not None and "20.0 N hold the tool 2.0 mm" in outcome.message
+
+
 def test_refused_order_is_a_stop() -> None:
     robot = Robot(obeys=False)
     assert status(robot.feed(0.2, START)) is MoveStatus.STOPPED
