@@ -56,8 +56,8 @@ def unexplained_holes(depth: Floats, intrinsics: Intrinsics) -> NDArray[np.bool_
         return hole
     pixel = float(np.median(depth[seen])) / intrinsics.fx
     inverse = np.where(seen, 1.0 / np.where(seen, depth, 1.0), 0.0).astype(np.float32)
-    inverse = _levelled(inverse, seen)
-    expected = _along_edges(inverse, seen, intrinsics) | _in_stereo_shadow(inverse, seen, intrinsics)
+    # An edge is one with the table's slope and without it, which is a wall's where that fills most of the picture.
+    expected = _explained(inverse, seen, intrinsics) & _explained(_levelled(inverse, seen), seen, intrinsics)
     core = _core((hole & ~expected).astype(np.uint8), pixel)
     if not core.any():
         return core > 0
@@ -65,6 +65,11 @@ def unexplained_holes(depth: Floats, intrinsics: Intrinsics) -> NDArray[np.bool_
     for _ in range(2):  # in two steps: around a corner, not across what was measured
         grown = cv2.dilate(grown, _disc(GROWTH / 2 / pixel)) & hole
     return np.asarray(grown > 0, dtype=bool)
+
+
+def _explained(inverse: Floats, seen: NDArray[np.bool_], intrinsics: Intrinsics) -> NDArray[np.bool_]:
+    """Pixels (H, W) that a stereo camera may well leave out beside what was seen; inverse: of the depth [1/m]."""
+    return _along_edges(inverse, seen, intrinsics) | _in_stereo_shadow(inverse, seen, intrinsics)
 
 
 def _along_edges(inverse: Floats, seen: NDArray[np.bool_], intrinsics: Intrinsics) -> NDArray[np.bool_]:

@@ -99,6 +99,15 @@ def test_a_table_seen_aslant_is_no_edge(slope: tuple[float, float]) -> None:
         assert unexplained_holes(coarse, half).any() == unexplained_holes(depth[::2, ::2], half).any()
 
 
+def test_a_wall_that_fills_most_of_the_picture_makes_no_edge_of_the_table() -> None:
+    depth = table()
+    wall = 1 / TABLE + 0.0065 * (384 - np.arange(384))  # the inverse depth of one that comes near the camera [1/m]
+    depth[:, :384] = (1 / wall).astype(np.float32)
+    assert not unexplained_holes(depth, D435).any()
+    cut(depth, 0.035, 0.035, 500, 200)
+    assert unexplained_holes(depth, D435)[200 : 200 + px(0.035), 500 : 500 + px(0.035)].all()
+
+
 def test_the_stereo_shadow_lies_on_one_side_and_is_as_wide_as_the_step_makes_it() -> None:
     jump = 0.30
     shadow = STEREO_BASE * (1 / (TABLE - jump) - 1 / TABLE) * D435.fx * PIXEL
